@@ -1,0 +1,1 @@
+"""What every command shares: presets, build folders, and how a user's mistake is reported."""

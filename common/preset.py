@@ -1,0 +1,166 @@
+"""A preset: one TOML file that names everything needed to rebuild a result."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from common.artifacts import BUILD, ROOT
+from common.errors import UserError
+
+PRESETS = ROOT / "quant" / "presets"
+
+Bits = Annotated[int, Field(ge=2, le=8)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Input(_Table):
+    """The frames the core takes: uint8 NHWC RGB, every `frame_stride`-th frame of the video."""
+
+    height: Annotated[int, Field(ge=8, le=512)]
+    width: Annotated[int, Field(ge=8, le=512)]
+    frame_stride: Positive = 1
+
+
+class Stem(_Table):
+    """First 3x3 convolution, and an optional 2x2 max pool behind it."""
+
+    width: Positive
+    stride: Literal[1, 2] = 2
+    max_pool: bool = False
+
+
+class Stage(_Table):
+    """`blocks` residual blocks of `width` channels; where width or resolution change, a 3x3 convolution of
+    stride `stride` leads in, so every residual block keeps its shape and its shortcut is a plain identity."""
+
+    width: Positive
+    stride: Literal[1, 2] = 2
+    blocks: Annotated[int, Field(ge=0, le=16)] = 1
+
+
+class Network(_Table):
+    """The reduced TSM. `fold_div`: 1/fold_div of a block's channels come from the frame before (TSM, Lin et al.
+    2019, section 4.2; uni-directional). `shift = false` is the TSN baseline: the same network without time."""
+
+    stem: Stem
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=8)]
+    fold_div: Annotated[int, Field(ge=1, le=64)] = 8
+    shift: bool = True
+
+    @model_validator(mode="after")
+    def _every_block_can_shift(self) -> "Network":
+        for index, stage in enumerate(self.stages):
+            if self.shift and stage.blocks and stage.width % self.fold_div:
+                raise ValueError(f"stages.{index}.width = {stage.width} is no multiple of fold_div = {self.fold_div}")
+        return self
+
+
+class Quantization(_Table):
+    """Bit widths, 2 to 8 each: weights and activations, and the weights of the first and the last layer."""
+
+    weight_bits: Bits = 4
+    act_bits: Bits = 4
+    first_weight_bits: Bits = 8
+    last_weight_bits: Bits = 8
+
+
+class Data(_Table):
+    """What the network learns from. `synthetic`: the procedural CCTV renderer, whose classes are all orders of
+    `events`; `folder`: video files in one folder a class, given on the command line."""
+
+    source: Literal["synthetic", "folder"] = "synthetic"
+    events: Annotated[tuple[Literal["door", "object"], ...], Field(min_length=1)] = ("door",)
+    num_segments: Annotated[int, Field(ge=2, le=64)] = 8
+    train_clips: Positive = 2048
+    val_clips: Positive = 512
+
+
+class Training(_Table):
+    """The recipe: float warm-up, then quantization-aware training, each one-cycle AdamW."""
+
+    seed: int = 0
+    batch_size: Positive = 32
+    float_epochs: Annotated[int, Field(ge=0)] = 10
+    qat_epochs: Positive = 10
+    float_lr: Annotated[float, Field(gt=0)] = 3e-3
+    qat_lr: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    patience: Positive = 5
+
+
+class Hardware(_Table):
+    """What the compiled core must reach: frames per second at the board's clock, and how many cameras' temporal
+    state it keeps apart."""
+
+    target_fps: Positive = 1000
+    streams: Annotated[int, Field(ge=1, le=128)] = 1
+
+
+class Preset(_Table):
+    """The whole preset. `name` is the file's."""
+
+    name: str
+    input: Input
+    network: Network
+    quantization: Quantization = Quantization()
+    data: Data = Data()
+    training: Training = Training()
+    hardware: Hardware = Hardware()
+
+    @model_validator(mode="after")
+    def _resolution_lasts(self) -> "Preset":
+        height, width = self.input.height, self.input.width
+        stem = self.network.stem
+        layers = [("stem", stem.stride * (2 if stem.max_pool else 1))]
+        layers += [(f"stages.{i}", stage.stride) for i, stage in enumerate(self.network.stages)]
+        for name, stride in layers:
+            if height % stride or width % stride:
+                raise ValueError(f"{name}: a {height}x{width} map cannot be divided by its stride {stride}")
+            height, width = height // stride, width // stride
+            if min(height, width) < 3:
+                raise ValueError(f"{name}: its {height}x{width} output is smaller than the 3x3 kernel behind it")
+        return self
+
+    @property
+    def build(self) -> Path:
+        """The folder of everything made from this preset."""
+        return BUILD / self.name
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    known = "" if first["type"] != "extra_forbidden" else "unknown key"
+    message = known or first["msg"].removeprefix("Value error, ")
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{where + ': ' if where else ''}{message}{more}"
+
+
+def parse_preset(values: dict[str, Any], source: str) -> Preset:
+    """Check `values` (a parsed preset with its name). Raises UserError naming `source` and the first wrong key."""
+    try:
+        return Preset.model_validate(values)
+    except ValidationError as error:
+        raise UserError(f"{source}: {_one_line(error)}") from None
+
+
+def load_preset(name: str) -> Preset:
+    """Read the preset called `name` (of quant/presets), or the TOML file at that path.
+
+    Raises UserError for a missing file, broken TOML, an unknown key, or a shape that cannot be built.
+    """
+    path = Path(name) if name.endswith(".toml") else PRESETS / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in PRESETS.glob("*.toml")))
+        raise UserError(f"preset {name!r}: no file {path}; the shipped ones are {known}")
+    try:
+        values = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a TOML file: {error}") from None
+    return parse_preset({"name": path.stem, **values}, str(path))

@@ -1,0 +1,1 @@
+"""PyTorch and Brevitas: the network, its data, training and QONNX export."""

