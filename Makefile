@@ -1,0 +1,53 @@
+# The front door. Every target makes its own set-up; `make help` lists them.
+PYTHON ?= python3
+PRESET ?= tiny
+BOARD ?= pynq-z2
+VIDEO ?=
+DATA ?=
+
+READY := .venv/.complete
+RUN := .venv/bin/python -m
+
+.DEFAULT_GOAL := help
+.PHONY: help setup qat export compile trace demo test bench lint clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PRESET=$(PRESET)  BOARD=$(BOARD)  VIDEO=file  DATA=folder of class folders  PYTHON=$(PYTHON)"
+
+$(READY): requirements.lock flow/install.py
+	@$(PYTHON) flow/install.py
+
+setup: ## the environment in .venv, pinned by requirements.lock (TORCH=cuda: the CUDA build of torch)
+	@$(PYTHON) flow/install.py $(if $(TORCH),--torch $(TORCH)) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+
+qat: $(READY) ## train PRESET: float warm-up, then quantization-aware (DATA=folder trains on your clips)
+	@$(RUN) quant.train --preset $(PRESET) $(if $(DATA),--data $(DATA))
+
+export: $(READY) ## PRESET's weights to QONNX and to the integer model of the reference
+	@$(RUN) quant.export --preset $(PRESET)
+
+compile: $(READY) ## PRESET to RTL for BOARD, each step verified against the one before
+	@$(RUN) hw.compile --preset $(PRESET) --board $(BOARD)
+
+trace: $(READY) ## compare every layer of the RTL with the reference; name the first difference
+	@$(RUN) sim.trace --preset $(PRESET) --board $(BOARD)
+
+demo: $(READY) ## a video through the simulated RTL, every logit compared with the reference (VIDEO=file)
+	@$(RUN) flow.demo $(if $(VIDEO),--video "$(VIDEO)")
+
+test: $(READY) ## all tests
+	@$(RUN) pytest -n 2
+
+bench: $(READY) ## measure everything; writes build/bench/report.json (about half an hour)
+	@$(RUN) flow.bench
+
+lint: $(READY) ## ruff, mypy, and Verilator's lint of our RTL
+	@$(RUN) ruff check
+	@$(RUN) ruff format --check
+	@$(RUN) mypy
+	@$(RUN) hw.lint
+
+clean: ## remove build/ (the environment stays)
+	rm -rf build

@@ -1,0 +1,1 @@
+"""The commands that go from end to end: set-up, demo and bench."""
