@@ -21,9 +21,14 @@ def begin_frame(stream: int, clear: bool) -> None:
     _context = (stream, clear)
 
 
-def exchange(node: str, current: np.ndarray) -> np.ndarray:
-    """Keep `current` for the next frame of this stream at `node`; return what the previous frame left, or zeros."""
+def exchange(node: str, current: np.ndarray, streams: int = 128) -> np.ndarray:
+    """Keep `current` for the next frame of this stream at `node`; return what the previous frame left, or zeros.
+
+    A stream that a node built for `streams` of them does not have is not kept and reads as zeros.
+    """
     stream, clear = _context
+    if stream >= streams:
+        return np.zeros_like(current)
     previous = _state.get((node, stream))
     _state[node, stream] = current.copy()
     return np.zeros_like(current) if clear or previous is None else previous

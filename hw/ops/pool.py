@@ -1,0 +1,47 @@
+"""Max pool behind a depthwise window generator."""
+
+import math
+
+from finn.custom_op.fpgadataflow.pool import Pool
+from finn.custom_op.fpgadataflow.rtl import register_custom_op as register_rtl_op
+
+from common.errors import UserError
+from hw.ops.rtl_op import RtlOp, check_folding, check_integer, counter_bits
+
+
+@register_rtl_op
+class Pool_rtl(RtlOp, Pool):  # noqa: N801 - FINN finds the back end by this suffix
+    """FINN's Pool with Function MaxPool in hardware (hw/rtl/max_pool.sv).
+
+    It stands behind a ConvolutionInputGenerator with depthwise=1 whose SIMD equals the pool's PE. That generator
+    sends, for each output pixel, groups of PE channels one after the other, and for each group all positions of the
+    window; the Python model sees the same values in im2col order (positions outside, channels inside).
+    """
+
+    module = "max_pool"
+
+    def check(self) -> None:
+        """Raise UserError for a function other than MaxPool, or a PE it cannot have."""
+        function = self.get_nodeattr("Function")
+        if function != "MaxPool":
+            raise UserError(f"{self.onnx_node.name}: {function} has no RTL; use max pooling")
+        if len(self.get_nodeattr("KernelSize")) != 2 or min(self.get_nodeattr("KernelSize")) < 1:
+            raise UserError(
+                f"{self.onnx_node.name}: KernelSize={list(self.get_nodeattr('KernelSize'))} must be [height, width]"
+            )
+        check_integer(self, self.get_input_datatype())
+        check_folding(self)
+
+    def parameters(self) -> dict[str, int | str]:
+        """Parameters of max_pool.sv."""
+        return {
+            "PE": self.get_nodeattr("PE"),
+            "KERNEL": math.prod(map(int, self.get_nodeattr("KernelSize"))),
+            "BITS": self.get_input_datatype().bitwidth(),
+            "SIGNED": int(self.get_input_datatype().signed()),
+        }
+
+    def lut_estimation(self, fpgapart: str) -> int:
+        """A comparator (two bits a LUT) and a multiplexer a lane, and the counter."""
+        kernel = math.prod(map(int, self.get_nodeattr("KernelSize")))
+        return math.ceil(1.5 * self.get_instream_width()) + 2 * counter_bits(kernel) + 3

@@ -1,0 +1,168 @@
+"""What all our ops share: the Verilog wrapper with FINN's port names around one SystemVerilog module of hw/rtl."""
+
+import math
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
+from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
+from onnx import GraphProto
+from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.core.modelwrapper import ModelWrapper
+
+from common.artifacts import ROOT
+from common.errors import UserError
+
+
+def foldings(inst: HWCustomOp) -> list[int]:
+    """Every PE the op can be built with, ascending; for our ops before and after SpecializeLayers.
+
+    PE divides the channels. A temporal shift also wants its shifted channels in whole beats (PE divides them)
+    or all in one beat (PE is not below them).
+    """
+    op = inst.onnx_node.op_type.removesuffix("_rtl")
+    if op == "StreamAdd":
+        channels = inst.get_nodeattr("out_shape")[-1]
+    else:
+        channels = inst.get_nodeattr("Channels" if op == "Pool" else "NumChannels")
+    legal = [pe for pe in range(1, channels + 1) if channels % pe == 0]
+    if op == "TemporalShift":
+        shifted = inst.get_nodeattr("ShiftChannels")
+        legal = [pe for pe in legal if pe >= shifted or shifted % pe == 0]
+    return legal
+
+
+def check_folding(inst: HWCustomOp) -> None:
+    """Raise UserError when the op's PE is not one of its `foldings`."""
+    pe, legal = inst.get_nodeattr("PE"), foldings(inst)
+    if pe not in legal:
+        raise UserError(f"{inst.onnx_node.name}: PE={pe} is not possible; use one of {', '.join(map(str, legal))}")
+
+
+def check_integer(inst: HWCustomOp, *types: BaseDataType) -> None:
+    """Raise UserError unless every type is a plain integer: BIPOLAR's bit stands for -1 or 1, which is none."""
+    for datatype in types:
+        if not datatype.is_integer() or datatype == DataType["BIPOLAR"]:
+            raise UserError(f"{inst.onnx_node.name}: data type {datatype.name} is not supported; use INT or UINT")
+
+
+def counter_bits(states: int) -> int:
+    """Bits of a counter with this many states."""
+    return math.ceil(math.log2(states)) if states > 1 else 0
+
+
+class Port(NamedTuple):
+    """One AXI4-Stream of a wrapper: its name there (`in0_V`), the module's prefix (`in`), and the data's bits."""
+
+    axis: str
+    name: str
+    bits: int
+
+    @property
+    def padded(self) -> int:
+        """Width of TDATA: whole bytes, as AXI4-Stream wants."""
+        return -(-self.bits // 8) * 8
+
+
+class RtlOp(RTLBackend):
+    """A FINN op whose hardware is one SystemVerilog module and whose execution is its Python model.
+
+    A subclass comes before its FINN abstraction in the list of bases, names its `module`, gives its
+    `parameters()`, and raises UserError in `check()` for a node that cannot be built.
+    """
+
+    module: ClassVar[str]
+    input_names: ClassVar[tuple[str, ...]] = ("in",)
+
+    def check(self) -> None:
+        """Raise UserError when this node cannot be built: one line with the node, the value and what is possible."""
+        raise NotImplementedError
+
+    def parameters(self) -> dict[str, int | str]:
+        """Parameters of the SystemVerilog module."""
+        raise NotImplementedError
+
+    def input_ports(self) -> list[Port]:
+        """Input streams of the wrapper, in the order of the node's inputs."""
+        return [Port(f"in{i}_V", name, self.get_instream_width(i)) for i, name in enumerate(self.input_names)]
+
+    def output_ports(self) -> list[Port]:
+        """Output streams of the wrapper. The module has one set of output ports; several streams share it, the
+        first in the low bits."""
+        return [Port(f"out{i}_V", "out", self.get_outstream_width(i)) for i in range(len(self.onnx_node.output))]
+
+    def execute_node(self, context: dict[str, np.ndarray], graph: GraphProto) -> None:
+        """Run the Python model, which the abstraction behind RTLBackend defines."""
+        super(RTLBackend, self).execute_node(context, graph)
+
+    def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
+        """Write `<node name>.v`, the wrapper, into code_gen_dir_ipgen. Raises UserError (see `check`)."""
+        self.check()
+        folder = self.get_nodeattr("code_gen_dir_ipgen")
+        name = self.get_verilog_top_module_name()
+        (Path(folder) / f"{name}.v").write_text(self._wrapper(name))
+        self.set_nodeattr("gen_top_module", name)
+        self.set_nodeattr("ipgen_path", folder)
+        self.set_nodeattr("ip_path", folder)
+
+    def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
+        """The module and its wrapper; without `abspath`, their names alone."""
+        files = [
+            ROOT / "hw" / "rtl" / f"{self.module}.sv",
+            Path(self.get_nodeattr("code_gen_dir_ipgen")) / f"{self.get_nodeattr('gen_top_module')}.v",
+        ]
+        return [str(file) if abspath else file.name for file in files]
+
+    def code_generation_ipi(self) -> list[str]:
+        """Tcl for Vivado's IP integrator, should FINN's own stitching be used."""
+        name = self.get_nodeattr("gen_top_module")
+        return [f"add_files -norecurse {file}" for file in self.get_rtl_file_list(abspath=True)] + [
+            f"create_bd_cell -type module -reference {name} {self.onnx_node.name}"
+        ]
+
+    def _wrapper(self, name: str) -> str:
+        inputs, outputs = self.input_ports(), self.output_ports()
+        ports = ["input  wire ap_clk", "input  wire ap_rst_n"]
+        for port in inputs:
+            ports += [
+                f"input  wire [{port.padded - 1}:0] {port.axis}_TDATA",
+                f"input  wire {port.axis}_TVALID",
+                f"output wire {port.axis}_TREADY",
+            ]
+        for port in outputs:
+            ports += [
+                f"output wire [{port.padded - 1}:0] {port.axis}_TDATA",
+                f"output wire {port.axis}_TVALID",
+                f"input  wire {port.axis}_TREADY",
+            ]
+        connections = [".clk(ap_clk)", ".rst_n(ap_rst_n)"]
+        for port in inputs:
+            connections += [
+                f".{port.name}_data({port.axis}_TDATA[{port.bits - 1}:0])",
+                f".{port.name}_valid({port.axis}_TVALID)",
+                f".{port.name}_ready({port.axis}_TREADY)",
+            ]
+        for signal, pin in (("data", f"TDATA[{outputs[0].bits - 1}:0]"), ("valid", "TVALID"), ("ready", "TREADY")):
+            joined = ", ".join(f"{port.axis}_{pin}" for port in reversed(outputs))
+            connections.append(f".out_{signal}({{{joined}}})")
+        parameters = [
+            f".{key}({value})" if isinstance(value, int) else f'.{key}("{value}")'
+            for key, value in self.parameters().items()
+        ]
+        padding = [
+            f"    assign {port.axis}_TDATA[{port.padded - 1}:{port.bits}] = {port.padded - port.bits}'d0;\n"
+            for port in outputs
+            if port.padded > port.bits
+        ]
+        return (
+            f"// {self.onnx_node.op_type}: FINN's port names around {self.module}. Generated by hw.ops.\n"
+            f"module {name} (\n    {_lines(ports, 4)}\n);\n\n"
+            f"    {self.module} #(\n        {_lines(parameters, 8)}\n    ) core (\n"
+            f"        {_lines(connections, 8)}\n    );\n"
+            f"{''.join(padding)}\nendmodule\n"
+        )
+
+
+def _lines(items: list[str], indent: int) -> str:
+    return f",\n{' ' * indent}".join(items)

@@ -1,0 +1,173 @@
+"""Temporal shift: the first channels of each pixel come from the previous frame of the same stream."""
+
+import math
+from typing import Any
+
+import numpy as np
+from finn.custom_op.fpgadataflow import register_custom_op
+from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
+from finn.custom_op.fpgadataflow.rtl import register_custom_op as register_rtl_op
+from onnx import GraphProto
+from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.core.modelwrapper import ModelWrapper
+
+from common import temporal
+from common.errors import UserError
+from hw.ops.rtl_op import Port, RtlOp, check_folding, check_integer, counter_bits
+
+DISTRIBUTED_BITS = 4096
+"""Up to this many bits the state is held in LUTs (64 of them at 64 bits each), above it in block RAM."""
+
+_BRAM18_SHAPES = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18))
+"""Depth and width of an 18 Kb block RAM's port (7-series memory resources, UG473)."""
+
+
+@register_custom_op
+class TemporalShift(HWCustomOp):
+    """Temporal shift of TSM (Lin et al. 2019, uni-directional), one frame a call, NHWC.
+
+    Input and output are `numInputVectors + [NumChannels]`, e.g. `[1, H, W, C]`, of the same integer type. Channels
+    `[0, ShiftChannels)` of each pixel are those of the previous frame of the same stream; they are zero in a frame
+    whose context says clear, in a stream's first frame, and always in a stream that is not below Streams. The
+    context comes from `common.temporal` here, and from the stream `ctx_V` in hardware.
+    """
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        """NumChannels, ShiftChannels (1 to NumChannels), PE, Streams (1 to 128), numInputVectors, inputDataType."""
+        return {
+            **super().get_nodeattr_types(),
+            "NumChannels": ("i", True, 0),
+            "ShiftChannels": ("i", True, 0),
+            "PE": ("i", False, 1),
+            "Streams": ("i", False, 1),
+            "numInputVectors": ("ints", True, [1, 1, 1]),
+            "inputDataType": ("s", True, ""),
+        }
+
+    def check(self) -> None:
+        """Raise UserError when an attribute is out of its range or PE is not one of the op's foldings."""
+        name, vectors = self.onnx_node.name, list(self.get_nodeattr("numInputVectors"))
+        channels, shifted, streams = (self.get_nodeattr(key) for key in ("NumChannels", "ShiftChannels", "Streams"))
+        if not 1 <= shifted <= channels:
+            raise UserError(f"{name}: ShiftChannels={shifted} must be 1 to NumChannels={channels}")
+        if not 1 <= streams <= 128:
+            raise UserError(f"{name}: Streams={streams} must be 1 to 128")
+        if vectors[0] != 1 or min(vectors) < 1:
+            raise UserError(f"{name}: numInputVectors={vectors} must be one frame, e.g. [1, height, width]")
+        check_integer(self, self.get_input_datatype())
+        check_folding(self)
+
+    def get_input_datatype(self, ind: int = 0) -> BaseDataType:
+        """Type of every value, in and out."""
+        return DataType[self.get_nodeattr("inputDataType")]
+
+    def get_output_datatype(self, ind: int = 0) -> BaseDataType:
+        """The input's type."""
+        return self.get_input_datatype()
+
+    def get_normal_input_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """`numInputVectors + [NumChannels]`."""
+        return (*map(int, self.get_nodeattr("numInputVectors")), self.get_nodeattr("NumChannels"))
+
+    def get_normal_output_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """The input's shape."""
+        return self.get_normal_input_shape()
+
+    def get_folded_input_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """Beats and lanes: `numInputVectors + [NumChannels / PE, PE]`. Raises UserError (see `check`)."""
+        self.check()
+        *vectors, channels = self.get_normal_input_shape()
+        return (*vectors, channels // self.get_nodeattr("PE"), self.get_nodeattr("PE"))
+
+    def get_folded_output_shape(self, ind: int = 0) -> tuple[int, ...]:
+        """The input's folded shape."""
+        return self.get_folded_input_shape()
+
+    def get_instream_width(self, ind: int = 0) -> int:
+        """Bits a beat."""
+        return self.get_nodeattr("PE") * self.get_input_datatype().bitwidth()
+
+    def get_outstream_width(self, ind: int = 0) -> int:
+        """Bits a beat."""
+        return self.get_instream_width()
+
+    def get_exp_cycles(self) -> int:
+        """Cycles a frame: one a beat."""
+        return math.prod(self.get_folded_input_shape()[:-1])
+
+    def infer_node_datatype(self, model: ModelWrapper) -> None:
+        """Take the input tensor's type for the node and its output."""
+        datatype = model.get_tensor_datatype(self.onnx_node.input[0])
+        self.set_nodeattr("inputDataType", datatype.name)
+        model.set_tensor_datatype(self.onnx_node.output[0], datatype)
+
+    def execute_node(self, context: dict[str, np.ndarray], graph: GraphProto) -> None:
+        """Shift one frame; the state is kept under the name of the node's output."""
+        shifted = context[self.onnx_node.input[0]].copy()
+        lanes = slice(self.get_nodeattr("ShiftChannels"))
+        shifted[..., lanes] = temporal.exchange(
+            self.onnx_node.output[0], shifted[..., lanes], self.get_nodeattr("Streams")
+        )
+        context[self.onnx_node.output[0]] = shifted
+
+    def memory_shape(self) -> tuple[int, int]:
+        """Depth in words and width in bits of the state memory."""
+        shifted, lanes = self.get_nodeattr("ShiftChannels"), self.get_nodeattr("PE")
+        pixels = math.prod(map(int, self.get_nodeattr("numInputVectors")))
+        depth = self.get_nodeattr("Streams") * pixels * max(1, shifted // lanes)
+        return depth, min(shifted, lanes) * self.get_input_datatype().bitwidth()
+
+    def ram_style(self) -> str:
+        """`distributed` up to DISTRIBUTED_BITS of state, `block` above."""
+        return "distributed" if math.prod(self.memory_shape()) <= DISTRIBUTED_BITS else "block"
+
+
+@register_rtl_op
+class TemporalShift_rtl(RtlOp, TemporalShift):  # noqa: N801 - FINN finds the back end by this suffix
+    """Temporal shift in hardware (hw/rtl/temporal_shift.sv).
+
+    Beside in0_V and out0_V the wrapper has the context stream `ctx_V`, one byte a frame: bit 7 clear, bits 6:0 the
+    stream. `get_verilog_top_module_intf_names` does not list it: FINN's passes take every listed stream for a tensor.
+    """
+
+    module = "temporal_shift"
+
+    check = TemporalShift.check
+
+    def parameters(self) -> dict[str, int | str]:
+        """Parameters of temporal_shift.sv."""
+        return {
+            "CHANNELS": self.get_nodeattr("NumChannels"),
+            "SHIFT": self.get_nodeattr("ShiftChannels"),
+            "PE": self.get_nodeattr("PE"),
+            "PIXELS": math.prod(map(int, self.get_nodeattr("numInputVectors"))),
+            "BITS": self.get_input_datatype().bitwidth(),
+            "STREAMS": self.get_nodeattr("Streams"),
+            "RAM_STYLE": self.ram_style(),
+        }
+
+    def input_ports(self) -> list[Port]:
+        """The frames, and the context."""
+        return [*super().input_ports(), Port("ctx_V", "ctx", 8)]
+
+    def bram_estimation(self, fpgapart: str) -> int:
+        """18 Kb block RAMs: the cheapest of the shapes one port can have."""
+        if self.ram_style() == "distributed":
+            return 0
+        depth, width = self.memory_shape()
+        return min(math.ceil(depth / d) * math.ceil(width / w) for d, w in _BRAM18_SHAPES)
+
+    def bram_efficiency_estimation(self, fpgapart: str) -> float:
+        """Share of the block RAM's bits that hold state."""
+        blocks = self.bram_estimation(fpgapart)
+        return math.prod(self.memory_shape()) / (blocks * 18 * 1024) if blocks else 1.0
+
+    def lut_estimation(self, fpgapart: str) -> int:
+        """State in LUTs where it is small (64 bits each), the output's multiplexer, counters, address adder and the
+        selection of the stream's `seen` bit."""
+        depth, width = self.memory_shape()
+        memory = math.ceil(depth / 64) * width if self.ram_style() == "distributed" else 0
+        beats = self.get_exp_cycles()
+        return (
+            memory + width + counter_bits(beats) + 2 * counter_bits(depth) + math.ceil(self.get_nodeattr("Streams") / 2)
+        )
