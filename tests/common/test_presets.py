@@ -1,0 +1,83 @@
+"""A preset is checked at the door: every mistake is one line that names the file and the key."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from common.artifacts import ROOT
+from common.errors import UserError
+from common.preset import PRESETS, load_preset
+
+GOOD = """
+[input]
+height = 32
+width = 32
+[network]
+stem = { width = 16, stride = 2 }
+stages = [{ width = 16, stride = 1, blocks = 1 }, { width = 32, stride = 2, blocks = 1 }]
+"""
+
+MISTAKES = {
+    "unknown key": ("width = 32\n", "width = 32\ncolour = 1\n", "input.colour: unknown key"),
+    "unknown table": ("[network]", "[misc]\na = 1\n[network]", "misc: unknown key"),
+    "missing key": ("height = 32\n", "", "input.height: Field required"),
+    "broken TOML": ("[network]", "[network", "not a TOML file"),
+    "size too small": ("height = 32", "height = 4", "input.height"),
+    "size that no stride divides": ("height = 32", "height = 33", "stem: a 33x32 map cannot be divided"),
+    "map smaller than its kernel": ("height = 32\nwidth = 32", "height = 8\nwidth = 8", "stages.1: its 2x2 output"),
+    "stride": ("stride = 1", "stride = 3", "stages.0.stride"),
+    "no stage": ("stages = [", "stages = []\nunused = [", "stages"),
+    "a width that cannot shift": ("{ width = 16, stride = 1", "{ width = 12, stride = 1", "no multiple of fold_div"),
+    "bits too few": ("[network]", "[quantization]\nweight_bits = 1\n[network]", "quantization.weight_bits"),
+    "bits too many": ("[network]", "[quantization]\nact_bits = 9\n[network]", "quantization.act_bits"),
+    "bits not whole": ("[network]", "[quantization]\nact_bits = 4.5\n[network]", "quantization.act_bits"),
+    "streams": ("[network]", "[hardware]\nstreams = 0\n[network]", "hardware.streams"),
+}
+
+
+def preset_file(folder: Path, old: str = "", new: str = "") -> Path:
+    path = folder / "mine.toml"
+    path.write_text(GOOD.replace(old, new, 1) if old else GOOD)
+    return path
+
+
+def test_the_good_preset_is_taken(tmp_path: Path) -> None:
+    preset = load_preset(str(preset_file(tmp_path)))
+    assert preset.name == "mine"
+    assert preset.network.stages[1].width == 32
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_is_one_line_with_file_and_key(tmp_path: Path, mistake: str) -> None:
+    old, new, expected = MISTAKES[mistake]
+    path = preset_file(tmp_path, old, new)
+    with pytest.raises(UserError) as caught:
+        load_preset(str(path))
+    message = str(caught.value)
+    assert str(path) in message
+    assert expected in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS.glob("*.toml")), ids=lambda path: path.stem)
+def test_shipped_presets_load(preset: Path) -> None:
+    assert load_preset(preset.stem).name == preset.stem
+    assert tomllib.loads(preset.read_text())
+
+
+def test_unknown_name_lists_the_shipped_ones() -> None:
+    with pytest.raises(UserError, match=r"'tyni'.*cctv, tiny"):
+        load_preset("tyni")
+
+
+@pytest.mark.parametrize("module", ["quant.train", "quant.export", "hw.compile"])
+def test_every_command_answers_in_one_line_with_exit_code_2(tmp_path: Path, module: str) -> None:
+    old, new, expected = MISTAKES["bits too many"]
+    command = [sys.executable, "-m", module, "--preset", str(preset_file(tmp_path, old, new))]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert expected in result.stderr
+    assert len(result.stderr.splitlines()) == 1
