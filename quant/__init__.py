@@ -1,1 +1,5 @@
 """PyTorch and Brevitas: the network, its data, training and QONNX export."""
+
+import warnings
+
+warnings.filterwarnings("ignore", message="fast_hadamard_transform")  # Brevitas' wish for a GPU kernel we do not need

@@ -1,0 +1,58 @@
+"""Trained weights as one file: the network's parameters with the preset and the class names they belong to."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from common.artifacts import ROOT, atomic_file
+from common.errors import UserError
+from common.preset import Preset, parse_preset
+from quant.network import ReducedTSM, random_network
+from quant.synthetic import class_names
+
+PRETRAINED = ROOT / "quant" / "pretrained"
+
+
+def trained_path(preset: Preset) -> Path:
+    """Where training leaves the best network of `preset`."""
+    return preset.build / "qat" / "best.pt"
+
+
+def save(network: ReducedTSM, preset: Preset, path: Path) -> None:
+    """Write the network's parameters to `path`, atomically."""
+    state = {name: value for name, value in network.state_dict().items() if not name.endswith("num_batches_tracked")}
+    content = {"preset": preset.model_dump(mode="json"), "classes": list(network.classes), "state": state}
+    with atomic_file(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load(path: Path) -> tuple[ReducedTSM, Preset]:
+    """The network saved in `path`, in canonical form, and its preset. Raises UserError when it is no checkpoint."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such checkpoint")
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        preset = parse_preset(content["preset"], str(path))
+        network = ReducedTSM(preset, content["classes"])
+        network.load_state_dict(content["state"], strict=False)
+    except (RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError):
+        raise UserError(f"{path}: not a checkpoint of this project (`make qat` writes one)") from None
+    return network.snap(), preset
+
+
+def load_network(preset: Preset, path: Path | None = None) -> tuple[ReducedTSM, Path | None]:
+    """The network of `preset` from the checkpoint at `path`, or else from the one trained here, or else from the one
+    shipped, and the file it came from; None stands for random, untrained weights.
+
+    Raises UserError when `path` holds a network of another shape.
+    """
+    candidates = [path] if path else [trained_path(preset), PRETRAINED / f"{preset.name}.pt"]
+    for candidate in candidates:
+        if path or candidate.is_file():
+            network, trained = load(candidate)
+            if (trained.network, trained.quantization) != (preset.network, preset.quantization):
+                raise UserError(f"{candidate}: was trained for another network than preset {preset.name!r}; train anew")
+            return network, candidate
+    return random_network(preset, preset.training.seed, class_names(preset.data.events)), None

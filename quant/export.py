@@ -1,0 +1,149 @@
+"""From a quantized network to the two files of docs/integer-model.md: QONNX to compile, the integer model to run."""
+
+import json
+import logging
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from brevitas.export import export_qonnx
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.util.cleanup import cleanup_model
+from torch import Tensor, nn
+
+from common import cli
+from common.artifacts import atomic_folder, lock
+from common.preset import Preset, load_preset
+from quant import integer
+from quant.checkpoint import load_network
+from quant.layers import ConvLayer
+from quant.network import ReducedTSM
+
+FORMAT, VERSION = "shiftcore-integer-model", 1
+
+
+def export(network: ReducedTSM, preset: Preset, folder: Path, trained: bool = False) -> Path:
+    """Write `model.onnx` and `model.npz` into `folder`, which they replace as a whole; returns `folder`.
+
+    The network is brought into canonical form (`ReducedTSM.snap`) in place. Input of the QONNX graph: one frame
+    `[1, 3, H, W]`, floats of the whole numbers 0 to 255.
+    """
+    network.snap()
+    graph, arrays = integer_model(network, preset, trained)
+    description = json.dumps(graph)
+    with atomic_folder(folder) as temporary:
+        model = qonnx_model(network, preset)
+        model.set_metadata_prop("shiftcore", description)
+        model.save(str(temporary / "model.onnx"))
+        np.savez_compressed(temporary / "model.npz", graph=np.array(description), **arrays)
+    return folder
+
+
+def integer_model(network: ReducedTSM, preset: Preset, trained: bool) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The description and the arrays of the integer model of a network in canonical form (docs/integer-model.md)."""
+    layers = _IntegerLayers()
+    layers.convolution("stem", network.stem, 1.0, 255)
+    act_bits = preset.quantization.act_bits
+    scale, largest = integer.act_scale(act_bits), 2**act_bits - 1
+    if network.max_pool is not None:
+        layers.add("stem.max_pool", "max_pool", kernel=2, stride=2)
+    for s, stage in enumerate(network.stages):
+        if stage.transition is not None:
+            layers.convolution(f"stage{s}.transition", stage.transition, scale, largest)
+        for b, block in enumerate(stage.blocks):
+            name, shortcut = f"stage{s}.block{b}", layers.last
+            if block.shift is not None:
+                layers.add(f"{name}.shift", "shift", channels=block.shift.channels)
+            layers.convolution(f"{name}.branch1", block.conv1, scale, largest)
+            layers.convolution(f"{name}.branch2", block.conv2, scale, largest)
+            layers.add(f"{name}.add", "add", [shortcut, layers.last])
+            levels = np.arange(1, largest + 1, dtype=np.int32)[None]
+            layers.add(f"{name}.threshold", "threshold", offset=0, bits=act_bits, signed=False, thresholds=levels)
+    layers.add("pool", "sum_pool")
+    weight, weight_scale = integer.integer_weights(network.classifier)
+    bits = preset.quantization.last_weight_bits
+    layers.add("classifier", "linear", bits=bits, weight=weight.astype(np.int8))
+    pixels = (preset.input.height // network.stride) * (preset.input.width // network.stride)
+    graph = {
+        "format": FORMAT,
+        "version": VERSION,
+        "trained": trained,
+        "preset": preset.model_dump(mode="json"),
+        "classes": list(network.classes),
+        "input": {"height": preset.input.height, "width": preset.input.width, "channels": 3},
+        "preprocess": {"representation": "rgb", "frame_stride": preset.input.frame_stride},
+        "num_segments": preset.data.num_segments,
+        "logit_scale": float(weight_scale[0]) * scale / pixels,
+        "layers": layers.layers,
+    }
+    return graph, layers.arrays
+
+
+def qonnx_model(network: ReducedTSM, preset: Preset) -> ModelWrapper:
+    """The QONNX graph of one frame, cleaned up, holding nothing of this machine."""
+    frame = torch.zeros(1, 3, preset.input.height, preset.input.width)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which we do not use
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/model.onnx"
+        export_qonnx(_Frame(network).eval(), frame, export_path=path, verbose=False)
+        model = cleanup_model(ModelWrapper(path))
+    for item in (model.model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        item.ClearField("metadata_props")  # the exporter notes source lines there
+        item.ClearField("doc_string")
+    return model
+
+
+class _Frame(nn.Module):
+    """The network as a function of one frame: what the state would be is the shift operator's own affair."""
+
+    def __init__(self, network: ReducedTSM) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, frame: Tensor) -> Tensor:
+        return self.network.frames(frame, self.network.empty_state(1))[0]
+
+
+class _IntegerLayers:
+    """Collects layers in order of execution; each takes the one before it unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.layers: list[dict[str, Any]] = []
+        self.arrays: dict[str, np.ndarray] = {}
+        self.last = "input"
+
+    def add(self, name: str, op: str, inputs: list[str] | None = None, **values: Any) -> None:
+        arrays = {key: value for key, value in values.items() if isinstance(value, np.ndarray)}
+        keys = {key: value for key, value in values.items() if key not in arrays}
+        self.layers.append({"name": name, "op": op, "inputs": inputs or [self.last], **keys})
+        self.arrays |= {f"{name}.{key}": value for key, value in arrays.items()}
+        self.last = name
+
+    def convolution(self, name: str, layer: ConvLayer, input_scale: float, input_max: int) -> None:
+        weight, _ = integer.integer_weights(layer.conv)
+        stride = layer.conv.stride[0]
+        self.add(f"{name}.conv", "conv", stride=stride, pad=1, bits=layer.bits, weight=weight.astype(np.int8))
+        thresholds = integer.integer_thresholds(layer, input_scale, input_max).astype(np.int32)
+        offset = -(2 ** (layer.act_bits - 1)) if layer.signed else 0
+        values = {"offset": offset, "bits": layer.act_bits, "signed": layer.signed, "thresholds": thresholds}
+        self.add(f"{name}.threshold", "threshold", **values)
+
+
+def main(
+    preset: Annotated[str, typer.Option()],
+    checkpoint: Annotated[Path | None, typer.Option(help="default: the best one known")] = None,
+) -> None:
+    """Write the QONNX and the integer model of PRESET to build/PRESET/export."""
+    settings = load_preset(preset)
+    folder = settings.build / "export"
+    with lock(settings.build):
+        network, source = load_network(settings, checkpoint)
+        export(network, settings, folder, trained=source is not None)
+    print(f"{folder}: exported {source or 'UNTRAINED, random weights: no checkpoint of this preset was found'}")
+
+
+if __name__ == "__main__":
+    cli.run(main)
