@@ -38,7 +38,8 @@ def export(network: ReducedTSM, preset: Preset, folder: Path, trained: bool = Fa
         model = qonnx_model(network, preset)
         model.set_metadata_prop("shiftcore", description)
         model.save(str(temporary / "model.onnx"))
-        np.savez_compressed(temporary / "model.npz", graph=np.array(description), **arrays)
+        arrays["graph"] = np.array(description)
+        np.savez_compressed(temporary / "model.npz", allow_pickle=False, **arrays)
     return folder
 
 
@@ -128,7 +129,12 @@ class _IntegerLayers:
         self.add(f"{name}.conv", "conv", stride=stride, pad=1, bits=layer.bits, weight=weight.astype(np.int8))
         thresholds = integer.integer_thresholds(layer, input_scale, input_max).astype(np.int32)
         offset = -(2 ** (layer.act_bits - 1)) if layer.signed else 0
-        values = {"offset": offset, "bits": layer.act_bits, "signed": layer.signed, "thresholds": thresholds}
+        values: dict[str, Any] = {
+            "offset": offset,
+            "bits": layer.act_bits,
+            "signed": layer.signed,
+            "thresholds": thresholds,
+        }
         self.add(f"{name}.threshold", "threshold", **values)
 
 

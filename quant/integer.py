@@ -1,5 +1,7 @@
 """From a quantized network's floating-point parameters to the integers of the hardware, in float64 and exactly."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -18,13 +20,14 @@ def act_scale(act_bits: int) -> float:
 def integer_weights(layer: nn.Module) -> tuple[np.ndarray, np.ndarray]:
     """A quantized layer's weights as whole numbers (int64, the layer's shape), and their scale (float64): one a
     channel, `[Cout]`, or a single one, `[1]`."""
+    quantize: Any = layer.quant_weight
     with torch.no_grad():
-        quantized = layer.quant_weight()
+        quantized = quantize()
         integers = torch.round(quantized.value / quantized.scale)
     return integers.numpy().astype(np.int64), quantized.scale.double().numpy().reshape(-1)
 
 
-def snap_linear(linear: nn.Module) -> None:
+def snap_linear(linear: nn.Linear) -> None:
     """Bring a quantized linear layer into canonical form, in place: see `snap`."""
     integers, scale = integer_weights(linear)
     _set(linear.weight, integers * _short(scale))
@@ -42,27 +45,24 @@ def snap(layer: ConvLayer, input_scale: float) -> None:
     `input_scale`: the real value of one step of the layer's input.
     """
     integers, scale = integer_weights(layer.conv)
-    norm = layer.norm
-    factor = norm.weight.detach().double().numpy()
+    factor, _, mean, _ = _norm(layer)
     sign = np.where(factor < 0, -1.0, 1.0)
     ratio = sign * _short(scale) / scale
     _set(layer.conv.weight, integers * (sign * _short(scale))[:, None, None, None])
-    _set(norm.running_mean, norm.running_mean.double().numpy() * ratio)
-    _set(norm.weight, np.maximum(np.abs(factor), SMALLEST_FACTOR) / np.abs(ratio))
+    _set(layer.norm.get_buffer("running_mean"), mean * ratio)
+    _set(layer.norm.weight, np.maximum(np.abs(factor), SMALLEST_FACTOR) / np.abs(ratio))
     _centre_thresholds(layer, input_scale)
 
 
 def real_thresholds(layer: ConvLayer, input_scale: float) -> np.ndarray:
     """Where the layer's output changes, in steps of its convolution's accumulator: `[C, 2**act_bits - 1]`, float64,
     ascending. Output k is reached where batch norm gives (k - 1/2) steps of the output (round to nearest)."""
-    norm = layer.norm
-    std = torch.sqrt(norm.running_var.double() + norm.eps)
-    factor, bias, mean = (t.detach().double() for t in (norm.weight, norm.bias, norm.running_mean))
-    levels = torch.arange(1, 2**layer.act_bits) - (2 ** (layer.act_bits - 1) if layer.signed else 0)
+    factor, bias, mean, std = _norm(layer)
+    levels = np.arange(1, 2**layer.act_bits) - (2 ** (layer.act_bits - 1) if layer.signed else 0)
     real = (levels - 0.5) * act_scale(layer.act_bits)
     _, scale = integer_weights(layer.conv)
     accumulated = (real - bias[:, None]) * (std / factor)[:, None] + mean[:, None]
-    return accumulated.numpy() / (scale * input_scale)[:, None]
+    return accumulated / (scale * input_scale)[:, None]
 
 
 def accumulator_range(weights: np.ndarray, input_max: int) -> tuple[np.ndarray, np.ndarray]:
@@ -94,9 +94,15 @@ def _centre_thresholds(layer: ConvLayer, input_scale: float) -> None:
     middle = fractions[rows, widest] + gap / 2
     move = np.round(middle) - middle
     move[np.minimum(fractions[:, 0], 1 - fractions[:, -1]) > 0.9 * gap / 2] = 0
-    norm = layer.norm
-    slope = norm.weight.detach().double().numpy() / np.sqrt(norm.running_var.double().numpy() + norm.eps)
-    _set(norm.bias, norm.bias.detach().double().numpy() - move * scale * input_scale * slope)
+    factor, bias, _, std = _norm(layer)
+    _set(layer.norm.bias, bias - move * scale * input_scale * factor / std)
+
+
+def _norm(layer: ConvLayer) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Factor, bias, mean and standard deviation of a layer's batch norm, float64 `[C]` each."""
+    values = {name: value.double().numpy() for name, value in layer.norm.state_dict().items()}
+    std = np.sqrt(values["running_var"] + layer.norm.eps)
+    return values["weight"], values["bias"], values["running_mean"], std
 
 
 def _short(scale: np.ndarray) -> np.ndarray:

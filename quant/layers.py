@@ -5,6 +5,9 @@ Weights are narrow-range with a scale per output channel, which batch norm absor
 thresholds.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import brevitas.nn as qnn
 import torch
 from brevitas.inject.enum import ScalingImplType
@@ -55,7 +58,7 @@ class Precision:
             return nn.Hardtanh(-ACT_RANGE / 2, ACT_RANGE / 2)
         return qnn.QuantIdentity(act_quant=self._constant(Int8ActPerTensorFixedPoint, ACT_RANGE / 2))
 
-    def _constant(self, quantizer: type, limit: float) -> type:
+    def _constant(self, quantizer: Any, limit: float) -> Any:
         return quantizer.let(bit_width=self.bits.act_bits, scaling_impl_type=ScalingImplType.CONST, scaling_init=limit)
 
 
@@ -78,8 +81,8 @@ class TemporalShift(nn.Module):
 
     def _operator(self, x: Tensor) -> Tensor:
         name = f"{qonnx_ops.DOMAIN}::TemporalShift"
-        attributes = {"shift_channels": self.channels}
-        return torch.onnx.ops.symbolic(name, (x,), attributes, dtype=x.dtype, shape=x.shape, version=1)
+        attrs: dict[str, Any] = {"shift_channels": self.channels}
+        return torch.onnx.ops.symbolic(name, (x,), attrs, dtype=x.dtype, shape=x.shape, version=1)
 
 
 class ConvLayer(nn.Module):
@@ -125,4 +128,6 @@ class Stage(nn.Module):
         super().__init__()
         changes = stride != 1 or channels != width
         self.transition = ConvLayer(make, channels, width, stride, make.bits.weight_bits) if changes else None
-        self.blocks = nn.ModuleList(Block(make, width, shift) for _ in range(blocks))
+        self.blocks: Sequence[Block] = nn.ModuleList(  # type: ignore[assignment]  # it hides its elements' type
+            Block(make, width, shift) for _ in range(blocks)
+        )

@@ -27,14 +27,15 @@ class ReducedTSM(nn.Module):
         make = Precision(bits, quantized)
         self.stem = ConvLayer(make, 3, network.stem.width, network.stem.stride, bits.first_weight_bits)
         self.max_pool = nn.MaxPool2d(2) if network.stem.max_pool else None
-        self.stages = nn.ModuleList()
         width = network.stem.width
         self.stride = network.stem.stride * (2 if network.stem.max_pool else 1)  # of the whole network
+        stages = []
         for stage in network.stages:
             shift = stage.width // network.fold_div if network.shift else 0
-            self.stages.append(Stage(make, width, stage.width, stage.stride, stage.blocks, shift))
+            stages.append(Stage(make, width, stage.width, stage.stride, stage.blocks, shift))
             width = stage.width
             self.stride *= stage.stride
+        self.stages: Sequence[Stage] = nn.ModuleList(stages)  # type: ignore[assignment]  # it hides its elements' type
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = make.linear(width, len(classes))
 
