@@ -1,0 +1,124 @@
+"""What a newcomer meets first: make, the set-up, the README, CI."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from common.artifacts import ROOT
+from common.preset import Preset
+
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.M)[1].split())  # type: ignore[index]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def run(
+    *command: str | Path, cwd: Path = ROOT, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "MAKEFLAGS": "", **(environment or {})}
+    return subprocess.run([*map(str, command)], cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+def test_help_lists_every_target_with_a_line() -> None:
+    output = run("make", "help").stdout
+    assert set(re.findall(r"^  make (\w+) +\S", output, re.M)) == TARGETS
+    assert run("make").stdout == output
+
+
+def test_every_target_has_its_program() -> None:
+    modules = set(re.findall(r"\$\(RUN\) ([\w.]+)", MAKEFILE))
+    assert len(modules) > 5
+    assert [module for module in modules if find_spec(module) is None] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_links_in_the_docs_exist(page: Path) -> None:
+    text = page.read_text()
+    commands = set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.M))
+    assert commands <= TARGETS
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if not link.startswith("https://")]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def keys(table: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in table.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from keys(inner, f"{prefix}{name}.")
+        elif prefix:
+            yield prefix + name
+
+
+def test_every_preset_key_is_documented() -> None:
+    documented = set(re.findall(r"`((?:\w+\.)+\w+)`", (ROOT / "docs" / "presets.md").read_text()))
+    assert documented >= set(keys(Preset))
+    assert "network.stem.max_pool" in documented
+
+
+def locked() -> dict[str, str]:
+    lines = [line.split("#")[0].strip() for line in (ROOT / "requirements.lock").read_text().splitlines()]
+    return dict(line.split("==") for line in lines if line)
+
+
+def test_the_environment_is_the_locked_one() -> None:
+    installed = {name: version(name).split("+")[0] for name in locked()}
+    assert installed == locked()
+
+
+def set_up_copy(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    (folder / "flow").mkdir()
+    shutil.copy(ROOT / "requirements.lock", folder)
+    shutil.copy(ROOT / "flow" / "install.py", folder / "flow")
+    return run(sys.executable, folder / "flow" / "install.py", environment=environment)
+
+
+def one_line_error(result: subprocess.CompletedProcess[str]) -> str:
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_set_up_without_a_cpu_build_of_torch_says_where_to_get_it(tmp_path: Path) -> None:
+    result = set_up_copy(tmp_path, PIP_CONFIG_FILE=os.devnull, PIP_FIND_LINKS="", PIP_NO_INDEX="1")
+    message = one_line_error(result)
+    assert "TORCH_INDEX=" in message
+    assert "TORCH=cuda" in message
+    assert not (tmp_path / ".venv" / ".complete").exists()  # so the next run starts anew
+
+
+def test_set_up_without_a_compiler(tmp_path: Path) -> None:
+    assert "no-such-compiler: not found" in one_line_error(set_up_copy(tmp_path, CXX="no-such-compiler"))
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_set_up_on_an_old_python(tmp_path: Path) -> None:
+    pretend = "import runpy, sys; sys.version_info = (3, 9, 1, 'final', 0); del sys.argv[1:]"
+    program = f"{pretend}; runpy.run_path({str(ROOT / 'flow' / 'install.py')!r}, run_name='__main__')"
+    assert "Python 3.11 to 3.13 is needed" in one_line_error(run(sys.executable, "-c", program, cwd=tmp_path))
+
+
+@pytest.mark.parametrize("broken", ["", "lint", "test", "demo"])
+def test_ci_ends_with_the_tests_summary_and_fails_when_anything_does(tmp_path: Path, broken: str) -> None:
+    summary = "=========== 3 passed, 1 skipped in 4.56s ==========="
+    recipes = {"lint": "@echo linted", "test": f"@echo '{summary}'", "demo": "@echo shown"}
+    makefile = "".join(f"{target}:\n\t{recipe}\n" for target, recipe in recipes.items())
+    (tmp_path / "Makefile").write_text(
+        makefile.replace(f"{broken}:\n", f"{broken}:\n\t@echo; false;\n") if broken else makefile
+    )
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
+    result = run(tmp_path / ".ci" / "run", cwd=tmp_path)
+    assert (result.returncode != 0) == bool(broken)
+    assert ("shown" in result.stdout) == (broken != "demo")
+    if broken != "test":
+        assert result.stdout.splitlines()[-1] == summary
