@@ -1,0 +1,65 @@
+"""Frames of video files, through PyAV: any container and codec that FFmpeg reads."""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from common.artifacts import atomic_file
+from common.errors import UserError
+
+ANNOUNCED_SECONDS_SLACK = 1.0  # sound may outlast the picture a little
+
+
+def frames(path: Path, stride: int = 1) -> Iterator[np.ndarray]:
+    """Every `stride`-th frame of the video at `path`, the first included: RGB, uint8 `[H, W, 3]`.
+
+    Raises UserError naming the file when it is missing, no video, empty, corrupt, or truncated: at once where that
+    shows in the file's head, else when decoding comes to the damage.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such video file")
+    decoded = 0
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise UserError(f"{path}: holds no video")
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            stream.codec_context.options = {"err_detect": "explode"}  # a damaged picture is an error, not a guess
+            end = 0.0
+            for frame in container.decode(stream):
+                if decoded % stride == 0:
+                    yield frame.to_ndarray(format="rgb24")
+                decoded += 1
+                end = frame.time or end
+            missing = _missing(container, stream, decoded, end)
+    except av.FFmpegError as error:
+        where = f"damaged after {decoded} frames" if decoded else "not a readable video"
+        raise UserError(f"{path}: {where} ({error.strerror})") from None
+    if decoded == 0:
+        raise UserError(f"{path}: holds no frames")
+    if missing:
+        raise UserError(f"{path}: truncated after {decoded} frames, {missing}")
+
+
+def _missing(container: av.container.InputContainer, stream: av.VideoStream, decoded: int, end: float) -> str:
+    """What a container announces and does not hold: frames, or seconds behind its last frame at `end`; "" if none."""
+    if stream.frames:
+        return f"{stream.frames} are announced" if decoded < stream.frames else ""
+    seconds = ((container.start_time or 0) + (container.duration or 0)) / av.time_base
+    return f"{seconds:.1f} seconds are announced" if end + ANNOUNCED_SECONDS_SLACK < seconds else ""
+
+
+def write(path: Path, images: Sequence[np.ndarray], rate: int = 25) -> None:
+    """Write uint8 RGB images `[H, W, 3]` (H and W even) as an H.264 video of `rate` frames per second, atomically."""
+    height, width = images[0].shape[:2]
+    with atomic_file(path) as temporary, av.open(str(temporary), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(rate))
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+        stream.options = {"crf": "18", "threads": "1"}
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
