@@ -7,6 +7,9 @@ DATA ?=
 
 READY := .venv/.complete
 RUN := .venv/bin/python -m
+INSTALL = @command -v $(PYTHON) >/dev/null || \
+	{ echo "error: $(PYTHON): not found; install Python 3.11 or newer, or name yours with PYTHON=..." >&2; exit 2; }; \
+	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup qat export compile trace demo test bench lint clean
@@ -17,10 +20,10 @@ help: ## this list
 	@echo "  PRESET=$(PRESET)  BOARD=$(BOARD)  VIDEO=file  DATA=folder of class folders  PYTHON=$(PYTHON)"
 
 $(READY): requirements.lock flow/install.py
-	@$(PYTHON) flow/install.py
+	$(INSTALL)
 
 setup: ## the environment in .venv, pinned by requirements.lock (TORCH=cuda: the CUDA build of torch)
-	@$(PYTHON) flow/install.py $(if $(TORCH),--torch $(TORCH)) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+	$(INSTALL) $(if $(TORCH),--torch $(TORCH)) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 
 qat: $(READY) ## train PRESET: float warm-up, then quantization-aware (DATA=folder trains on your clips)
 	@$(RUN) quant.train --preset $(PRESET) $(if $(DATA),--data $(DATA))

@@ -101,6 +101,12 @@ def test_set_up_without_a_compiler(tmp_path: Path) -> None:
     assert not (tmp_path / ".venv").exists()
 
 
+def test_set_up_without_python() -> None:
+    result = run("make", "setup", "PYTHON=no-such-python")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: no-such-python: not found; install Python 3.11 or newer")
+
+
 def test_set_up_on_an_old_python(tmp_path: Path) -> None:
     pretend = "import runpy, sys; sys.version_info = (3, 9, 1, 'final', 0); del sys.argv[1:]"
     program = f"{pretend}; runpy.run_path({str(ROOT / 'flow' / 'install.py')!r}, run_name='__main__')"
