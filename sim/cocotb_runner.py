@@ -1,0 +1,95 @@
+"""Build and run a cocotb bench with Verilator: the one place that knows how cocotb's runner is made to do so."""
+
+import contextlib
+import os
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from pathlib import Path
+
+from cocotb_tools import runner
+
+from sim.verilator import environment
+
+
+class BenchError(AssertionError):
+    """A bench failed; the message holds every failed test's own."""
+
+
+class _Verilator(runner.Verilator):
+    def _set_env_common(self) -> None:
+        super()._set_env_common()
+        ours = environment()
+        self.env.update({key: ours[key] for key in ("VERILATOR_ROOT", "MAKEFLAGS")})
+
+    def _simulator_in_path_build_only(self) -> None:
+        self.executable = shutil.which("verilator", path=environment()["PATH"]) or "verilator"
+
+    def _build_command(self) -> list[list[str]]:
+        # cocotb makes every signal of the design public, which keeps Verilator from optimising any of them away
+        # and costs minutes on a whole network; a bench needs the top's ports alone.
+        verilate, *rest = super()._build_command()
+        position = verilate.index("--public-flat-rw")
+        return [[*verilate[:position], "--public-depth", "1", *verilate[position + 1 :]], *rest]
+
+
+def build(top: str, sources: Sequence[Path | str], folder: Path, arguments: Sequence[str] = ()) -> None:
+    """Compile the bench of the module `top` into `folder`, which only one process may use at a time.
+
+    Registers start with random values (`--x-initial unique`), so that nothing passes by lucky zeros.
+    Raises RuntimeError, with the log's file, when Verilator or the compiler refuses.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "build.log"
+    flags = ["-Wno-fatal", "-O3", "--x-assign", "unique", "--x-initial", "unique", "-CFLAGS", "-O1"]
+    try:
+        _Verilator().build(
+            sources=list(sources),
+            hdl_toplevel=top,
+            build_dir=folder,
+            build_args=[*flags, *arguments],
+            timescale=("1ns", "1ns"),
+            always=True,
+            log_file=log,
+        )
+    except RuntimeError as error:
+        errors = [line for line in log.read_text().splitlines() if line.startswith("%Error") or "error:" in line]
+        raise RuntimeError(f"{top}: {error}; {log}: {' / '.join(errors[:3])}") from None
+
+
+def run(top: str, module: str, folder: Path, variables: dict[str, str] | None = None, seed: int = 1) -> int:
+    """Run the cocotb tests of the Python module `module` on the bench in `folder`; return how many there were.
+
+    `variables` reach the tests as environment variables; `seed` is cocotb's, and that of the registers' first values.
+    Raises BenchError when a test fails, or when the simulator stops before the last one.
+    """
+    results = folder / "results.xml"
+    with contextlib.suppress(SystemExit, RuntimeError):  # the runner's word for a failed test, in pytest and elsewhere
+        _Verilator().test(
+            hdl_toplevel=top,
+            hdl_toplevel_lang="verilog",
+            test_module=module,
+            build_dir=folder,
+            test_dir=folder,
+            results_xml=str(results),
+            seed=seed,
+            test_args=["+verilator+rand+reset+2", f"+verilator+seed+{seed}"],
+            extra_env={"PATH": os.environ["PATH"], **(variables or {})},
+            log_file=folder / "run.log",
+        )
+    if not results.is_file():
+        raise BenchError(f"{top}: the simulator ended without a result; see {folder / 'run.log'}")
+    cases = ET.parse(results).getroot().findall(".//testcase")
+    failed = [f"{case.get('name')}: {_message(case)}" for case in cases if case.find("failure") is not None]
+    failed += [f"{case.get('name')}: {_message(case)}" for case in cases if case.find("error") is not None]
+    if failed or not cases:
+        raise BenchError(f"{top} (seed {seed}): " + "; ".join(failed or ["no test ran"]))
+    return len(cases)
+
+
+def _message(case: ET.Element) -> str:
+    detail = case.find("failure")
+    detail = case.find("error") if detail is None else detail
+    if detail is None:
+        return ""
+    return detail.get("error_msg") or detail.get("message") or (detail.text or "").strip()
