@@ -1,0 +1,17 @@
+"""FINN+: QONNX -> streamlined graph -> folded dataflow -> RTL, with no vendor tool.
+
+FINN is used as a library. The one setting it needs is a scratch folder, read when it is first imported.
+"""
+
+import logging
+import os
+import warnings
+
+from common.artifacts import BUILD
+
+_scratch = BUILD / "finn"
+os.environ.setdefault("FINN_BUILD_DIR", str(_scratch))
+
+# FINN and qonnx report each tensor they look at; what matters to a user, our steps say themselves.
+logging.getLogger("finn").setLevel(logging.CRITICAL)
+warnings.filterwarnings("ignore", module="(finn|qonnx|onnx).*")

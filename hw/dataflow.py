@@ -1,0 +1,235 @@
+"""Streamlined graph -> dataflow graph of RTL layers, each named as the network names it."""
+
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
+from finn.transformation.fpgadataflow.convert_to_hw.conv_inp_gen import InferConvInpGen
+from finn.transformation.fpgadataflow.convert_to_hw.duplicate_streams import InferDuplicateStreamsLayer
+from finn.transformation.fpgadataflow.convert_to_hw.elementwise_binary_operation import InferElementwiseBinaryOperation
+from finn.transformation.fpgadataflow.convert_to_hw.global_acc_pool import InferGlobalAccPoolLayer
+from finn.transformation.fpgadataflow.convert_to_hw.pool import InferPool
+from finn.transformation.fpgadataflow.convert_to_hw.quantized_matrix_vector_activation import (
+    InferQuantizedMatrixVectorActivation,
+)
+from finn.transformation.fpgadataflow.convert_to_hw.thresholding import InferThresholdingLayer
+from finn.transformation.fpgadataflow.create_dataflow_partition import CreateDataflowPartition
+from finn.transformation.fpgadataflow.minimize_accumulator_width import MinimizeAccumulatorWidth
+from finn.transformation.fpgadataflow.minimize_weight_bit_width import MinimizeWeightBitWidth
+from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
+from finn.transformation.move_reshape import RemoveCNVtoFCFlatten
+from finn.transformation.streamline.absorb import AbsorbConsecutiveTransposes
+from finn.transformation.streamline.collapse_repeated import CollapseRepeatedMul
+from finn.transformation.streamline.reorder import MoveScalarLinearPastInvariants, MoveScalarMulPastMatMul
+from finn.transformation.streamline.round_thresholds import RoundAndClipThresholds
+from onnx import NodeProto, helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+from qonnx.transformation.base import Transformation
+from qonnx.transformation.infer_datatypes import InferDataTypes
+from qonnx.transformation.infer_shapes import InferShapes
+
+import hw.ops  # noqa: F401 - registers our ops with FINN
+from common.errors import UserError
+from hw.graph import tidy
+from quant import qonnx_ops
+
+# What a user can do about a layer that FINN has in HLS only.
+_INSTEAD = {
+    "VVAU": "a depthwise convolution has RTL on Versal only; use a plain 3x3 convolution",
+    "AvgPool": "use a convolution of stride 2 or a max pool; the global average pool is taken",
+    "Pool": "only max pooling has RTL here; use it or a convolution of stride 2",
+    "Concat": "use an addition of two branches of equal width",
+    "Split": "use a convolution on all channels",
+    "Upsample": "use a higher input resolution instead",
+    "Lookup": "use a convolution on the frame's pixels",
+    "Elementwise": "only the addition of two integer streams has RTL here",
+}
+
+
+class InferTemporalShift(Transformation):
+    """Turn each integer NHWC temporal shift into our dataflow layer, with state for `streams` cameras."""
+
+    def __init__(self, streams: int) -> None:
+        super().__init__()
+        self.streams = streams
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for position, node in enumerate(model.graph.node):
+            if node.op_type != "TemporalShift" or node.domain != qonnx_ops.DOMAIN:
+                continue
+            *vectors, channels = model.get_tensor_shape(node.input[0])
+            layer = helper.make_node(
+                "TemporalShift",
+                [node.input[0]],
+                [node.output[0]],
+                domain="finn.custom_op.fpgadataflow",
+                backend="fpgadataflow",
+                name=f"TemporalShift_{position}",
+                NumChannels=channels,
+                ShiftChannels=getCustomOp(node).get_nodeattr("shift_channels"),
+                PE=1,
+                numInputVectors=vectors,
+                inputDataType=model.get_tensor_datatype(node.input[0]).name,
+                Streams=self.streams,
+            )
+            model.graph.node.remove(node)
+            model.graph.node.insert(position, layer)
+        return model, False
+
+
+class ElementwiseAddToStreamAdd(Transformation):
+    """Give the addition of two streams our own op, whose RTL is not bound to Versal's DSPs as FINN's is."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in model.graph.node:
+            if node.op_type == "ElementwiseAdd" and all(model.get_initializer(i) is None for i in node.input):
+                node.op_type = "StreamAdd"
+        return model, False
+
+
+def _infer(model: ModelWrapper) -> ModelWrapper:
+    return model.transform(InferShapes()).transform(InferDataTypes())
+
+
+def to_dataflow(model: ModelWrapper, streams: int) -> ModelWrapper:
+    """Replace every node of a streamlined graph by a dataflow layer; the last scale stays outside, behind them.
+
+    Thresholds come first, so that each stays a layer of its own and the matrix products remain RTL-able.
+    """
+    layers = (
+        InferTemporalShift(streams),
+        InferThresholdingLayer(),
+        InferPool(),
+        InferGlobalAccPoolLayer(),
+        MoveScalarLinearPastInvariants(),
+        MoveScalarMulPastMatMul(),
+        CollapseRepeatedMul(),
+        AbsorbConsecutiveTransposes(),
+        InferQuantizedMatrixVectorActivation(),
+        RemoveCNVtoFCFlatten(),
+        InferConvInpGen(),
+        InferElementwiseBinaryOperation(_filter=lambda _model, node: node.op_type == "Add"),
+        InferDuplicateStreamsLayer(),
+        ElementwiseAddToStreamAdd(),
+    )
+    for transformation in layers:
+        model = _infer(model.transform(transformation))
+    return tidy(model)
+
+
+def _first_outside(model: ModelWrapper) -> NodeProto | None:
+    """The first node that is no dataflow layer, but for the transpose in front and the scale behind."""
+    allowed = {"Transpose", "Mul", "StreamingDataflowPartition"}
+    return next((node for node in model.graph.node if node.op_type not in allowed), None)
+
+
+def partition(model: ModelWrapper) -> ModelWrapper:
+    """Cut out the dataflow part. Raises UserError naming a node in the middle that is no dataflow layer."""
+    with tempfile.TemporaryDirectory() as folder:
+        parent = model.transform(CreateDataflowPartition(partition_model_dir=folder))
+        outside = _first_outside(parent)
+        parts = parent.get_nodes_by_op_type("StreamingDataflowPartition")
+        if outside is not None or len(parts) != 1:
+            name, op = (outside.name, outside.op_type) if outside else (parts[-1].name, "a second dataflow part")
+            raise UserError(f"{name}: {op} has no integer dataflow layer; quantize its input and weights, or remove it")
+        model = ModelWrapper(str(Path(getCustomOp(parts[0]).get_nodeattr("model"))))
+    return tidy(_minimize(model))
+
+
+def _minimize(model: ModelWrapper) -> ModelWrapper:
+    """Give weights, accumulators and thresholds the fewest bits that hold their values."""
+    for transformation in (
+        MinimizeWeightBitWidth(),
+        MinimizeAccumulatorWidth(),
+        InferDataTypes(),
+        RoundAndClipThresholds(),
+        MinimizeWeightBitWidth(),
+        InferDataTypes(),
+    ):
+        model = model.transform(transformation)
+    return model
+
+
+def specialize(model: ModelWrapper, part: str) -> ModelWrapper:
+    """Choose each layer's RTL. Raises UserError for a layer that only HLS could build, saying what to use instead."""
+    for node in model.graph.node:
+        getCustomOp(node).set_nodeattr("preferred_impl_style", "rtl")
+    model = _infer(model.transform(SpecializeLayers(part)))
+    for node in model.graph.node:
+        if not node.op_type.endswith("_rtl"):
+            kind = node.op_type.removesuffix("_hls")
+            instead = next((text for key, text in _INSTEAD.items() if kind.startswith(key)), "use another layer")
+            raise UserError(
+                f"{node.name}: {kind} has no RTL for {part}, only HLS, which needs a vendor tool; {instead}"
+            )
+    return model
+
+
+def layer(node: NodeProto) -> HWCustomOp:
+    """FINN's object for a node, through which its attributes, shapes and costs are read and set."""
+    return getCustomOp(node)
+
+
+# Which layers of the integer model become which dataflow layers.
+_KINDS = {
+    "conv": "MVAU_rtl",
+    "linear": "MVAU_rtl",
+    "threshold": "Thresholding_rtl",
+    "shift": "TemporalShift_rtl",
+    "add": "StreamAdd_rtl",
+    "max_pool": "Pool_rtl",
+    "sum_pool": "GlobalAccPool_rtl",
+}
+_ROLES = {
+    "FMPadding_rtl": "pad",
+    "ConvolutionInputGenerator_rtl": "window",
+    "DuplicateStreams_rtl": "fork",
+    "StreamingDataWidthConverter_rtl": "width",
+    "StreamingFIFO_rtl": "fifo",
+}
+
+
+def name_layers(model: ModelWrapper, layers: list[dict[str, Any]]) -> dict[str, str]:
+    """Name each node after the integer model's layer it computes, helpers after the layer they feed or follow.
+
+    `layers` is the integer model's list. Both graphs are in topological order, so the k-th layer of a kind is
+    the k-th node of that kind. Returns node name -> layer name for the nodes that compute a layer.
+    """
+    waiting: dict[str, list[str]] = defaultdict(list)
+    for entry in layers:
+        waiting[_KINDS[entry["op"]]].append(entry["name"])
+    names: dict[str, str] = {}
+    taken: dict[str, int] = defaultdict(int)
+
+    for node in model.graph.node:
+        if waiting[node.op_type]:
+            entry_name = waiting[node.op_type].pop(0)
+            node.name = entry_name.replace(".", "_")
+            names[node.name] = entry_name
+    for node in model.graph.node:
+        if node.op_type in _ROLES:
+            role = _ROLES[node.op_type]
+            neighbour = _named_neighbour(model, node, names)
+            base = f"{neighbour}_{role}"
+            taken[base] += 1
+            node.name = base if taken[base] == 1 else f"{base}{taken[base]}"
+    left = [name for names_left in waiting.values() for name in names_left]
+    if left:
+        raise ValueError(f"the dataflow graph has no layer for {left[0]}")
+    return names
+
+
+def _named_neighbour(model: ModelWrapper, node: NodeProto, names: dict[str, str]) -> str:
+    """The layer that `node` prepares the input of; where a fork or the output comes first, the layer it follows."""
+    following: NodeProto | None = node
+    while following is not None and following.op_type != "DuplicateStreams_rtl":
+        if following.name in names:
+            return str(following.name)
+        following = model.find_consumer(following.output[0])
+    preceding: NodeProto | None = node
+    while preceding is not None and preceding.name not in names:
+        preceding = model.find_producer(preceding.input[0])
+    return str(preceding.name) if preceding is not None else "input"

@@ -1,0 +1,232 @@
+"""Folding: how many multiply-accumulates and stream elements each layer handles a cycle (PE and SIMD).
+
+Every stream's widths stay in whole ratios and every window generator gets its matrix product's SIMD, so that a
+width converter never is the bottleneck (FINN's own folding counts none of its cycles).
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
+from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
+from onnx import NodeProto
+from qonnx.core.modelwrapper import ModelWrapper
+from rich.table import Table
+
+from common.errors import UserError
+from hw import resources
+from hw.boards import Board
+from hw.dataflow import layer
+from hw.ops import foldings
+
+
+def _divisors(number: int) -> list[int]:
+    return [d for d in range(1, number + 1) if number % d == 0]
+
+
+def _is_window(node: NodeProto | None) -> bool:
+    return node is not None and node.op_type == "ConvolutionInputGenerator_rtl"
+
+
+def _product_foldings(model: ModelWrapper, node: NodeProto) -> Iterable[tuple[int, int]]:
+    """All (SIMD, PE) of a matrix product; behind a window generator SIMD divides the channels."""
+    instance = layer(node)
+    producer = model.find_producer(node.input[0])
+    depth = layer(producer).get_nodeattr("IFMChannels") if _is_window(producer) else instance.get_nodeattr("MW")
+    return ((simd, pe) for simd in _divisors(depth) for pe in _divisors(instance.get_nodeattr("MH")))
+
+
+def _product_cycles(node: NodeProto, simd: int, pe: int) -> int:
+    instance = layer(node)
+    fold = (instance.get_nodeattr("MW") // simd) * (instance.get_nodeattr("MH") // pe)
+    return int(np.prod(instance.get_nodeattr("numInputVectors"))) * fold
+
+
+def _fold_product(model: ModelWrapper, node: NodeProto, target: int, part: str) -> None:
+    """The fewest DSPs that reach `target` cycles; among equals the squarest, which keeps streams alike."""
+
+    def cost(folding: tuple[int, int]) -> tuple[float, float, int]:
+        simd, pe = folding
+        layer(node).set_nodeattr("SIMD", simd)
+        layer(node).set_nodeattr("PE", pe)
+        dsp = resources.estimate(model, node, part)["DSP"]
+        return dsp, abs(math.log(simd / pe)), -_product_cycles(node, simd, pe)
+
+    foldings = list(_product_foldings(model, node))
+    enough = [f for f in foldings if _product_cycles(node, *f) <= target]
+    simd, pe = min(enough, key=cost) if enough else max(foldings, key=lambda f: f[0] * f[1])
+    layer(node).set_nodeattr("SIMD", simd)
+    layer(node).set_nodeattr("PE", pe)
+
+
+def _parallelism(node: NodeProto) -> tuple[str, list[int]]:
+    """The attribute that widens a streaming layer, and its legal values, ascending."""
+    instance = layer(node)
+    if node.op_type == "FMPadding_rtl":
+        return "SIMD", _divisors(instance.get_nodeattr("NumChannels"))
+    if node.op_type == "Thresholding_rtl":
+        return "PE", _divisors(instance.get_nodeattr("NumChannels"))
+    return "PE", foldings(instance)
+
+
+def _fold_stream(model: ModelWrapper, node: NodeProto, width: int, target: int) -> None:
+    """Take the producer's `width` where it is legal and fast enough, else the nearest in a whole ratio to it."""
+    attribute, legal = _parallelism(node)
+    instance = layer(node)
+
+    def fast_enough(value: int) -> bool:
+        instance.set_nodeattr(attribute, value)
+        return int(instance.get_exp_cycles()) <= target
+
+    whole = [v for v in legal if v % width == 0 or width % v == 0] or legal
+    candidates = [v for v in whole if fast_enough(v)] or [whole[-1]]
+    instance.set_nodeattr(attribute, min(candidates, key=lambda v: abs(math.log(v / width))))
+
+
+def fold(model: ModelWrapper, target: int, part: str) -> None:
+    """Set PE and SIMD of every layer, in place, so that none needs more than `target` cycles a frame."""
+    for node in model.graph.node:
+        if node.op_type == "MVAU_rtl":
+            _fold_product(model, node, target, part)
+    for node in model.graph.node:
+        if node.op_type == "MVAU_rtl":
+            continue
+        if _is_window(node):
+            continue
+        producer = model.find_producer(node.input[0])
+        width = _window_simd(model, node) or (_output_width(producer) if producer is not None else 1)
+        _fold_stream(model, node, width, target)
+    for node in model.graph.node:
+        if _is_window(node):
+            consumer = model.find_consumers(node.output[0])[0]
+            attribute = "SIMD" if consumer.op_type == "MVAU_rtl" else "PE"
+            layer(node).set_nodeattr("SIMD", layer(consumer).get_nodeattr(attribute))
+
+
+def _window_simd(model: ModelWrapper, node: NodeProto) -> int | None:
+    """For padding in front of a convolution: the SIMD that its matrix product has chosen."""
+    if node.op_type != "FMPadding_rtl":
+        return None
+    window = model.find_consumers(node.output[0])[0]
+    product = model.find_consumers(window.output[0])[0] if _is_window(window) else None
+    if product is None or product.op_type != "MVAU_rtl":
+        return None
+    return int(layer(product).get_nodeattr("SIMD"))
+
+
+def _output_width(node: NodeProto) -> int:
+    """Elements in one beat of a layer's output."""
+    return int(layer(node).get_folded_output_shape()[-1])
+
+
+def cycles(node: NodeProto) -> int:
+    """Cycles a frame that a layer needs by itself; a width converter's are its longer side's beats."""
+    instance = layer(node)
+    if node.op_type.startswith("StreamingDataWidthConverter"):
+        return int(
+            max(np.prod(instance.get_folded_input_shape()[:-1]), np.prod(instance.get_folded_output_shape()[:-1]))
+        )
+    return int(instance.get_exp_cycles())
+
+
+def slowest(model: ModelWrapper) -> NodeProto:
+    """The layer that needs the most cycles a frame."""
+    return max(model.graph.node, key=cycles)
+
+
+def _achievable(model: ModelWrapper) -> list[int]:
+    """Every number of cycles that some matrix product can be folded to, ascending: the targets worth trying."""
+    products = [node for node in model.graph.node if node.op_type == "MVAU_rtl"]
+    return sorted({_product_cycles(node, *f) for node in products for f in _product_foldings(model, node)})
+
+
+def _best_that_fits(model: ModelWrapper, board: Board) -> int:
+    """The fewest cycles a frame whose folding fits the board, by bisection."""
+    targets = _achievable(model)
+    low, high = 0, len(targets) - 1
+    while low < high:
+        middle = (low + high) // 2
+        fold(model, targets[middle], board.part)
+        if resources.shortage(resources.total(model, board.part), board.resources) is None:
+            high = middle
+        else:
+            low = middle + 1
+    return targets[low]
+
+
+def fold_for(model: ModelWrapper, board: Board, target_fps: int | None) -> ModelWrapper:
+    """Fold for `target_fps` frames per second at the board's clock, or (None) for the best that fits the board.
+
+    Inserts width converters where streams differ. Raises UserError where the target cannot be met on the board,
+    saying which resource runs out and what the best is.
+    """
+    clock = board.clock_mhz * 1e6
+    target = int(clock / target_fps) if target_fps else _best_that_fits(model, board)
+    fold(model, target, board.part)
+    reached = max(cycles(node) for node in model.graph.node)
+    missing = resources.shortage(resources.total(model, board.part), board.resources)
+    if reached > target or missing:
+        why = missing or f"{slowest(model).name} takes {reached} cycles even when fully unfolded"
+        fold(model, _best_that_fits(model, board), board.part)
+        best = clock / max(cycles(node) for node in model.graph.node)
+        raise UserError(
+            f"hardware.target_fps = {target_fps}: not met on {board.name} at {board.clock_mhz:g} MHz: {why}; "
+            f"the best that fits is {best:.0f} frames per second"
+        )
+    return model.transform(InsertDWC()).transform(SpecializeLayers(board.part))
+
+
+def report(model: ModelWrapper, board: Board) -> list[dict[str, Any]]:
+    """One row a layer: `layer`, `op`, `macs` a frame, `PE`, `SIMD`, `cycles`, `share` of the bottleneck, and the
+    estimated `LUT`, `DSP`, `BRAM`."""
+    bottleneck = cycles(slowest(model))
+    rows = []
+    for node in model.graph.node:
+        instance = layer(node)
+        attributes = instance.get_nodeattr_types()
+        pe = instance.get_nodeattr("PE") if "PE" in attributes else None
+        simd = instance.get_nodeattr("SIMD") if "SIMD" in attributes else None
+        macs = cycles(node) * pe * simd if node.op_type == "MVAU_rtl" else 0
+        rows.append(
+            {
+                "layer": node.name,
+                "op": node.op_type,
+                "macs": macs,
+                "PE": pe,
+                "SIMD": simd,
+                "cycles": cycles(node),
+                "share": round(cycles(node) / bottleneck, 4),
+                **resources.estimate(model, node, board.part),
+            }
+        )
+    return rows
+
+
+def table(rows: list[dict[str, Any]], board: Board) -> Table:
+    """The report as a person reads it."""
+    bottleneck = max(row["cycles"] for row in rows)
+    fps = board.clock_mhz * 1e6 / bottleneck
+    view = Table(title=f"Folding for {board.name}: {bottleneck} cycles a frame, {fps:.0f} frames per second")
+    for column in ("layer", "MACs", "PE", "SIMD", "cycles", "share of bottleneck", "LUT", "DSP", "BRAM"):
+        view.add_column(column, justify="left" if column == "layer" else "right")
+    for row in rows:
+        view.add_row(
+            row["layer"],
+            f"{row['macs']:,}" if row["macs"] else "",
+            str(row["PE"] or ""),
+            str(row["SIMD"] or ""),
+            f"{row['cycles']:,}",
+            f"{row['share']:.0%}",
+            f"{row['LUT']:.0f}",
+            f"{row['DSP']:.0f}",
+            f"{row['BRAM']:g}",
+        )
+    sums = {name: sum(row[name] for row in rows) for name in ("macs", "LUT", "DSP", "BRAM")}
+    shares = {
+        name: f"{sums[name]:.0f} ({sums[name] / getattr(board.resources, name):.0%})" for name in ("LUT", "DSP", "BRAM")
+    }
+    view.add_section()
+    view.add_row("total", f"{sums['macs']:,}", "", "", "", "", shares["LUT"], shares["DSP"], shares["BRAM"])
+    return view
