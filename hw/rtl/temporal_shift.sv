@@ -60,7 +60,7 @@ module temporal_shift #(
             $error("temporal_shift: PIXELS=%0d and BITS=%0d must be positive", PIXELS, BITS);
         if (STREAMS < 1 || STREAMS > 128)
             $error("temporal_shift: STREAMS=%0d must be 1 to 128", STREAMS);
-        if (RAM_STYLE != "block" && RAM_STYLE != "distributed")
+        if (88'(RAM_STYLE) != 88'("block") && 88'(RAM_STYLE) != 88'("distributed"))
             $error("temporal_shift: RAM_STYLE=%s must be block or distributed", RAM_STYLE);
     end
 

@@ -1,0 +1,137 @@
+"""What an op or a module cannot be built with is refused, in Python and again in SystemVerilog."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import UserError
+from hw.lint import CORNERS, RTL, lint
+from hw.ops import foldings
+from sim.verilator import environment
+
+MakeNode = Callable[..., Any]
+
+SHIFT = {"NumChannels": 16, "ShiftChannels": 4, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
+FORK = {"NumChannels": 6, "NumOutputStreams": 2, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
+POOL = {
+    "Channels": 6,
+    "PE": 1,
+    "KernelSize": [2, 2],
+    "Function": "MaxPool",
+    "OutImgDims": [2, 2],
+    "InputDataType": "INT4",
+    "OutputDataType": "INT4",
+}
+ADD = {
+    "lhs_dtype": "UINT4",
+    "rhs_dtype": "INT4",
+    "out_dtype": "INT6",
+    "lhs_shape": [1, 2, 2, 4],
+    "rhs_shape": [1, 2, 2, 4],
+    "out_shape": [1, 2, 2, 4],
+}
+SUM = {"NumChannels": 6, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
+
+
+@pytest.mark.parametrize(
+    ("channels", "shifted", "legal"),
+    [
+        (16, 2, [1, 2, 4, 8, 16]),  # a beat may hold all shifted channels and others
+        (16, 16, [1, 2, 4, 8, 16]),
+        (12, 4, [1, 2, 4, 6, 12]),  # 3 would split the shifted channels: 3 + 1
+        (24, 3, [1, 3, 4, 6, 8, 12, 24]),  # 2 would split them: 2 + 1
+        (7, 5, [1, 7]),
+    ],
+)
+def test_foldings_of_the_shift(make_node: MakeNode, channels: int, shifted: int, legal: list[int]) -> None:
+    inst = make_node("TemporalShift", **SHIFT | {"NumChannels": channels, "ShiftChannels": shifted})
+    assert foldings(inst) == legal
+
+
+def test_foldings_divide_the_channels(make_node: MakeNode) -> None:
+    assert foldings(make_node("DuplicateStreams", outputs=2, **FORK)) == [1, 2, 3, 6]
+    assert foldings(make_node("GlobalAccPool", **SUM)) == [1, 2, 3, 6]
+    assert foldings(make_node("Pool", **POOL)) == [1, 2, 3, 6]
+    assert foldings(make_node("StreamAdd", inputs=2, **ADD)) == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "message"),
+    [
+        ("TemporalShift", SHIFT | {"ShiftChannels": 17}, "ShiftChannels=17 must be 1 to NumChannels=16"),
+        ("TemporalShift", SHIFT | {"ShiftChannels": 0}, "ShiftChannels=0 must be 1"),
+        ("TemporalShift", SHIFT | {"Streams": 129}, "Streams=129 must be 1 to 128"),
+        ("TemporalShift", SHIFT | {"Streams": 0}, "Streams=0 must be 1 to 128"),
+        ("TemporalShift", SHIFT | {"ShiftChannels": 3, "PE": 2}, "PE=2 is not possible; use one of 1, 4, 8, 16"),
+        ("TemporalShift", SHIFT | {"PE": 5}, "PE=5 is not possible; use one of 1, 2, 4, 8, 16"),
+        ("TemporalShift", SHIFT | {"numInputVectors": [2, 4, 4]}, "must be one frame"),
+        ("TemporalShift", SHIFT | {"inputDataType": "BIPOLAR"}, "BIPOLAR is not supported"),
+        ("TemporalShift", SHIFT | {"inputDataType": "FLOAT32"}, "FLOAT32 is not supported"),
+        ("DuplicateStreams", FORK | {"NumOutputStreams": 3}, "NumOutputStreams=3 must be 2 or more and equal"),
+        ("DuplicateStreams", FORK | {"PE": 4}, "PE=4 is not possible; use one of 1, 2, 3, 6"),
+        ("StreamAdd", ADD | {"out_dtype": "INT5"}, "out_dtype=INT5 is not the type of UINT4 + INT4, INT6"),
+        ("StreamAdd", ADD | {"rhs_shape": [1, 1, 1, 4]}, "does not broadcast"),
+        ("StreamAdd", ADD | {"rhs_style": "const"}, "takes two streams"),
+        ("StreamAdd", ADD | {"PE": 3}, "PE=3 is not possible; use one of 1, 2, 4"),
+        ("GlobalAccPool", SUM | {"numInputVectors": [4]}, "must be one frame"),
+        ("GlobalAccPool", SUM | {"PE": 4}, "PE=4 is not possible"),
+        ("Pool", POOL | {"Function": "AvgPool"}, "AvgPool has no RTL; use max pooling"),
+        ("Pool", POOL | {"KernelSize": [2]}, "must be [height, width]"),
+        ("Pool", POOL | {"PE": 5}, "PE=5 is not possible"),
+    ],
+)
+def test_an_impossible_node_is_refused(
+    make_node: MakeNode, tmp_path: Path, op: str, attributes: dict[str, Any], message: str
+) -> None:
+    tensors = {"inputs": 2} if op == "StreamAdd" else {"outputs": 2} if op == "DuplicateStreams" else {}
+    inst = make_node(op, "bad_node", **tensors, **attributes)
+    inst.set_nodeattr("code_gen_dir_ipgen", str(tmp_path))
+    with pytest.raises(UserError, match=f"^bad_node: .*{re.escape(message)}"):
+        inst.generate_hdl(None, "xc7z020clg400-1", 10.0)
+    assert not list(tmp_path.iterdir())
+
+
+IMPOSSIBLE = [
+    ("temporal_shift", CORNERS["temporal_shift"][1] | {"SHIFT": 17}, "SHIFT=17 must be 1 to CHANNELS=16"),
+    ("temporal_shift", CORNERS["temporal_shift"][1] | {"PE": 5}, "PE=5 must divide CHANNELS=16"),
+    ("temporal_shift", CORNERS["temporal_shift"][1] | {"SHIFT": 3, "PE": 2}, "PE=2 must divide CHANNELS=16, and"),
+    ("temporal_shift", CORNERS["temporal_shift"][1] | {"STREAMS": 129}, "STREAMS=129 must be 1 to 128"),
+    ("temporal_shift", CORNERS["temporal_shift"][1] | {"RAM_STYLE": "ultra"}, "RAM_STYLE=ultra must be block"),
+    ("stream_fork", {"WIDTH": 8, "OUTPUTS": 1}, "OUTPUTS=1 at least 2"),
+    ("stream_add", CORNERS["stream_add"][2] | {"OUT_BITS": 16}, "OUT_BITS=16 must be more than LHS_BITS=16"),
+    ("global_acc_pool", CORNERS["global_acc_pool"][1] | {"PE": 5}, "PE=5 must divide CHANNELS=12"),
+    ("max_pool", CORNERS["max_pool"][1] | {"KERNEL": 0}, "KERNEL=0 and BITS=4 must be positive"),
+]
+
+
+def test_an_impossible_module_says_so(tmp_path: Path) -> None:
+    instances = []
+    for k, (module, parameters, _) in enumerate(IMPOSSIBLE):
+        values = ", ".join(f'.{key}("{v}")' if isinstance(v, str) else f".{key}({v})" for key, v in parameters.items())
+        instances.append(f"{module} #({values}) bad_{k} ();\n")
+    top = tmp_path / "top.sv"
+    top.write_text("module top;\n" + "".join(instances) + "initial #1 $finish;\nendmodule\n")
+    sources = [str(RTL / f"{module}.sv") for module in dict.fromkeys(module for module, *_ in IMPOSSIBLE)]
+    command = ["verilator", "--binary", "-Wno-fatal", "-Wno-lint", "-CFLAGS", "-O0", "--top-module", "top"]
+    subprocess.run([*command, *sources, str(top)], cwd=tmp_path, env=environment(), check=True, capture_output=True)
+    run = [str(tmp_path / "obj_dir" / "Vtop"), "+verilator+error+limit+100"]
+    output = subprocess.run(run, capture_output=True, text=True, check=False).stdout
+    for module, _, message in IMPOSSIBLE:
+        assert f"{module}: " in output
+        assert message in output
+
+
+@pytest.mark.parametrize("source", sorted(RTL.glob("*.sv")), ids=lambda path: path.stem)
+def test_lint_is_clean(source: Path) -> None:
+    for parameters in CORNERS.get(source.stem, [{}]):
+        assert lint(source, parameters) == ""
+
+
+def test_lint_complains(tmp_path: Path) -> None:
+    source = tmp_path / "narrow.sv"
+    source.write_text("module narrow (input logic [3:0] a, output logic [2:0] b);\n    assign b = a;\nendmodule\n")
+    assert "WIDTHTRUNC" in lint(source, {})
