@@ -17,8 +17,8 @@ from common.artifacts import atomic_file
 
 COLOURS = ("#b91c1c", "#0284c7", "#b45309", "#15803d", "#7e22ce", "#475569")
 INK, GRAY = "#0f172a", "#475569"
-FRAMES_SHOWN = 8
-HEADER, TRACK = 1.1, 3.95  # heights in inches
+FRAMES_SHOWN = 12
+HEADER, TRACK = 1.1, 3.5  # heights in inches
 LEFT, WIDTH = 0.06, 0.9  # of the figure's width
 
 
@@ -56,10 +56,10 @@ def _track(figure: Figure, track: Track, classes: Sequence[str], top: float, inc
     shown = ((np.arange(columns) + 0.5) * count / columns - 0.5).round().astype(int)
     for column, frame in enumerate(shown):
         width = WIDTH / columns
-        axes = figure.add_axes((LEFT + column * width, top - 1.62 * inch, width * 0.95, 1.32 * inch))
+        axes = figure.add_axes((LEFT + column * width, top - 1.18 * inch, width * 0.95, 0.88 * inch))
         axes.imshow(track.frames[frame], interpolation="nearest")
         axes.set_axis_off()
-    curves = figure.add_axes((LEFT, top - 3.3 * inch, WIDTH, 1.35 * inch))
+    curves = figure.add_axes((LEFT, top - 2.9 * inch, WIDTH, 1.4 * inch))
     for frame in shown:
         curves.axvline(frame, color="#cbd5e1", linewidth=0.8, zorder=0)
     _curves(curves, track, classes)

@@ -1,0 +1,66 @@
+"""The videos of the demo: files from disk, or synthetic scenes written to a file first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from common.artifacts import ROOT
+from common.errors import UserError
+from common.preset import Preset
+from quant import synthetic
+from sim import video
+from sim.preprocess import to_input
+
+CLIPS = ROOT.parent / "shared" / "data" / "fights"  # real surveillance clips, where this checkout has them
+ENLARGED = 4  # the pictures people see have this many times the pixels of the core's frames, a side
+SEED = 20260  # of the synthetic scenes: none of training or validation
+
+
+@dataclass
+class Shot:
+    """One video. `frames`: what the core takes, uint8 `[T, H, W, 3]`; `images`: the same larger, for people;
+    `starts`: the first frame of each clip in it; `truth`: the class of each of those clips, where it is known."""
+
+    title: str
+    frames: np.ndarray
+    images: np.ndarray
+    starts: Sequence[int] = (0,)
+    truth: Sequence[str] = ()
+
+
+def from_file(path: Path, preset: Preset, limit: int) -> Shot:
+    """The first `limit` frames of the video at `path`, every `frame_stride`-th taken. Raises UserError for a file that
+    is no video, is damaged within those frames, or is smaller than the network's input."""
+    frames, images = [], []
+    height, width = preset.input.height, preset.input.width
+    for image in islice(video.frames(path, preset.input.frame_stride), limit):
+        try:
+            frames.append(to_input(image, height, width))
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+        scale = max(1, min(ENLARGED, image.shape[0] // height, image.shape[1] // width))
+        images.append(to_input(image, height * scale, width * scale))
+    return Shot(path.name, np.stack(frames), np.stack(images))
+
+
+def synthetic_scenes(path: Path, preset: Preset) -> Shot:
+    """One scene of every class, one after the other, written to a video at `path` and read back from it."""
+    events, frames = preset.data.events, preset.data.num_segments
+    size = (frames, ENLARGED * preset.input.height, ENLARGED * preset.input.width)
+    names = synthetic.class_names(events)
+    scenes = [synthetic.clip(events, label, size, (SEED, label)) for label in range(len(names))]
+    video.write(path, [image for scene in scenes for image in scene])
+    shot = from_file(
+        path,
+        preset.model_copy(update={"input": preset.input.model_copy(update={"frame_stride": 1})}),
+        frames * len(names),
+    )
+    return Shot("synthetic scenes", shot.frames, shot.images, range(0, len(shot.frames), frames), names)
+
+
+def real_clip() -> Path | None:
+    """A real surveillance clip, where this checkout has some beside it."""
+    return min(CLIPS.glob("fight/*.mp4"), default=None)
