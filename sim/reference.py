@@ -1,0 +1,304 @@
+"""The bit-exact reference: an exported integer model (docs/integer-model.md), run with NumPy and nothing else.
+
+Every value is an integer. Products run in floating-point BLAS where that is proven to be exact: with |x| <= M, every
+sum of products a layer can form, in any order, stays within sum |w| * M, and a binary floating-point number holds
+every integer up to 2**24 (single precision) or 2**53 (double precision). The bound is computed for each layer from
+its actual weights and the range of its input; a layer that reaches both runs in int64.
+"""
+
+import contextlib
+import json
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.errors import UserError
+from sim.decision import Consensus
+
+FORMAT, VERSION = "shiftcore-integer-model", 1
+STREAMS = 128  # what a context word can name
+
+
+def _one_blas_thread() -> Callable[[], contextlib.AbstractContextManager[Any]]:
+    """Layers this small gain little from BLAS threads; where another process holds a core, the wait for it makes a
+    frame ten times slower. Without threadpoolctl (it is no part of NumPy) BLAS is left as it is."""
+    try:
+        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+    except ImportError:
+        return contextlib.nullcontext
+    blas = ThreadpoolController().select(user_api="blas")
+    return lambda: blas.limit(limits=1)
+
+
+def product_dtype(bound: int) -> np.dtype:
+    """The fastest type in which all integers of magnitude `bound`, and one more, are exact."""
+    for dtype, limit in ((np.float32, 2**24), (np.float64, 2**53), (np.int64, 2**63)):
+        if bound < limit:
+            return np.dtype(dtype)
+    raise ValueError(f"sums reach {bound}, more than 64 bits hold")
+
+
+def integer_dtype(low: int, high: int) -> np.dtype:
+    """The narrowest integer type that holds `low` and `high`."""
+    for dtype in (np.uint8, np.int8, np.int16, np.int32, np.int64):
+        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+            return np.dtype(dtype)
+    raise ValueError(f"values reach from {low} to {high}, more than 64 bits hold")
+
+
+class _Map:
+    """What is known of a layer's output: its shape (channels, rows, columns: inside, maps are channel-first, so that
+    rows are contiguous), the range of its values, and the type that holds them."""
+
+    def __init__(self, shape: tuple[int, int, int], low: int, high: int, dtype: np.dtype | None = None) -> None:
+        self.shape, self.low, self.high = shape, low, high
+        self.dtype = dtype or integer_dtype(low, high)
+
+
+class _Convolution:
+    """Zero-padded convolution as one matrix product: the windows of all pixels are the columns of the right matrix."""
+
+    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
+        weight, stride, pad = arrays["weight"].astype(np.int64), int(layer["stride"]), int(layer["pad"])
+        c_out, c_in, k_rows, k_columns = weight.shape
+        channels, rows, columns = source.shape
+        if c_in != channels:
+            raise ValueError(f"weights for {c_in} channels, but the input has {channels}")
+        flat = weight.reshape(c_out, -1)
+        low, high = min(source.low, 0), max(source.high, 0)  # padding adds zeros
+        dtype = product_dtype(int(np.abs(flat).sum(1).max()) * max(-low, high))
+        positive, negative = np.maximum(flat, 0).sum(1), np.minimum(flat, 0).sum(1)
+        self.output = _Map(
+            (c_out, (rows + 2 * pad - k_rows) // stride + 1, (columns + 2 * pad - k_columns) // stride + 1),
+            int((positive * low + negative * high).min()),
+            int((positive * high + negative * low).max()),
+            dtype,
+        )
+        self._weight = flat.astype(dtype)
+        padded = np.zeros((channels, rows + 2 * pad, columns + 2 * pad), dtype)
+        self._interior = padded[:, pad : pad + rows, pad : pad + columns]
+        plane, row, column = padded.strides
+        self._windows = np.lib.stride_tricks.as_strided(
+            padded,
+            (channels, k_rows, k_columns, *self.output.shape[1:]),
+            (plane, row, column, row * stride, column * stride),
+            writeable=False,
+        )
+        self._columns = np.empty(self._windows.shape, dtype)
+        self._sums = np.empty(self.output.shape, dtype)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        self._interior[...] = x
+        self._columns[...] = self._windows
+        pixels = self._sums[0].size
+        np.matmul(self._weight, self._columns.reshape(-1, pixels), out=self._sums.reshape(-1, pixels))
+        return self._sums
+
+
+class _Threshold:
+    """`offset` + how many of the channel's thresholds the value reaches."""
+
+    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
+        thresholds, self._offset = arrays["thresholds"].astype(np.int64), int(layer["offset"])
+        channels, levels = thresholds.shape
+        if channels not in (1, source.shape[0]):
+            raise ValueError(f"thresholds for {channels} channels, but the input has {source.shape[0]}")
+        if (np.diff(thresholds, axis=1) < 0).any():
+            raise ValueError("thresholds are not ascending")
+        self.output = _Map(source.shape, self._offset, self._offset + levels)
+        # Clipped to what the input reaches (which changes nothing), thresholds fit a type as narrow as the input's.
+        clipped = np.clip(thresholds, source.low, source.high + 1)
+        exact = source.dtype if source.dtype.kind == "f" else integer_dtype(source.low, source.high + 1)
+        self._thresholds = clipped.T.astype(exact)[:, :, None, None]
+        self._reached = np.empty(source.shape, np.bool_)
+        self._levels = np.empty(source.shape, self.output.dtype)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        steps = self._reached.view(np.uint8 if self._levels.dtype.kind == "u" else np.int8)
+        self._levels.fill(self._offset)
+        for threshold in self._thresholds:
+            np.greater_equal(x, threshold, out=self._reached)
+            np.add(self._levels, steps, out=self._levels)
+        return self._levels
+
+
+class _Add:
+    """Sum of two maps."""
+
+    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], first: _Map, second: _Map) -> None:
+        if first.shape != second.shape:
+            raise ValueError(f"the inputs' shapes differ: {first.shape} and {second.shape}")
+        low, high = first.low + second.low, first.high + second.high
+        holds_all = integer_dtype(min(low, first.low, second.low), max(high, first.high, second.high))
+        self.output = _Map(first.shape, low, high, holds_all)
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.add(x, y, dtype=self.output.dtype, casting="unsafe")  # safe: it holds both and their sum
+
+
+class _MaxPool:
+    """Maximum over `kernel` x `kernel` windows."""
+
+    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
+        self._kernel, self._stride = int(layer["kernel"]), int(layer["stride"])
+        channels, rows, columns = source.shape
+        size = ((rows - self._kernel) // self._stride + 1, (columns - self._kernel) // self._stride + 1)
+        self.output = _Map((channels, *size), source.low, source.high, source.dtype)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        windows = np.lib.stride_tricks.sliding_window_view(x, (self._kernel, self._kernel), axis=(1, 2))
+        return windows[:, :: self._stride, :: self._stride].max(axis=(3, 4))
+
+
+class _SumPool:
+    """Sum over all pixels."""
+
+    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
+        channels, rows, columns = source.shape
+        pixels = rows * columns
+        self.output = _Map((channels, 1, 1), source.low * pixels, source.high * pixels, np.dtype(np.int64))
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return x.astype(np.int64).sum(axis=(1, 2), keepdims=True)
+
+
+class _Linear:
+    """Integer matrix product with one pixel's channels."""
+
+    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
+        self._weight = arrays["weight"].astype(np.int64)
+        classes, channels = self._weight.shape
+        if source.shape != (channels, 1, 1):
+            raise ValueError(f"weights for {channels} channels of one pixel, but the input is {source.shape}")
+        bound = int(np.abs(self._weight).sum(1).max()) * max(-source.low, source.high)
+        product_dtype(bound)
+        self.output = _Map((classes, 1, 1), -bound, bound, np.dtype(np.int64))
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return (self._weight @ x.astype(np.int64).reshape(-1))[:, None, None]
+
+
+class _Shift:
+    """Channels [0, `channels`) come from the previous frame of the same stream (TSM, Lin et al. 2019)."""
+
+    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
+        self._channels = int(layer["channels"])
+        if not 0 < self._channels <= source.shape[0]:
+            raise ValueError(f"cannot shift {self._channels} of {source.shape[0]} channels")
+        self.output = _Map(source.shape, min(source.low, 0), max(source.high, 0), source.dtype)
+        self._shifted = np.empty(source.shape, source.dtype)
+        self.state: dict[int, np.ndarray] = {}
+
+    def frame(self, x: np.ndarray, stream: int, clear: bool, keep: bool) -> np.ndarray:
+        """Shift frame `x` of `stream`; `clear` reads zeros; without `keep`, this stream has no state at all."""
+        previous = None if clear else self.state.get(stream)
+        self._shifted[...] = x
+        self._shifted[: self._channels] = 0 if previous is None else previous
+        if keep:
+            self.state[stream] = x[: self._channels].copy()
+        return self._shifted
+
+
+_Op = _Convolution | _Threshold | _Add | _MaxPool | _SumPool | _Linear | _Shift
+_OPS: dict[str, Callable[..., _Op]] = {
+    "conv": _Convolution,
+    "threshold": _Threshold,
+    "add": _Add,
+    "max_pool": _MaxPool,
+    "sum_pool": _SumPool,
+    "linear": _Linear,
+    "shift": _Shift,
+}
+
+
+class Reference:
+    """An integer model, ready to run. One frame at a time; the temporal state of up to 128 streams is kept apart.
+
+    `graph` and `arrays` are those of docs/integer-model.md. Raises ValueError, naming the layer, when they make no
+    network.
+    """
+
+    def __init__(self, graph: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        if graph.get("format") != FORMAT or graph.get("version") != VERSION:
+            raise ValueError(f"not a {FORMAT} of version {VERSION}")
+        self.description = graph
+        self.classes: list[str] = list(graph["classes"])
+        size = graph["input"]
+        self.input_shape = (int(size["height"]), int(size["width"]), int(size["channels"]))
+        self.streams = int(graph["preset"]["hardware"]["streams"])
+        self.layers = [str(layer["name"]) for layer in graph["layers"]]
+        height, width, channels = self.input_shape
+        maps = {"input": _Map((channels, height, width), 0, 255)}
+        self._ops: list[tuple[str, list[str], _Op]] = []
+        for layer in graph["layers"]:
+            name, sources = layer["name"], list(layer["inputs"])
+            own = {key[len(name) + 1 :]: array for key, array in arrays.items() if key.startswith(f"{name}.")}
+            try:
+                op = _OPS[layer["op"]](layer, own, *(maps[source] for source in sources))
+            except KeyError as error:
+                raise ValueError(f"layer {name!r}: unknown or missing {error}") from None
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"layer {name!r}: {error}") from None
+            maps[name] = op.output
+            self._ops.append((name, sources, op))
+        self._blas = _one_blas_thread()
+        if maps[self.layers[-1]].shape != (len(self.classes), 1, 1):
+            raise ValueError(f"{len(self.classes)} classes, but the last layer gives {maps[self.layers[-1]].shape}")
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Reference":
+        """Read `model.npz`. Raises UserError when it is missing, damaged, or no integer model."""
+        path = Path(path)
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; `make export` writes an integer model")
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                arrays = {key: content[key] for key in content.files}
+            return cls(json.loads(str(arrays.pop("graph"))), arrays)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError):
+            raise UserError(f"{path}: damaged, or not a .npz file; `make export` writes one") from None
+        except KeyError as error:
+            raise UserError(f"{path}: not an integer model: no {error}") from None
+        except (AttributeError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: not an integer model: {error}") from None
+
+    def consensus(self) -> Consensus:
+        """A new decision maker for this model: its consensus window, scale and classes."""
+        return Consensus(int(self.description["num_segments"]), float(self.description["logit_scale"]), self.classes)
+
+    def reset(self, stream: int | None = None) -> None:
+        """Forget the temporal state of `stream`, or of all streams."""
+        for _, _, op in self._ops:
+            if isinstance(op, _Shift):
+                op.state = {} if stream is None else {s: state for s, state in op.state.items() if s != stream}
+
+    def infer(
+        self, frame: np.ndarray, stream: int = 0, clear: bool = False, trace: dict[str, np.ndarray] | None = None
+    ) -> np.ndarray:
+        """The logits of the next frame of `stream`, int64 `[classes]`.
+
+        `frame` is uint8 `[H, W, C]`; `stream` is 0 to 127; `clear` marks the first frame of a clip: the state reads
+        as zero. As in hardware, a stream that the model was not built for (`streams` and above) has no state.
+        `trace` receives every layer's output by name, int64 `[H, W, C]`. Raises ValueError for a wrong frame or stream.
+        """
+        if frame.shape != self.input_shape or frame.dtype != np.uint8:
+            raise ValueError(f"the frame is {frame.dtype} {frame.shape}, the model takes uint8 {self.input_shape}")
+        if not 0 <= stream < STREAMS:
+            raise ValueError(f"stream {stream} is not in 0 .. {STREAMS - 1}")
+        values = {"input": frame.transpose(2, 0, 1)}
+        with self._blas():
+            for name, sources, op in self._ops:
+                x = values[sources[0]]
+                if isinstance(op, _Shift):
+                    values[name] = op.frame(x, stream, clear, keep=stream < self.streams)
+                elif isinstance(op, _Add):
+                    values[name] = op(x, values[sources[1]])
+                else:
+                    values[name] = op(x)
+        if trace is not None:
+            trace.update({name: values[name].transpose(1, 2, 0).astype(np.int64) for name in self.layers})
+        return values[self.layers[-1]].reshape(-1).copy()
