@@ -8,6 +8,8 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
+
 from common.artifacts import lock, write_json
 from sim import cocotb_runner
 
@@ -27,7 +29,7 @@ class Case:
 
     `module` is its name, `about` what a failure must tell (op, parameters), `sources` its files. `inputs` and
     `outputs` map its stream names (`in0_V`) to what is sent and what must come after a reset. `cycles` is how many
-    cycles a frame takes at full speed, at the first input.
+    cycles a frame takes at full speed, at the first input; None where that is not to be measured.
     """
 
     module: str
@@ -35,7 +37,13 @@ class Case:
     sources: list[str]
     inputs: dict[str, Stream]
     outputs: dict[str, Stream]
-    cycles: int
+    cycles: int | None
+
+
+def pack(values: np.ndarray, bits: int) -> list[int]:
+    """Beats `[..., PE]` as words: lane p in bits `[p * bits, (p + 1) * bits)`, two's complement."""
+    lanes = values.reshape(-1, values.shape[-1]).astype(np.int64) & ((1 << bits) - 1)
+    return [sum(int(value) << (lane * bits) for lane, value in enumerate(beat)) for beat in lanes]
 
 
 def check(top: str, cases: list[Case], folder: Path, seed: int) -> int:

@@ -37,6 +37,8 @@ async def full_speed(dut: Any) -> None:
     await reset(dut)
     await transfer(dut, [agent for own in agents for agent in own], LIMIT)
     for case, (source, *_) in zip(CASES, agents, strict=True):
+        if case.cycles is None:
+            continue
         assert isinstance(source, Source)
         frames = len(source.words) // next(iter(case.inputs.values())).frame
         measured = source.cycles[-1] - source.cycles[0] + 1

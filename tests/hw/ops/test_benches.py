@@ -14,7 +14,7 @@ from common import temporal
 from common.artifacts import BUILD
 from hw.ops import foldings
 from hw.ops.stream_add import sum_type
-from sim.stream_bench import Case, Stream, check
+from sim.stream_bench import Case, Stream, check, pack
 
 CASES = 40
 BEATS = 300  # about how many input beats a case has over all its frames
@@ -22,12 +22,6 @@ SEED = 2019
 
 MakeNode = Callable[..., Any]
 Frames = list[dict[str, np.ndarray]]
-
-
-def pack(values: np.ndarray, bits: int) -> list[int]:
-    """Beats `[..., PE]` as words: lane p in bits `[p * bits, (p + 1) * bits)`, two's complement."""
-    lanes = values.reshape(-1, values.shape[-1]).astype(np.int64) & ((1 << bits) - 1)
-    return [sum(int(value) << (lane * bits) for lane, value in enumerate(beat)) for beat in lanes]
 
 
 def any_type(rng: random.Random, most: int = 8) -> BaseDataType:

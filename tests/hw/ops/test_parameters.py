@@ -95,7 +95,7 @@ def test_an_impossible_node_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-IMPOSSIBLE = [
+IMPOSSIBLE: list[tuple[str, dict[str, int | str], str]] = [
     ("temporal_shift", CORNERS["temporal_shift"][1] | {"SHIFT": 17}, "SHIFT=17 must be 1 to CHANNELS=16"),
     ("temporal_shift", CORNERS["temporal_shift"][1] | {"PE": 5}, "PE=5 must divide CHANNELS=16"),
     ("temporal_shift", CORNERS["temporal_shift"][1] | {"SHIFT": 3, "PE": 2}, "PE=2 must divide CHANNELS=16, and"),
