@@ -163,11 +163,15 @@ class TemporalShift_rtl(RtlOp, TemporalShift):  # noqa: N801 - FINN finds the ba
         return math.prod(self.memory_shape()) / (blocks * 18 * 1024) if blocks else 1.0
 
     def lut_estimation(self, fpgapart: str) -> int:
-        """State in LUTs where it is small (64 bits each), the output's multiplexer, counters, address adder and the
-        selection of the stream's `seen` bit."""
+        """State in LUTs where it is small (64 bits each), or the multiplexer behind block RAMs stacked in depth;
+        the output's multiplexer, counters, address adder, and the streams' `seen` bits with their selection."""
         depth, width = self.memory_shape()
-        memory = math.ceil(depth / 64) * width if self.ram_style() == "distributed" else 0
-        beats = self.get_exp_cycles()
-        return (
-            memory + width + counter_bits(beats) + 2 * counter_bits(depth) + math.ceil(self.get_nodeattr("Streams") / 2)
-        )
+        if self.ram_style() == "distributed":
+            memory = math.ceil(depth / 64) * width
+        else:
+            banks = min((math.ceil(depth / d) * math.ceil(width / w), math.ceil(depth / d)) for d, w in _BRAM18_SHAPES)[
+                1
+            ]
+            memory = math.ceil((banks - 1) / 3) * width + banks
+        control = counter_bits(self.get_exp_cycles()) + 2 * counter_bits(depth)
+        return memory + width + control + math.ceil(1.5 * self.get_nodeattr("Streams"))
