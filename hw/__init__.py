@@ -9,9 +9,9 @@ import warnings
 
 from common.artifacts import BUILD
 
-_scratch = BUILD / "finn"
-os.environ.setdefault("FINN_BUILD_DIR", str(_scratch))
+os.environ.setdefault("FINN_BUILD_DIR", str(BUILD / "finn"))
 
 # FINN and qonnx report each tensor they look at; what matters to a user, our steps say themselves.
-logging.getLogger("finn").setLevel(logging.CRITICAL)
+logging.getLogger("finn_logger").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", module="(finn|qonnx|onnx).*")
+warnings.filterwarnings("ignore", message="inputDataType changing")

@@ -13,6 +13,7 @@ from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
+from rich import box
 from rich.table import Table
 
 from common.errors import UserError
@@ -208,9 +209,10 @@ def table(rows: list[dict[str, Any]], board: Board) -> Table:
     """The report as a person reads it."""
     bottleneck = max(row["cycles"] for row in rows)
     fps = board.clock_mhz * 1e6 / bottleneck
-    view = Table(title=f"Folding for {board.name}: {bottleneck} cycles a frame, {fps:.0f} frames per second")
-    for column in ("layer", "MACs", "PE", "SIMD", "cycles", "share of bottleneck", "LUT", "DSP", "BRAM"):
-        view.add_column(column, justify="left" if column == "layer" else "right")
+    title = f"Folding for {board.name}: {bottleneck} cycles a frame, {fps:.0f} frames per second"
+    view = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in ("layer", "MACs", "PE", "SIMD", "cycles", "share", "LUT", "DSP", "BRAM"):
+        view.add_column(column, justify="left" if column == "layer" else "right", no_wrap=True)
     for row in rows:
         view.add_row(
             row["layer"],

@@ -29,7 +29,7 @@ def install(original: Path, folder: Path) -> Path:
     found = hashlib.sha256(original.read_bytes()).hexdigest()
     if expected is None or found != expected[1]:
         raise UserError(
-            f"{original.name}: FINN's file (SHA-256 {found[:12]}...) is not the one that hw/patches/{patch.name} mends; "
+            f"{original.name}: FINN's file (SHA-256 {found[:12]}...) is not the one hw/patches/{patch.name} is for; "
             "install the pinned FINN (`make setup`), or look at the new file and renew the patch"
         )
     # Outside any repository, or git would take the paths relative to the one it finds itself in.

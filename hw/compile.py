@@ -1,0 +1,253 @@
+"""`make compile`: QONNX -> core, in named steps that are each saved, timed and verified against the step before."""
+
+import json
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from google.protobuf.message import DecodeError
+from onnx.onnx_cpp2py_export.checker import ValidationError
+from qonnx.core.modelwrapper import ModelWrapper
+from rich.console import Console
+
+from common import cli
+from common.artifacts import BUILD, atomic_folder, digest, lock, write_json
+from common.errors import UserError
+from common.preset import Preset, load_preset, parse_preset
+from hw import dataflow, fifo, folding
+from hw.boards import Board, load_board
+from hw.core import build_core
+from hw.graph import Frame
+from hw.streamline import streamline
+from hw.verify import first_difference, integer_logits, verification_frames
+
+STEP_LIMIT_S = 3600
+# What a QONNX graph of this project's networks consists of, and what else FINN can lower to the same layers.
+_TAKEN = {
+    "Add", "AveragePool", "BatchNormalization", "Concat", "Conv", "Div", "Flatten", "Gemm", "GlobalAveragePool",
+    "MatMul", "MaxPool", "Mul", "Quant", "ReduceMean", "Relu", "Reshape", "Split", "Sub", "TemporalShift", "Transpose",
+}  # fmt: skip
+
+
+@dataclass
+class Job:
+    """One compilation: what the steps need beside the graph, and what they leave beside it.
+
+    `description` is the exported model's own (docs/integer-model.md).
+    """
+
+    folder: Path
+    board: Board
+    preset: Preset
+    description: dict[str, Any]
+    console: Console
+    frames: list[Frame]
+
+    @property
+    def core(self) -> Path:
+        return self.folder / "core"
+
+
+@dataclass
+class Step:
+    """A named step. `run` maps graph to graph; a step that `changes` nothing of the arithmetic is verified by the
+    simulation that it runs itself, not by executing its graph."""
+
+    name: str
+    run: Callable[[ModelWrapper, Job], ModelWrapper]
+    verified_here: bool = True
+
+
+def _check_ops(model: ModelWrapper, _job: Job) -> ModelWrapper:
+    for node in model.graph.node:
+        if node.op_type not in _TAKEN:
+            taken = ", ".join(sorted(_TAKEN))
+            raise UserError(f"{node.name or node.output[0]}: op {node.op_type} is not taken; the ops are {taken}")
+    return model
+
+
+def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:
+    model = folding.fold_for(model, job.board, job.preset.hardware.target_fps)
+    dataflow.name_layers(model, job.description["layers"])
+    rows = folding.report(model, job.board)
+    write_json(job.folder / "folding.json", rows)
+    job.console.print(folding.table(rows, job.board))
+    return model
+
+
+def _size_fifos(model: ModelWrapper, job: Job) -> ModelWrapper:
+    model = fifo.insert_fifos(model, job.board.part)
+    names = dataflow.name_layers(model, job.description["layers"])
+    expected = integer_logits(model, job.frames, 1.0)
+    sizing = fifo.size(model, names, job.board, job.preset.hardware.streams, job.frames, expected, job.folder)
+    write_json(job.folder / "fifos.json", sizing)
+    return model
+
+
+def _build(model: ModelWrapper, job: Job) -> ModelWrapper:
+    names = dataflow.name_layers(model, job.description["layers"])
+    interval = json.loads((job.folder / "fifos.json").read_text())["frame_interval"]
+    build_core(model, names, job.board, job.preset.hardware.streams, interval, job.core)
+    return model
+
+
+STEPS = (
+    Step("import", _check_ops),
+    Step("streamline", lambda model, _job: streamline(model)),
+    Step("dataflow", lambda model, job: dataflow.partition(dataflow.to_dataflow(model, job.preset.hardware.streams))),
+    Step("rtl", lambda model, job: dataflow.specialize(model, job.board.part)),
+    Step("fold", _fold),
+    Step("fifos", _size_fifos, verified_here=False),
+    Step("core", _build, verified_here=False),
+)
+
+
+@contextmanager
+def _time_limit(step: str, seconds: float) -> Iterator[None]:
+    """Stop a step that hangs: some of FINN's transformations repeat for ever on a graph they cannot streamline."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise UserError(
+            f"step {step}: stopped after {seconds:g} s without an end; a layer of the network cannot be streamlined "
+            "(activations of more than 8 bits do this), or the machine is too slow for it"
+        )
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def read_model(path: Path) -> tuple[ModelWrapper, dict[str, Any]]:
+    """An exported QONNX model and its description. Raises UserError for any other file."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; `make export` writes it")
+    try:
+        model = ModelWrapper(str(path))
+        description = json.loads(model.get_metadata_prop("shiftcore") or "null")
+    except (DecodeError, ValidationError, json.JSONDecodeError, RuntimeError):
+        raise UserError(f"{path}: not a QONNX file; `make export` writes one") from None
+    if not isinstance(description, dict) or "layers" not in description:
+        raise UserError(f"{path}: a QONNX file without Shiftcore's description; `make export` writes one with it")
+    return model, description
+
+
+def _source_digest() -> str:
+    """Of everything but the model that decides what a compilation yields: our code, and FINN's version."""
+    here = Path(__file__).parent
+    ours = [p for p in sorted(here.rglob("*")) if p.suffix in {".py", ".sv", ".patch"}]
+    return digest(version("finn-plus"), version("qonnx"), *ours)
+
+
+class _Steps:
+    """The saved steps of one build folder: `NN_name.onnx` beside `steps.json`, which tells what each was made of."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "steps.json"
+        self.entries: dict[str, dict[str, Any]] = json.loads(self.log.read_text()) if self.log.is_file() else {}
+
+    def path(self, index: int, step: Step) -> Path:
+        return self.folder / f"{index + 1:02}_{step.name}.onnx"
+
+    def is_done(self, index: int, step: Step, key: str) -> bool:
+        return self.entries.get(step.name, {}).get("key") == key and self.path(index, step).is_file()
+
+    def save(self, index: int, step: Step, model: ModelWrapper, entry: dict[str, Any]) -> None:
+        with atomic_folder(self.folder / ".saving") as temporary:
+            model.save(str(temporary / "model.onnx"))
+            shutil.copyfile(temporary / "model.onnx", self.path(index, step))
+        self.entries[step.name] = entry
+        write_json(self.log, self.entries)
+
+
+def compile_model(path: Path, board_name: str, console: Console | None = None, verify: bool = True) -> Path:
+    """Compile the exported QONNX model at `path` for a board; returns the core's folder (see hw.core).
+
+    Steps already made of the same inputs are kept. Each step that changes the graph is run on random frames and on
+    those of a camera scene, and must give the same integers as the step before. Raises UserError for a model that
+    cannot be compiled.
+    """
+    console = console or Console()
+    board = load_board(board_name)
+    model, description = read_model(path)
+    preset = parse_preset(description["preset"], str(path))
+    folder = preset.build / board.name
+    frames = verification_frames(preset.input.height, preset.input.width)
+    job = Job(folder, board, preset, description, console, frames)
+    with lock(folder):
+        _run_steps(model, job, digest(path, board.model_dump_json(), _source_digest()), verify)
+    return job.core
+
+
+def _run_steps(model: ModelWrapper, job: Job, key: str, verify: bool) -> None:
+    (BUILD / "finn").mkdir(parents=True, exist_ok=True)
+    steps = _Steps(job.folder)
+    logits: np.ndarray | None = None
+    for index, step in enumerate(STEPS):
+        key = digest(key, step.name)
+        if steps.is_done(index, step, key) and (step.name != "core" or job.core.is_dir()):
+            job.console.print(f"{step.name:<12} kept")
+            model = ModelWrapper(str(steps.path(index, step)))
+            continue
+        start = time.monotonic()
+        with job.console.status(f"{step.name} ..."), _time_limit(step.name, STEP_LIMIT_S):
+            if verify and step.verified_here and logits is None:
+                logits = integer_logits(model, job.frames, job.description["logit_scale"])
+            model = step.run(model, job)
+            if verify and step.verified_here:
+                logits = _verify(step, model, logits, job)
+        seconds = time.monotonic() - start
+        steps.save(index, step, model, {"key": key, "seconds": round(seconds, 2), "verified": verify})
+        proof = f"verified, {len(job.frames)} frames equal" if verify else "not verified"
+        job.console.print(f"{step.name:<12} {seconds:6.1f} s  {proof}")
+
+
+def _verify(step: Step, model: ModelWrapper, before: np.ndarray | None, job: Job) -> np.ndarray:
+    after = integer_logits(model, job.frames, job.description["logit_scale"])
+    difference = first_difference(before, after) if before is not None else None
+    if difference:
+        raise RuntimeError(f"step {step.name} changed the network: {difference}")
+    return after
+
+
+def exported_model(preset: Preset) -> Path:
+    """The QONNX model of `preset`, exported now unless the one there is of the same preset and weights."""
+    from quant.checkpoint import PRETRAINED, trained_path
+    from quant.export import main as export
+
+    path = preset.build / "export" / "model.onnx"
+    weights = [p for p in (trained_path(preset), PRETRAINED / f"{preset.name}.pt") if p.is_file()]
+    if path.is_file() and all(path.stat().st_mtime >= p.stat().st_mtime for p in weights[:1]):
+        _, description = read_model(path)
+        if parse_preset(description["preset"], str(path)) == preset:
+            return path
+    export(preset.name)
+    return path
+
+
+def main(
+    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
+    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    model: Annotated[Path | None, typer.Option(help="an exported QONNX file, instead of the preset's")] = None,
+    verify: Annotated[bool, typer.Option(help="execute every step and compare")] = True,
+) -> None:
+    """Compile a network to RTL: one core module, its files and a manifest, under build/PRESET/BOARD/core."""
+    load_board(board)
+    core = compile_model(model or exported_model(load_preset(preset)), board, verify=verify)
+    print(f"{core}: compiled")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,53 @@
+"""Each stage of a graph must compute what the stage before it computed, integer for integer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+
+from hw.graph import Frame, execute
+from quant import synthetic
+
+# A float executor's logit, divided by the logits' scale, lies this close to an integer (float32 is good for
+# seven digits, a logit has up to six), or something is wrong.
+_ROUNDING = 0.2
+
+
+def verification_frames(height: int, width: int, seed: int = 1) -> list[Frame]:
+    """Random frames, then the first frames of a rendered camera scene, on two streams in turn.
+
+    The random frames of stream 0 are interrupted by those of stream 1, and the scene starts a new clip.
+    """
+    rng = np.random.default_rng(seed)
+    noise = rng.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    scene = synthetic.clip(("door",), 0, (8, height, width), (seed, 0))[3:6]
+    return [
+        Frame(noise[0], stream=0, clear=True),
+        Frame(noise[1], stream=1, clear=False),
+        Frame(scene[0], stream=0, clear=False),
+        Frame(scene[1], stream=0, clear=True),
+        Frame(scene[2], stream=0, clear=False),
+    ]
+
+
+def integer_logits(model: ModelWrapper, frames: Sequence[Frame], logit_scale: float) -> np.ndarray:
+    """Integer logits [frames, classes] of a graph, whether or not it still ends in the logits' scale.
+
+    Raises ValueError where a graph's output is no multiple of the scale.
+    """
+    outputs = execute(model, frames)
+    if not model.get_tensor_datatype(model.graph.output[0].name).is_integer():
+        outputs = outputs / logit_scale
+    rounded = np.rint(outputs)
+    if np.abs(outputs - rounded).max() > _ROUNDING:
+        raise ValueError(f"an output is {np.abs(outputs - rounded).max():.3f} of a step away from an integer")
+    return rounded.astype(np.int64)
+
+
+def first_difference(before: np.ndarray, after: np.ndarray) -> str | None:
+    """Where two arrays of logits [frames, classes] first differ, in words, or None."""
+    differing = np.argwhere(before != after)
+    if not len(differing):
+        return None
+    frame, logit = differing[0]
+    return f"frame {frame}, logit {logit}: {before[frame, logit]} became {after[frame, logit]}"
