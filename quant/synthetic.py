@@ -30,15 +30,9 @@ def class_names(events: Sequence[str]) -> list[str]:
     return ["_".join(orders) for orders in itertools.product(*(EVENTS[event] for event in events))]
 
 
-def clips(events: Sequence[str], count: int, shape: tuple[int, int, int], seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` clips of `shape` (frames, height, width), the classes in turn: uint8 `[count, T, H, W, 3]`, and their
-    labels, int64 `[count]`. Clip i of a seed is always the same."""
-    labels = np.arange(count) % len(class_names(events))
-    return np.stack([clip(events, int(label), shape, (seed, i)) for i, label in enumerate(labels)]), labels
-
-
 def clip(events: Sequence[str], label: int, shape: tuple[int, int, int], seed: Sequence[int]) -> np.ndarray:
-    """One clip of class `label`: uint8 `[T, H, W, 3]`, RGB."""
+    """One clip of class `label` (its place in `class_names`) and `shape` (frames, height, width): uint8 `[T, H, W, 3]`,
+    RGB. The same `seed` gives the same scene."""
     rng = np.random.default_rng(seed)
     frames, height, width = shape
     time = (np.arange(frames) + 0.5) / frames

@@ -1,0 +1,35 @@
+"""How often a network is right, on synthetic clips that it has never seen."""
+
+import torch
+
+from common.preset import Preset
+from quant.checkpoint import load_network
+from quant.data import HELD_OUT_SEED, render
+from quant.network import ReducedTSM
+
+
+def accuracy(network: ReducedTSM, preset: Preset, clips: int, seed: int = HELD_OUT_SEED) -> float:
+    """The share of `clips` held-out synthetic clips whose class has the largest sum of logits over the clip."""
+    images, labels = render(preset, clips, seed)
+    network.eval()
+    right = 0
+    with torch.inference_mode():
+        for batch, expected in zip(torch.from_numpy(images).split(64), torch.from_numpy(labels).split(64), strict=True):
+            logits = network(batch.permute(0, 1, 4, 2, 3).float()).sum(1)
+            right += int((logits.argmax(1) == expected).sum())
+    return right / clips
+
+
+def baseline(preset: Preset) -> Preset:
+    """The TSN of `preset`: the same network, data and recipe, without the shift."""
+    network = preset.network.model_copy(update={"shift": False})
+    return preset.model_copy(update={"name": f"{preset.name}_tsn", "network": network})
+
+
+def compare(preset: Preset, clips: int = 1000) -> dict[str, float | None]:
+    """`tsm_accuracy` and `tsn_accuracy` of the best trained or shipped weights; None where there are none."""
+    result: dict[str, float | None] = {}
+    for key, variant in (("tsm_accuracy", preset), ("tsn_accuracy", baseline(preset))):
+        network, source = load_network(variant)
+        result[key] = accuracy(network, variant, clips) if source else None
+    return result
