@@ -1,0 +1,347 @@
+"""The compiled core as an object: push frames, pull results. Verilator's model, loaded into this process.
+
+The library is built once for what it depends on (RTL sources, flags, harness) and shared by all cores that differ
+only in their data files, which the model reads when it is made.
+"""
+
+import ctypes
+import fcntl
+import json
+import os
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.artifacts import BUILD, atomic_folder, digest
+from common.errors import UserError
+from sim.verilator import environment
+
+_HERE = Path(__file__).parent
+_HARNESS = _HERE / "core_harness.cpp"
+_FST = _HERE / "fst"
+
+# docs/simulation.md says what each of these, and what was left out, gave.
+_VERILATOR_FLAGS = [
+    *("--cc", "--exe", "--build", "-j", "2", "--top-module", "core", "--prefix", "Vcore"),
+    *("-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing", "--output-split", "20000"),
+    *("--timescale-override", "1ns/1ns", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-o", "core.so"),
+    *("-MAKEFLAGS", "OPT_FAST=-O2", "-LDFLAGS", "-shared"),
+]
+_COMPILER_FLAGS = "-fPIC -fvisibility=hidden -fno-gnu-unique -DVL_USER_STOP -DVL_USER_FATAL"
+_SOURCES = {".sv", ".v", ".svh", ".vh"}
+
+_CHUNK = 5_000  # cycles a call: how long Ctrl-C may have to wait
+_working_directory = threading.Lock()
+
+
+class CoreError(RuntimeError):
+    """The core broke a rule: AXI4-Stream's, an assertion of its own RTL, or it could not be built or loaded."""
+
+
+class Deadlock(CoreError):
+    """No beat has moved for too long; the message says which side waits for what."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One frame's outcome. `logits`: int64 `[classes]`. `first_in`, `last_out`: the cycles in which the core took the
+    frame's first input beat and gave its last output beat."""
+
+    logits: np.ndarray
+    stream: int
+    clear: bool
+    first_in: int
+    last_out: int
+
+    @property
+    def latency_cycles(self) -> int:
+        """Clock cycles from the first input beat to the last output beat."""
+        return self.last_out - self.first_in
+
+
+class _Options(ctypes.Structure):
+    _fields_ = [
+        ("input_pause", ctypes.c_double),
+        ("output_pause", ctypes.c_double),
+        ("interval", ctypes.c_uint64),
+        ("patience", ctypes.c_uint64),
+    ]
+
+
+class _Status(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_uint64) for name in ("cycles", "results", "frames_sent", "beats_sent", "contexts_sent")),
+        *((name, ctypes.c_uint64) for name in ("frames_received", "beats_received")),
+        *((name, ctypes.c_uint32) for name in ("input_waits", "context_waits")),
+    ]
+
+
+def pack(values: np.ndarray, element_bits: int, elements: int, tdata_bits: int) -> np.ndarray:
+    """Integers as stream beats: `elements` of `element_bits` a beat, element 0 in the low bits. Returns uint32
+    `[beats, words]`, least significant word first."""
+    bits = (values.reshape(-1, elements, 1).astype(np.int64) >> np.arange(element_bits)) & 1
+    bits = bits.reshape(len(bits), -1).astype(np.uint8)
+    padded = np.zeros((len(bits), 32 * -(-tdata_bits // 32)), np.uint8)
+    padded[:, : bits.shape[1]] = bits
+    return np.packbits(padded, axis=1, bitorder="little").view("<u4")
+
+
+def unpack(words: np.ndarray, element_bits: int, elements: int, signed: bool) -> np.ndarray:
+    """The integers of stream beats uint32 `[beats, words]`: int64 `[beats * elements]`; the inverse of `pack`."""
+    bits = np.unpackbits(np.ascontiguousarray(words, "<u4").view(np.uint8), axis=1, bitorder="little")
+    bits = bits[:, : elements * element_bits].reshape(-1, element_bits)
+    weights = np.left_shift(1, np.arange(element_bits, dtype=np.int64))
+    if signed:
+        weights[-1] = -weights[-1]
+    return bits.astype(np.int64) @ weights
+
+
+def read_manifest(core: Path) -> dict[str, Any]:
+    """The manifest of a compiled core. Raises UserError when `core` is no such folder."""
+    try:
+        return json.loads((core / "manifest.json").read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{core}: no compiled core there; `make compile` makes one") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{core / 'manifest.json'}: damaged: {error}; run `make compile` again") from None
+
+
+def _defines(manifest: dict[str, Any], trace: bool, wave: bool) -> list[str]:
+    names = []
+    if trace:
+        names += ["SHIFTCORE_TAPS"] * bool(manifest["trace"]) + ["SHIFTCORE_FIFOS"] * bool(manifest["fifos"])
+    return names + ["SHIFTCORE_WAVE"] * wave
+
+
+def build_library(core: Path, trace: bool = False, wave: bool = False) -> Path:
+    """Compile the core in folder `core` to a shared library, unless that has been done; return the library.
+
+    `trace` adds the streams of all layers and the FIFOs' fill, `wave` the ability to write waveforms; both cost speed.
+    Processes that want the same library wait for the first one. Raises UserError when no compiler is there, CoreError
+    when the sources are refused.
+    """
+    manifest = read_manifest(core)
+    defines = _defines(manifest, trace, wave)
+    flags = [*_VERILATOR_FLAGS, *(["--trace-fst"] if wave else []), *(["+define+SHIFTCORE_TRACE"] if trace else [])]
+    compiler_flags = " ".join([_COMPILER_FLAGS, f"-I{_FST}", *(f"-D{name}" for name in defines)])
+    variables = environment()
+    sources = [path for path in sorted(core.rglob("*")) if path.suffix in _SOURCES]
+    names = [str(path.relative_to(core)) for path in sources]
+    key = digest(
+        json.dumps([manifest["files"], names, flags, _COMPILER_FLAGS, defines, version("verilator")]),
+        _HARNESS,
+        _FST,
+        *sources,
+    )
+    folder = BUILD / "models" / key[:24]
+    library = folder / "core.so"
+    if library.is_file():
+        return library
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_suffix(".lock"), "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if library.is_file():
+            return library
+        with atomic_folder(folder) as temporary:
+            objects = temporary / "objects"
+            command = ["verilator", *flags, "-CFLAGS", compiler_flags, "--Mdir", str(objects)]
+            command += [f"-I{core / 'rtl'}", *(str(core / file) for file in manifest["files"]), str(_HARNESS)]
+            done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+            log = done.stdout + done.stderr
+            if done.returncode:
+                errors = [line for line in log.splitlines() if "%Error" in line or "error:" in line]
+                raise CoreError(f"{core}: Verilator refuses it: {' / '.join(errors[:3]) or log[-500:]}")
+            os.replace(objects / "core.so", temporary / "core.so")
+            for path in sorted(objects.rglob("*"), reverse=True):
+                path.unlink()
+            objects.rmdir()
+    return library
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    """Data files are named relative to the core; the model opens them while it is made, and never again."""
+    with _working_directory:
+        before = Path.cwd()
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(before)
+
+
+def _load(library: Path) -> ctypes.CDLL:
+    code = ctypes.CDLL(str(library))
+    model, words = ctypes.c_void_p, ctypes.c_void_p
+    u8, u32, u64, size = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t
+    for name, result, arguments in (
+        ("open", model, [words, u64, ctypes.c_char_p, ctypes.c_char_p, size]),
+        ("close", None, [model]),
+        ("push", None, [model, words, u8]),
+        ("reset", ctypes.c_int, [model]),
+        ("run", ctypes.c_int, [model, ctypes.POINTER(_Options), u64, u64]),
+        ("error", ctypes.c_char_p, [model]),
+        ("status", None, [model, ctypes.POINTER(_Status)]),
+        ("take", None, [model, words, ctypes.POINTER(u64), ctypes.POINTER(u64)]),
+        ("trace_words", size, [model, u32]),
+        ("take_trace", None, [model, u32, words, size]),
+        ("trace_waits", ctypes.c_int, [model, u32]),
+        ("fifo_maxcount", None, [model, words]),
+    ):
+        function = getattr(code, f"shiftcore_{name}")
+        function.restype, function.argtypes = result, arguments
+    return code
+
+
+class CoreModel:
+    """The core in folder `core` (see hw.core), clocked as fast as this machine can.
+
+    `trace` makes every layer's stream and the FIFOs' fill visible; `wave` names an FST file to write. `seed` gives the
+    registers' values before reset, and the random pauses. Each instance is a chip of its own; instances may run in
+    threads of their own (the interpreter is free while the clock runs), one thread each.
+
+    How the streams are driven, changeable at any time:
+    - `input_pause`, `output_pause`: probability in [0, 1) that a side pauses in a cycle;
+    - `interval`: least number of cycles from one frame's first input beat to the next one's;
+    - `patience`: cycles without any beat after which `Deadlock` is raised while something is due.
+
+    Raises UserError when `core` is no compiled core or no C++ compiler is there; CoreError when it cannot be built.
+    """
+
+    def __init__(self, core: Path, trace: bool = False, wave: Path | None = None, seed: int = 1) -> None:
+        core = Path(core).resolve()
+        self.manifest = read_manifest(core)
+        self.input_pause = self.output_pause = 0.0
+        self.interval = 0
+        self.patience = 10_000 + 10 * self.manifest["slowest_op"]["cycles"]
+        self._pushed: deque[tuple[int, bool]] = deque()
+        self._trace = self.manifest["trace"] if trace else []
+        self._model = None
+        self._code = _load(build_library(core, trace, wave is not None))
+        ends = [self.manifest[end][key] for end in ("input", "output") for key in ("beats", "tdata_bits")]
+        taps = [entry[key] for entry in self._trace for key in ("offset", "tdata_bits")]
+        geometry = np.array([*ends, len(self._trace), *taps, len(self.manifest["fifos"])], np.uint32)
+        error = ctypes.create_string_buffer(1000)
+        path = str(wave.resolve()).encode() if wave else None
+        with _inside(core):
+            self._model = self._code.shiftcore_open(geometry.ctypes.data, seed, path, error, len(error))
+        if not self._model:
+            raise CoreError(f"{core}: {error.value.decode()}")
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the model; a waveform is complete after it. The model cannot be used any more."""
+        if self._model:
+            self._code.shiftcore_close(self._model)
+            self._model = None
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles since the model was made."""
+        return self._status().cycles
+
+    def push(self, frame: np.ndarray, stream: int = 0, clear: bool = False) -> None:
+        """Queue a frame, uint8 `[H, W, C]`, of `stream` (0 to 127); `clear` marks the first frame of a clip. No clock
+        cycle passes. Raises ValueError for a frame of a wrong size or type."""
+        port = self.manifest["input"]
+        if frame.dtype != np.uint8 or frame.size != port["beats"] * port["elements"]:
+            size = port["beats"] * port["elements"]
+            raise ValueError(f"the frame is {frame.dtype} {frame.shape}, the core takes {size} values of uint8")
+        if not 0 <= stream < 128:
+            raise ValueError(f"stream {stream} is not in 0 .. 127")
+        words = pack(frame, port["element_bits"], port["elements"], port["tdata_bits"])
+        self._code.shiftcore_push(self._model, words.ctypes.data, stream | clear << 7)
+        self._pushed.append((stream, clear))
+
+    def run(self) -> list[Result]:
+        """Clock until every pushed frame's result is there; return those not yet pulled, in order.
+
+        Raises Deadlock, or CoreError when the core breaks a rule.
+        """
+        return [self.pull() for _ in range(len(self._pushed))]
+
+    def pull(self) -> Result:
+        """Clock until the next result is there, and return it. Raises ValueError when no frame is under way, Deadlock,
+        or CoreError when the core breaks a rule."""
+        if not self._pushed:
+            raise ValueError("no frame is under way: push one first")
+        while not self._status().results:
+            self._clock(_CHUNK, 1)
+        port = self.manifest["output"]
+        words = np.empty((port["beats"], -(-port["tdata_bits"] // 32)), np.uint32)
+        first, last = ctypes.c_uint64(), ctypes.c_uint64()
+        self._code.shiftcore_take(self._model, words.ctypes.data, first, last)
+        logits = unpack(words, port["element_bits"], port["elements"], port["signed"])
+        return Result(logits, *self._pushed.popleft(), first.value, last.value)
+
+    def step(self, cycles: int) -> None:
+        """Clock `cycles` cycles, whatever comes out: results wait to be pulled. Raises as `pull`."""
+        for done in range(0, cycles, _CHUNK):
+            self._clock(min(_CHUNK, cycles - done), 2**63)
+
+    def reset(self) -> None:
+        """Pulse the core's reset, in the middle of whatever goes on: queued frames, results and traces are dropped."""
+        if self._code.shiftcore_reset(self._model):
+            raise CoreError(self._code.shiftcore_error(self._model).decode())
+        self._pushed.clear()
+
+    def trace(self) -> dict[str, list[np.ndarray]]:
+        """Every traced layer's frames since the last call, int64 in the layer's `shape` (NHWC); frames still under way
+        come with a later call."""
+        return {entry["layer"]: self._traced(index, entry) for index, entry in enumerate(self._trace)}
+
+    def fifo_maxcount(self) -> dict[str, int]:
+        """The fullest each FIFO has been since reset, in words; needs `trace`."""
+        names = [fifo["name"] for fifo in self.manifest["fifos"]]
+        counts = np.zeros(len(names), np.uint32)
+        self._code.shiftcore_fifo_maxcount(self._model, counts.ctypes.data)
+        return dict(zip(names, counts.tolist(), strict=True))
+
+    def _traced(self, index: int, entry: dict[str, Any]) -> list[np.ndarray]:
+        words = -(-entry["tdata_bits"] // 32)
+        size = int(np.prod(entry["shape"]))
+        frame_words = size // entry["elements"] * words
+        frames = self._code.shiftcore_trace_words(self._model, index) // frame_words
+        raw = np.empty((frames * size // entry["elements"], words), np.uint32)
+        self._code.shiftcore_take_trace(self._model, index, raw.ctypes.data, raw.size)
+        values = unpack(raw, entry["element_bits"], entry["elements"], entry["signed"])
+        return list(values.reshape(frames, *entry["shape"]))
+
+    def _status(self) -> _Status:
+        status = _Status()
+        self._code.shiftcore_status(self._model, status)
+        return status
+
+    def _clock(self, cycles: int, results: int) -> None:
+        options = _Options(self.input_pause, self.output_pause, self.interval, self.patience)
+        outcome = self._code.shiftcore_run(self._model, options, cycles, results)
+        if outcome == 1:
+            raise Deadlock(f"no beat has moved for {self.patience} cycles: {self._where()}")
+        if outcome:
+            raise CoreError(self._code.shiftcore_error(self._model).decode())
+
+    def _where(self) -> str:
+        """Who waits for whom, for a person."""
+        status = self._status()
+        beats = {end: self.manifest[end]["beats"] for end in ("input", "output")}
+        text = [
+            f"the core {'refuses' if status.input_waits else 'is offered no'} "
+            f"input beat {status.beats_sent} of {beats['input']} of frame {status.frames_sent}",
+            f"output beat {status.beats_received} of {beats['output']} of frame {status.frames_received} does not come",
+        ]
+        if status.context_waits:
+            text.append(f"the context word of frame {status.contexts_sent} is refused")
+        stuck = [e["layer"] for i, e in enumerate(self._trace) if self._code.shiftcore_trace_waits(self._model, i)]
+        if stuck:
+            text.append(f"layers whose output is not taken: {', '.join(stuck)}")
+        return "; ".join(text)
