@@ -132,7 +132,7 @@ class TemporalShift_rtl(RtlOp, TemporalShift):  # noqa: N801 - FINN finds the ba
 
     module = "temporal_shift"
 
-    check = TemporalShift.check
+    check = TemporalShift.check  # the abstraction checks itself; RtlOp stands before it among the bases
 
     def parameters(self) -> dict[str, int | str]:
         """Parameters of temporal_shift.sv."""

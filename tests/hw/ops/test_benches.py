@@ -1,5 +1,6 @@
 """Our ops in Verilator against their Python models: random shapes, foldings, types, frames and pauses."""
 
+import dataclasses
 import math
 import random
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from common import temporal
 from common.artifacts import BUILD
 from hw.ops import foldings
 from hw.ops.stream_add import sum_type
+from sim.cocotb_runner import BenchError
 from sim.stream_bench import Case, Stream, check, pack
 
 CASES = 40
@@ -201,3 +203,26 @@ def test_rtl_equals_python_model(cases: Callable[..., Iterator[Case]], make_node
     made = list(cases(make_node, folder, random.Random(f"{cases.__name__} {SEED}")))
     assert len(made) == CASES
     assert check(cases.__name__, made, folder, SEED) == 3
+
+
+def test_a_difference_is_named(make_node: MakeNode) -> None:
+    folder = BUILD / "benches" / "difference"
+    inst = make_node("GlobalAccPool", "dut", NumChannels=4, PE=2, numInputVectors=[1, 2, 2], inputDataType="UINT4")
+    right = case(inst, folder, random.Random(SEED))
+
+    words = [word ^ (k == 3) for k, word in enumerate(right.outputs["out0_V"].words)]
+    wrong = dataclasses.replace(right, outputs={"out0_V": dataclasses.replace(right.outputs["out0_V"], words=words)})
+    told = (
+        f"GlobalAccPool_rtl CHANNELS=4, .*, dut_out0_V, frame 1, beat 1: expected {words[3]:#x}, got {words[3] ^ 1:#x}"
+    )
+    with pytest.raises(BenchError, match=told):
+        check("difference", [wrong], folder, SEED)
+
+    frames = len(right.inputs["in0_V"].words) // 8
+    told = f"GlobalAccPool_rtl .*: {frames} frames took {8 * frames} cycles, expected {frames} x 9"
+    with pytest.raises(BenchError, match=told):
+        check("difference", [dataclasses.replace(right, cycles=9)], folder, SEED)
+
+    shorter = dataclasses.replace(right.outputs["out0_V"], words=right.outputs["out0_V"].words[:-1])
+    with pytest.raises(BenchError, match="expected no more words"):
+        check("difference", [dataclasses.replace(right, outputs={"out0_V": shorter})], folder, SEED)

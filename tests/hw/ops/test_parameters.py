@@ -114,9 +114,9 @@ def test_an_impossible_module_says_so(tmp_path: Path) -> None:
         values = ", ".join(f'.{key}("{v}")' if isinstance(v, str) else f".{key}({v})" for key, v in parameters.items())
         instances.append(f"{module} #({values}) bad_{k} ();\n")
     top = tmp_path / "top.sv"
-    top.write_text("module top;\n" + "".join(instances) + "initial #1 $finish;\nendmodule\n")
+    top.write_text("module top;\n" + "".join(instances) + "initial $finish;\nendmodule\n")
     sources = [str(RTL / f"{module}.sv") for module in dict.fromkeys(module for module, *_ in IMPOSSIBLE)]
-    command = ["verilator", "--binary", "-Wno-fatal", "-Wno-lint", "-CFLAGS", "-O0", "--top-module", "top"]
+    command = ["verilator", "--cc", "--exe", "--build", "--main", "-Wno-lint", "-CFLAGS", "-O0", "--top-module", "top"]
     subprocess.run([*command, *sources, str(top)], cwd=tmp_path, env=environment(), check=True, capture_output=True)
     run = [str(tmp_path / "obj_dir" / "Vtop"), "+verilator+error+limit+100"]
     output = subprocess.run(run, capture_output=True, text=True, check=False).stdout
