@@ -21,14 +21,21 @@ SEED = 20260  # of the synthetic scenes: none of training or validation
 
 @dataclass
 class Shot:
-    """One video. `frames`: what the core takes, uint8 `[T, H, W, 3]`; `images`: the same larger, for people;
-    `starts`: the first frame of each clip in it; `truth`: the class of each of those clips, where it is known."""
+    """One video, from the file `source`. `frames`: what the core takes, uint8 `[T, H, W, 3]`; `images`: the same
+    larger, for people; `starts`: the first frame of each clip in it; `truth`: each clip's class, where known;
+    `remark`: what one should know before reading its scores."""
 
-    title: str
+    source: str
     frames: np.ndarray
     images: np.ndarray
     starts: Sequence[int] = (0,)
     truth: Sequence[str] = ()
+    remark: str = ""
+
+    @property
+    def title(self) -> str:
+        """For a picture."""
+        return ": ".join(filter(None, (Path(self.source).name, self.remark)))
 
 
 def from_file(path: Path, preset: Preset, limit: int) -> Shot:
@@ -43,7 +50,7 @@ def from_file(path: Path, preset: Preset, limit: int) -> Shot:
             raise UserError(f"{path}: {error}") from None
         scale = max(1, min(ENLARGED, image.shape[0] // height, image.shape[1] // width))
         images.append(to_input(image, height * scale, width * scale))
-    return Shot(path.name, np.stack(frames), np.stack(images))
+    return Shot(str(path), np.stack(frames), np.stack(images))
 
 
 def synthetic_scenes(path: Path, preset: Preset) -> Shot:
@@ -58,7 +65,9 @@ def synthetic_scenes(path: Path, preset: Preset) -> Shot:
         preset.model_copy(update={"input": preset.input.model_copy(update={"frame_stride": 1})}),
         frames * len(names),
     )
-    return Shot("synthetic scenes", shot.frames, shot.images, range(0, len(shot.frames), frames), names)
+    return Shot(
+        shot.source, shot.frames, shot.images, range(0, len(shot.frames), frames), names, "one synthetic scene a class"
+    )
 
 
 def real_clip() -> Path | None:
