@@ -3,10 +3,11 @@
 import json
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from google.protobuf.message import DecodeError
 from onnx.onnx_cpp2py_export.checker import ValidationError
 from qonnx.core.modelwrapper import ModelWrapper
 from rich.console import Console
+from rich.status import Status
 
 from common import cli
 from common.artifacts import BUILD, atomic_folder, digest, lock, write_json
@@ -50,20 +52,29 @@ class Job:
     description: dict[str, Any]
     console: Console
     frames: list[Frame]
+    step: str = ""
+    status: Status = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.status = self.console.status("")
 
     @property
     def core(self) -> Path:
         return self.folder / "core"
 
+    def progress(self, text: str) -> None:
+        """Say what a long step is at."""
+        self.status.update(f"{self.step}: {text} ...")
+
 
 @dataclass
 class Step:
-    """A named step. `run` maps graph to graph; a step that `changes` nothing of the arithmetic is verified by the
-    simulation that it runs itself, not by executing its graph."""
+    """A named step: `run` maps graph to graph. The last two verify by simulating the RTL they write, always; the
+    others have their graph executed (`executed`)."""
 
     name: str
     run: Callable[[ModelWrapper, Job], ModelWrapper]
-    verified_here: bool = True
+    executed: bool = True
 
 
 def _check_ops(model: ModelWrapper, _job: Job) -> ModelWrapper:
@@ -84,19 +95,31 @@ def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:
 
 
 def _size_fifos(model: ModelWrapper, job: Job) -> ModelWrapper:
-    model = fifo.insert_fifos(model, job.board.part)
-    names = dataflow.name_layers(model, job.description["layers"])
     expected = integer_logits(model, job.frames, 1.0)
-    sizing = fifo.size(model, names, job.board, job.preset.hardware.streams, job.frames, expected, job.folder)
+    model = fifo.insert_fifos(model, job.board.part)
+    with tempfile.TemporaryDirectory(dir=job.folder, prefix=".sizing.") as folder:
+        core = _write_core(model, job, interval=1, folder=Path(folder) / "core")
+        sizing = fifo.size(core, job.frames, expected, job.progress)
+    fifo.set_depths(model, [sizing["depths"][node.name] for node in fifo.fifos(model)])
     write_json(job.folder / "fifos.json", sizing)
     return model
 
 
 def _build(model: ModelWrapper, job: Job) -> ModelWrapper:
-    names = dataflow.name_layers(model, job.description["layers"])
+    expected = integer_logits(model, job.frames, 1.0)
     interval = json.loads((job.folder / "fifos.json").read_text())["frame_interval"]
-    build_core(model, names, job.board, job.preset.hardware.streams, interval, job.core)
+    with tempfile.TemporaryDirectory(dir=job.folder, prefix=".core.") as folder:
+        core = _write_core(model, job, interval, Path(folder) / "core")
+        fifo.prove(core, job.frames, expected, job.progress)
+        with atomic_folder(job.core) as temporary:
+            shutil.copytree(core, temporary, dirs_exist_ok=True)
     return model
+
+
+def _write_core(model: ModelWrapper, job: Job, interval: int, folder: Path) -> Path:
+    names = dataflow.name_layers(model, job.description["layers"])
+    build_core(model, names, job.board, job.preset.hardware.streams, interval, folder)
+    return folder
 
 
 STEPS = (
@@ -105,8 +128,8 @@ STEPS = (
     Step("dataflow", lambda model, job: dataflow.partition(dataflow.to_dataflow(model, job.preset.hardware.streams))),
     Step("rtl", lambda model, job: dataflow.specialize(model, job.board.part)),
     Step("fold", _fold),
-    Step("fifos", _size_fifos, verified_here=False),
-    Step("core", _build, verified_here=False),
+    Step("fifos", _size_fifos, executed=False),
+    Step("core", _build, executed=False),
 )
 
 
@@ -172,6 +195,12 @@ class _Steps:
         write_json(self.log, self.entries)
 
 
+def _console() -> Console:
+    """The terminal; into a file or a pipe, wide enough for the folding table."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
 def compile_model(path: Path, board_name: str, console: Console | None = None, verify: bool = True) -> Path:
     """Compile the exported QONNX model at `path` for a board; returns the core's folder (see hw.core).
 
@@ -179,7 +208,7 @@ def compile_model(path: Path, board_name: str, console: Console | None = None, v
     those of a camera scene, and must give the same integers as the step before. Raises UserError for a model that
     cannot be compiled.
     """
-    console = console or Console()
+    console = console or _console()
     board = load_board(board_name)
     model, description = read_model(path)
     preset = parse_preset(description["preset"], str(path))
@@ -202,15 +231,17 @@ def _run_steps(model: ModelWrapper, job: Job, key: str, verify: bool) -> None:
             model = ModelWrapper(str(steps.path(index, step)))
             continue
         start = time.monotonic()
-        with job.console.status(f"{step.name} ..."), _time_limit(step.name, STEP_LIMIT_S):
-            if verify and step.verified_here and logits is None:
+        job.step = step.name
+        job.progress("working")
+        with job.status, _time_limit(step.name, STEP_LIMIT_S):
+            if verify and step.executed and logits is None:
                 logits = integer_logits(model, job.frames, job.description["logit_scale"])
             model = step.run(model, job)
-            if verify and step.verified_here:
+            if verify and step.executed:
                 logits = _verify(step, model, logits, job)
         seconds = time.monotonic() - start
         steps.save(index, step, model, {"key": key, "seconds": round(seconds, 2), "verified": verify})
-        proof = f"verified, {len(job.frames)} frames equal" if verify else "not verified"
+        proof = f"verified, {len(job.frames)} frames equal" if verify or not step.executed else "not verified"
         job.console.print(f"{step.name:<12} {seconds:6.1f} s  {proof}")
 
 

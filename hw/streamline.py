@@ -111,13 +111,11 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
     model = tidy(tidy(model).transform(ConvertQONNXtoFINN()))
     model.set_tensor_datatype(model.graph.input[0].name, DataType["UINT8"])
     model = tidy(model)
-    for _ in range(2):
-        model = model.transform(StreamlinePlus()).transform(MoveScalarMulPastTemporalShift())
+    model = model.transform(StreamlinePlus()).transform(MoveScalarMulPastTemporalShift())
     model = tidy(model.transform(StreamlinePlus()))
 
     model = model.transform(LowerConvsToMatMul())
-    for _ in range(3):
-        model = model.transform(TemporalShiftToNHWC()).transform(StreamlinePlus())
+    model = model.transform(TemporalShiftToNHWC()).transform(StreamlinePlus())
     for transposes in (AbsorbTransposeIntoMultiThreshold(), AbsorbConsecutiveTransposes()):
         model = model.transform(transposes)
     return tidy(tidy(model).transform(RoundAndClipThresholds()))

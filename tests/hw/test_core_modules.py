@@ -1,0 +1,82 @@
+"""The modules that join a core's layers, beside its ops: nothing lost, doubled or reordered under random pauses."""
+
+import random
+from pathlib import Path
+
+from common.artifacts import BUILD
+from hw.core import RTL
+from sim.stream_bench import Case, Stream, check
+
+SEED = 77
+
+
+def wrapper(folder: Path, name: str, module: str, parameters: str, widths: dict[str, int], pins: str) -> str:
+    """A module of the bench's port convention around one instance; `pins` connects all but clock and reset."""
+    ports = ["input wire ap_clk", "input wire ap_rst_n"]
+    for stream, bits in widths.items():
+        forward, backward = ("input", "output") if stream.startswith("in") else ("output", "input")
+        ports += [f"{forward} wire [{bits - 1}:0] {stream}_TDATA", f"{forward} wire {stream}_TVALID"]
+        ports += [f"{backward} wire {stream}_TREADY"]
+    body = f"    {module} #({parameters}) core (.clk(ap_clk), .rst(!ap_rst_n), {pins});\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.v"
+    path.write_text(f"module {name} (\n    " + ",\n    ".join(ports) + f"\n);\n{body}endmodule\n")
+    return str(path)
+
+
+def words(rng: random.Random, bits: int, count: int) -> list[int]:
+    return [rng.getrandbits(bits) for _ in range(count)]
+
+
+def test_frame_pacer_passes_every_beat() -> None:
+    folder, rng = BUILD / "tests" / "frame_pacer", random.Random(SEED)
+    cases = []
+    for index in range(20):
+        bits, beats = 8 * rng.randint(1, 9), rng.choice((1, 2, rng.randint(3, 40)))
+        interval = rng.choice((1, beats, rng.randint(1, 2 * beats)))
+        pins = ".idat(in0_TDATA), .ivld(in0_TVALID), .irdy(in0_TREADY), "
+        pins += ".odat(out0_TDATA), .ovld(out0_TVALID), .ordy(out0_TREADY)"
+        parameters = f".WIDTH({bits}), .BEATS({beats}), .INTERVAL({interval})"
+        name = f"pacer{index}"
+        source = wrapper(folder, name, "frame_pacer", parameters, {"in0": bits, "out0": bits}, pins)
+        stream = Stream(bits, beats, words(rng, bits, 12 * beats))
+        cases.append(
+            Case(
+                module=name,
+                about=f"frame_pacer {parameters}",
+                sources=[str(RTL / "frame_pacer.sv"), source],
+                inputs={"in0": stream},
+                outputs={"out0": stream},
+                cycles=beats if interval <= beats else None,
+            )
+        )
+    assert check("frame_pacer_bench", cases, folder, SEED) == 3
+
+
+def test_context_fanout_gives_every_word_to_every_reader() -> None:
+    folder, rng = BUILD / "tests" / "context_fanout", random.Random(SEED)
+    cases = []
+    for index, readers in enumerate((1, 1, 2, 3, 4, 7, 12)):
+        depth = rng.choice((2, 4, 16))
+        outputs = [f"out{i}" for i in range(readers)]
+
+        def joined(signal: str, outputs: list[str] = outputs) -> str:
+            return "{" + ", ".join(f"{o}_{signal}" for o in reversed(outputs)) + "}"
+
+        pins = ".idat(in0_TDATA), .ivld(in0_TVALID), .irdy(in0_TREADY), "
+        pins += f".odat({joined('TDATA')}), .ovld({joined('TVALID')}), .ordy({joined('TREADY')})"
+        parameters = f".N({readers}), .WIDTH(8), .DEPTH({depth})"
+        name = f"fanout{index}"
+        source = wrapper(folder, name, "context_fanout", parameters, {"in0": 8} | dict.fromkeys(outputs, 8), pins)
+        stream = Stream(8, 1, words(rng, 8, 200))
+        cases.append(
+            Case(
+                module=name,
+                about=f"context_fanout {parameters}",
+                sources=[str(RTL / "context_fanout.sv"), source],
+                inputs={"in0": stream},
+                outputs=dict.fromkeys(outputs, stream),
+                cycles=1,
+            )
+        )
+    assert check("context_fanout_bench", cases, folder, SEED) == 3
