@@ -138,17 +138,24 @@ class _IntegerLayers:
         self.add(f"{name}.threshold", "threshold", **values)
 
 
+def export_preset(preset: Preset, checkpoint: Path | None = None) -> Path:
+    """Export the network of `preset` (`load_network` says which) to its build folder, and say where it came from."""
+    folder = preset.build / "export"
+    with lock(preset.build):
+        network, source = load_network(preset, checkpoint)
+        export(network, preset, folder, trained=source is not None)
+    print(f"{folder}: exported {source or 'UNTRAINED, random weights: no checkpoint of this preset was found'}")
+    return folder
+
+
 def main(
-    preset: Annotated[str, typer.Option()],
-    checkpoint: Annotated[Path | None, typer.Option(help="default: the best one known")] = None,
+    preset: Annotated[str, typer.Option(help="a preset's name, or the path of its TOML file")],
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="default: what was trained here, else what is shipped")
+    ] = None,
 ) -> None:
     """Write the QONNX and the integer model of PRESET to build/PRESET/export."""
-    settings = load_preset(preset)
-    folder = settings.build / "export"
-    with lock(settings.build):
-        network, source = load_network(settings, checkpoint)
-        export(network, settings, folder, trained=source is not None)
-    print(f"{folder}: exported {source or 'UNTRAINED, random weights: no checkpoint of this preset was found'}")
+    export_preset(load_preset(preset), checkpoint)
 
 
 if __name__ == "__main__":
