@@ -98,8 +98,8 @@ def _size_fifos(model: ModelWrapper, job: Job) -> ModelWrapper:
     expected = integer_logits(model, job.frames, 1.0)
     model = fifo.insert_fifos(model, job.board.part)
     with tempfile.TemporaryDirectory(dir=job.folder, prefix=".sizing.") as folder:
-        core = _write_core(model, job, interval=1, folder=Path(folder) / "core")
-        sizing = fifo.size(core, job.frames, expected, job.progress)
+        core = _write_core(model, job, interval=1, folder=Path(folder) / "core", sizing=True)
+        sizing = fifo.size(model, core, job.frames, expected, job.progress)
     fifo.set_depths(model, [sizing["depths"][node.name] for node in fifo.fifos(model)])
     write_json(job.folder / "fifos.json", sizing)
     return model
@@ -116,9 +116,9 @@ def _build(model: ModelWrapper, job: Job) -> ModelWrapper:
     return model
 
 
-def _write_core(model: ModelWrapper, job: Job, interval: int, folder: Path) -> Path:
+def _write_core(model: ModelWrapper, job: Job, interval: int, folder: Path, sizing: bool = False) -> Path:
     names = dataflow.name_layers(model, job.description["layers"])
-    build_core(model, names, job.board, job.preset.hardware.streams, interval, folder)
+    build_core(model, names, job.board, job.preset.hardware.streams, interval, folder, sizing)
     return folder
 
 

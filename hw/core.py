@@ -63,8 +63,9 @@ def _stream_nets(port: str, wire: str) -> dict[str, str]:
 class _Stitcher:
     """Collects the RTL of a graph's layers into `folder` and the instances that join them."""
 
-    def __init__(self, model: ModelWrapper, board: Board, folder: Path) -> None:
+    def __init__(self, model: ModelWrapper, board: Board, folder: Path, sizing: bool) -> None:
         self.model = model
+        self.sizing = sizing
         self.board = board
         self.folder = folder
         self.files: list[str] = []
@@ -99,6 +100,9 @@ class _Stitcher:
 
     def place(self, node: NodeProto) -> None:
         """Add a layer's instance and the wires of its output streams."""
+        if self.sizing and node.op_type == "StreamingFIFO_rtl":
+            self.place_sizing_fifo(node)
+            return
         names = layer(node).get_verilog_top_module_intf_names()
         nets = {"ap_clk": "ap_clk", "ap_rst_n": "ap_rst_n"}
         data_inputs = [tensor for tensor in node.input if self.model.get_initializer(tensor) is None]
@@ -121,6 +125,22 @@ class _Stitcher:
             self.declarations.append(f"\twire [31:0] {node.name}_maxcount;")
             self.fifos.append((node.name, layer(node).get_nodeattr("depth")))
         self.instances.append(_instance(node.name, f"{node.name}_i", self.wrapper_ports(node.name), nets, parameters))
+
+    def place_sizing_fifo(self, node: NodeProto) -> None:
+        """Add a FIFO of variable depth in place of FINN's."""
+        source, sink = self.wire(node.input[0]), self.wire(node.output[0])
+        bits, depth = layer(node).get_instream_width_padded(), layer(node).get_nodeattr("depth")
+        self.declare(sink, bits)
+        self.declarations.append(f"\twire [31:0] {node.name}_maxcount;")
+        count = len(self.model.get_nodes_by_op_type(node.op_type))
+        parameters = f".WIDTH({bits}), .DEPTH({depth}), .INDEX({len(self.fifos)}), .COUNT({count})"
+        self.instances.append(
+            f"\tsizing_fifo #({parameters}) {node.name}_i (\n\t\t.clk(ap_clk), .rst(!ap_rst_n),\n"
+            f"\t\t.idat({source}_tdata), .ivld({source}_tvalid), .irdy({source}_tready),\n"
+            f"\t\t.odat({sink}_tdata), .ovld({sink}_tvalid), .ordy({sink}_tready),\n"
+            f"\t\t.maxcount({node.name}_maxcount)\n\t);\n"
+        )
+        self.fifos.append((node.name, depth))
 
     def place_weights(self, node: NodeProto) -> dict[str, str]:
         """Add the memory that streams a matrix product's weights; FINN's file list leaves it out."""
@@ -280,16 +300,18 @@ def build_core(
     streams: int,
     interval: int,
     folder: Path,
+    sizing: bool = False,
 ) -> None:
     """Write the core's folder: `core.sv`, `rtl/`, `data/` and `manifest.json`.
 
-    `names` maps nodes to the integer model's layers; `interval` is the pacing of frames in cycles.
+    `names` maps nodes to the integer model's layers; `interval` is the pacing of frames in cycles. With `sizing` the
+    FIFOs' depths are read from data/fifo_depths.hex when a simulation starts (rtl/sizing_fifo.sv).
     The folder appears whole or not at all.
     """
     with atomic_folder(folder) as temporary:
         scratch = temporary / "scratch"
         scratch.mkdir()
-        stitcher = _Stitcher(model, board, temporary)
+        stitcher = _Stitcher(model, board, temporary, sizing)
         for node in model.graph.node:
             stitcher.generate(node, scratch / node.name)
             if node.op_type == "MVAU_rtl":
@@ -299,7 +321,7 @@ def build_core(
                 ):
                     stitcher.add_source(source)
         shutil.rmtree(scratch)
-        for name in ("frame_pacer.sv", "context_fanout.sv"):
+        for name in ("frame_pacer.sv", "context_fanout.sv", *(["sizing_fifo.sv"] if sizing else [])):
             stitcher.add_source(RTL / name)
 
         first, last = model.graph.node[0], model.graph.node[-1]

@@ -15,12 +15,12 @@ from qonnx.transformation.general import GiveReadableTensorNames
 from hw.dataflow import layer
 from hw.graph import Frame
 from hw.verify import first_difference
-from sim.core import CoreModel, Result
+from sim.core import CoreModel, Deadlock, Result
 
 _SRL_DEPTH, _LUTRAM_DEPTH = 33, 257  # where FINN's fifo.sv changes from shift registers to LUTRAM to block RAM
-_INTERVALS = (1.0, 1.0025, 1.005, 1.01, 1.015, 1.0195)  # of the slowest layer's cycles, the shortest that does is taken
-# A FIFO of the depth found is built otherwise than the frame-deep one of the simulation, and so a few cycles slower.
-_MARGIN = 2
+_CAPS = (32, 128, 512, 2048)  # words in a FIFO, the least that does is taken
+_INTERVALS = (1.0, 1.005, 1.0195)  # of the slowest layer's cycles, the shortest that does is taken
+_MARGIN = 2  # FINN's FIFOs of the depths found may hand a word on a cycle or two later than the one of the simulation
 _PAUSES = ((0.3, 0.0), (0.0, 0.3), (0.3, 0.3), (0.0, 0.9))  # probabilities that source and sink pause in a cycle
 
 
@@ -52,6 +52,14 @@ def set_depths(model: ModelWrapper, depths: Sequence[int]) -> None:
         layer(fifo).set_nodeattr("ram_style", style)
 
 
+def _feeds_addition(model: ModelWrapper, fifo: NodeProto) -> bool:
+    """Whether a FIFO holds what waits at an addition for the other branch."""
+    consumer = model.find_consumer(fifo.output[0])
+    while consumer is not None and consumer.op_type in {"StreamingFIFO_rtl", "StreamingDataWidthConverter_rtl"}:
+        consumer = model.find_consumer(consumer.output[0])
+    return consumer is not None and consumer.op_type == "StreamAdd_rtl"
+
+
 def _run(core: CoreModel, frames: Sequence[Frame], expected: np.ndarray, where: str) -> list[Result]:
     for frame in frames:
         core.push(frame.pixels, frame.stream, frame.clear)
@@ -62,23 +70,51 @@ def _run(core: CoreModel, frames: Sequence[Frame], expected: np.ndarray, where: 
     return results
 
 
-def size(core: Path, frames: Sequence[Frame], expected: np.ndarray, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Simulate a core whose FIFOs each hold a whole frame and see how full they get.
+class _Sizing:
+    """Simulations of a core built for sizing, each with FIFO depths of its own."""
 
-    Frames are sent at the shortest interval at which every one, from an empty core on, has the same latency: behind
-    the pacer that becomes the core's frame rate. Returns `frame_interval` and `latency` in cycles, and `depths` by
-    FIFO. Raises RuntimeError where a logit differs from `expected` [frames, classes].
-    """
-    for factor in _INTERVALS:
-        model = CoreModel(core, trace=True)
+    def __init__(self, model: ModelWrapper, core: Path, frames: Sequence[Frame], expected: np.ndarray) -> None:
+        self.core, self.frames, self.expected = core, frames, expected
+        self.deep = {fifo.name: int(layer(fifo).get_nodeattr("depth")) for fifo in fifos(model)}
+        self.skips = {fifo.name for fifo in fifos(model) if _feeds_addition(model, fifo)}
+
+    def attempt(self, cap: int, factor: float) -> tuple[int, int, dict[str, int]] | None:
+        """With at most `cap` words in every FIFO but those at an addition, a frame in `factor` times the slowest
+        layer's cycles: the interval, the one latency of all frames, and how full each FIFO got; None where frames
+        differ in latency or nothing moves any more."""
+        depths = [deep if name in self.skips else min(deep, cap) for name, deep in self.deep.items()]
+        (self.core / "data" / "fifo_depths.hex").write_text("\n".join(f"{depth:x}" for depth in depths) + "\n")
+        model = CoreModel(self.core, trace=True)
         model.interval = math.ceil(model.manifest["slowest_op"]["cycles"] * factor)
-        progress(f"a frame in {model.interval} cycles")
-        results = _run(model, frames, expected, "frame-deep FIFOs")
+        try:
+            results = _run(model, self.frames, self.expected, f"FIFOs of at most {cap}")
+        except Deadlock:
+            return None
         latencies = {result.latency_cycles for result in results}
-        if len(latencies) == 1:
-            depths = {name: max(2, fill + _MARGIN) for name, fill in model.fifo_maxcount().items()}
-            return {"frame_interval": model.interval, "latency": latencies.pop(), "depths": depths}
-    raise RuntimeError(f"frames in {model.interval} cycles still differ in latency: {sorted(latencies)}")
+        if len(latencies) > 1 or results[-1].first_in - results[0].first_in > model.interval * (len(results) - 1):
+            return None
+        return model.interval, latencies.pop(), model.fifo_maxcount()
+
+
+def size(
+    model: ModelWrapper, core: Path, frames: Sequence[Frame], expected: np.ndarray, progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """Find the shallowest FIFOs, and then the shortest interval between frames, with which a core built for sizing
+    gives every frame, from an empty core on, the same latency. Behind the pacer that interval is the frame rate.
+
+    Returns `frame_interval` and `latency` in cycles, and `depths` by FIFO. Raises RuntimeError where a logit differs
+    from `expected` [frames, classes] or no interval does.
+    """
+    sizing = _Sizing(model, core, frames, expected)
+    for cap in (*_CAPS, max(sizing.deep.values())):
+        for factor in _INTERVALS:
+            progress(f"FIFOs of at most {cap} words, {factor:.2%} of the slowest layer's cycles")
+            found = sizing.attempt(cap, factor)
+            if found:
+                interval, latency, fill = found
+                depths = {name: max(2, full if full == cap else full + _MARGIN) for name, full in fill.items()}
+                return {"frame_interval": interval, "latency": latency, "depths": depths}
+    raise RuntimeError(f"frames differ in latency even at {_INTERVALS[-1]:.2%} of the slowest layer's cycles")
 
 
 def prove(core: Path, frames: Sequence[Frame], expected: np.ndarray, progress: Callable[[str], None]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ CORNERS: dict[str, list[Parameters]] = {
     ),
     "max_pool": _table("PE KERNEL BITS SIGNED", (1, 1, 1, 0), (4, 9, 4, 1)),
     "frame_pacer": _table("WIDTH BEATS INTERVAL", (8, 1, 1), (24, 1024, 18432), (24, 1024, 64)),
+    "sizing_fifo": _table("WIDTH DEPTH INDEX COUNT", (8, 2, 0, 1), (24, 1000, 3, 9)),
     "context_fanout": _table("N WIDTH DEPTH", (1, 8, 2), (5, 8, 16)),
 }
 """Parameter sets for each module; one that is not here is linted with its defaults."""
