@@ -108,7 +108,7 @@ def test_a_single_wrong_threshold_is_noticed(tmp_path: Path) -> None:
     with np.load(tmp_path / "export" / "model.npz") as content:
         arrays = dict(content)
     arrays["stage1.block0.branch1.threshold.thresholds"][3, 7:] += 40
-    np.savez(tmp_path / "export" / "model.npz", **arrays)  # type: ignore[arg-type]
+    np.savez(tmp_path / "export" / "model.npz", **arrays)
     assert differing(network, tmp_path / "export", noise(preset, 8), CONTEXTS) > 0
 
 

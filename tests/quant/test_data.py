@@ -1,0 +1,81 @@
+"""Videos in folders by class: what is taken, what is skipped by name, and what is refused in one line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from common.preset import Preset
+from quant.data import folder_clips, load_clips, read_clips
+from sim import video
+from tests.quant import topologies
+
+PRESET: Preset = topologies.NARROW  # 24x24, clips of 8 frames
+
+
+def write(path: Path, frames: int, brightness: int, size: tuple[int, int] = (32, 48)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    video.write(path, [np.full((*size, 3), brightness + i, np.uint8) for i in range(frames)])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for index in range(6):
+        write(tmp_path / "calm" / f"{index}.mp4", 17, 40)
+        write(tmp_path / "fight" / f"{index}.mp4", 8, 180)
+    return tmp_path
+
+
+def test_every_video_gives_its_whole_clips(folder: Path) -> None:
+    clips = folder_clips(PRESET, folder)
+    assert clips.classes == ["calm", "fight"]
+    (train, labels), (held, _) = clips.train_dataloader().dataset.tensors, clips.val_dataloader().dataset.tensors  # type: ignore[attr-defined]
+    assert train.shape == (4 * 2 + 4 * 1, 8, 3, 24, 24) and held.shape == (2 * 2 + 2 * 1, 8, 3, 24, 24)
+    bright = train.float().mean((1, 2, 3, 4)) > 110
+    assert bright.tolist() == labels.bool().tolist()
+
+
+def test_a_clip_is_consecutive_frames_at_the_stride(tmp_path: Path) -> None:
+    write(tmp_path / "a.mp4", 30, 0)
+    every = read_clips(PRESET, tmp_path / "a.mp4")
+    strided = PRESET.model_copy(update={"input": PRESET.input.model_copy(update={"frame_stride": 3})})
+    third = read_clips(strided, tmp_path / "a.mp4")
+    assert every.shape[0] == 3 and third.shape[0] == 1
+    assert np.array_equal(third[0], every.reshape(24, 24, 24, 3)[::3])
+
+
+def test_unusable_files_are_named_skipped_and_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "calm" / "notes.txt").write_text("not a video")
+    write(folder / "calm" / "small.mp4", 10, 40, size=(16, 64))
+    write(folder / "calm" / "short.mp4", 7, 40)
+    content = (folder / "calm" / "0.mp4").read_bytes()
+    (folder / "calm" / "cut.mp4").write_bytes(content[: len(content) // 2])
+    folder_clips(PRESET, folder)
+    printed = capsys.readouterr().err
+    for name in ("notes.txt", "small.mp4", "short.mp4", "cut.mp4"):
+        assert sum(line.startswith("skipped: ") and name in line for line in printed.splitlines()) == 1
+    assert "skipped 4 of 10 files" in printed
+
+
+@pytest.mark.parametrize("files", [[], ["notes.txt"]])
+def test_a_class_without_videos_is_refused(folder: Path, files: list[str]) -> None:
+    (folder / "empty").mkdir()
+    for name in files:
+        (folder / "empty" / name).write_text("not a video")
+    with pytest.raises(UserError, match="class 'empty' has 0 usable videos"):
+        folder_clips(PRESET, folder)
+
+
+def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a.mp4", 8, 40)
+    with pytest.raises(UserError, match="holds 0 class folders"):
+        folder_clips(PRESET, tmp_path)
+    with pytest.raises(UserError, match="no such folder"):
+        folder_clips(PRESET, tmp_path / "absent")
+
+
+def test_a_preset_of_videos_wants_a_folder() -> None:
+    preset = PRESET.model_copy(update={"data": PRESET.data.model_copy(update={"source": "folder"})})
+    with pytest.raises(UserError, match="--data"):
+        load_clips(preset, None)
