@@ -17,7 +17,7 @@ from common.artifacts import BUILD, write_json
 from common.preset import Preset, load_preset
 from flow import measure
 from flow.picture import Track, draw
-from flow.shots import Shot, from_file, real_clip, synthetic_scenes
+from flow.shots import Shot, from_file, real_clips, synthetic_scenes
 from hw.compile import compile_model, exported_model
 from hw.graph import Frame
 from sim.core import CoreModel
@@ -29,7 +29,7 @@ FOLDER = BUILD / "demo"
 
 def choose(video: Path | None, preset: Preset, limit: int) -> list[Shot]:
     """The video asked for; or a real clip where there is one, and synthetic scenes, whose classes the network knows."""
-    file = video or real_clip()
+    file = video or next(iter(real_clips()), None)
     shots = [from_file(file, preset, limit)] if file else []
     if shots and preset.data.source == "synthetic":
         shots[0].remark = "the network learned on synthetic scenes, so what its classes say of this video means nothing"
@@ -90,7 +90,7 @@ def timeline(shot: Shot, decisions: Sequence[Decision]) -> list[dict[str, Any]]:
 
 def timeline_table(shot: Shot, stretches: Sequence[dict[str, Any]]) -> Table:
     columns = ["frames", "class", "score", *(["shown"] if shot.truth else [])]
-    table = Table(*columns, title=shot.source, title_justify="left")
+    table = Table(*columns, title=Path(shot.source).name, title_justify="left")
     for stretch in stretches:
         frames = f"{stretch['first_frame']} to {stretch['last_frame']}"
         shown = [stretch["shown"]] if shot.truth else []

@@ -70,6 +70,6 @@ def synthetic_scenes(path: Path, preset: Preset) -> Shot:
     )
 
 
-def real_clip() -> Path | None:
-    """A real surveillance clip, where this checkout has some beside it."""
-    return min(CLIPS.glob("fight/*.mp4"), default=None)
+def real_clips() -> list[Path]:
+    """Real surveillance clips, where this checkout has some beside it."""
+    return sorted(CLIPS.glob("*/*.mp4"))

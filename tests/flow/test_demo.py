@@ -1,0 +1,154 @@
+"""The demo: what it shows, what it writes, and how it ends when something is wrong."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from common.artifacts import ROOT
+from common.errors import UserError
+from common.preset import load_preset
+from flow import demo, measure, shots
+from sim import video
+from sim.decision import Decision
+from sim.reference import Reference
+
+TINY = load_preset("tiny")
+KEYS = [
+    *("frames", "differing_bits", "latency_cycles_min", "latency_cycles_max", "cycles_per_frame"),
+    *("slowest_op_cycles", "clock_mhz", "frames_per_second", "preset", "source"),
+]
+Demo = Callable[..., dict]
+
+
+@pytest.fixture
+def run_demo(tiny_core: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Demo:
+    """Run the demo on the shared core, its results in `tmp_path`; returns the report."""
+    monkeypatch.setattr(demo, "FOLDER", tmp_path)
+    monkeypatch.setattr(demo, "exported_model", lambda _preset: None)
+    monkeypatch.setattr(demo, "compile_model", lambda *_: tiny_core)
+
+    def run(file: Path | None, frames: int = 64) -> dict:
+        demo.main(file, "tiny", "pynq-z2", frames)
+        return json.loads((tmp_path / "report.json").read_text())
+
+    return run
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """A video of 20 frames of noise, larger than the network's input and not square."""
+    rng = np.random.default_rng(3)
+    path = tmp_path / "noise.mp4"
+    video.write(path, list(rng.integers(0, 256, (20, 50, 80, 3), dtype=np.uint8)))
+    return path
+
+
+def test_report_and_picture(run_demo: Demo, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = run_demo(clip, 12)
+    assert set(KEYS) <= set(report)
+    assert (report["frames"], report["differing_bits"]) == (12, 0)
+    assert report["latency_cycles_min"] == report["latency_cycles_max"] > 0
+    assert report["cycles_per_frame"] == pytest.approx(report["slowest_op_cycles"], rel=0.02)
+    assert report["frames_per_second"] == pytest.approx(
+        report["clock_mhz"] * 1e6 / report["cycles_per_frame"], rel=1e-3
+    )
+    assert (report["preset"], report["source"]) == ("tiny", str(clip))
+    output = capsys.readouterr().out
+    assert "differing bits" in output
+    assert "means nothing" in output.replace("\n", " ")
+    assert min(Image.open(tmp_path / "demo.png").size) > 400
+
+
+def test_without_a_video_there_are_scenes_of_every_class(run_demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "real_clips", list)
+    report = run_demo(None)
+    shown = [entry["shown"] for entry in report["videos"][0]["timeline"]]
+    assert list(dict.fromkeys(shown)) == ["enter_put", "enter_pick", "leave_put", "leave_pick"]
+    assert report["frames"] == 4 * TINY.data.num_segments
+    assert report["differing_bits"] == 0
+
+
+def test_a_difference_fails_and_says_so(
+    run_demo: Demo, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    infer = Reference.infer
+
+    def faulty(self: Reference, frame: np.ndarray, stream: int = 0, clear: bool = False) -> np.ndarray:
+        return infer(self, frame, stream, clear) ^ (1 if clear else 0)
+
+    monkeypatch.setattr(Reference, "infer", faulty)
+    with pytest.raises(typer.Exit) as stop:
+        run_demo(clip, 4)
+    assert stop.value.exit_code == 1
+    assert json.loads((tmp_path / "report.json").read_text())["differing_bits"] == 4  # one bit of each class
+    assert "differs from the reference" in capsys.readouterr().out
+
+
+def test_a_missing_video_is_one_line_and_exit_code_2() -> None:
+    done = subprocess.run(["make", "demo", "VIDEO=missing.mp4"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    message, make = done.stderr.splitlines()
+    assert message == "error: missing.mp4: no such video file"
+    assert make.startswith("make: ***")
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("fault", ["empty", "no video", "truncated", "smaller than the input"])
+def test_a_bad_video_is_refused_by_name(clip: Path, fault: str) -> None:
+    content = clip.read_bytes()
+    if fault == "smaller than the input":
+        video.write(clip, [np.zeros((30, 64, 3), np.uint8)] * 3)
+    else:
+        clip.write_bytes({"empty": b"", "no video": b"a text\n" * 100, "truncated": content[:2000]}[fault])
+    with pytest.raises(UserError) as caught:
+        demo.choose(clip, TINY, 64)
+    assert str(clip) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_compiler_is_one_line_and_exit_code_2(clip: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "flow.demo", "--video", str(clip)]
+    variables = {**os.environ, "PATH": str(tmp_path), "SHIFTCORE_BUILD": str(tmp_path / "build")}
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: g++: not found; install a C++20 compiler")
+    assert done.stderr.count("\n") == 1
+
+
+def test_frames_of_two_videos_keep_their_state_apart() -> None:
+    first, second = (shots.Shot(name, np.zeros((3, 1, 1, 3), np.uint8), np.zeros(0), [0, 2]) for name in "ab")
+    contexts = [(frame.stream, frame.clear) for frame in demo.contexts([first, second])]
+    assert contexts == [(0, True), (0, False), (0, True), (1, True), (1, False), (1, True)]
+
+
+def test_timeline_joins_frames_of_one_winner_and_parts_clips() -> None:
+    def decision(winner: int) -> Decision:
+        return Decision(np.array([4, 0]) if winner == 0 else np.array([0, 4]), 1, 1.0, ["a", "b"])
+
+    shot = shots.Shot("x.mp4", np.zeros((6, 1, 1, 3), np.uint8), np.zeros(0), [0, 4], ["a", "b"])
+    stretches = demo.timeline(shot, [decision(winner) for winner in (0, 0, 1, 1, 1, 1)])
+    assert [(s["first_frame"], s["last_frame"], s["class"], s["shown"]) for s in stretches] == [
+        (0, 1, "a", "a"),
+        (2, 3, "b", "a"),
+        (4, 5, "b", "b"),
+    ]
+    assert stretches[0]["score"] == pytest.approx(1 / (1 + np.exp(-4)), abs=1e-3)
+
+
+@given(st.integers(1, 40), st.lists(st.tuples(st.integers(), st.integers()), min_size=1, max_size=5))
+def test_differing_bits_are_counted_one_by_one(bits: int, pairs: list[tuple[int, int]]) -> None:
+    low = -(1 << (bits - 1))
+    wrapped = np.array([[(x - low) % (1 << bits) + low for x in pair] for pair in pairs], np.int64)
+    mask = (1 << bits) - 1
+    expected = sum(bin((int(a) & mask) ^ (int(b) & mask)).count("1") for a, b in wrapped)
+    assert measure.differing_bits(wrapped[:, 0], wrapped[:, 1], bits) == expected
