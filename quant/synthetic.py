@@ -61,23 +61,41 @@ class _Canvas:
 
     def box(self, x: ArrayLike, y: ArrayLike, half: ArrayLike, tall: ArrayLike, colour: ArrayLike) -> None:
         """A rectangle around (x, y), `half` its width and `tall` its height to either side; each `[T]` or a number."""
-        x, y, half, tall = (np.asarray(value, np.float32).reshape(-1, 1, 1) for value in (x, y, half, tall))
-        across = np.clip((half - np.abs(self.x - x)) / self.pixel + 0.5, 0, 1)
-        along = np.clip((tall - np.abs(self.y - y)) / self.pixel + 0.5, 0, 1)
-        self._paint(across * along, colour)
+        x, y, half, tall = _columns(x, y, half, tall)
+        rows, columns = self._window(x - half, x + half, y - tall, y + tall)
+        across = np.clip((half - np.abs(self.x[:, :, columns] - x)) / self.pixel + 0.5, 0, 1)
+        along = np.clip((tall - np.abs(self.y[:, rows] - y)) / self.pixel + 0.5, 0, 1)
+        self._paint(rows, columns, across * along, colour)
 
     def limb(self, start: _Point, end: _Point, radius: ArrayLike, colour: ArrayLike, cover: ArrayLike) -> None:
         """A line of round ends from `start` to `end`, (x, y) of `[T]` each, of `radius` `[T]`, `cover` `[T]` opaque."""
-        x0, y0, x1, y1, radius, cover = (
-            np.asarray(value, np.float32).reshape(-1, 1, 1) for value in (*start, *end, radius, cover)
-        )
+        x0, y0, x1, y1, radius, cover = _columns(*start, *end, radius, cover)
+        left, right = np.minimum(x0, x1) - radius, np.maximum(x0, x1) + radius
+        rows, columns = self._window(left, right, np.minimum(y0, y1) - radius, np.maximum(y0, y1) + radius)
+        x, y = self.x[:, :, columns] - x0, self.y[:, rows] - y0
         dx, dy = x1 - x0, y1 - y0
-        along = np.clip(((self.x - x0) * dx + (self.y - y0) * dy) / (dx * dx + dy * dy + 1e-9), 0, 1)
-        distance = np.hypot(self.x - x0 - along * dx, self.y - y0 - along * dy)
-        self._paint(np.clip((radius - distance) / self.pixel + 0.5, 0, 1) * cover, colour)
+        along = np.clip((x * dx + y * dy) / (dx * dx + dy * dy + 1e-9), 0, 1)
+        distance = np.hypot(x - along * dx, y - along * dy)
+        self._paint(rows, columns, np.clip((radius - distance) / self.pixel + 0.5, 0, 1) * cover, colour)
 
-    def _paint(self, cover: np.ndarray, colour: ArrayLike) -> None:
-        self.picture += cover[..., None] * (np.asarray(colour, np.float32) - self.picture)
+    def _window(self, left: np.ndarray, right: np.ndarray, top: np.ndarray, bottom: np.ndarray) -> tuple[slice, slice]:
+        """The rows and columns that a shape touches in any frame."""
+        middle = self.x.size / 2 - 0.5 / self.pixel
+        columns = slice(_index(left.min() / self.pixel + middle - 1), _index(right.max() / self.pixel + middle + 2))
+        return slice(_index(top.min() / self.pixel - 1), _index(bottom.max() / self.pixel + 2)), columns
+
+    def _paint(self, rows: slice, columns: slice, cover: np.ndarray, colour: ArrayLike) -> None:
+        part = self.picture[:, rows, columns]
+        part += cover[..., None] * (np.asarray(colour, np.float32) - part)
+
+
+def _columns(*values: ArrayLike) -> list[np.ndarray]:
+    """Each value, a number or `[T]`, as float32 `[T, 1, 1]`."""
+    return [np.asarray(value, np.float32).reshape(-1, 1, 1) for value in values]
+
+
+def _index(place: float) -> int:
+    return max(0, int(place))
 
 
 class _Figure(NamedTuple):

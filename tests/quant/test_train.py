@@ -109,20 +109,12 @@ def test_learns_resumes_and_starts_anew(workplace: Path) -> None:
     assert len(json.loads((folder / "metrics.json").read_text())["epochs"]["float"]) == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (["--preset", "cctv"], "give their folder"),
-        (["--preset", "cctv", "--data", "tests/absent"], "tests/absent: no such folder"),
-        (["--preset", "cctv", "--data", "docs"], "at least two are needed"),
-    ],
-)
-def test_mistakes_are_one_line(arguments: list[str], reason: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "quant.train", *arguments]
+def test_a_mistake_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "quant.train", "--preset", "cctv", "--data", "tests/absent"]
     environment = {**os.environ, "SHIFTCORE_BUILD": str(tmp_path)}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 2
-    assert result.stderr.startswith("error: ") and reason in result.stderr and result.stderr.count("\n") == 1
+    assert result.stderr.startswith("error: tests/absent: no such folder") and result.stderr.count("\n") == 1
 
 
 def test_shipped_weights_tell_time_and_their_baseline_cannot() -> None:
