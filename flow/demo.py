@@ -23,6 +23,7 @@ from hw.graph import Frame
 from sim.core import CoreModel
 from sim.decision import Decision
 from sim.reference import Reference
+from sim.verilator import environment
 
 FOLDER = BUILD / "demo"
 
@@ -121,6 +122,7 @@ def main(
     console = Console()
     network = load_preset(preset)
     shots = choose(video, network, frames)
+    environment()  # a missing compiler shows now, not minutes later
     folder = compile_model(exported_model(network), board, console)
     with console.status("building the simulator, once ..."):
         core = CoreModel(folder)

@@ -50,16 +50,21 @@ def check_machine() -> None:
     except ImportError:
         fail("this Python cannot make virtual environments; install its venv package (Debian: python3-venv)")
     compiler = os.environ.get("CXX", "g++")
-    if shutil.which(compiler) is None:
-        fail(f"{compiler}: not found; install a C++20 compiler (Debian: g++), or name yours with CXX=...")
+    for program, advice in (
+        ("git", "git"),
+        ("make", "GNU make"),
+        (compiler, "a C++20 compiler (Debian: g++), or name yours with CXX=..."),
+    ):
+        if shutil.which(program) is None:
+            fail(f"{program}: not found; install {advice}")
     free = shutil.disk_usage(ROOT).free
     if not STAMP.is_file() and free < NEEDED_GB * 1e9:
         fail(f"{ROOT}: {free / 1e9:.1f} GB free; the environment needs {NEEDED_GB} GB")
 
 
-def kept_flavour() -> str:
-    """The torch build that an earlier set-up chose."""
-    return str(json.loads(STAMP.read_text())["torch"]) if STAMP.is_file() else "cpu"
+def read_stamp() -> "dict[str, str]":
+    """What the environment was made of; empty when there is none, or only part of one."""
+    return dict(json.loads(STAMP.read_text())) if STAMP.is_file() else {}
 
 
 def pip(*arguments: str) -> None:
@@ -87,11 +92,17 @@ def pip(*arguments: str) -> None:
         raise PipError(errors[-1] if errors else "pip failed")
 
 
+def locked() -> "list[str]":
+    """The lock's packages, as `name==version`."""
+    lines = [line.split("#")[0].strip() for line in LOCK.read_text().splitlines()]
+    return [line for line in lines if line]
+
+
 def install(flavour: str, torch_index: str) -> None:
-    """Make the environment anew, torch first because only it can be missing from pip's sources."""
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
-    packages = [line.split("#")[0].strip() for line in LOCK.read_text().splitlines()]
-    torch = next(package for package in packages if package.startswith("torch=="))
+    """Bring the environment to what the lock says, torch first because only it can be missing from pip's sources."""
+    others = locked()
+    torch = next(package for package in others if package.startswith("torch=="))
+    others.remove(torch)
     if flavour == "cuda":
         pip("--constraint", str(LOCK), torch)
     else:
@@ -103,9 +114,20 @@ def install(flavour: str, torch_index: str) -> None:
             if "No matching distribution found" in str(error):
                 raise PipError(TORCH_HELP.format(torch=torch)) from None
             raise
-    others = VENV / "others.txt"
-    others.write_text("\n".join(package for package in packages if package and not package.startswith("torch==")))
-    pip("--no-deps", "--only-binary=:all:", "--requirement", str(others))
+    listed = VENV / "others.txt"
+    listed.write_text("\n".join(others))
+    pip("--no-deps", "--only-binary=:all:", "--requirement", str(listed))
+
+
+def set_up(wanted: "dict[str, str]", torch_index: str) -> None:
+    """Change a whole environment of the same Python and torch in place; make any other anew."""
+    present = read_stamp()
+    if {**present, "lock": ""} != {**wanted, "lock": ""}:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
+    if STAMP.is_file():
+        STAMP.unlink()
+    install(wanted["torch"], torch_index)
+    STAMP.write_text(json.dumps(wanted))
 
 
 def main() -> None:
@@ -117,21 +139,17 @@ def main() -> None:
     (ROOT / "build").mkdir(exist_ok=True)
     with open(ROOT / "build" / ".setup.lock", "w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        flavour = arguments.torch or kept_flavour()
-        wanted = {
-            "lock": hashlib.sha256(LOCK.read_bytes()).hexdigest(),
-            "torch": flavour,
-            "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
-        }
-        if STAMP.is_file() and json.loads(STAMP.read_text()) == wanted:
+        flavour = arguments.torch or read_stamp().get("torch", "cpu")
+        lock = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+        wanted = {"lock": lock, "torch": flavour, "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
+        if read_stamp() == wanted:
             STAMP.touch()
             return
         print(
             f"setting up .venv (once, some minutes, under {NEEDED_GB} GB; details in {LOG.relative_to(ROOT)})",
             flush=True,
         )
-        install(flavour, arguments.torch_index)
-        STAMP.write_text(json.dumps(wanted))
+        set_up(wanted, arguments.torch_index)
     if flavour == "cpu" and shutil.which("nvidia-smi"):
         print("this machine has an NVIDIA GPU; `make setup TORCH=cuda` installs the CUDA build of torch for training")
 

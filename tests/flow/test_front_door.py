@@ -96,8 +96,13 @@ def test_set_up_without_a_cpu_build_of_torch_says_where_to_get_it(tmp_path: Path
     assert not (tmp_path / ".venv" / ".complete").exists()  # so the next run starts anew
 
 
-def test_set_up_without_a_compiler(tmp_path: Path) -> None:
-    assert "no-such-compiler: not found" in one_line_error(set_up_copy(tmp_path, CXX="no-such-compiler"))
+@pytest.mark.parametrize("missing", ["git", "make", "g++"])
+def test_set_up_without_a_program_names_it(tmp_path: Path, missing: str) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for program in {"git", "make", "g++"} - {missing}:
+        (programs / program).symlink_to("/bin/true")
+    assert f"{missing}: not found; install " in one_line_error(set_up_copy(tmp_path, PATH=str(programs), CXX="g++"))
     assert not (tmp_path / ".venv").exists()
 
 
