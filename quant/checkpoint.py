@@ -24,8 +24,8 @@ def save(network: ReducedTSM, preset: Preset, path: Path) -> None:
     """Write the network's parameters to `path`, atomically."""
     state = {name: value for name, value in network.state_dict().items() if not name.endswith("num_batches_tracked")}
     content = {"preset": preset.model_dump(mode="json"), "classes": list(network.classes), "state": state}
-    with atomic_file(path) as temporary:
-        torch.save(content, temporary)
+    with atomic_file(path) as temporary, open(temporary, "wb") as file:  # a full disk is then an OSError
+        torch.save(content, file)
 
 
 def load(path: Path) -> tuple[ReducedTSM, Preset]:

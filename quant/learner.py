@@ -155,7 +155,7 @@ def _phase(network: ReducedTSM, data: Clips, recipe: Training, folder: Path) -> 
             logger=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            deterministic=True,
+            deterministic="warn",  # the pool has no deterministic CUDA kernel
         )
         trainer.fit(learner, data, ckpt_path=last if last.is_file() else None)
     if trainer.interrupted:
