@@ -3,6 +3,7 @@
 import numpy as np
 from finn.transformation.qonnx.convert_qonnx_to_finn import ConvertQONNXtoFINN
 from finn.transformation.streamline.absorb import AbsorbConsecutiveTransposes, AbsorbTransposeIntoMultiThreshold
+from finn.transformation.streamline.reorder import MoveMulPastMaxPool
 from finn.transformation.streamline.round_thresholds import RoundAndClipThresholds
 from finn.transformation.streamline.streamline_plus import StreamlinePlus
 from onnx import NodeProto, helper
@@ -20,6 +21,7 @@ from hw.graph import tidy
 from quant import qonnx_ops
 
 _NCHW_TO_NHWC = [0, 2, 3, 1]
+_NHWC_TO_NCHW = [0, 3, 1, 2]
 
 
 def _is_shift(node: NodeProto) -> bool:
@@ -27,7 +29,10 @@ def _is_shift(node: NodeProto) -> bool:
 
 
 def _swap(model: ModelWrapper, first: NodeProto, second: NodeProto) -> None:
-    """Turn a -> first -> second -> b into a -> second -> first -> b; shapes are inferred by the caller."""
+    """Turn a -> first -> second -> b into a -> second -> first -> b; shapes are inferred by the caller.
+
+    The graph holds a copy of `second` afterwards, `first` is still the graph's own.
+    """
     before, between, after = first.input[0], first.output[0], second.output[0]
     second.input[0], second.output[0] = before, between
     first.input[0], first.output[0] = between, after
@@ -101,6 +106,28 @@ class TemporalShiftToNHWC(Transformation):
         return model, False
 
 
+class MaxPoolToNHWC(Transformation):
+    """Transpose -> MaxPool becomes MaxPoolNHWC -> Transpose. FINN's own pass breaks a max pool that feeds a fork."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in model.graph.node:
+            transpose = model.find_producer(node.input[0]) if node.op_type == "MaxPool" else None
+            if transpose is None or transpose.op_type != "Transpose" or model.is_fork_node(transpose):
+                continue
+            if list(get_by_name(transpose.attribute, "perm").ints) != _NHWC_TO_NCHW:
+                continue
+            batch, channels, height, width = model.get_tensor_shape(node.output[0])
+            node.op_type, node.domain = "MaxPoolNHWC", "qonnx.custom_op.general"
+            _swap(model, transpose, node)
+            model.set_tensor_shape(transpose.input[0], [batch, height, width, channels])
+            return model.transform(InferShapes()).transform(InferDataTypes()), True
+        return model, False
+
+
+def _transposes(model: ModelWrapper) -> int:
+    return len(model.get_nodes_by_op_type("Transpose"))
+
+
 def streamline(model: ModelWrapper) -> ModelWrapper:
     """Turn a cleaned QONNX model of uint8 frames into integer operations with multi-thresholds between them.
 
@@ -110,12 +137,17 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
         model = model.transform(fix)
     model = tidy(tidy(model).transform(ConvertQONNXtoFINN()))
     model.set_tensor_datatype(model.graph.input[0].name, DataType["UINT8"])
-    model = tidy(model)
+    # A scale left between a max pool and a fork would lead StreamlinePlus into a cyclic graph.
+    model = tidy(model.transform(MoveMulPastMaxPool()))
     model = model.transform(StreamlinePlus()).transform(MoveScalarMulPastTemporalShift())
     model = tidy(model.transform(StreamlinePlus()))
 
     model = model.transform(LowerConvsToMatMul())
-    model = model.transform(TemporalShiftToNHWC()).transform(StreamlinePlus())
+    before, left = 0, _transposes(model)
+    while left != before:  # each round moves the transposes past one more shift or pool, until they meet and vanish
+        for transformation in (TemporalShiftToNHWC(), MaxPoolToNHWC(), StreamlinePlus()):
+            model = model.transform(transformation)
+        before, left = left, _transposes(model)
     for transposes in (AbsorbTransposeIntoMultiThreshold(), AbsorbConsecutiveTransposes()):
         model = model.transform(transposes)
     return tidy(tidy(model).transform(RoundAndClipThresholds()))
