@@ -18,7 +18,6 @@ from common.preset import Preset, load_preset
 from flow import measure
 from flow.picture import Track, draw
 from flow.shots import Shot, from_file, real_clips, synthetic_scenes
-from hw.compile import compile_model, exported_model
 from hw.graph import Frame
 from sim.core import CoreModel
 from sim.decision import Decision
@@ -123,6 +122,8 @@ def main(
     network = load_preset(preset)
     shots = choose(video, network, frames)
     environment()  # a missing compiler shows now, not minutes later
+    from hw.compile import compile_model, exported_model
+
     folder = compile_model(exported_model(network), board, console)
     with console.status("building the simulator, once ..."):
         core = CoreModel(folder)

@@ -18,6 +18,7 @@ from common.artifacts import ROOT
 from common.errors import UserError
 from common.preset import load_preset
 from flow import demo, measure, shots
+from hw import compile
 from sim import video
 from sim.decision import Decision
 from sim.reference import Reference
@@ -34,8 +35,8 @@ Demo = Callable[..., dict]
 def run_demo(tiny_core: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Demo:
     """Run the demo on the shared core, its results in `tmp_path`; returns the report."""
     monkeypatch.setattr(demo, "FOLDER", tmp_path)
-    monkeypatch.setattr(demo, "exported_model", lambda _preset: None)
-    monkeypatch.setattr(demo, "compile_model", lambda *_: tiny_core)
+    monkeypatch.setattr(compile, "exported_model", lambda _preset: None)
+    monkeypatch.setattr(compile, "compile_model", lambda *_: tiny_core)
 
     def run(file: Path | None, frames: int = 64) -> dict:
         demo.main(file, "tiny", "pynq-z2", frames)
@@ -95,7 +96,9 @@ def test_a_difference_fails_and_says_so(
 
 
 def test_a_missing_video_is_one_line_and_exit_code_2() -> None:
-    done = subprocess.run(["make", "demo", "VIDEO=missing.mp4"], cwd=ROOT, capture_output=True, text=True, check=False)
+    variables = {**os.environ, "MAKEFLAGS": "", "MAKELEVEL": ""}  # `make test` may be what runs this test
+    command = ["make", "demo", "VIDEO=missing.mp4"]
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     message, make = done.stderr.splitlines()
     assert message == "error: missing.mp4: no such video file"

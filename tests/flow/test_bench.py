@@ -1,0 +1,65 @@
+"""The bench: every promised figure is in its report, and a second run measures nothing again."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.preset import load_preset
+from flow import bench, measure
+from flow.cocotb_speed import cycles_per_second
+
+PROMISED = {
+    *("cycles_per_frame", "slowest_op_cycles", "fps_at_clock", "latency_cycles_min", "latency_cycles_max"),
+    *("reference_fps", "qonnx_fps", "rtl_cycles_per_second", "cocotb_cycles_per_second", "differing_bits"),
+    *("tsm_accuracy", "tsn_accuracy"),
+}
+
+
+@pytest.fixture
+def quick(tiny_core: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The bench on few frames of the shared core, without cocotb's build and without the accuracies; its folder."""
+    few = bench.sequence(load_preset("tiny"), 6)
+    for name, value in {
+        "FOLDER": tmp_path,
+        "QONNX_FRAMES": 1,
+        "exported_model": lambda _preset: None,
+        "compile_model": lambda *_: tiny_core,
+        "sequence": lambda _preset: few,
+        "cycles_per_second": lambda *_: 10.0,
+    }.items():
+        monkeypatch.setattr(bench, name, value)
+    monkeypatch.setattr(bench.evaluate, "compare", lambda _preset: {"tsm_accuracy": 0.99, "tsn_accuracy": 0.3})
+    return tmp_path
+
+
+def test_report_has_every_promised_figure_and_is_kept(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.main("tiny")
+    report = json.loads((quick / "report.json").read_text())
+    figures = report["presets"]["tiny"]
+    assert set(figures) >= PROMISED
+    assert figures["differing_bits"] == 0
+    assert figures["latency_cycles_min"] == figures["latency_cycles_max"]
+    assert figures["cycles_per_frame"] == pytest.approx(figures["slowest_op_cycles"], rel=0.02)
+    assert {"date", "machine", "versions"} <= set(report)
+
+    def measured_again(*_: object) -> None:
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(measure, "run", measured_again)
+    bench.main("tiny")
+    assert json.loads((quick / "report.json").read_text())["presets"] == report["presets"]
+
+
+def test_frames_differ_in_content_and_streams() -> None:
+    frames = bench.sequence(load_preset("tiny"))
+    assert len(frames) >= 50
+    assert len({frame.pixels.tobytes() for frame in frames}) == len(frames)
+    assert {frame.stream for frame in frames} == {0, 1, 2}
+    assert sum(frame.clear for frame in frames) == 3
+
+
+def test_cocotb_clocks_the_same_core(tiny_core: Path) -> None:
+    pixels = np.zeros((32, 32, 3), np.uint8)
+    assert cycles_per_second(tiny_core, bench.Frame(pixels), cycles=3000) > 100
