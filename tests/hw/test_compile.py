@@ -1,0 +1,181 @@
+"""The compile flow as a user meets it: kept steps, equal bytes, bad input, hangs, Ctrl-C, and what only HLS has."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.util.basic import qonnx_make_model
+from rich.console import Console
+
+from common.artifacts import ROOT, digest, lock
+from common.errors import UserError
+from hw import compile as flow
+from hw import dataflow, folding
+from hw.boards import load_board
+from hw.core import build_core
+from hw.graph import Frame
+from hw.verify import first_difference, integer_logits
+
+BOARD = load_board("pynq-z2")
+PART = BOARD.part
+
+
+def run(*arguments: str, build: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """`python -m hw.compile` as `make compile` runs it."""
+    environment = os.environ | ({"SHIFTCORE_BUILD": str(build)} if build else {})
+    command = [sys.executable, "-m", "hw.compile", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line of a refusal."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def test_a_second_run_keeps_every_step(tiny_core: Path, tiny_export: Path) -> None:
+    before = (tiny_core / "manifest.json").read_text()
+    console = Console(record=True, width=120)
+    start = time.monotonic()
+    flow.compile_model(tiny_export / "model.onnx", BOARD.name, console)
+    assert time.monotonic() - start < 30
+    assert console.export_text().count("kept") == len(flow.STEPS)
+    assert (tiny_core / "manifest.json").read_text() == before
+
+
+def test_the_same_inputs_give_the_same_bytes(tiny_core: Path, tiny_export: Path, tmp_path: Path) -> None:
+    """The graph is made anew from the export; FIFO depths are taken over, the simulation that finds them is not."""
+    model, description = flow.read_model(tiny_export / "model.onnx")
+    preset = flow.parse_preset(description["preset"], "tiny")
+    job = flow.Job(tmp_path, BOARD, preset, description, Console(quiet=True), [])
+    for step in flow.STEPS[:5]:
+        model = step.run(model, job)
+        made_before = tiny_core.parent / f"{flow.STEPS.index(step) + 1:02}_{step.name}.onnx"
+        model.save(str(tmp_path / "again.onnx"))
+        assert (tmp_path / "again.onnx").read_bytes() == made_before.read_bytes(), step.name
+    model = ModelWrapper(str(tiny_core.parent / "06_fifos.onnx"))
+    names = dataflow.name_layers(model, description["layers"])
+    interval = json.loads((tiny_core / "manifest.json").read_text())["frame_interval"]
+    build_core(model, names, BOARD, preset.hardware.streams, interval, tmp_path / "core")
+    assert digest(tmp_path / "core") == digest(tiny_core)
+
+
+def test_the_core_names_no_path_of_this_machine(tiny_core: Path) -> None:
+    for path in tiny_core.rglob("*"):
+        if path.is_file():
+            assert str(ROOT).encode() not in path.read_bytes(), path
+
+
+def test_a_step_that_changes_the_network_is_caught(tiny_core: Path) -> None:
+    model = ModelWrapper(str(tiny_core.parent / "04_rtl.onnx"))
+    frames = flow.verification_frames(32, 32)
+    before = integer_logits(model, frames, 1.0)
+    name = next(node for node in model.graph.node if node.op_type == "MVAU_rtl").input[1]
+    weights = model.get_initializer(name).copy()
+    weights.flat[0] = -weights.flat[0] or 1
+    model.set_initializer(name, weights)
+    assert first_difference(before, before) is None
+    assert (first_difference(before, integer_logits(model, frames, 1.0)) or "").startswith("frame 0, logit")
+
+
+def test_a_step_that_hangs_is_stopped() -> None:
+    start = time.monotonic()
+    with pytest.raises(UserError, match=r"step streamline: stopped after 0\.2 s"), flow._time_limit("streamline", 0.2):
+        while True:
+            pass
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x07\x12\x04abcd"])
+def test_a_file_that_is_no_qonnx(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    assert str(path) in refused(run("--model", str(path), build=tmp_path / "build"))
+    assert not list((tmp_path / "build").glob("**/*.sv"))
+
+
+def test_a_missing_file_board_or_preset(tmp_path: Path) -> None:
+    assert "no such file" in refused(run("--model", str(tmp_path / "none.onnx")))
+    assert "pynq-z1, pynq-z2" in refused(run("--board", "pynq-z9"))
+    assert "the shipped ones are" in refused(run("--preset", "tinny"))
+
+
+def test_an_op_we_do_not_take(tiny_export: Path, tmp_path: Path) -> None:
+    model = onnx.load(str(tiny_export / "model.onnx"))
+    pool = next(node for node in model.graph.node if node.op_type in {"GlobalAveragePool", "ReduceMean"})
+    model.graph.node.insert(0, helper.make_node("Sigmoid", [pool.input[0]], ["gate"], name="gate"))
+    onnx.save(model, str(tmp_path / "model.onnx"))
+    line = refused(run("--model", str(tmp_path / "model.onnx"), build=tmp_path / "build"))
+    assert "op Sigmoid is not taken" in line
+
+
+def test_what_only_hls_has_stops_the_compile_with_advice() -> None:
+    inputs = [helper.make_tensor_value_info("in", TensorProto.FLOAT, [1, 8, 8, 9 * 16])]
+    outputs = [helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, 8, 8, 16])]
+    node = helper.make_node(
+        "VVAU", ["in", "weights"], ["out"], name="depthwise", domain="finn.custom_op.fpgadataflow",
+        backend="fpgadataflow", PE=1, SIMD=1, Dim=[8, 8], Channels=16, Kernel=[3, 3], inputDataType="UINT4",
+        weightDataType="INT4", outputDataType="INT12", accDataType="INT12", noActivation=1,
+    )  # fmt: skip
+    model = ModelWrapper(qonnx_make_model(helper.make_graph([node], "depthwise", inputs, outputs)))
+    for tensor, kind in (("in", "UINT4"), ("weights", "INT4"), ("out", "INT12")):
+        model.set_tensor_datatype(tensor, DataType[kind])
+    with pytest.raises(UserError, match=r"depthwise: VVAU has no RTL for xc7z020.*use a plain 3x3 convolution"):
+        dataflow.specialize(model, PART)
+
+
+def test_two_builds_at_once_in_one_folder(tiny_core: Path, tiny_export: Path) -> None:
+    with lock(tiny_core.parent):
+        line = refused(run("--model", str(tiny_export / "model.onnx")))
+    assert "another build is running in this folder" in line
+
+
+def test_ctrl_c_leaves_nothing_half_written(tiny_export: Path, tmp_path: Path) -> None:
+    """Interrupted in the longest graph step and resumed: what was finished is kept, nothing else is there."""
+    shutil.copy(tiny_export / "model.onnx", tmp_path / "model.onnx")
+    environment = os.environ | {"SHIFTCORE_BUILD": str(tmp_path / "build")}
+    command = [sys.executable, "-m", "hw.compile", "--model", str(tmp_path / "model.onnx")]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    folder = tmp_path / "build" / "tiny" / BOARD.name
+    while not (folder / "01_import.onnx").is_file():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    assert {path.name for path in folder.iterdir()} <= {".lock", "01_import.onnx", "steps.json"}
+    assert set(json.loads((folder / "steps.json").read_text())) == {"import"}
+
+
+def test_frames_reach_a_graph_with_their_context(tiny_core: Path) -> None:
+    """The executor keeps streams apart and clears at a clip's start: else verification would compare too little."""
+    model = ModelWrapper(str(tiny_core.parent / "04_rtl.onnx"))
+    first, second = (frame.pixels for frame in flow.verification_frames(32, 32)[:2])
+    contexts = [Frame(first, 0, True), Frame(second, 1, True), Frame(second, 0, False), Frame(second, 0, True)]
+    logits = integer_logits(model, contexts, 1.0)
+    assert (logits[1] == logits[3]).all()
+    assert (logits[2] != logits[3]).any()
+
+
+def test_cycles_of_a_width_converter_are_counted(tiny_core: Path) -> None:
+    model = ModelWrapper(str(tiny_core.parent / "05_fold.onnx"))
+    converters = [n for n in model.graph.node if n.op_type.startswith("StreamingDataWidthConverter")]
+    assert converters
+    assert all(folding.cycles(node) > 0 for node in converters)
