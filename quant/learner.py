@@ -64,7 +64,7 @@ class Learner(lightning.LightningModule):
         deep = [p for p in self.network.parameters() if p.ndim > 1]
         groups = [{"params": deep, "weight_decay": self.weight_decay}, {"params": flat, "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
-        steps = int(self.trainer.estimated_stepping_batches)
+        steps = max(6, int(self.trainer.estimated_stepping_batches))  # the schedule divides by zero at 5
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.learning_rate, total_steps=steps, pct_start=0.2)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -139,8 +139,10 @@ def _phase(network: ReducedTSM, data: Clips, recipe: Training, folder: Path) -> 
     Only the second phase may stop early: the warm-up spends its first epochs at chance, until it finds the motion.
     """
     warm_up = folder.name == "float"
-    print("float warm-up" if warm_up else "quantization-aware training")
     epochs, rate = (recipe.float_epochs, recipe.float_lr) if warm_up else (recipe.qat_epochs, recipe.qat_lr)
+    if epochs == 0:
+        return []
+    print("float warm-up" if warm_up else "quantization-aware training")
     patience = epochs if warm_up else recipe.patience
     history = History()
     best = callbacks.ModelCheckpoint(folder, "best", monitor="val_accuracy", mode="max", save_last=True)

@@ -31,7 +31,7 @@ num_segments = 4
 [training]
 batch_size = 4
 float_epochs = %d
-qat_epochs = 3
+qat_epochs = 12
 """
 
 
@@ -95,18 +95,23 @@ def test_learns_resumes_and_starts_anew(workplace: Path) -> None:
     before = epochs_of(folder / "float" / "last.ckpt")
     assert 0 < len(before) < 30
 
+    interrupt(workplace, "quantized/last.ckpt")
+    assert not (folder / "best.pt").exists() and not (folder / "metrics.json").exists()
+    quantized = epochs_of(folder / "quantized" / "last.ckpt")
+
     finish(workplace)
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["epochs"]["float"][: len(before)] == before and len(metrics["epochs"]["float"]) == 30
+    assert metrics["epochs"]["quantized"][: len(quantized)] == quantized
     assert metrics["val_accuracy"] == 1.0 and metrics["classes"] == ["bright", "dark"]
     assert (folder / "curves.png").stat().st_size > 10_000
     network, preset = load(folder / "best.pt")
     assert network.classes == ("bright", "dark") and preset.name == "light"
 
     assert "is trained; remove that folder" in finish(workplace)
-    (workplace / "light.toml").write_text(PRESET % 1)
+    (workplace / "light.toml").write_text(PRESET % 0)
     assert "training starts anew" in finish(workplace)
-    assert len(json.loads((folder / "metrics.json").read_text())["epochs"]["float"]) == 1
+    assert json.loads((folder / "metrics.json").read_text())["epochs"]["float"] == []
 
 
 def test_a_mistake_is_one_line(tmp_path: Path) -> None:
