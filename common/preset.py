@@ -95,10 +95,10 @@ class Training(_Table):
 
 
 class Hardware(_Table):
-    """What the compiled core must reach: frames per second at the board's clock, and how many cameras' temporal
-    state it keeps apart."""
+    """What the compiled core must reach: frames per second at the board's clock ("best": as many as the board's
+    resources allow), and how many cameras' temporal state it keeps apart."""
 
-    target_fps: Positive = 1000
+    target_fps: Positive | Literal["best"] = 1000
     streams: Annotated[int, Field(ge=1, le=128)] = 1
 
 

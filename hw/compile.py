@@ -86,7 +86,8 @@ def _check_ops(model: ModelWrapper, _job: Job) -> ModelWrapper:
 
 
 def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:
-    model = folding.fold_for(model, job.board, job.preset.hardware.target_fps)
+    target = job.preset.hardware.target_fps
+    model = folding.fold_for(model, job.board, None if target == "best" else target)
     dataflow.name_layers(model, job.description["layers"])
     rows = folding.report(model, job.board)
     write_json(job.folder / "folding.json", rows)

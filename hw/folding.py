@@ -189,7 +189,7 @@ def report(model: ModelWrapper, board: Board) -> list[dict[str, Any]]:
         attributes = instance.get_nodeattr_types()
         pe = instance.get_nodeattr("PE") if "PE" in attributes else None
         simd = instance.get_nodeattr("SIMD") if "SIMD" in attributes else None
-        macs = cycles(node) * pe * simd if node.op_type == "MVAU_rtl" else 0
+        macs = cycles(node) * pe * simd if pe and simd else 0
         rows.append(
             {
                 "layer": node.name,
