@@ -92,7 +92,8 @@ def timeline_table(shot: Shot, stretches: Sequence[dict[str, Any]]) -> Table:
     columns = ["frames", "class", "score", *(["shown"] if shot.truth else [])]
     table = Table(*columns, title=Path(shot.source).name, title_justify="left")
     for stretch in stretches:
-        frames = f"{stretch['first_frame']} to {stretch['last_frame']}"
+        first, last = stretch["first_frame"], stretch["last_frame"]
+        frames = str(first) if first == last else f"{first} to {last}"
         shown = [stretch["shown"]] if shot.truth else []
         table.add_row(frames, stretch["class"], f"{stretch['score']:.2f}", *shown)
     return table
@@ -104,8 +105,8 @@ def headline(figures: dict[str, Any], board: str) -> tuple[str, str]:
     latency = f"{low:,} cycles for every frame" if low == high else f"{low:,} to {high:,} cycles"
     return (
         f"{figures['frames']} frames, {figures['differing_bits']} differing bits",
-        f"Every logit of the simulated RTL beside the reference's. Latency {latency}; "
-        f"{figures['frames_per_second']:,.0f} frames per second on {board} at {figures['clock_mhz']:g} MHz.",
+        f"Every logit of the simulated RTL against the reference's. Latency {latency}; "
+        f"{figures['frames_per_second']:,.0f} frames/s on {board} at {figures['clock_mhz']:g} MHz.",
     )
 
 
