@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.status import Status
 
 from common import cli
-from common.artifacts import BUILD, atomic_folder, digest, lock, write_json
+from common.artifacts import BUILD, atomic_file, atomic_folder, digest, lock, write_json
 from common.errors import UserError
 from common.preset import Preset, load_preset, parse_preset
 from hw import dataflow, fifo, folding
@@ -170,7 +170,7 @@ def read_model(path: Path) -> tuple[ModelWrapper, dict[str, Any]]:
 def _source_digest() -> str:
     """Of everything but the model that decides what a compilation yields: our code, and FINN's version."""
     here = Path(__file__).parent
-    ours = [p for p in sorted(here.rglob("*")) if p.suffix in {".py", ".sv", ".patch"}]
+    ours = [p for p in sorted(here.rglob("*")) if p.suffix in {".py", ".sv", ".patch"} and p.name != "lint.py"]
     return digest(version("finn-plus"), version("qonnx"), *ours)
 
 
@@ -186,12 +186,19 @@ class _Steps:
         return self.folder / f"{index + 1:02}_{step.name}.onnx"
 
     def is_done(self, index: int, step: Step, key: str) -> bool:
+        """Whether a step's files are those of `key`. The last step's key is noted when the core is in place."""
         return self.entries.get(step.name, {}).get("key") == key and self.path(index, step).is_file()
 
+    def all_done(self, key: str) -> bool:
+        for index, step in enumerate(STEPS):
+            key = digest(key, step.name)
+            if not self.is_done(index, step, key):
+                return False
+        return (self.folder / "core" / "manifest.json").is_file()
+
     def save(self, index: int, step: Step, model: ModelWrapper, entry: dict[str, Any]) -> None:
-        with atomic_folder(self.folder / ".saving") as temporary:
-            model.save(str(temporary / "model.onnx"))
-            shutil.copyfile(temporary / "model.onnx", self.path(index, step))
+        with atomic_file(self.path(index, step)) as temporary:
+            model.save(str(temporary))
         self.entries[step.name] = entry
         write_json(self.log, self.entries)
 
@@ -216,8 +223,12 @@ def compile_model(path: Path, board_name: str, console: Console | None = None, v
     folder = preset.build / board.name
     frames = verification_frames(preset.input.height, preset.input.width)
     job = Job(folder, board, preset, description, console, frames)
+    key = digest(path, board.model_dump_json(), _source_digest())
+    if _Steps(folder).all_done(key):
+        console.print(f"{folder}: compiled before, nothing has changed")
+        return job.core
     with lock(folder):
-        _run_steps(model, job, digest(path, board.model_dump_json(), _source_digest()), verify)
+        _run_steps(model, job, key, verify)
     return job.core
 
 
@@ -227,7 +238,7 @@ def _run_steps(model: ModelWrapper, job: Job, key: str, verify: bool) -> None:
     logits: np.ndarray | None = None
     for index, step in enumerate(STEPS):
         key = digest(key, step.name)
-        if steps.is_done(index, step, key) and (step.name != "core" or job.core.is_dir()):
+        if steps.is_done(index, step, key):
             job.console.print(f"{step.name:<12} kept")
             model = ModelWrapper(str(steps.path(index, step)))
             continue
@@ -235,7 +246,7 @@ def _run_steps(model: ModelWrapper, job: Job, key: str, verify: bool) -> None:
         job.step = step.name
         job.progress("working")
         with job.status, _time_limit(step.name, STEP_LIMIT_S):
-            if verify and step.executed and logits is None:
+            if verify and step.executed and index and logits is None:
                 logits = integer_logits(model, job.frames, job.description["logit_scale"])
             model = step.run(model, job)
             if verify and step.executed:
