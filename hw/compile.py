@@ -268,15 +268,16 @@ def _verify(step: Step, model: ModelWrapper, before: np.ndarray | None, job: Job
 def exported_model(preset: Preset) -> Path:
     """The QONNX model of `preset`, exported now unless the one there is of the same preset and weights."""
     from quant.checkpoint import PRETRAINED, trained_path
-    from quant.export import main as export
+    from quant.export import export_preset
 
     path = preset.build / "export" / "model.onnx"
-    weights = [p for p in (trained_path(preset), PRETRAINED / f"{preset.name}.pt") if p.is_file()]
-    if path.is_file() and all(path.stat().st_mtime >= p.stat().st_mtime for p in weights[:1]):
+    candidates = (trained_path(preset), PRETRAINED / f"{preset.name}.pt")
+    weights = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if path.is_file() and (weights is None or path.stat().st_mtime >= weights.stat().st_mtime):
         _, description = read_model(path)
         if parse_preset(description["preset"], str(path)) == preset:
             return path
-    export(preset.name)
+    export_preset(preset)
     return path
 
 

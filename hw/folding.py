@@ -164,18 +164,21 @@ def fold_for(model: ModelWrapper, board: Board, target_fps: int | None) -> Model
     saying which resource runs out and what the best is.
     """
     clock = board.clock_mhz * 1e6
-    target = int(clock / target_fps) if target_fps else _best_that_fits(model, board)
-    fold(model, target, board.part)
-    reached = max(cycles(node) for node in model.graph.node)
-    missing = resources.shortage(resources.total(model, board.part), board.resources)
-    if reached > target or missing:
-        why = missing or f"{slowest(model).name} takes {reached} cycles even when fully unfolded"
+    if target_fps is None:
         fold(model, _best_that_fits(model, board), board.part)
-        best = clock / max(cycles(node) for node in model.graph.node)
-        raise UserError(
-            f"hardware.target_fps = {target_fps}: not met on {board.name} at {board.clock_mhz:g} MHz: {why}; "
-            f"the best that fits is {best:.0f} frames per second"
-        )
+    else:
+        target = int(clock / target_fps)
+        fold(model, target, board.part)
+        why = resources.shortage(resources.total(model, board.part), board.resources)
+        reached = cycles(slowest(model))
+        if reached > target and not why:
+            why = f"{slowest(model).name} takes {reached} cycles even when fully unfolded"
+        if why:
+            fold(model, _best_that_fits(model, board), board.part)
+            raise UserError(
+                f"hardware.target_fps = {target_fps}: not met on {board.name} at {board.clock_mhz:g} MHz: {why}; "
+                f"the best that fits is {int(clock / cycles(slowest(model)))} frames per second"
+            )
     return model.transform(InsertDWC()).transform(SpecializeLayers(board.part))
 
 

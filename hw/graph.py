@@ -1,5 +1,6 @@
 """A graph on its way to hardware: tidying it, and running frames through it to compare two of its stages."""
 
+import copy
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -51,6 +52,7 @@ def execute(model: ModelWrapper, frames: Sequence[Frame]) -> np.ndarray:
     The temporal state starts empty. The input's layout (NCHW or NHWC) is the graph's own.
     """
     temporal.reset()
+    model = ModelWrapper(copy.deepcopy(model.model))  # how FINN's layers are executed is an attribute of theirs
     for node in model.graph.node:
         if "exec_mode" in {a.name for a in node.attribute} or node.domain.startswith("finn"):
             instance = getCustomOp(node)

@@ -1,5 +1,6 @@
 """Folding: targets met, no width converter in the way, and a clear word where a board is too small."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ def test_the_table_tells_what_the_report_holds(graph: ModelWrapper, tiny_export:
     rows = folding.report(folded, BOARD)
     assert {row["layer"] for row in rows} >= {"stem_conv", "stage0_block0_shift", "classifier"}
     assert max(row["share"] for row in rows) == 1
-    console = Console(width=140, record=True, quiet=True)
+    console = Console(width=140, file=io.StringIO(), record=True)
     console.print(folding.table(rows, BOARD))
     text = console.export_text()
     assert "stage0_block0_branch1_conv_window" in text
