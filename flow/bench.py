@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,12 +26,13 @@ from common.artifacts import BUILD, digest, lock, write_json
 from common.preset import Preset, load_preset
 from flow import measure
 from flow.cocotb_speed import cycles_per_second
-from flow.shots import from_file, real_clips
+from flow.shots import from_file
 from hw.compile import compile_model, exported_model, read_model
 from hw.graph import Frame, execute
 from quant import evaluate, synthetic
 from sim.core import CoreModel, read_manifest
 from sim.reference import Reference
+from sim.video import real_clips
 
 Figures = dict[str, Any]
 
@@ -55,9 +57,9 @@ def sequence(preset: Preset, count: int = FRAMES) -> list[Frame]:
     ]
 
 
-def software(preset: Preset, reference: Reference, frames: Sequence[Frame]) -> Figures:
+def software(exported: Path, reference: Reference, frames: Sequence[Frame]) -> Figures:
     """Frames per second of the reference and of the QONNX executor, one after the other on the same frames."""
-    model, _ = read_model(preset.build / "export" / "model.onnx")
+    model, _ = read_model(exported)
     start = time.perf_counter()
     for frame in frames:
         reference.infer(frame.pixels, frame.stream, frame.clear)
@@ -90,9 +92,10 @@ class Bench:
 
     def __init__(self, preset: Preset, board: str, console: Console) -> None:
         self.preset, self.console = preset, console
-        self.core = compile_model(exported_model(preset), board, console)
+        self.exported = exported_model(preset)
+        self.core = compile_model(self.exported, board, console)
         self.manifest = read_manifest(self.core)
-        self.weights = preset.build / "export" / "model.npz"
+        self.weights = self.exported.with_name("model.npz")
         self.reference = Reference.load(self.weights)
         self.frames = sequence(preset)
 
@@ -101,7 +104,7 @@ class Bench:
         return {
             **self.piece("core", self.exactness),
             **self.piece("speed", self.speed),
-            **self.piece("software", lambda: software(self.preset, self.reference, self.frames)),
+            **self.piece("software", lambda: software(self.exported, self.reference, self.frames)),
             **self.piece("accuracy", self.accuracy),
         }
 
@@ -118,14 +121,19 @@ class Bench:
         self.console.print(f"{self.preset.name} {name}: {time.monotonic() - start:.0f} s")
         return figures
 
+    @cached_property
+    def model(self) -> CoreModel:
+        """The Verilated core."""
+        with self.console.status("building the simulator, once ..."):
+            return CoreModel(self.core)
+
     def exactness(self) -> Figures:
         """Bits, latency and throughput of the RTL."""
-        with self.console.status("building the simulator, once ..."):
-            core = CoreModel(self.core)
+        model = self.model
         with Progress(console=self.console, transient=True) as progress:
             task = progress.add_task(f"{self.preset.name}: frames through the core", total=len(self.frames))
-            result = measure.run(core, self.reference, self.frames, lambda: progress.advance(task))
-        figures = measure.figures(result, core.manifest)
+            result = measure.run(model, self.reference, self.frames, lambda: progress.advance(task))
+        figures = measure.figures(result, self.manifest)
         figures["fps_at_clock"] = figures.pop("frames_per_second")
         return figures
 
@@ -134,7 +142,7 @@ class Bench:
         with self.console.status("the same core under cocotb ..."):
             cocotb = cycles_per_second(self.core, self.frames[-1])
         frames = self.frames[: 2 + 400_000 // self.manifest["slowest_op"]["cycles"]]
-        result = measure.run(CoreModel(self.core), self.reference, frames)
+        result = measure.run(self.model, self.reference, frames)
         ours = result.cycles / result.seconds
         return {
             "rtl_cycles_per_second": round(ours),

@@ -17,12 +17,13 @@ from common.artifacts import BUILD, write_json
 from common.preset import Preset, load_preset
 from flow import measure
 from flow.picture import Track, draw
-from flow.shots import Shot, from_file, real_clips, synthetic_scenes
+from flow.shots import Shot, from_file, synthetic_scenes
 from hw.graph import Frame
 from sim.core import CoreModel
 from sim.decision import Decision
 from sim.reference import Reference
 from sim.verilator import environment
+from sim.video import real_clips
 
 FOLDER = BUILD / "demo"
 
@@ -125,10 +126,11 @@ def main(
     environment()  # a missing compiler shows now, not minutes later
     from hw.compile import compile_model, exported_model
 
-    folder = compile_model(exported_model(network), board, console)
+    exported = exported_model(network)
+    folder = compile_model(exported, board, console)
     with console.status("building the simulator, once ..."):
         core = CoreModel(folder)
-    reference = Reference.load(network.build / "export" / "model.npz")
+    reference = Reference.load(exported.with_name("model.npz"))
     sequence = contexts(shots)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("frames through the core", total=len(sequence))

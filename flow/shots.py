@@ -7,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from common.artifacts import ROOT
 from common.errors import UserError
 from common.preset import Preset
 from quant import synthetic
 from sim import video
 from sim.preprocess import to_input
 
-CLIPS = ROOT.parent / "shared" / "data" / "fights"  # real surveillance clips, where this checkout has them
 ENLARGED = 4  # the pictures people see have this many times the pixels of the core's frames, a side
 SEED = 20260  # of the synthetic scenes: none of training or validation
 
@@ -68,8 +66,3 @@ def synthetic_scenes(path: Path, preset: Preset) -> Shot:
     return Shot(
         shot.source, shot.frames, shot.images, range(0, len(shot.frames), frames), names, "one synthetic scene a class"
     )
-
-
-def real_clips() -> list[Path]:
-    """Real surveillance clips, where this checkout has some beside it."""
-    return sorted(CLIPS.glob("*/*.mp4"))

@@ -18,13 +18,13 @@ PROMISED = {
 
 
 @pytest.fixture
-def quick(tiny_core: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def quick(tiny_core: Path, tiny_export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The bench on few frames of the shared core, without cocotb's build and without the accuracies; its folder."""
     few = bench.sequence(load_preset("tiny"), 6)
     for name, value in {
         "FOLDER": tmp_path,
         "QONNX_FRAMES": 1,
-        "exported_model": lambda _preset: None,
+        "exported_model": lambda _preset: tiny_export / "model.onnx",
         "compile_model": lambda *_: tiny_core,
         "sequence": lambda _preset: few,
         "cycles_per_second": lambda *_: 10.0,

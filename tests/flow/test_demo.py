@@ -32,10 +32,10 @@ Demo = Callable[..., dict]
 
 
 @pytest.fixture
-def run_demo(tiny_core: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Demo:
+def run_demo(tiny_core: Path, tiny_export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Demo:
     """Run the demo on the shared core, its results in `tmp_path`; returns the report."""
     monkeypatch.setattr(demo, "FOLDER", tmp_path)
-    monkeypatch.setattr(compile, "exported_model", lambda _preset: None)
+    monkeypatch.setattr(compile, "exported_model", lambda _preset: tiny_export / "model.onnx")
     monkeypatch.setattr(compile, "compile_model", lambda *_: tiny_core)
 
     def run(file: Path | None, frames: int = 64) -> dict:
