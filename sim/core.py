@@ -33,9 +33,11 @@ _VERILATOR_FLAGS = [
     *("--cc", "--exe", "--build", "-j", "2", "--top-module", "core", "--prefix", "Vcore"),
     *("-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing", "--output-split", "20000"),
     *("--timescale-override", "1ns/1ns", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-o", "core.so"),
-    *("-MAKEFLAGS", "OPT_FAST=-O2", "-LDFLAGS", "-shared"),
+    *("-MAKEFLAGS", "OPT_FAST=-O2"),
+    *("-MAKEFLAGS", "LDLIBS='-shared -pthread'"),  # without liblz4 and libz: sim/fst stands in for them
 ]
-_COMPILER_FLAGS = "-fPIC -fvisibility=hidden -fno-gnu-unique -DVL_USER_STOP -DVL_USER_FATAL"
+_COMPILER_FLAGS = "-fPIC -fvisibility=hidden -fno-gnu-unique -DVL_USER_STOP -DVL_USER_WARN -DVL_USER_FATAL"
+_MANIFEST = ("files", "input", "output", "slowest_op", "trace", "fifos")  # what is read here
 _SOURCES = {".sv", ".v", ".svh", ".vh"}
 
 _CHUNK = 5_000  # cycles a call: how long Ctrl-C may have to wait
@@ -46,7 +48,7 @@ class CoreError(RuntimeError):
     """The core broke a rule: AXI4-Stream's, an assertion of its own RTL, or it could not be built or loaded."""
 
 
-class Deadlock(CoreError):
+class Deadlock(CoreError):  # noqa: N818 - it is the name of the thing
     """No beat has moved for too long; the message says which side waits for what."""
 
 
@@ -107,11 +109,16 @@ def unpack(words: np.ndarray, element_bits: int, elements: int, signed: bool) ->
 def read_manifest(core: Path) -> dict[str, Any]:
     """The manifest of a compiled core. Raises UserError when `core` is no such folder."""
     try:
-        return json.loads((core / "manifest.json").read_text())
+        manifest = json.loads((core / "manifest.json").read_text())
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{core}: no compiled core there; `make compile` makes one") from None
     except json.JSONDecodeError as error:
         raise UserError(f"{core / 'manifest.json'}: damaged: {error}; run `make compile` again") from None
+    if missing := [key for key in _MANIFEST if key not in manifest]:
+        raise UserError(
+            f"{core / 'manifest.json'}: not of a compiled core: no {missing[0]!r}; `make compile` makes one"
+        )
+    return manifest
 
 
 def _defines(manifest: dict[str, Any], trace: bool, wave: bool) -> list[str]:
@@ -132,7 +139,6 @@ def build_library(core: Path, trace: bool = False, wave: bool = False) -> Path:
     defines = _defines(manifest, trace, wave)
     flags = [*_VERILATOR_FLAGS, *(["--trace-fst"] if wave else []), *(["+define+SHIFTCORE_TRACE"] if trace else [])]
     compiler_flags = " ".join([_COMPILER_FLAGS, f"-I{_FST}", *(f"-D{name}" for name in defines)])
-    variables = environment()
     sources = [path for path in sorted(core.rglob("*")) if path.suffix in _SOURCES]
     names = [str(path.relative_to(core)) for path in sources]
     key = digest(
@@ -145,6 +151,7 @@ def build_library(core: Path, trace: bool = False, wave: bool = False) -> Path:
     library = folder / "core.so"
     if library.is_file():
         return library
+    variables = environment()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with open(folder.with_suffix(".lock"), "w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -216,6 +223,8 @@ class CoreModel:
     Raises UserError when `core` is no compiled core or no C++ compiler is there; CoreError when it cannot be built.
     """
 
+    _model: int | None = None
+
     def __init__(self, core: Path, trace: bool = False, wave: Path | None = None, seed: int = 1) -> None:
         core = Path(core).resolve()
         self.manifest = read_manifest(core)
@@ -224,12 +233,14 @@ class CoreModel:
         self.patience = 10_000 + 10 * self.manifest["slowest_op"]["cycles"]
         self._pushed: deque[tuple[int, bool]] = deque()
         self._trace = self.manifest["trace"] if trace else []
-        self._model = None
         self._code = _load(build_library(core, trace, wave is not None))
         ends = [self.manifest[end][key] for end in ("input", "output") for key in ("beats", "tdata_bits")]
         taps = [entry[key] for entry in self._trace for key in ("offset", "tdata_bits")]
         geometry = np.array([*ends, len(self._trace), *taps, len(self.manifest["fifos"])], np.uint32)
         error = ctypes.create_string_buffer(1000)
+        if wave:
+            wave.parent.mkdir(parents=True, exist_ok=True)
+            wave.touch()  # says so where it cannot be written; the library does not
         path = str(wave.resolve()).encode() if wave else None
         with _inside(core):
             self._model = self._code.shiftcore_open(geometry.ctypes.data, seed, path, error, len(error))
