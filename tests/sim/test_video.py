@@ -7,11 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from common.artifacts import ROOT
 from common.errors import UserError
 from sim import video
 
-REAL_CLIPS = ROOT.parent / "shared" / "data" / "fights"
 CONTAINERS = [("avi", "mpeg4"), ("mkv", "libx264"), ("mov", "libx264"), ("mpg", "mpeg1video"), ("webm", "libvpx")]
 
 
@@ -106,7 +104,7 @@ def test_sound_alone(tmp_path: Path) -> None:
         list(video.frames(tmp_path / "a.wav"))
 
 
-@pytest.mark.skipif(not REAL_CLIPS.is_dir(), reason="the real clips are not on this machine")
+@pytest.mark.skipif(not video.real_clips(), reason="the real clips are not on this machine")
 def test_real_clips_are_whole() -> None:
-    paths = sorted(REAL_CLIPS.glob("*/*.mp4"))[::25]
+    paths = video.real_clips()[::25]
     assert all(len(list(video.frames(path))) >= 25 for path in paths) and paths
