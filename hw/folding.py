@@ -215,7 +215,7 @@ def table(rows: list[dict[str, Any]], board: Board) -> Table:
     title = f"Folding for {board.name}: {bottleneck} cycles a frame, {fps:.0f} frames per second"
     view = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("layer", "MACs", "PE", "SIMD", "cycles", "share", "LUT", "DSP", "BRAM"):
-        view.add_column(column, justify="left" if column == "layer" else "right", no_wrap=True)
+        view.add_column(column, justify="left" if column == "layer" else "right", no_wrap=column != "layer")
     for row in rows:
         view.add_row(
             row["layer"],
@@ -229,9 +229,10 @@ def table(rows: list[dict[str, Any]], board: Board) -> Table:
             f"{row['BRAM']:g}",
         )
     sums = {name: sum(row[name] for row in rows) for name in ("macs", "LUT", "DSP", "BRAM")}
-    shares = {
-        name: f"{sums[name]:.0f} ({sums[name] / getattr(board.resources, name):.0%})" for name in ("LUT", "DSP", "BRAM")
-    }
+    resources_used = [sums[name] for name in ("LUT", "DSP", "BRAM")]
+    available = [getattr(board.resources, name) for name in ("LUT", "DSP", "BRAM")]
+    shares = [f"{used / there:.0%}" for used, there in zip(resources_used, available, strict=True)]
     view.add_section()
-    view.add_row("total", f"{sums['macs']:,}", "", "", "", "", shares["LUT"], shares["DSP"], shares["BRAM"])
+    view.add_row("total", f"{sums['macs']:,}", "", "", "", "", *(f"{used:.0f}" for used in resources_used))
+    view.add_row(f"of {board.name}", "", "", "", "", "", *shares)
     return view
