@@ -8,7 +8,7 @@ from typing import Any
 
 import cocotb
 
-from common.artifacts import BUILD, write_json
+from common.artifacts import write_json
 from hw.graph import Frame
 from sim import cocotb_runner
 from sim.cocotb_axis import Source, reset, step
@@ -20,19 +20,12 @@ PLAN = "COCOTB_SPEED_PLAN"
 def cycles_per_second(core: Path, frame: Frame, cycles: int = 50_000) -> float:
     """Clock cycles of the core in folder `core` per second of wall time under cocotb, frames at line rate, building
     not counted."""
-    manifest = read_manifest(core)
-    folder = BUILD / "cocotb" / manifest["content"][:24]
-    folder.mkdir(parents=True, exist_ok=True)
-    data = folder / "data"
-    data.unlink(missing_ok=True)
-    data.symlink_to(core.resolve() / "data")  # the core names its data files relative to the working directory
-    port = manifest["input"]
+    folder = cocotb_runner.build_core(core)
+    port = read_manifest(core)["input"]
     beats = pack(frame.pixels, port["element_bits"], port["elements"], port["tdata_bits"])
     words = [int.from_bytes(beat.tobytes(), "little") for beat in beats]
-    plan = folder / "plan.json"
+    plan = folder / "speed.json"
     write_json(plan, {"words": words, "cycles": cycles})
-    sources = [core / file for file in manifest["files"]]
-    cocotb_runner.build("core", sources, folder, [f"-I{core / 'rtl'}", "--no-timing", "-Wno-lint", "-Wno-style"])
     cocotb_runner.run("core", "flow.cocotb_speed", folder, {PLAN: str(plan)})
     return float((folder / "speed").read_text())
 

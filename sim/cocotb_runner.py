@@ -1,6 +1,7 @@
 """Build and run a cocotb bench with Verilator: the one place that knows how cocotb's runner is made to do so."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import xml.etree.ElementTree as ET
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from cocotb_tools import runner
 
+from common.artifacts import BUILD
+from sim.core import read_manifest
 from sim.verilator import environment
 
 
@@ -55,6 +58,25 @@ def build(top: str, sources: Sequence[Path | str], folder: Path, arguments: Sequ
     except RuntimeError as error:
         errors = [line for line in log.read_text().splitlines() if line.startswith("%Error") or "error:" in line]
         raise RuntimeError(f"{top}: {error}; {log}: {' / '.join(errors[:3])}") from None
+
+
+def build_core(core: Path) -> Path:
+    """Compile the core in folder `core` (see hw.core) for cocotb, unless that has been done; return the bench's folder.
+
+    Processes that want the same bench wait for the first one.
+    """
+    manifest = read_manifest(core)
+    folder = BUILD / "cocotb" / manifest["content"][:24]
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        finished = folder / "finished"
+        if not finished.is_file():
+            shutil.copytree(core / "data", folder / "data", dirs_exist_ok=True)  # named relative to where it runs
+            sources = [core / file for file in manifest["files"]]
+            build("core", sources, folder, [f"-I{core / 'rtl'}", "--no-timing", "-Wno-lint", "-Wno-style"])
+            finished.touch()
+    return folder
 
 
 def run(top: str, module: str, folder: Path, variables: dict[str, str] | None = None, seed: int = 1) -> int:
