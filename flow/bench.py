@@ -30,6 +30,7 @@ from flow.shots import from_file
 from hw.compile import compile_model, exported_model, read_model
 from hw.graph import Frame, execute
 from quant import evaluate, synthetic
+from quant.checkpoint import PRETRAINED
 from sim.core import CoreModel, read_manifest
 from sim.reference import Reference
 from sim.video import real_clips
@@ -109,9 +110,9 @@ class Bench:
         }
 
     def piece(self, name: str, take: Callable[[], Figures]) -> Figures:
-        """The figures that `take` measures, or those of an earlier run from the same core and weights."""
+        """The figures that `take` measures, or those of an earlier run of the same core and weights."""
         path = FOLDER / self.preset.name / f"{name}.json"
-        key = digest(self.manifest["content"], self.weights, json.dumps(machine()["versions"]))
+        key = digest(self.manifest["content"], self.weights, PRETRAINED, json.dumps(machine()["versions"]))
         if path.is_file() and (kept := json.loads(path.read_text()))["key"] == key:
             self.console.print(f"{self.preset.name} {name}: kept")
             return kept["figures"]

@@ -5,6 +5,7 @@ only in their data files, which the model reads when it is made.
 """
 
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -164,6 +165,8 @@ def build_library(core: Path, trace: bool = False, wave: bool = False) -> Path:
             done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
             log = done.stdout + done.stderr
             if done.returncode:
+                if os.strerror(errno.ENOSPC) in log:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
                 errors = [line for line in log.splitlines() if "%Error" in line or "error:" in line]
                 raise CoreError(f"{core}: Verilator refuses it: {' / '.join(errors[:3]) or log[-500:]}")
             os.replace(objects / "core.so", temporary / "core.so")

@@ -1,5 +1,6 @@
 """The demo: what it shows, what it writes, and how it ends when something is wrong."""
 
+import errno
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ from common.errors import UserError
 from common.preset import load_preset
 from flow import demo, measure, shots
 from hw import compile
-from sim import video
+from sim import core, video
 from sim.decision import Decision
 from sim.reference import Reference
 
@@ -126,6 +127,18 @@ def test_no_compiler_is_one_line_and_exit_code_2(clip: Path, tmp_path: Path) -> 
     assert done.returncode == 2
     assert done.stderr.startswith("error: g++: not found; install a C++20 compiler")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_disk_that_fills_while_the_simulator_compiles(
+    tiny_core: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = "Vcore__Syms.h:37:2: fatal error: cannot write PCH file: No space left on device"
+    failed = subprocess.CompletedProcess([], 2, stdout="", stderr=log)
+    monkeypatch.setattr(core, "BUILD", tmp_path)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(OSError, match="No space left on device") as caught:  # common.cli makes one line of it
+        core.build_library(tiny_core)
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_frames_of_two_videos_keep_their_state_apart() -> None:
