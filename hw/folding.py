@@ -13,6 +13,7 @@ from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames
 from rich import box
 from rich.table import Table
 
@@ -179,7 +180,8 @@ def fold_for(model: ModelWrapper, board: Board, target_fps: int | None) -> Model
                 f"hardware.target_fps = {target_fps}: not met on {board.name} at {board.clock_mhz:g} MHz: {why}; "
                 f"the best that fits is {int(clock / cycles(slowest(model)))} frames per second"
             )
-    return model.transform(InsertDWC()).transform(SpecializeLayers(board.part))
+    model = model.transform(InsertDWC()).transform(SpecializeLayers(board.part))
+    return model.transform(GiveUniqueNodeNames()).transform(GiveReadableTensorNames())  # InsertDWC's are random
 
 
 def report(model: ModelWrapper, board: Board) -> list[dict[str, Any]]:
