@@ -34,7 +34,7 @@ _VERILATOR_FLAGS = [
     *("--cc", "--exe", "--build", "-j", "2", "--top-module", "core", "--prefix", "Vcore"),
     *("-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing", "--output-split", "20000"),
     *("--timescale-override", "1ns/1ns", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-o", "core.so"),
-    *("-MAKEFLAGS", "OPT_FAST=-O2"),
+    *("-MAKEFLAGS", "OPT_FAST=-O1"),
     *("-MAKEFLAGS", "LDLIBS='-shared -pthread'"),  # without liblz4 and libz: sim/fst stands in for them
 ]
 _COMPILER_FLAGS = "-fPIC -fvisibility=hidden -fno-gnu-unique -DVL_USER_STOP -DVL_USER_WARN -DVL_USER_FATAL"
