@@ -70,7 +70,7 @@ async def usual(dut: Any) -> None:
     """The same, with the bus agents of cocotbext-axi."""
     plan = _plan()
     dut.ap_rst_n.value = 0
-    cocotb.start_soon(Clock(dut.ap_clk, 10, unit="ns").start())
+    Clock(dut.ap_clk, 10, unit="ns").start()
     ends = {"reset": dut.ap_rst_n, "reset_active_level": False}
     frames = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.ap_clk, **ends)
     contexts = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis_ctx"), dut.ap_clk, **ends)
