@@ -35,7 +35,7 @@ compile: $(READY) ## PRESET to RTL for BOARD, each step verified against the one
 	@$(RUN) hw.compile --preset $(PRESET) --board $(BOARD)
 
 trace: $(READY) ## compare every layer of the RTL with the reference; name the first difference
-	@$(RUN) sim.trace --preset $(PRESET) --board $(BOARD) $(if $(VIDEO),--video "$(VIDEO)")
+	@$(RUN) flow.trace --preset $(PRESET) --board $(BOARD) $(if $(VIDEO),--video "$(VIDEO)")
 
 demo: $(READY) ## a video through the simulated RTL, every logit compared with the reference (VIDEO=file)
 	@$(RUN) flow.demo $(if $(VIDEO),--video "$(VIDEO)")

@@ -1,21 +1,16 @@
-"""`make trace`: every layer of the RTL against the reference; where they differ, the first place is named."""
+"""Every layer of the RTL against the reference; where they differ, the first place is named."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 
-from common import cli
-from common.artifacts import BUILD
-from common.preset import load_preset
 from sim.core import CoreError, CoreModel
 from sim.reference import Reference
 
-_Frame = tuple[np.ndarray, int, bool]  # uint8 pixels [H, W, C], stream, clear
+FrameInContext = tuple[np.ndarray, int, bool]
+"""uint8 pixels [H, W, C], stream, clear."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,7 @@ class Difference:
         return f"{where}: the reference has {self.reference}, the RTL has {self.rtl}"
 
 
-def first_difference(reference: Reference, model: CoreModel, frames: Iterable[_Frame]) -> Difference | None:
+def first_difference(reference: Reference, model: CoreModel, frames: Iterable[FrameInContext]) -> Difference | None:
     """Run `frames` through both from reset and compare every layer that the core traces; None if all is equal.
 
     `model` was made with `trace=True`. A core that stops halfway is compared as far as it came; its `CoreError` is
@@ -74,47 +69,3 @@ def _compare(layer: str, frame: int, want: np.ndarray, got: np.ndarray) -> Diffe
     row, column, channel = (int(i) for i in np.argwhere(want != got)[0])
     place: Any = (row, column, channel)
     return Difference(layer, frame, row, column, channel, int(want[place]), int(got[place]))
-
-
-def _frames(reference: Reference, video: Path | None, count: int) -> list[_Frame]:
-    """The first `count` frames of a video as one clip; without a video, noise of alternating streams."""
-    if video is None:
-        noise = np.random.default_rng(0).integers(0, 256, (count, *reference.input_shape), dtype=np.uint8)
-        return [(pixels, i % reference.streams, False) for i, pixels in enumerate(noise)]
-    from sim.preprocess import to_input
-    from sim.video import frames
-
-    height, width, _ = reference.input_shape
-    stride = reference.description["preprocess"]["frame_stride"]
-    images = islice(frames(video, stride), count)
-    return [(to_input(image, height, width), 0, i == 0) for i, image in enumerate(images)]
-
-
-def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
-    video: Annotated[Path | None, typer.Option(help="a video file instead of noise")] = None,
-    frames: Annotated[int, typer.Option(min=1, help="how many frames")] = 8,
-    wave: Annotated[bool, typer.Option(help="also write the waveform, an FST file")] = False,
-) -> None:
-    """Compare every layer of the compiled core with the reference; name the first difference and exit with 1."""
-    from hw.compile import compile_model, exported_model
-
-    settings = load_preset(preset)
-    exported = exported_model(settings)
-    core = compile_model(exported, board)
-    reference = Reference.load(exported.with_name("model.npz"))
-    waveform = BUILD / settings.name / board / "trace.fst" if wave else None
-    model = CoreModel(core, trace=True, wave=waveform)
-    difference = first_difference(reference, model, _frames(reference, video, frames))
-    model.close()
-    if waveform:
-        print(f"{waveform}: the waveform")
-    if difference:
-        print(difference)
-        raise typer.Exit(1)
-    print(f"{core}: {len(model.manifest['trace'])} layers of {frames} frames equal the reference")
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -1,0 +1,57 @@
+"""`make trace`: every layer of the compiled core against the reference; where they differ, the first place is named."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from common import cli
+from common.artifacts import BUILD
+from common.preset import load_preset
+from hw.compile import compile_model, exported_model
+from sim import video as files
+from sim.core import CoreModel
+from sim.preprocess import to_input
+from sim.reference import Reference
+from sim.trace import FrameInContext, first_difference
+
+
+def _frames(reference: Reference, video: Path | None, count: int) -> list[FrameInContext]:
+    """The first `count` frames of a video as one clip; without a video, noise of alternating streams."""
+    if video is None:
+        noise = np.random.default_rng(0).integers(0, 256, (count, *reference.input_shape), dtype=np.uint8)
+        return [(pixels, i % reference.streams, False) for i, pixels in enumerate(noise)]
+    height, width, _ = reference.input_shape
+    stride = reference.description["preprocess"]["frame_stride"]
+    images = islice(files.frames(video, stride), count)
+    return [(to_input(image, height, width), 0, i == 0) for i, image in enumerate(images)]
+
+
+def main(
+    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
+    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    video: Annotated[Path | None, typer.Option(help="a video file instead of noise")] = None,
+    frames: Annotated[int, typer.Option(min=1, help="how many frames")] = 8,
+    wave: Annotated[bool, typer.Option(help="also write the waveform, an FST file")] = False,
+) -> None:
+    """Compare every layer of the compiled core with the reference; name the first difference and exit with 1."""
+    settings = load_preset(preset)
+    exported = exported_model(settings)
+    core = compile_model(exported, board)
+    reference = Reference.load(exported.with_name("model.npz"))
+    waveform = BUILD / settings.name / board / "trace.fst" if wave else None
+    model = CoreModel(core, trace=True, wave=waveform)
+    difference = first_difference(reference, model, _frames(reference, video, frames))
+    model.close()
+    if waveform:
+        print(f"{waveform}: the waveform")
+    if difference:
+        print(difference)
+        raise typer.Exit(1)
+    print(f"{core}: {len(model.manifest['trace'])} layers of {frames} frames equal the reference")
+
+
+if __name__ == "__main__":
+    cli.run(main)

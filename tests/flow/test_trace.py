@@ -1,0 +1,24 @@
+"""`make trace` on the shipped network."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from common.artifacts import ROOT
+
+
+def trace(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flow.trace", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_every_layer_is_compared(tiny_core: Path) -> None:
+    done = trace("--frames", "3")
+    assert done.returncode == 0, done.stderr
+    assert "20 layers of 3 frames equal the reference" in done.stdout
+
+
+def test_a_missing_video_is_one_line(tiny_core: Path) -> None:
+    done = trace("--video", "missing.mp4")
+    assert done.returncode == 2
+    assert done.stderr.strip() == "error: missing.mp4: no such video file"
