@@ -24,6 +24,10 @@ _MARGIN = 2  # FINN's FIFOs of the depths found may hand a word on a cycle or tw
 _PAUSES = ((0.3, 0.0), (0.0, 0.3), (0.3, 0.3), (0.0, 0.9))  # probabilities that source and sink pause in a cycle
 
 
+class JitterError(RuntimeError):
+    """A core whose frames differ in latency."""
+
+
 def fifos(model: ModelWrapper) -> list[NodeProto]:
     """The FIFO nodes, in topological order."""
     return list(model.get_nodes_by_op_type("StreamingFIFO_rtl"))
@@ -103,7 +107,8 @@ def size(
     gives every frame, from an empty core on, the same latency. Behind the pacer that interval is the frame rate.
 
     Returns `frame_interval` and `latency` in cycles, and `depths` by FIFO. Raises RuntimeError where a logit differs
-    from `expected` [frames, classes] or no interval does.
+    from `expected` [frames, classes] or no interval does
+    (JitterError).
     """
     sizing = _Sizing(model, core, frames, expected)
     for cap in (*_CAPS, max(sizing.deep.values())):
@@ -114,21 +119,20 @@ def size(
                 interval, latency, fill = found
                 depths = {name: max(2, full if full == cap else full + _MARGIN) for name, full in fill.items()}
                 return {"frame_interval": interval, "latency": latency, "depths": depths}
-    raise RuntimeError(f"frames differ in latency even at {_INTERVALS[-1]:.2%} of the slowest layer's cycles")
+    raise JitterError(f"frames differ in latency even at {_INTERVALS[-1]:.2%} of the slowest layer's cycles")
 
 
-def prove(core: Path, frames: Sequence[Frame], expected: np.ndarray, progress: Callable[[str], None]) -> dict[str, Any]:
+def prove(core: Path, frames: Sequence[Frame], expected: np.ndarray, progress: Callable[[str], None]) -> None:
     """Run the finished core at line rate, then with pauses on both sides: the same logits, no deadlock.
 
-    Returns its `latency` in cycles, which at line rate must be one for all frames. Raises RuntimeError otherwise.
+    Raises JitterError where frames at line rate differ in latency, RuntimeError where a logit does.
     """
     progress("line rate")
     latencies = {result.latency_cycles for result in _run(CoreModel(core), frames, expected, "line rate")}
     if len(latencies) != 1:
-        raise RuntimeError(f"the core's frames differ in latency: {sorted(latencies)}")
+        raise JitterError(f"the core's frames differ in latency: {sorted(latencies)}")
     for source, sink in _PAUSES:
         progress(f"source pausing {source:.0%}, sink {sink:.0%}")
         paused = CoreModel(core)
         paused.input_pause, paused.output_pause = source, sink
         _run(paused, frames, expected, f"pauses {source}, {sink}")
-    return {"latency": latencies.pop()}

@@ -96,6 +96,27 @@ def test_a_step_that_hangs_is_stopped() -> None:
     assert time.monotonic() - start < 5
 
 
+def test_frames_are_moved_apart_until_they_have_one_latency(
+    tiny_core: Path, tiny_export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A core that shows jitter at the interval the sizing found is written again with a longer one."""
+    _, description = flow.read_model(tiny_export / "model.onnx")
+    preset = flow.parse_preset(description["preset"], "tiny")
+    job = flow.Job(tmp_path, BOARD, preset, description, Console(quiet=True), flow.verification_frames(32, 32))
+    shutil.copy(tiny_core.parent / "fifos.json", tmp_path)
+    intervals = []
+
+    def prove(core: Path, *_: object) -> None:
+        intervals.append(json.loads((core / "manifest.json").read_text())["frame_interval"])
+        if len(intervals) < 2:
+            raise flow.fifo.JitterError("frames differ")
+
+    monkeypatch.setattr(flow.fifo, "prove", prove)
+    flow._build(ModelWrapper(str(tiny_core.parent / "06_fifos.onnx")), job)
+    assert len(intervals) == 2 and intervals[0] < intervals[1] <= 1.02 * intervals[0]
+    assert json.loads((job.core / "manifest.json").read_text())["frame_interval"] == intervals[1]
+
+
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x07\x12\x04abcd"])
 def test_a_file_that_is_no_qonnx(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.onnx"
