@@ -43,7 +43,7 @@ demo: $(READY) ## a video through the simulated RTL, every logit compared with t
 test: $(READY) ## all tests
 	@$(RUN) pytest -n 2
 
-bench: $(READY) ## measure everything; writes build/bench/report.json (about half an hour)
+bench: $(READY) ## measure everything; writes build/bench/report.json (some minutes)
 	@$(RUN) flow.bench
 
 lint: $(READY) ## ruff, mypy, and Verilator's lint of our RTL
