@@ -205,6 +205,12 @@ class _Steps:
                 return False
         return (self.folder / "core" / "manifest.json").is_file()
 
+    def forget(self, index: int) -> None:
+        """Claim nothing any more from this step on: the files it is about to replace may be of other inputs."""
+        for step in STEPS[index:]:
+            self.entries.pop(step.name, None)
+        write_json(self.log, self.entries)
+
     def save(self, index: int, step: Step, model: ModelWrapper, entry: dict[str, Any]) -> None:
         with atomic_file(self.path(index, step)) as temporary:
             model.save(str(temporary))
@@ -230,12 +236,12 @@ def compile_model(path: Path, board_name: str, console: Console | None = None, v
     model, description = read_model(path)
     preset = parse_preset(description["preset"], str(path))
     folder = preset.build / board.name
-    frames = verification_frames(preset.input.height, preset.input.width)
-    job = Job(folder, board, preset, description, console, frames)
     key = digest(path, board.model_dump_json(), _source_digest())
     if _Steps(folder).all_done(key):
         console.print(f"{folder}: compiled before, nothing has changed")
-        return job.core
+        return folder / "core"
+    frames = verification_frames(preset.input.height, preset.input.width)
+    job = Job(folder, board, preset, description, console, frames)
     with lock(folder):
         _run_steps(model, job, key, verify)
     return job.core
@@ -251,6 +257,7 @@ def _run_steps(model: ModelWrapper, job: Job, key: str, verify: bool) -> None:
             job.console.print(f"{step.name:<12} kept")
             model = ModelWrapper(str(steps.path(index, step)))
             continue
+        steps.forget(index)
         start = time.monotonic()
         job.step = step.name
         job.progress("working")

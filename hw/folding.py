@@ -93,9 +93,7 @@ def fold(model: ModelWrapper, target: int, part: str) -> None:
         if node.op_type == "MVAU_rtl":
             _fold_product(model, node, target, part)
     for node in model.graph.node:
-        if node.op_type == "MVAU_rtl":
-            continue
-        if _is_window(node):
+        if node.op_type == "MVAU_rtl" or _is_window(node):
             continue
         producer = model.find_producer(node.input[0])
         width = _window_simd(model, node) or (_output_width(producer) if producer is not None else 1)

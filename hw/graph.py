@@ -54,7 +54,7 @@ def execute(model: ModelWrapper, frames: Sequence[Frame]) -> np.ndarray:
     temporal.reset()
     model = ModelWrapper(copy.deepcopy(model.model))  # how FINN's layers are executed is an attribute of theirs
     for node in model.graph.node:
-        if "exec_mode" in {a.name for a in node.attribute} or node.domain.startswith("finn"):
+        if node.domain.startswith("finn"):
             instance = getCustomOp(node)
             if "exec_mode" in instance.get_nodeattr_types():
                 instance.set_nodeattr("exec_mode", "cppsim")

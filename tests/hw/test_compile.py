@@ -53,6 +53,17 @@ def test_a_second_run_keeps_every_step(tiny_core: Path, tiny_export: Path) -> No
     assert (tiny_core / "manifest.json").read_text() == before
 
 
+def test_a_step_about_to_run_claims_nothing(tiny_core: Path, tmp_path: Path) -> None:
+    """An interruption after it has replaced its files must not leave them under the old inputs' name."""
+    shutil.copytree(tiny_core.parent, tmp_path / "copy")
+    steps = flow._Steps(tmp_path / "copy")
+    keys = {name: entry["key"] for name, entry in steps.entries.items()}
+    steps.forget(5)
+    again = flow._Steps(tmp_path / "copy")
+    done = [step.name for index, step in enumerate(flow.STEPS) if again.is_done(index, step, keys[step.name])]
+    assert done == ["import", "streamline", "dataflow", "rtl", "fold"]
+
+
 def test_the_same_inputs_give_the_same_bytes(tiny_core: Path, tiny_export: Path, tmp_path: Path) -> None:
     """The graph is made anew from the export; FIFO depths are taken over, the simulation that finds them is not."""
     model, description = flow.read_model(tiny_export / "model.onnx")
