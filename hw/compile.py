@@ -236,7 +236,7 @@ def compile_model(path: Path, board_name: str, console: Console | None = None, v
     model, description = read_model(path)
     preset = parse_preset(description["preset"], str(path))
     folder = preset.build / board.name
-    key = digest(path, board.model_dump_json(), _source_digest())
+    key = digest(path, board.model_dump_json(), _source_digest(), f"verify={verify}")
     if _Steps(folder).all_done(key):
         console.print(f"{folder}: compiled before, nothing has changed")
         return folder / "core"
