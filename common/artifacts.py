@@ -14,7 +14,7 @@ from typing import Any
 from common.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = Path(os.environ.get("SHIFTCORE_BUILD", ROOT / "build"))
+BUILD = Path(os.environ.get("SHIFTCORE_BUILD") or ROOT / "build")
 
 
 @contextlib.contextmanager
