@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 import signal
 import tempfile
@@ -33,6 +34,7 @@ from hw.streamline import streamline
 from hw.verify import first_difference, integer_logits, verification_frames
 
 STEP_LIMIT_S = 3600
+_MODULES = ("compile", "core", "dataflow", "fifo", "folding", "graph", "resources", "streamline", "verify")
 # What a QONNX graph of this project's networks consists of, and what else FINN can lower to the same layers.
 _TAKEN = {
     "Add", "AveragePool", "BatchNormalization", "Concat", "Conv", "Div", "Flatten", "Gemm", "GlobalAveragePool",
@@ -176,11 +178,19 @@ def read_model(path: Path) -> tuple[ModelWrapper, dict[str, Any]]:
     return model, description
 
 
-def _source_digest() -> str:
-    """Of everything but the model that decides what a compilation yields: our code, and FINN's version."""
+def _sources() -> list[Path]:
+    """Our files that decide what a compilation yields: these modules, FINN's mends, and the RTL the modules name."""
     here = Path(__file__).parent
-    ours = [p for p in sorted(here.rglob("*")) if p.suffix in {".py", ".sv", ".patch"} and p.name != "lint.py"]
-    return digest(version("finn-plus"), version("qonnx"), *ours)
+    modules = [here / f"{module}.py" for module in _MODULES] + sorted((here / "ops").glob("*.py"))
+    words = set(re.findall(r"\w+", " ".join(path.read_text() for path in modules)))
+    rtl = [path for path in sorted((here / "rtl").glob("*.sv")) if path.stem in words]
+    return [*modules, here / "patches" / "__init__.py", *sorted((here / "patches").glob("*.patch")), *rtl]
+
+
+def _key(path: Path, board: Board, verify: bool) -> str:
+    """Of all that a compilation depends on."""
+    inputs = board.model_dump_json(include={"name", "part", "clock_mhz", "resources"})
+    return digest(path, inputs, version("finn-plus"), version("qonnx"), *_sources(), f"verify={verify}")
 
 
 class _Steps:
@@ -236,7 +246,7 @@ def compile_model(path: Path, board_name: str, console: Console | None = None, v
     model, description = read_model(path)
     preset = parse_preset(description["preset"], str(path))
     folder = preset.build / board.name
-    key = digest(path, board.model_dump_json(), _source_digest(), f"verify={verify}")
+    key = _key(path, board, verify)
     if _Steps(folder).all_done(key):
         console.print(f"{folder}: compiled before, nothing has changed")
         return folder / "core"

@@ -53,6 +53,13 @@ def test_a_second_run_keeps_every_step(tiny_core: Path, tiny_export: Path) -> No
     assert (tiny_core / "manifest.json").read_text() == before
 
 
+def test_what_the_core_is_made_of_decides_whether_it_is_kept(tiny_core: Path) -> None:
+    ours = {path.name for path in (ROOT / "hw" / "rtl").glob("*.sv")}
+    used = {path.name for path in (tiny_core / "rtl").iterdir()} & ours
+    assert len(used) > 4
+    assert used <= {path.name for path in flow._sources()}
+
+
 def test_a_step_about_to_run_claims_nothing(tiny_core: Path, tmp_path: Path) -> None:
     """An interruption after it has replaced its files must not leave them under the old inputs' name."""
     shutil.copytree(tiny_core.parent, tmp_path / "copy")

@@ -1,0 +1,81 @@
+"""The boards' files: facts that agree with the parts' names, and one new file as all that a new board needs."""
+
+from pathlib import Path
+
+import pytest
+
+from common.errors import UserError
+from hw import boards
+from hw.boards import FAMILIES, load_board
+
+NAMES = sorted(path.stem for path in boards.BOARDS.glob("*.toml"))
+# LUT, FF, DSP and RAMB36 of each die (AMD DS190 for Zynq-7000, DS891 for Zynq UltraScale+, DS987 for the K26).
+DIES = {
+    "xc7z020": (53200, 106400, 220, 140),
+    "xczu3eg": (70560, 141120, 360, 216),
+    "xczu7ev": (230400, 460800, 1728, 312),
+    "xck26": (117120, 234240, 1248, 144),
+}
+A_BOARD = 'family = "zynq7"\npart = "xc7z010clg400-1"\nclock_mhz = 50.0\n'
+ITS_RESOURCES = "[resources]\nLUT = 17600\nFF = 35200\nDSP = 80\nBRAM = 60\n"
+
+
+def test_the_promised_boards_are_there() -> None:
+    parts = {name: load_board(name).part for name in NAMES}
+    assert parts == {
+        "kv260": "xck26-sfvc784-2LV-c",
+        "pynq-z1": "xc7z020clg400-1",
+        "pynq-z2": "xc7z020clg400-1",
+        "ultra96-v2": "xczu3eg-sbva484-1-i",
+        "zcu104": "xczu7ev-ffvc1156-2-e",
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_resources_are_those_of_the_part(name: str) -> None:
+    board = load_board(name)
+    die = next(die for die in DIES if board.part.startswith(die))
+    assert tuple(board.resources.model_dump().values()) == DIES[die]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_chip_is_where_the_processing_system_can_reach_it(name: str) -> None:
+    board = load_board(name)
+    window = {"zynq7": (0x4000_0000, 0x8000_0000), "zynquplus": (0xA000_0000, 0xB000_0000)}[board.family]
+    assert window[0] <= board.base_address < window[1]
+    assert board.base_address % 0x1_0000 == 0
+    assert (board.address_bits, board.max_burst) == {"zynq7": (32, 16), "zynquplus": (40, 256)}[board.family]
+
+
+def test_a_board_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boards, "BOARDS", tmp_path)
+    (tmp_path / "arty-z7-10.toml").write_text(A_BOARD + ITS_RESOURCES)
+    board = load_board("arty-z7-10")
+    assert (board.name, board.clock_ns, board.memory_port) == ("arty-z7-10", 20.0, "S_AXI_HP0")
+    assert board.base_address == FAMILIES["zynq7"].base_address
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (A_BOARD, "resources: Field required"),
+        (A_BOARD.replace("xc7z010", "xczu3eg") + ITS_RESOURCES, "not of family zynq7, whose parts begin with xc7z"),
+        (A_BOARD.replace("zynq7", "versal") + ITS_RESOURCES, "family: Input should be 'zynq7' or 'zynquplus'"),
+        (A_BOARD + "pins = 1\n" + ITS_RESOURCES, "pins: Extra inputs are not permitted"),
+        (A_BOARD.replace("50.0", "-1") + ITS_RESOURCES, "clock_mhz: Input should be greater than 0"),
+        ("part = xc7z", "Invalid value (at line 1, column 8)"),
+    ],
+)
+def test_a_broken_file_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:
+    monkeypatch.setattr(boards, "BOARDS", tmp_path)
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(UserError) as error:
+        load_board("mine")
+    assert str(error.value).startswith(f"{tmp_path / 'mine.toml'}: ")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_board_names_the_known_ones() -> None:
+    with pytest.raises(UserError, match="board 'de10': not known; the boards are kv260, pynq-z1"):
+        load_board("de10")
