@@ -20,11 +20,14 @@ class _Table(BaseModel):
 
 
 class Input(_Table):
-    """The frames the core takes: uint8 NHWC RGB, every `frame_stride`-th frame of the video."""
+    """The frames the core takes, uint8 NHWC, made by sim.preprocess: every `frame_stride`-th frame of the video is an
+    image; of the images, every `run_every`-th makes an input."""
 
     height: Annotated[int, Field(ge=8, le=512)]
     width: Annotated[int, Field(ge=8, le=512)]
+    representation: Literal["rgb", "motion"] = "rgb"
     frame_stride: Positive = 1
+    run_every: Positive = 1
 
 
 class Stem(_Table):
@@ -126,6 +129,12 @@ class Preset(_Table):
             if min(height, width) < 3:
                 raise ValueError(f"{name}: its {height}x{width} output is smaller than the 3x3 kernel behind it")
         return self
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """What the exported model says of its input, and `sim.preprocess.Preprocessor` reads."""
+        size = {"height": self.input.height, "width": self.input.width, "channels": 3}
+        return {"input": size, "preprocess": self.input.model_dump(exclude={"height", "width"})}
 
     @property
     def build(self) -> Path:

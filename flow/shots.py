@@ -11,7 +11,7 @@ from common.errors import UserError
 from common.preset import Preset
 from quant import synthetic
 from sim import video
-from sim.preprocess import to_input
+from sim.preprocess import Preprocessor, to_input
 
 ENLARGED = 4  # the pictures people see have this many times the pixels of the core's frames, a side
 SEED = 20260  # of the synthetic scenes: none of training or validation
@@ -19,9 +19,9 @@ SEED = 20260  # of the synthetic scenes: none of training or validation
 
 @dataclass
 class Shot:
-    """One video, from the file `source`. `frames`: what the core takes, uint8 `[T, H, W, 3]`; `images`: the same
-    larger, for people; `starts`: the first frame of each clip in it; `truth`: each clip's class, where known;
-    `remark`: what one should know before reading its scores."""
+    """One video, from the file `source`. `frames`: what the core takes, uint8 `[T, H, W, 3]`; `images`: the pictures
+    they were made of, larger, for people; `starts`: the first frame of each clip in it; `truth`: each clip's class,
+    where known; `remark`: what one should know before reading its scores."""
 
     source: str
     frames: np.ndarray
@@ -37,15 +37,20 @@ class Shot:
 
 
 def from_file(path: Path, preset: Preset, limit: int) -> Shot:
-    """The first `limit` frames of the video at `path`, every `frame_stride`-th taken. Raises UserError for a file that
+    """The first `limit` inputs that the video at `path` makes. Raises UserError for a file that
     is no video, is damaged within those frames, or is smaller than the network's input."""
     frames, images = [], []
     height, width = preset.input.height, preset.input.width
-    for image in islice(video.frames(path, preset.input.frame_stride), limit):
+    preprocessor = Preprocessor(preset.preprocessing)
+    count = preprocessor.images(limit)
+    for index, image in enumerate(islice(video.frames(path, preset.input.frame_stride), count)):
         try:
-            frames.append(to_input(image, height, width))
+            prepared = preprocessor.prepare(image, clear=index == 0)
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
+        if prepared is None:
+            continue
+        frames.append(prepared[0])
         scale = max(1, min(ENLARGED, image.shape[0] // height, image.shape[1] // width))
         images.append(to_input(image, height * scale, width * scale))
     return Shot(str(path), np.stack(frames), np.stack(images))

@@ -13,7 +13,7 @@ from common.preset import load_preset
 from hw.compile import compile_model, exported_model
 from sim import video as files
 from sim.core import CoreModel
-from sim.preprocess import to_input
+from sim.preprocess import Preprocessor
 from sim.reference import Reference
 from sim.trace import FrameInContext, first_difference
 
@@ -23,10 +23,9 @@ def _frames(reference: Reference, video: Path | None, count: int) -> list[FrameI
     if video is None:
         noise = np.random.default_rng(0).integers(0, 256, (count, *reference.input_shape), dtype=np.uint8)
         return [(pixels, i % reference.streams, False) for i, pixels in enumerate(noise)]
-    height, width, _ = reference.input_shape
-    stride = reference.description["preprocess"]["frame_stride"]
-    images = islice(files.frames(video, stride), count)
-    return [(to_input(image, height, width), 0, i == 0) for i, image in enumerate(images)]
+    images = files.frames(video, reference.description["preprocess"]["frame_stride"])
+    inputs = islice(Preprocessor(reference.description).clip(images), count)
+    return [(pixels, 0, i == 0) for i, pixels in enumerate(inputs)]
 
 
 def main(

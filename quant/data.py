@@ -13,13 +13,13 @@ from common.errors import UserError
 from common.preset import Preset
 from quant import synthetic
 from sim import video
-from sim.preprocess import to_input
+from sim.preprocess import Preprocessor
 
 # Which clips of the scene serve for what: no clip of one is in another.
 TRAIN_SEED, VALIDATION_SEED, HELD_OUT_SEED = 1, 2, 3
 VALIDATION_SHARE = 5  # every fifth video of a class
 
-Labelled = tuple[np.ndarray, np.ndarray]  # clips uint8 [N, T, H, W, 3], labels int64 [N]
+Labelled = tuple[np.ndarray, np.ndarray]  # clips of inputs uint8 [N, T, H, W, 3], labels int64 [N]
 
 
 class Clips(lightning.LightningDataModule):
@@ -62,11 +62,14 @@ def synthetic_clips(preset: Preset) -> Clips:
 
 def render(preset: Preset, count: int, seed: int) -> Labelled:
     """`count` clips of the procedural scene, the classes in turn. Clip i of a seed is always the same."""
-    events, size = preset.data.events, preset.input
-    shape = (preset.data.num_segments, size.height, size.width)
+    events, prepare = preset.data.events, Preprocessor(preset.preprocessing)
+    shape = (prepare.images(preset.data.num_segments), prepare.height, prepare.width)
     labels = np.arange(count) % len(synthetic.class_names(events))
-    numbered = enumerate(track(labels, "rendering clips", transient=True))
-    return np.stack([synthetic.clip(events, int(label), shape, (seed, index)) for index, label in numbered]), labels
+    clips = []
+    for index, label in enumerate(track(labels, "rendering clips", transient=True)):
+        images = synthetic.clip(events, int(label), shape, (seed, index))
+        clips.append(np.stack(list(prepare.clip(images))))
+    return np.stack(clips), labels
 
 
 def folder_clips(preset: Preset, folder: Path) -> Clips:
@@ -108,19 +111,20 @@ def _read_class(preset: Preset, folder: Path) -> list[np.ndarray]:
 
 
 def read_clips(preset: Preset, path: Path) -> np.ndarray:
-    """A video as clips of `num_segments` input frames, one after another: uint8 `[N, T, H, W, 3]`, N >= 1.
+    """A video as clips of `num_segments` inputs, one after another: uint8 `[N, T, H, W, 3]`, N >= 1.
 
     Raises UserError for a video that is damaged, too small or too short.
     """
     size, length = preset.input, preset.data.num_segments
     try:
-        frames = [to_input(frame, size.height, size.width) for frame in video.frames(path, size.frame_stride)]
+        inputs = list(Preprocessor(preset.preprocessing).clip(video.frames(path, size.frame_stride)))
     except UserError as error:
         raise UserError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
-    if len(frames) < length:
-        raise UserError(f"{path}: {len(frames)} frames (every {size.frame_stride}.), fewer than one clip of {length}")
-    count = len(frames) // length
-    return np.stack(frames[: count * length]).reshape(count, length, size.height, size.width, 3)
+    if len(inputs) < length:
+        every = size.frame_stride * size.run_every
+        raise UserError(f"{path}: {len(inputs)} frames (every {every}.), fewer than one clip of {length}")
+    count = len(inputs) // length
+    return np.stack(inputs[: count * length]).reshape(count, length, size.height, size.width, 3)
 
 
 def _join(parts: list[Labelled]) -> Labelled:

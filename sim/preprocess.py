@@ -1,8 +1,89 @@
-"""From a camera's frame to the input of the network: integer arithmetic, exact and the same everywhere."""
+"""From a camera's images to the inputs of the network: integer arithmetic, exact and the same everywhere.
+
+Training, the reference, the driver and the simulation all come through here, so what the network learned on is byte for
+byte what it sees.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from common.errors import UserError
+
+LOOK_BACK = {"rgb": 0, "motion": 2}  # earlier images that an input of each representation needs
+
+
+class Preprocessor:
+    """The preprocessing of one model, with what it keeps of each camera's earlier images.
+
+    `description`: an integer model's (docs/integer-model.md); of it `input` and `preprocess` are read. Representations:
+    - `rgb`: the image itself, cropped and shrunk (`to_input`);
+    - `motion`: three channels `[g0, 127 + 2 (g0 - g1), 127 + 2 (g1 - g2)]`, clipped to 0..255, of the gray values g0
+      of this image and g1, g2 of the two before it. A clip's first two images only fill the memory.
+
+    The network runs for the first image that has all it needs, and from there on for every `run_every`-th.
+    """
+
+    def __init__(self, description: Mapping[str, Any]) -> None:
+        self.height, self.width = int(description["input"]["height"]), int(description["input"]["width"])
+        self.representation = str(description["preprocess"]["representation"])
+        self.run_every = int(description["preprocess"]["run_every"])
+        if self.representation not in LOOK_BACK:
+            known = ", ".join(LOOK_BACK)
+            raise UserError(f"the model's input is {self.representation!r}; this version knows {known}")
+        self._grays: dict[int, list[np.ndarray]] = {}
+        self._images: dict[int, int] = {}
+
+    def images(self, inputs: int) -> int:
+        """How many images of a clip it takes to make `inputs` (>= 1) inputs."""
+        return LOOK_BACK[self.representation] + (inputs - 1) * self.run_every + 1
+
+    def prepare(self, image: np.ndarray, stream: int = 0, clear: bool = False) -> tuple[np.ndarray, bool] | None:
+        """Take the next image of camera `stream`, RGB uint8 `[H, W, 3]`; `clear` marks the first of a clip. Returns the
+        network's input, uint8 `[height, width, 3]`, and whether it is the clip's first; None when the network does
+        not run for this image.
+
+        Raises UserError when the image is smaller than the input in either direction.
+        """
+        if clear or stream not in self._images:
+            self._images[stream], self._grays[stream] = 0, []
+        since = self._images[stream] - LOOK_BACK[self.representation]
+        runs = since >= 0 and since % self.run_every == 0
+        prepared = None
+        if self.representation == "motion":
+            grays = self._grays[stream] = [gray(to_input(image, self.height, self.width)), *self._grays[stream][:2]]
+            prepared = motion(*grays) if runs else None
+        elif runs:
+            prepared = to_input(image, self.height, self.width)
+        self._images[stream] += 1
+        return (prepared, since == 0) if prepared is not None else None
+
+    def clip(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """The inputs that the images of one clip make, one after the other. Raises as `prepare`."""
+        for index, image in enumerate(images):
+            prepared = self.prepare(image, clear=index == 0)
+            if prepared is not None:
+                yield prepared[0]
+
+    def reset(self) -> None:
+        """Forget every camera."""
+        self._images.clear()
+        self._grays.clear()
+
+
+def gray(image: np.ndarray) -> np.ndarray:
+    """The luma of an RGB image, uint8 `[H, W, 3]` to `[H, W]`: ITU-R BT.601's weights in 256ths, rounded half up."""
+    red, green, blue = np.moveaxis(image.astype(np.uint32), -1, 0)
+    return ((77 * red + 150 * green + 29 * blue + 128) >> 8).astype(np.uint8)
+
+
+def motion(now: np.ndarray, before: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+    """Three successive gray images, uint8 `[H, W]`, as the `motion` input, uint8 `[H, W, 3]`: the newest, and the
+    differences from one to the next, doubled around 127."""
+    g0, g1, g2 = (image.astype(np.int16) for image in (now, before, earlier))
+    channels = [g0, 127 + 2 * (g0 - g1), 127 + 2 * (g1 - g2)]
+    return np.clip(np.stack(channels, axis=-1), 0, 255).astype(np.uint8)
 
 
 def to_input(frame: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from sim.preprocess import to_input
+from sim.preprocess import Preprocessor, gray, to_input
 
 
 def mean_of_box(box: np.ndarray) -> int:
@@ -58,3 +58,57 @@ def test_the_whole_shortest_side_is_seen() -> None:
 def test_a_frame_smaller_than_the_input_is_refused(shape: tuple[int, int]) -> None:
     with pytest.raises(UserError, match=f"{shape[1]}x{shape[0]} pixels, smaller than the network's input of 32x32"):
         to_input(np.zeros((*shape, 3), np.uint8), 32, 32)
+
+
+def description(representation: str, run_every: int = 1, size: int = 8) -> dict[str, dict[str, object]]:
+    preprocess = {"representation": representation, "frame_stride": 1, "run_every": run_every}
+    return {"input": {"height": size, "width": size, "channels": 3}, "preprocess": preprocess}
+
+
+def test_gray_of_every_channel_value() -> None:
+    colours = np.array([[r, g, b] for r in range(0, 256, 15) for g in range(0, 256, 15) for b in range(0, 256, 15)])
+    image = colours.astype(np.uint8)[None]
+    expected = [int(Fraction(77 * r + 150 * g + 29 * b, 256) + Fraction(1, 2)) for r, g, b in colours.tolist()]
+    assert gray(image)[0].tolist() == expected
+
+
+@given(seed=st.integers(0, 2**32 - 1), run_every=st.integers(1, 5), count=st.integers(1, 14))
+def test_motion_is_made_of_three_images_of_the_same_camera(seed: int, run_every: int, count: int) -> None:
+    images = np.random.default_rng(seed).integers(0, 256, (2, count, 8, 8, 3), dtype=np.uint8)
+    preprocessor = Preprocessor(description("motion", run_every))
+    for index in range(count):
+        for stream in (0, 1):
+            prepared = preprocessor.prepare(images[stream, index], stream)
+            runs = index >= 2 and (index - 2) % run_every == 0
+            assert (prepared is not None) == runs
+            if prepared is not None:
+                g0, g1, g2 = (gray(images[stream, index - back]).astype(int) for back in (0, 1, 2))
+                assert prepared[0][..., 0].tolist() == g0.tolist()
+                assert prepared[0][..., 1].tolist() == np.clip(127 + 2 * (g0 - g1), 0, 255).tolist()
+                assert prepared[0][..., 2].tolist() == np.clip(127 + 2 * (g1 - g2), 0, 255).tolist()
+                assert prepared[1] == (index == 2)
+
+
+@pytest.mark.parametrize("representation", ["rgb", "motion"])
+def test_a_clip_knows_nothing_of_the_one_before(representation: str) -> None:
+    images = np.random.default_rng(1).integers(0, 256, (9, 8, 8, 3), dtype=np.uint8)
+    fresh = Preprocessor(description(representation, 3))
+    used = Preprocessor(description(representation, 3))
+    list(used.clip(images[::-1]))
+    assert np.array_equal(list(used.clip(images)), list(fresh.clip(images)))
+
+
+@pytest.mark.parametrize("representation", ["rgb", "motion"])
+@pytest.mark.parametrize("run_every", [1, 4])
+def test_as_many_images_as_said_make_that_many_inputs(representation: str, run_every: int) -> None:
+    preprocessor = Preprocessor(description(representation, run_every))
+    images = np.zeros((30, 8, 8, 3), np.uint8)
+    for inputs in (1, 2, 5):
+        count = preprocessor.images(inputs)
+        assert len(list(preprocessor.clip(images[:count]))) == inputs
+        assert len(list(preprocessor.clip(images[: count - 1]))) == inputs - 1
+
+
+def test_an_unknown_representation_is_refused() -> None:
+    with pytest.raises(UserError, match="'flow'; this version knows rgb, motion"):
+        Preprocessor(description("flow"))
