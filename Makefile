@@ -12,7 +12,7 @@ INSTALL = @command -v $(PYTHON) >/dev/null || \
 	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup qat export compile trace demo test bench lint clean
+.PHONY: help setup qat export compile registers trace demo test bench lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ export: $(READY) ## PRESET's weights to QONNX and to the integer model of the re
 
 compile: $(READY) ## PRESET to RTL for BOARD, each step verified against the one before
 	@$(RUN) hw.compile --preset $(PRESET) --board $(BOARD)
+
+registers: $(READY) ## what is made from the register map, hw/registers.toml
+	@$(RUN) hw.registers
 
 trace: $(READY) ## compare every layer of the RTL with the reference; name the first difference
 	@$(RUN) flow.trace --preset $(PRESET) --board $(BOARD) $(if $(VIDEO),--video "$(VIDEO)")
