@@ -12,7 +12,7 @@ INSTALL = @command -v $(PYTHON) >/dev/null || \
 	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup qat export compile registers trace demo test bench lint clean
+.PHONY: help setup qat export compile registers trace demo test bench lint clean fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ test: $(READY) ## all tests
 
 bench: $(READY) ## measure everything; writes build/bench/report.json (some minutes)
 	@$(RUN) flow.bench
+
+fuzz: $(READY) ## random networks through compile, reference and RTL until stopped (MINUTES=n, CASE=file)
+	@$(RUN) flow.fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CASE),--case "$(CASE)")
 
 lint: $(READY) ## ruff, mypy, and Verilator's lint of our RTL
 	@$(RUN) ruff check
