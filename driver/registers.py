@@ -118,7 +118,7 @@ class Error:
     STREAM = Field(0x20)  # a descriptor's stream is not below STREAMS; it was dropped
     DESCRIPTOR_OVERFLOW = Field(0x40)  # a descriptor was pushed into a full queue; it was dropped
     RESULT_FULL = Field(0x80)  # a record found all slots taken and waits for RESULT_TAKE
-    WATCHDOG = Field(0x100)  # frames were under way and no beat moved for WATCHDOG cycles; the chip halts
+    WATCHDOG = Field(0x100)  # the core holds frames, and no beat moved at its ports for WATCHDOG cycles; the chip halts
     CONFIG = Field(0x200)  # a register that may only change while CONTROL.RUN is 0 was written while it was 1
     RESULT_UNDERFLOW = Field(0x400)  # RESULT_TAKE took more records than there were; it was ignored
 

@@ -53,7 +53,8 @@ def lint(source: Path, parameters: Parameters) -> str:
     values = [
         f"-G{key}={value}" if isinstance(value, int) else f'-G{key}="{value}"' for key, value in parameters.items()
     ]
-    command = ["verilator", "--lint-only", "-Wall", "--quiet", "--top-module", source.stem, *values, str(source)]
+    library = ["-y", str(RTL), str(RTL / "registers_pkg.sv")]
+    command = ["verilator", "--lint-only", "-Wall", "--quiet", "--top-module", source.stem, *values, *library, str(source)]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     return done.stderr if done.returncode else ""
 

@@ -5,6 +5,7 @@ committed; a test compares them with the map.
 """
 
 import re
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -157,15 +158,27 @@ def package(registers: RegisterMap) -> str:
     ]
     for register in registers.registers:
         lines.append(f"\tlocalparam logic [11:0]  ADDR_{register.name} = 12'h{register.offset:03X};")
-        if not register.fields and register.reset_number is not None:
+        if not register.fields and register.access != "wo" and register.reset_number is not None:
             lines.append(f"\tlocalparam logic [31:0]  RESET_{register.name} = 32'h{register.reset_number:08X};")
         for field in register.fields:
             name = f"{register.name}_{field.name}"
             lines.append(f"\tlocalparam int unsigned  {name}_LSB = {field.low};")
             if field.width > 1:
                 lines.append(f"\tlocalparam int unsigned  {name}_BITS = {field.width};")
+    lines += ["", "\t// Whether the register at an offset changes only while CONTROL.RUN is 0", *_idle_function(registers)]
     lines += ["\t/* verilator lint_on UNUSEDPARAM */", "endpackage : registers_pkg", "", "`default_nettype wire", ""]
     return "\n".join(lines)
+
+
+def _idle_function(registers: RegisterMap) -> list[str]:
+    names = ", ".join(f"ADDR_{register.name}" for register in registers.registers if register.idle)
+    return [
+        "\tfunction automatic logic is_idle_only(input logic [11:0] at);",
+        *(f"\t\t{line}" for line in ["unique case(at)", *textwrap.wrap(f"{names}:", 100), "\tis_idle_only = 1'b1;"]),
+        "\t\tdefault:\tis_idle_only = 1'b0;",
+        "\t\tendcase",
+        "\tendfunction : is_idle_only",
+    ]
 
 
 _FIELD_CLASS = '''

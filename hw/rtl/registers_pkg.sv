@@ -73,7 +73,6 @@ package registers_pkg;
 	localparam logic [11:0]  ADDR_RESULT_LEVEL = 12'h084;
 	localparam logic [31:0]  RESET_RESULT_LEVEL = 32'h00000000;
 	localparam logic [11:0]  ADDR_RESULT_TAKE = 12'h088;
-	localparam logic [31:0]  RESET_RESULT_TAKE = 32'h00000000;
 	localparam logic [11:0]  ADDR_DESCRIPTOR_LEVEL = 12'h090;
 	localparam int unsigned  DESCRIPTOR_LEVEL_USED_LSB = 0;
 	localparam int unsigned  DESCRIPTOR_LEVEL_USED_BITS = 16;
@@ -111,6 +110,16 @@ package registers_pkg;
 	localparam logic [31:0]  RESET_OUTPUT_STALLS_LO = 32'h00000000;
 	localparam logic [11:0]  ADDR_OUTPUT_STALLS_HI = 12'h0E4;
 	localparam logic [31:0]  RESET_OUTPUT_STALLS_HI = 32'h00000000;
+
+	// Whether the register at an offset changes only while CONTROL.RUN is 0
+	function automatic logic is_idle_only(input logic [11:0] at);
+		unique case(at)
+		ADDR_WATCHDOG, ADDR_READ_BASE_LO, ADDR_READ_BASE_HI, ADDR_READ_LIMIT_LO, ADDR_READ_LIMIT_HI,
+		ADDR_WRITE_BASE_LO, ADDR_WRITE_BASE_HI, ADDR_WRITE_LIMIT_LO, ADDR_WRITE_LIMIT_HI, ADDR_RESULT_SLOTS:
+			is_idle_only = 1'b1;
+		default:	is_idle_only = 1'b0;
+		endcase
+	endfunction : is_idle_only
 	/* verilator lint_on UNUSEDPARAM */
 endpackage : registers_pkg
 

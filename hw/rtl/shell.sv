@@ -1,0 +1,351 @@
+// Everything around the core: registers, descriptor queue, frames in by DMA, records out by DMA, counters, watchdog,
+// interrupt, soft reset.
+//
+//   AXI-Lite -- axil_registers -- descriptors -- dma_read ==> core ==> result_writer -- dma_write -- AXI
+//                                                  |   in flight: id, context, start   ^
+//                                                  +-----------------------------------+
+//
+// Function    A frame enters the core only while its id, context and start cycle have room in a queue beside the core.
+//             Latency is measured there: cycles from the first input beat taken to the last output beat taken.
+//             A soft reset stops both DMAs, waits until nothing is outstanding on the memory port, and then holds
+//             the core and all else but the register port in reset for HOLD cycles.
+// Throughput  A beat a cycle in each direction; see the modules.
+// Latency     A descriptor reaches the memory port some cycles after its push; the core's input and output pass
+//             without a register.
+`default_nettype none
+
+module shell
+	import registers_pkg::*;
+#(
+	parameter logic [31:0]  BUILD_HASH       = '0,
+	parameter int unsigned  INPUT_HEIGHT     = 32,
+	parameter int unsigned  INPUT_WIDTH      = 32,
+	parameter int unsigned  INPUT_CHANNELS   = 3,
+	parameter int unsigned  INPUT_BYTES      = 3072,
+	parameter int unsigned  IN_ELEMENTS      = 3,	// bytes a beat to the core
+	parameter int unsigned  OUTPUT_LOGITS    = 4,
+	parameter int unsigned  OUT_ELEMENTS     = 1,	// logits a beat from the core
+	parameter int unsigned  OUT_ELEMENT_BITS = 24,
+	parameter int unsigned  RECORD_BYTES     = 32,
+	parameter int unsigned  STREAMS          = 1,
+	parameter int unsigned  FRAME_INTERVAL   = 1,
+	parameter int unsigned  AXI_ADDR_WIDTH   = 32,
+	parameter int unsigned  AXI_MAX_BURST    = 16,	// beats: 16 for AXI3, up to 256 for AXI4
+	parameter int unsigned  FIFO_WORDS       = 512	// of 64 bits, between memory and core
+)(
+	input  wire  clk,
+	input  wire  rst_n,
+	output wire  irq,
+
+	input  wire [11:0]  s_axil_awaddr,
+	input  wire         s_axil_awvalid,
+	output wire         s_axil_awready,
+	input  wire [31:0]  s_axil_wdata,
+	input  wire [ 3:0]  s_axil_wstrb,
+	input  wire         s_axil_wvalid,
+	output wire         s_axil_wready,
+	output wire [ 1:0]  s_axil_bresp,
+	output wire         s_axil_bvalid,
+	input  wire         s_axil_bready,
+	input  wire [11:0]  s_axil_araddr,
+	input  wire         s_axil_arvalid,
+	output wire         s_axil_arready,
+	output wire [31:0]  s_axil_rdata,
+	output wire [ 1:0]  s_axil_rresp,
+	output wire         s_axil_rvalid,
+	input  wire         s_axil_rready,
+
+	output wire [AXI_ADDR_WIDTH-1:0]  m_axi_awaddr,
+	output wire [ 7:0]  m_axi_awlen,
+	output wire         m_axi_awvalid,
+	input  wire         m_axi_awready,
+	output wire [63:0]  m_axi_wdata,
+	output wire [ 7:0]  m_axi_wstrb,
+	output wire         m_axi_wlast,
+	output wire         m_axi_wvalid,
+	input  wire         m_axi_wready,
+	input  wire [ 1:0]  m_axi_bresp,
+	input  wire         m_axi_bvalid,
+	output wire         m_axi_bready,
+	output wire [AXI_ADDR_WIDTH-1:0]  m_axi_araddr,
+	output wire [ 7:0]  m_axi_arlen,
+	output wire         m_axi_arvalid,
+	input  wire         m_axi_arready,
+	input  wire [63:0]  m_axi_rdata,
+	input  wire [ 1:0]  m_axi_rresp,
+	input  wire         m_axi_rlast,
+	input  wire         m_axi_rvalid,
+	output wire         m_axi_rready,
+
+	// The core
+	output logic        core_rst_n,
+	output wire [8*IN_ELEMENTS-1:0]  m_core_tdata,
+	output wire         m_core_tvalid,
+	input  wire         m_core_tready,
+	output wire [ 7:0]  m_core_ctx_tdata,
+	output wire         m_core_ctx_tvalid,
+	input  wire         m_core_ctx_tready,
+	input  wire [OUT_ELEMENTS*OUT_ELEMENT_BITS-1:0]  s_core_tdata,
+	input  wire         s_core_tvalid,
+	output wire         s_core_tready
+);
+	localparam int unsigned  SLOTS = 16;	// of the descriptor queue, and of the queue beside the core
+	localparam int unsigned  HOLD = 16;	// cycles of a soft reset
+	localparam int unsigned  TAG_BITS = 40;	// frame id, context
+	// One bit more than the bus has: it stands for all the register bits above, so that no address wraps into the window.
+	localparam int unsigned  ABITS = AXI_ADDR_WIDTH + 1;
+
+	initial begin
+		if((AXI_ADDR_WIDTH < 13) || (AXI_ADDR_WIDTH > 63))
+			$error("%m: AXI_ADDR_WIDTH = %0d must be 13 to 63.", AXI_ADDR_WIDTH);
+		if((STREAMS < 1) || (STREAMS > 128))  $error("%m: STREAMS = %0d must be 1 to 128.", STREAMS);
+	end
+
+	function automatic logic [ABITS-1:0] bus_address(input logic [63:0] address);
+		bus_address = {|address[63:AXI_ADDR_WIDTH], address[AXI_ADDR_WIDTH-1:0]};
+	endfunction : bus_address
+
+	function automatic logic [ABITS-1:0] bus_limit(input logic [63:0] limit);
+		bus_limit = |limit[63:AXI_ADDR_WIDTH]? {1'b1, {AXI_ADDR_WIDTH{1'b0}}} : {1'b0, limit[AXI_ADDR_WIDTH-1:0]};
+	endfunction : bus_limit
+
+	//-----------------------------------------------------------------------
+	// Reset and halt
+	wire   soft_reset;
+	wire   read_quiet, write_quiet;
+	wire   read_response, write_response, read_window, write_window, watchdog_fires;
+	logic  Resetting;
+	logic  Halted;
+	logic [$clog2(HOLD+1)-1:0]  Hold;	// cycles left in reset
+	wire   stop = Resetting || Halted;
+	wire   block_rst_n = rst_n && (Hold == '0);
+
+	always_ff @(posedge clk) begin
+		if(!rst_n) begin
+			Resetting <= 1'b0;
+			Hold <= '0;
+		end
+		else begin
+			if(soft_reset)  Resetting <= 1'b1;
+			if(Hold != '0) begin
+				Hold <= Hold - 1'b1;
+				if(Hold == 1)  Resetting <= 1'b0;
+			end
+			else if(Resetting && read_quiet && write_quiet)  Hold <= $bits(Hold)'(HOLD);
+		end
+	end
+	always_ff @(posedge clk) begin
+		if(!block_rst_n)  Halted <= 1'b0;
+		else if(read_response || write_response || write_window || watchdog_fires)  Halted <= 1'b1;
+	end
+	always_ff @(posedge clk)  core_rst_n <= block_rst_n;
+
+	//-----------------------------------------------------------------------
+	// Registers
+	wire         run, clear_counters, take, push;
+	wire [31:0]  watchdog, result_slots, take_count, descriptor_bytes, descriptor_frame_id;
+	wire [63:0]  read_base, read_limit, write_base, write_limit, descriptor_address;
+	wire [ 7:0]  descriptor_context;
+	wire         busy, done;
+	wire [31:0]  result_level;
+	logic [10:0]  error;
+	logic         WasBusy;
+	wire [$clog2(SLOTS):0]  descriptors_used, in_flight;
+	logic [63:0]  Cycles, InputStalls, OutputStalls;
+	logic [31:0]  FramesDone, LatencyLast, LatencyMin, LatencyMax;
+
+	axil_registers #(
+		.BUILD_HASH(BUILD_HASH),
+		.INPUT_HEIGHT(INPUT_HEIGHT), .INPUT_WIDTH(INPUT_WIDTH), .INPUT_CHANNELS(INPUT_CHANNELS),
+		.INPUT_BYTES(INPUT_BYTES), .OUTPUT_LOGITS(OUTPUT_LOGITS), .RECORD_BYTES(RECORD_BYTES),
+		.STREAMS(STREAMS), .FRAME_INTERVAL(FRAME_INTERVAL), .DESCRIPTOR_SLOTS(SLOTS)
+	) registers (
+		.clk, .rst_n, .clear(!block_rst_n),
+		.s_axil_awaddr, .s_axil_awvalid, .s_axil_awready, .s_axil_wdata, .s_axil_wstrb, .s_axil_wvalid, .s_axil_wready,
+		.s_axil_bresp, .s_axil_bvalid, .s_axil_bready, .s_axil_araddr, .s_axil_arvalid, .s_axil_arready,
+		.s_axil_rdata, .s_axil_rresp, .s_axil_rvalid, .s_axil_rready, .irq,
+		.run, .soft_reset, .clear_counters, .watchdog, .read_base, .read_limit, .write_base, .write_limit,
+		.result_slots, .take, .take_count,
+		.push, .descriptor_address, .descriptor_bytes, .descriptor_frame_id, .descriptor_context,
+		.busy, .resetting(Resetting), .halted(Halted), .in_flight(8'(in_flight)),
+		.result_event(done), .idle_event(WasBusy && !busy), .error,
+		.result_level, .descriptors_used(16'(descriptors_used)),
+		.cycles(Cycles), .frames_done(FramesDone),
+		.latency_last(LatencyLast), .latency_min(LatencyMin), .latency_max(LatencyMax),
+		.input_stalls(InputStalls), .output_stalls(OutputStalls)
+	);
+
+	//-----------------------------------------------------------------------
+	// Descriptors: checked when pushed, taken while running
+	wire  size_wrong = descriptor_bytes != INPUT_BYTES;
+	wire  stream_wrong = 32'(descriptor_context[6:0]) >= STREAMS;
+	wire  queue_ready, queued_valid, read_ready, read_busy;
+	wire [ABITS-1:0]     queued_address;
+	wire [TAG_BITS-1:0]  queued_tag;
+	wire  go = run && (result_slots != '0) && !stop;
+
+	lutram_fifo #(.WIDTH(ABITS + TAG_BITS), .DEPTH(SLOTS)) descriptors (
+		.clk, .rst_n(block_rst_n),
+		.in_data({bus_address(descriptor_address), descriptor_context, descriptor_frame_id}),
+		.in_valid(push && !size_wrong && !stream_wrong), .in_ready(queue_ready),
+		.out_data({queued_address, queued_tag}), .out_valid(queued_valid), .out_ready(go && read_ready),
+		.level(descriptors_used)
+	);
+
+	/* verilator lint_off UNUSEDSIGNAL */	// the top bit is 0: the windows end below it
+	wire [ABITS-1:0]  araddr, awaddr;
+	/* verilator lint_on UNUSEDSIGNAL */
+	wire  frame_valid, frame_ready, frame_first, frame_last;
+	wire [TAG_BITS-1:0]  frame_tag;
+	assign  m_axi_araddr = araddr[AXI_ADDR_WIDTH-1:0];
+	assign  m_axi_awaddr = awaddr[AXI_ADDR_WIDTH-1:0];
+
+	dma_read #(
+		.ADDR_WIDTH(ABITS), .INPUT_BYTES(INPUT_BYTES), .IN_ELEMENTS(IN_ELEMENTS),
+		.MAX_BURST_BEATS(AXI_MAX_BURST), .FIFO_WORDS(FIFO_WORDS), .TAG_BITS(TAG_BITS)
+	) reader (
+		.clk, .rst_n(block_rst_n), .stop, .quiet(read_quiet), .busy(read_busy),
+		.read_base(bus_address(read_base)), .read_limit(bus_limit(read_limit)),
+		.error_window(read_window), .error_response(read_response),
+		.descriptor_address(queued_address), .descriptor_tag(queued_tag),
+		.descriptor_valid(go && queued_valid), .descriptor_ready(read_ready),
+		.m_tdata(m_core_tdata), .m_tvalid(frame_valid), .m_tready(frame_ready),
+		.m_first(frame_first), .m_last(frame_last), .m_tag(frame_tag),
+		.m_axi_araddr(araddr), .m_axi_arlen, .m_axi_arvalid, .m_axi_arready,
+		.m_axi_rdata, .m_axi_rresp, .m_axi_rlast, .m_axi_rvalid, .m_axi_rready
+	);
+
+	//-----------------------------------------------------------------------
+	// Beside the core: what a frame's record needs, and the contexts that the core has not taken yet
+	wire  flight_ready, contexts_ready, in_core;
+	wire [31:0]  start;
+	wire [TAG_BITS-1:0]  done_tag;
+	wire  out_last;
+	wire  room = flight_ready && contexts_ready;
+
+	assign  m_core_tvalid = frame_valid && (!frame_first || room);
+	assign  frame_ready = m_core_tready && (!frame_first || room);
+	wire  in_beat = m_core_tvalid && m_core_tready;
+	wire  out_beat = s_core_tvalid && s_core_tready;
+	wire  enters = in_beat && frame_first;
+	wire  leaves = out_beat && out_last;
+
+	logic [31:0]  Now;
+	always_ff @(posedge clk) begin
+		if(!block_rst_n)  Now <= '0;
+		else              Now <= Now + 1;
+	end
+	wire [31:0]  latency = Now - start;
+
+	lutram_fifo #(.WIDTH(TAG_BITS + 32), .DEPTH(SLOTS)) flight (
+		.clk, .rst_n(block_rst_n),
+		.in_data({Now, frame_tag}), .in_valid(enters), .in_ready(flight_ready),
+		.out_data({start, done_tag}), .out_valid(in_core), .out_ready(leaves),
+		.level(in_flight)
+	);
+	lutram_fifo #(.WIDTH(8), .DEPTH(SLOTS)) contexts (
+		.clk, .rst_n(block_rst_n),
+		.in_data(frame_tag[39:32]), .in_valid(enters), .in_ready(contexts_ready),
+		.out_data(m_core_ctx_tdata), .out_valid(m_core_ctx_tvalid), .out_ready(m_core_ctx_tready),
+		/* verilator lint_off PINCONNECTEMPTY */	// nobody asks how many wait
+		.level()
+		/* verilator lint_on PINCONNECTEMPTY */
+	);
+
+	//-----------------------------------------------------------------------
+	// Records
+	wire  result_full, result_underflow, writer_busy, write_busy;
+	wire  record_valid, record_ready, word_valid, word_ready;
+	wire [63:0]  record_address, word;
+
+	result_writer #(
+		.OUTPUT_LOGITS(OUTPUT_LOGITS), .OUT_ELEMENTS(OUT_ELEMENTS), .OUT_ELEMENT_BITS(OUT_ELEMENT_BITS),
+		.RECORD_BYTES(RECORD_BYTES)
+	) writer (
+		.clk, .rst_n(block_rst_n),
+		.s_tdata(s_core_tdata), .s_tvalid(s_core_tvalid), .s_tready(s_core_tready), .s_last(out_last),
+		.info_frame_id(done_tag[31:0]), .info_context(done_tag[39:32]), .info_latency(latency),
+		.base(write_base), .slots(result_slots), .take, .take_count, .level(result_level),
+		.full(result_full), .underflow(result_underflow), .busy(writer_busy),
+		.record_address, .record_valid, .record_ready,
+		.m_tdata(word), .m_tvalid(word_valid), .m_tready(word_ready), .done
+	);
+
+	dma_write #(
+		.ADDR_WIDTH(ABITS), .RECORD_BYTES(RECORD_BYTES), .MAX_BURST_BEATS(AXI_MAX_BURST < 16? AXI_MAX_BURST : 16)
+	) dma_writer (
+		.clk, .rst_n(block_rst_n), .stop, .quiet(write_quiet), .busy(write_busy),
+		.write_base(bus_address(write_base)), .write_limit(bus_limit(write_limit)),
+		.error_window(write_window), .error_response(write_response), .done,
+		.record_address(bus_address(record_address)), .record_valid, .record_ready,
+		.s_tdata(word), .s_tvalid(word_valid), .s_tready(word_ready),
+		.m_axi_awaddr(awaddr), .m_axi_awlen, .m_axi_awvalid, .m_axi_awready,
+		.m_axi_wdata, .m_axi_wstrb, .m_axi_wlast, .m_axi_wvalid, .m_axi_wready,
+		.m_axi_bresp, .m_axi_bvalid, .m_axi_bready
+	);
+
+	//-----------------------------------------------------------------------
+	// Watchdog: the core holds frames, no beat moves, and it is not the core that is waited for by nobody.
+	logic [31:0]  Still;
+	wire  moves = in_beat || out_beat || (m_core_ctx_tvalid && m_core_ctx_tready);
+	wire  still = in_core && !moves && !s_core_tvalid && (watchdog != '0) && !stop;
+	assign  watchdog_fires = still && (Still + 1 == watchdog);
+	always_ff @(posedge clk) begin
+		if(!block_rst_n || !still)  Still <= '0;
+		else                        Still <= Still + 1;
+	end
+
+	//-----------------------------------------------------------------------
+	// Status, errors and counters
+	assign  busy = queued_valid || read_busy || in_core || writer_busy || write_busy;
+	always_ff @(posedge clk) begin
+		if(!block_rst_n)  WasBusy <= 1'b0;
+		else              WasBusy <= busy;
+	end
+
+	always_comb begin
+		error = '0;
+		error[ERROR_READ_RESPONSE_LSB] = read_response;
+		error[ERROR_WRITE_RESPONSE_LSB] = write_response;
+		error[ERROR_READ_WINDOW_LSB] = read_window;
+		error[ERROR_WRITE_WINDOW_LSB] = write_window;
+		error[ERROR_FRAME_SIZE_LSB] = push && size_wrong;
+		error[ERROR_STREAM_LSB] = push && stream_wrong;
+		error[ERROR_DESCRIPTOR_OVERFLOW_LSB] = push && !queue_ready;
+		error[ERROR_RESULT_FULL_LSB] = result_full;
+		error[ERROR_WATCHDOG_LSB] = watchdog_fires;
+		error[ERROR_RESULT_UNDERFLOW_LSB] = result_underflow;
+	end
+
+	logic  InFrame;	// the core has the first beat of a frame, and not the last
+	always_ff @(posedge clk) begin
+		if(!block_rst_n)  InFrame <= 1'b0;
+		else if(in_beat)  InFrame <= !frame_last;
+	end
+
+	always_ff @(posedge clk) begin
+		if(!block_rst_n || clear_counters) begin
+			Cycles <= '0;
+			FramesDone <= RESET_FRAMES_DONE;
+			LatencyLast <= RESET_LATENCY_LAST;
+			LatencyMin <= RESET_LATENCY_MIN;
+			LatencyMax <= RESET_LATENCY_MAX;
+			InputStalls <= '0;
+			OutputStalls <= '0;
+		end
+		else begin
+			Cycles <= Cycles + 1;
+			if(done)  FramesDone <= FramesDone + 1;
+			if(leaves) begin
+				LatencyLast <= latency;
+				if(latency < LatencyMin)  LatencyMin <= latency;
+				if(latency > LatencyMax)  LatencyMax <= latency;
+			end
+			if(InFrame && m_core_tready && !frame_valid)  InputStalls <= InputStalls + 1;
+			if(s_core_tvalid && !s_core_tready)           OutputStalls <= OutputStalls + 1;
+		end
+	end
+
+endmodule : shell
+
+`default_nettype wire
