@@ -1,6 +1,7 @@
 """A preset: one TOML file that names everything needed to rebuild a result."""
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -105,6 +106,23 @@ class Hardware(_Table):
     streams: Annotated[int, Field(ge=1, le=128)] = 1
 
 
+class Alarm(_Table):
+    """When the runtime raises an alarm (docs/alarms.md). The score is the highest probability among `classes`; no
+    classes, no alarm."""
+
+    classes: tuple[str, ...] = ()
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
+    release: Annotated[float, Field(gt=0, le=1)] = 0.5
+    min_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    cool_down_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
+
+    @model_validator(mode="after")
+    def _release_is_below(self) -> "Alarm":
+        if self.release > self.threshold:
+            raise ValueError(f"release = {self.release} is above threshold = {self.threshold}")
+        return self
+
+
 class Preset(_Table):
     """The whole preset. `name` is the file's."""
 
@@ -115,6 +133,7 @@ class Preset(_Table):
     data: Data = Data()
     training: Training = Training()
     hardware: Hardware = Hardware()
+    alarm: Alarm = Alarm()
 
     @model_validator(mode="after")
     def _resolution_lasts(self) -> "Preset":
@@ -173,3 +192,11 @@ def load_preset(name: str) -> Preset:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a TOML file: {error}") from None
     return parse_preset({"name": path.stem, **values}, str(path))
+
+
+def check_alarm(preset: Preset, classes: Sequence[str]) -> None:
+    """Raise UserError where the preset's alarm names a class that is not among `classes`."""
+    for name in preset.alarm.classes:
+        if name not in classes:
+            known = ", ".join(classes)
+            raise UserError(f"preset {preset.name!r}: alarm.classes: no class {name!r}; the classes are {known}")

@@ -3,6 +3,7 @@
 import json
 import logging
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from common import cli
 from common.artifacts import atomic_folder, lock
-from common.preset import Preset, load_preset
+from common.preset import Preset, check_alarm, load_preset
 from quant import integer
 from quant.checkpoint import load_network
 from quant.layers import ConvLayer
@@ -76,10 +77,20 @@ def integer_model(network: ReducedTSM, preset: Preset, trained: bool) -> tuple[d
         "classes": list(network.classes),
         **preset.preprocessing,
         "num_segments": preset.data.num_segments,
+        "alarm": _alarm(preset, network.classes, trained),
         "logit_scale": float(weight_scale[0]) * scale / pixels,
         "layers": layers.layers,
     }
     return graph, layers.arrays
+
+
+def _alarm(preset: Preset, classes: Sequence[str], trained: bool) -> dict[str, Any]:
+    """The preset's alarm. An untrained network's classes may stand in for those that its videos would name, so there
+    the ones it does not know are left out. Raises UserError for an unknown class of a trained one."""
+    if trained:
+        check_alarm(preset, classes)
+    known = [name for name in preset.alarm.classes if name in classes]
+    return {**preset.alarm.model_dump(mode="json"), "classes": known}
 
 
 def qonnx_model(network: ReducedTSM, preset: Preset) -> ModelWrapper:

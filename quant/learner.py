@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
 from common.artifacts import atomic_file, digest, lock, write_json
-from common.preset import Preset, Training
+from common.preset import Preset, Training, check_alarm
 from quant import checkpoint, evaluate
 from quant.data import Clips, load_clips
 from quant.network import ReducedTSM
@@ -99,6 +99,7 @@ def train(preset: Preset, videos: Path | None = None) -> dict[str, Any]:
             return json.loads((folder / "metrics.json").read_text())
         lightning.seed_everything(preset.training.seed, verbose=False)
         data = load_clips(preset, videos)
+        check_alarm(preset, data.classes)  # now, not after hours
         return _two_phases(preset, data, folder, synthetic=videos is None)
 
 

@@ -34,6 +34,13 @@ MISTAKES = {
     "bits too few": ("[network]", "[quantization]\nweight_bits = 1\n[network]", "quantization.weight_bits"),
     "bits too many": ("[network]", "[quantization]\nact_bits = 9\n[network]", "quantization.act_bits"),
     "bits not whole": ("[network]", "[quantization]\nact_bits = 4.5\n[network]", "quantization.act_bits"),
+    "a release above the threshold": (
+        "[network]",
+        "[alarm]\nrelease = 0.9\n[network]",
+        "alarm: release = 0.9 is",
+    ),
+    "a threshold that is no probability": ("[network]", "[alarm]\nthreshold = 80\n[network]", "alarm.threshold"),
+    "a time below zero": ("[network]", "[alarm]\nmin_seconds = -1\n[network]", "alarm.min_seconds"),
     "streams": ("[network]", "[hardware]\nstreams = 0\n[network]", "hardware.streams"),
 }
 

@@ -15,10 +15,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from common import temporal
 from common.artifacts import ROOT
-from common.preset import Preset
+from common.errors import UserError
+from common.preset import Preset, parse_preset
 from quant import synthetic
 from quant.checkpoint import load_network
-from quant.export import export
+from quant.export import export, integer_model
 from quant.network import ReducedTSM, random_network
 from sim import video
 from sim.preprocess import to_input
@@ -165,3 +166,15 @@ def test_mistakes_are_one_line(arguments: list[str], reason: str) -> None:
     result = run(*arguments)
     assert result.returncode == 2
     assert result.stderr.startswith("error: ") and reason in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_the_alarm_is_part_of_the_model_and_names_its_classes(tmp_path: Path) -> None:
+    values = {**topologies.NARROW.model_dump(mode="json"), "alarm": {"classes": ["fight"], "min_seconds": 2}}
+    preset = parse_preset(values, "narrow")
+    network = random_network(preset, 0, ("calm", "fight"))
+    alarm = {"classes": ["fight"], "threshold": 0.8, "release": 0.5, "min_seconds": 2.0, "cool_down_seconds": 10.0}
+    assert integer_model(network, preset, trained=True)[0]["alarm"] == alarm
+    stand_ins = random_network(preset, 0, ("enter", "leave"))
+    assert integer_model(stand_ins, preset, trained=False)[0]["alarm"]["classes"] == []
+    with pytest.raises(UserError, match=r"alarm.classes: no class 'fight'; the classes are enter, leave"):
+        integer_model(stand_ins, preset, trained=True)
