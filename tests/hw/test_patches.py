@@ -9,6 +9,7 @@ import pytest
 from common.errors import UserError
 from hw import patches
 from hw.core import RTLLIB
+from hw.toolchains import yosys
 from sim.verilator import environment
 
 MVU = ("mvu_pkg.sv", "mvu_vvu_axi.sv", "replay_buffer.sv", "mvu.sv", "mvu_vvu_8sx9_dsp58.sv", "add_multi.sv")
@@ -48,6 +49,29 @@ def test_fifo_elaborates_only_with_its_patch(tmp_path: Path) -> None:
     original = verilator(*top, *sources(tmp_path / "original", files, "fifo.sv"), cwd=tmp_path)
     assert original.returncode != 0, "FINN's fifo.sv no longer needs its patch"
     assert "INIT_ABITS" in original.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "top", "complaint"),
+    [
+        ("fifo/hdl/fifo.sv", "fifo #(.DEPTH(70), .DATA_WIDTH(16))", "directive is not allowed inside"),
+        ("dwc/hdl/vpc.sv", "vpc #(.W(4), .N(8), .PI(4), .PO(2))", "directive is not allowed inside"),
+        ("thresholding/hdl/thresholding.sv", "thresholding #(.K(9), .N(15), .C(4), .PE(2))", "unsynthesizable feature"),
+    ],
+)
+def test_yosys_reads_only_with_the_patch(tmp_path: Path, file: str, top: str, complaint: str) -> None:
+    original = RTLLIB / file
+    bench = tmp_path / "top.sv"
+    bench.write_text(f"module top; {top} dut (); endmodule\n")
+
+    def read(name: str, unpatched: str) -> None:
+        files = [Path(path) for path in sources(tmp_path / name, [original], unpatched)]
+        commands = yosys.read(yosys.Sources((*files, bench), "top", tmp_path), tmp_path / f"{name}_read")
+        yosys.run(commands, tmp_path / f"{name}_read", "read")
+
+    read("mended", "")
+    with pytest.raises(yosys.YosysError, match=complaint):
+        read("original", original.name)
 
 
 @pytest.mark.parametrize("width", [16, 27])

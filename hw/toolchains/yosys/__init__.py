@@ -1,0 +1,135 @@
+"""Yosys reads and synthesizes what we compile: the one place that knows how.
+
+The read_slang front end of pyosys takes our SystemVerilog as it is. FINN's is mended where it is wrong for any tool
+when a core is written (hw/patches), and here where only this reader cannot have it.
+"""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from common.errors import UserError
+from sim.core import read_manifest
+
+# The simulator's watchdog for a DSP's first 100 ns; a delay is nothing a synthesizer takes.
+_MVU_WATCHDOG = re.compile(r"\tif\(1\) begin : blkRecoveryWatch\n.*?end : blkRecoveryWatch\n", re.DOTALL)
+
+
+class YosysError(RuntimeError):
+    """Yosys refused something; the message says what, and where its log is."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """RTL to synthesize: `files` in compile order, the `top` module, and the folder that data files ($readmemh) are
+    named relative to."""
+
+    files: tuple[Path, ...]
+    top: str
+    data: Path
+
+
+def core_sources(core: Path) -> Sources:
+    """The compiled core in folder `core` (see hw.core). Raises UserError when it is none."""
+    manifest = read_manifest(core)
+    core = core.resolve()
+    return Sources(tuple(core / file for file in manifest["files"]), "core", core)
+
+
+def family(part: str) -> str:
+    """Yosys' name for a part's family: `xc7` or `xcup`. Raises UserError for any other part."""
+    for prefix, name in (("xc7", "xc7"), ("xczu", "xcup"), ("xck26", "xcup")):
+        if part.startswith(prefix):
+            return name
+    raise UserError(f"part {part}: Yosys synthesizes for 7-series and UltraScale+ here, not for this one")
+
+
+def share() -> Path:
+    """Yosys' folder of libraries. Raises UserError when pyosys is not installed."""
+    found = importlib.util.find_spec("pyosys")
+    if found is None or found.origin is None:
+        raise UserError("pyosys is not installed; run `make setup`")
+    return Path(found.origin).parent / "share"
+
+
+@cache
+def _primitives() -> dict[str, str]:
+    """The FPGA's primitives by name, each as an empty module: ports and parameters alone, which is all that the
+    reader needs, and more than it can read of their models."""
+    stubs: dict[str, str] = {}
+    for file in ("cells_sim.v", "cells_xtra.v"):
+        text = (share() / "xilinx" / file).read_text()
+        for found in re.finditer(r"^module\s+(\w+).*?\bendmodule\b", text, re.DOTALL | re.MULTILINE):
+            header, body = found[0].split(");", 1)
+            kept = [
+                line
+                for line in body.splitlines()
+                if re.match(r"\s*(\(\*.*?\*\)\s*)?(parameter|input|output|inout)\b", line)
+            ]
+            stubs.setdefault(found[1], "\n".join([f"{header});", *kept, "endmodule"]))
+    return stubs
+
+
+def _mended(file: Path, folder: Path) -> Path:
+    """The file itself, or its mended copy in `folder`."""
+    if file.name != "mvu.sv":
+        return file
+    text, count = _MVU_WATCHDOG.subn("", file.read_text())
+    if count != 1:
+        raise YosysError(f"{file}: FINN's mvu.sv is not the one that is mended for Yosys here")
+    copy = folder / file.name
+    copy.write_text(text)
+    return copy
+
+
+def read(sources: Sources, folder: Path, arguments: str = "") -> list[str]:
+    """The commands that read `sources` into a design, one Yosys module for each instance; mended copies are written
+    to `folder`. `arguments` are further ones of read_slang, as -DNAME. Run them with `run`."""
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [_mended(file, folder) for file in sources.files]
+    words = {word for file in files for word in re.findall(r"\w+", file.read_text())}
+    used = sorted(words & set(_primitives()))
+    library = folder / "primitives.v"
+    library.write_text("".join(f"{_primitives()[name]}\n" for name in used))
+    includes = " ".join(f"-I {parent}" for parent in sorted({str(file.parent) for file in sources.files}))
+    blackboxes = " ".join(f"--blackboxed-module {name}" for name in used)
+    # FINN declares some names after their first use.
+    options = f"--keep-hierarchy --ignore-assertions --allow-use-before-declare {arguments}"
+    return [
+        f"read_slang {options} --top {sources.top} -v {library} {blackboxes} {includes} {' '.join(map(str, files))}",
+        "read_verilog -lib -specify +/xilinx/cells_sim.v",
+        "read_verilog -lib +/xilinx/cells_xtra.v",
+        f"hierarchy -check -top {sources.top}",
+        "proc",
+    ]
+
+
+def run(commands: list[str], folder: Path, name: str, data: Path | None = None) -> Path:
+    """Run Yosys commands in `data` (default: `folder`); the script and the log are `name`.ys and .log in `folder`.
+
+    Returns the log. Raises YosysError with Yosys' own words.
+    """
+    share()
+    folder.mkdir(parents=True, exist_ok=True)
+    script, log = folder.resolve() / f"{name}.ys", folder.resolve() / f"{name}.log"
+    script.write_text("\n".join(commands) + "\n")
+    runner = str(Path(__file__).with_name("run.py"))
+    with open(log, "w") as stream:
+        done = subprocess.run(
+            [sys.executable, runner, str(script)], cwd=data or folder, stdout=stream, stderr=stream, check=False
+        )
+    if done.returncode:
+        errors = [line.strip() for line in log.read_text(errors="replace").splitlines() if "ERROR" in line]
+        raise YosysError(f"{name}: {'; '.join(errors[:3]) or f'exit code {done.returncode}'} ({log})")
+    return log
+
+
+def synth(family: str, options: str = "-noiopad -noclkbuf") -> str:
+    """The command that synthesizes what has been read, for a family (`xc7` or `xcup`); no pads and no clock buffer
+    are put in unless `options` of synth_xilinx say so."""
+    return f"synth_xilinx -family {family} {options}"
