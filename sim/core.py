@@ -1,51 +1,25 @@
-"""The compiled core as an object: push frames, pull results. Verilator's model, loaded into this process.
-
-The library is built once for what it depends on (RTL sources, flags, harness) and shared by all cores that differ
-only in their data files, which the model reads when it is made.
-"""
+"""The compiled core as an object: push frames, pull results. Verilator's model, loaded into this process."""
 
 import ctypes
-import errno
-import fcntl
 import json
-import os
-import subprocess
-import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from common.artifacts import BUILD, atomic_folder, digest
 from common.errors import UserError
-from sim.verilator import environment
+from sim import library
 
-_HERE = Path(__file__).parent
-_HARNESS = _HERE / "core_harness.cpp"
-_FST = _HERE / "fst"
+_HARNESS = Path(__file__).parent / "core_harness.cpp"
 
-# docs/simulation.md says what each of these, and what was left out, gave.
-_VERILATOR_FLAGS = [
-    *("--cc", "--exe", "--build", "-j", "2", "--top-module", "core", "--prefix", "Vcore"),
-    *("-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing", "--output-split", "20000"),
-    *("--timescale-override", "1ns/1ns", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-o", "core.so"),
-    *("-MAKEFLAGS", "OPT_FAST=-O1"),
-    *("-MAKEFLAGS", "LDLIBS='-shared -pthread'"),  # without liblz4 and libz: sim/fst stands in for them
-]
-_COMPILER_FLAGS = "-fPIC -fvisibility=hidden -fno-gnu-unique -DVL_USER_STOP -DVL_USER_WARN -DVL_USER_FATAL"
 _MANIFEST = ("files", "input", "output", "slowest_op", "trace", "fifos")  # what is read here
-_SOURCES = {".sv", ".v", ".svh", ".vh"}
 
 _CHUNK = 5_000  # cycles a call: how long Ctrl-C may have to wait
-_working_directory = threading.Lock()
 
 
-class CoreError(RuntimeError):
+class CoreError(library.SimulationError):
     """The core broke a rule: AXI4-Stream's, an assertion of its own RTL, or it could not be built or loaded."""
 
 
@@ -133,63 +107,18 @@ def build_library(core: Path, trace: bool = False, wave: bool = False) -> Path:
     """Compile the core in folder `core` to a shared library, unless that has been done; return the library.
 
     `trace` adds the streams of all layers and the FIFOs' fill, `wave` the ability to write waveforms; both cost speed.
-    Processes that want the same library wait for the first one. Raises UserError when no compiler is there, CoreError
-    when the sources are refused.
+    Raises UserError when no compiler is there, CoreError when the sources are refused.
     """
     manifest = read_manifest(core)
-    defines = _defines(manifest, trace, wave)
-    flags = [*_VERILATOR_FLAGS, *(["--trace-fst"] if wave else []), *(["+define+SHIFTCORE_TRACE"] if trace else [])]
-    compiler_flags = " ".join([_COMPILER_FLAGS, f"-I{_FST}", *(f"-D{name}" for name in defines)])
-    sources = [path for path in sorted(core.rglob("*")) if path.suffix in _SOURCES]
-    names = [str(path.relative_to(core)) for path in sources]
-    key = digest(
-        json.dumps([manifest["files"], names, flags, _COMPILER_FLAGS, defines, version("verilator")]),
-        _HARNESS,
-        _FST,
-        *sources,
-    )
-    folder = BUILD / "models" / key[:24]
-    library = folder / "core.so"
-    if library.is_file():
-        return library
-    variables = environment()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.with_suffix(".lock"), "w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        if library.is_file():
-            return library
-        with atomic_folder(folder) as temporary:
-            objects = temporary / "objects"
-            command = ["verilator", *flags, "-CFLAGS", compiler_flags, "--Mdir", str(objects)]
-            command += [f"-I{core / 'rtl'}", *(str(core / file) for file in manifest["files"]), str(_HARNESS)]
-            done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
-            log = done.stdout + done.stderr
-            if done.returncode:
-                if os.strerror(errno.ENOSPC) in log:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-                errors = [line for line in log.splitlines() if "%Error" in line or "error:" in line]
-                raise CoreError(f"{core}: Verilator refuses it: {' / '.join(errors[:3]) or log[-500:]}")
-            os.replace(objects / "core.so", temporary / "core.so")
-            for path in sorted(objects.rglob("*"), reverse=True):
-                path.unlink()
-            objects.rmdir()
-    return library
+    flags = [*(["--trace-fst"] if wave else []), *(["+define+SHIFTCORE_TRACE"] if trace else [])]
+    try:
+        return library.build("core", core, manifest["files"], "rtl", _HARNESS, _defines(manifest, trace, wave), flags)
+    except library.SimulationError as error:
+        raise CoreError(str(error)) from None
 
 
-@contextmanager
-def _inside(folder: Path) -> Iterator[None]:
-    """Data files are named relative to the core; the model opens them while it is made, and never again."""
-    with _working_directory:
-        before = Path.cwd()
-        os.chdir(folder)
-        try:
-            yield
-        finally:
-            os.chdir(before)
-
-
-def _load(library: Path) -> ctypes.CDLL:
-    code = ctypes.CDLL(str(library))
+def _load(path: Path) -> ctypes.CDLL:
+    code = ctypes.CDLL(str(path))
     model, words = ctypes.c_void_p, ctypes.c_void_p
     u8, u32, u64, size = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t
     for name, result, arguments in (
@@ -245,7 +174,7 @@ class CoreModel:
             wave.parent.mkdir(parents=True, exist_ok=True)
             wave.touch()  # says so where it cannot be written; the library does not
         path = str(wave.resolve()).encode() if wave else None
-        with _inside(core):
+        with library.inside(core):
             self._model = self._code.shiftcore_open(geometry.ctypes.data, seed, path, error, len(error))
         if not self._model:
             raise CoreError(f"{core}: {error.value.decode()}")

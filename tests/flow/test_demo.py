@@ -20,7 +20,7 @@ from common.errors import UserError
 from common.preset import load_preset
 from flow import demo, measure, shots
 from hw import compile
-from sim import core, video
+from sim import core, library, video
 from sim.decision import Decision
 from sim.reference import Reference
 
@@ -134,7 +134,7 @@ def test_a_disk_that_fills_while_the_simulator_compiles(
 ) -> None:
     log = "Vcore__Syms.h:37:2: fatal error: cannot write PCH file: No space left on device"
     failed = subprocess.CompletedProcess([], 2, stdout="", stderr=log)
-    monkeypatch.setattr(core, "BUILD", tmp_path)
+    monkeypatch.setattr(library, "BUILD", tmp_path)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(OSError, match="No space left on device") as caught:  # common.cli makes one line of it
         core.build_library(tiny_core)

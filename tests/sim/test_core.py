@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from common import artifacts
 from common.artifacts import ROOT
 from common.errors import UserError
-from sim import core as sim_core
+from sim import library
 from sim.core import CoreError, CoreModel, Deadlock, Result, build_library, pack, unpack
 
 FIXTURE = Path(__file__).parent / "fixture_core"
@@ -249,23 +249,23 @@ BUILD_IT = (
 
 def test_two_builds_at_once(tmp_path: Path) -> None:
     """Both get the same whole library, and nothing else is left beside it."""
-    variables = {**sim_core.environment(), "SHIFTCORE_BUILD": str(tmp_path)}
+    variables = {**library.environment(), "SHIFTCORE_BUILD": str(tmp_path)}
     command = [sys.executable, "-c", BUILD_IT, str(FIXTURE)]
     builds = [subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     libraries = {build.communicate()[0].strip() for build in builds}
     assert [build.returncode for build in builds] == [0, 0] and len(libraries) == 1
-    library = Path(libraries.pop())
-    assert [path.name for path in library.parent.iterdir()] == ["core.so"]
-    assert {path.name for path in library.parent.parent.iterdir()} == {
-        library.parent.name,
-        f"{library.parent.name}.lock",
+    built = Path(libraries.pop())
+    assert [path.name for path in built.parent.iterdir()] == ["core.so"]
+    assert {path.name for path in built.parent.parent.iterdir()} == {
+        built.parent.name,
+        f"{built.parent.name}.lock",
     }
 
 
 def test_an_interrupted_build_leaves_nothing(copy: Path, tmp_path: Path) -> None:
     with (copy / "core.sv").open("a") as source:
         source.write("// a source of its own, so that it must be built\n")
-    variables = {**sim_core.environment(), "SHIFTCORE_BUILD": str(tmp_path / "build")}
+    variables = {**library.environment(), "SHIFTCORE_BUILD": str(tmp_path / "build")}
     code = f"import signal; signal.signal(signal.SIGALRM, signal.default_int_handler); signal.alarm(2); {BUILD_IT}"
     done = subprocess.run(
         [sys.executable, "-c", code, str(copy)], cwd=ROOT, env=variables, capture_output=True, check=False
@@ -275,7 +275,7 @@ def test_an_interrupted_build_leaves_nothing(copy: Path, tmp_path: Path) -> None
 
 
 def test_a_refused_source_is_named(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sim_core, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(library, "BUILD", tmp_path / "build")
     (copy / "core.sv").write_text("module core; nonsense endmodule")
     with pytest.raises(CoreError, match=r"core\.sv:1"):
         CoreModel(copy)
@@ -310,7 +310,7 @@ def test_a_read_only_build_folder(copy: Path, tmp_path: Path, monkeypatch: pytes
     """What the command line turns into one line (common.cli) is an OSError that names the folder."""
     blocked = tmp_path / "file"
     blocked.write_text("")
-    monkeypatch.setattr(sim_core, "BUILD", blocked)
+    monkeypatch.setattr(library, "BUILD", blocked)
     with pytest.raises(OSError, match="file"):
         CoreModel(FIXTURE)
     assert artifacts.BUILD.is_dir()

@@ -1,0 +1,31 @@
+// What the harnesses of all Verilated models share: errors of the RTL as exceptions, and reproducible randomness.
+
+#pragma once
+
+#include "verilated.h"
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+[[noreturn]] static void fail(const char* file, int line, const std::string& what) {
+    throw std::runtime_error(std::string(file) + ":" + std::to_string(line) + ": " + what);
+}
+void vl_stop(const char* file, int line, const char*) { fail(file, line, "the RTL reports an error, see above"); }
+// A missing data file is but a warning to Verilator; the core would run with random weights.
+void vl_warn(const char* file, int line, const char*, const char* what) { fail(file, line, what); }
+void vl_fatal(const char* file, int line, const char*, const char* what) { fail(file, line, what); }
+
+// xorshift64*: Vigna 2016
+struct Random {
+    uint64_t state;
+    bool pauses(double probability) {
+        if (probability <= 0) return false;
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        return double((state * 0x2545F4914F6CDD1Dull) >> 11) * 0x1.0p-53 < probability;
+    }
+};

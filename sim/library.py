@@ -1,0 +1,109 @@
+"""Verilator's model of a design, compiled with a C++ harness to a shared library that Python loads.
+
+A library is built once for what it depends on (RTL sources, flags, harness) and shared by all designs that differ only
+in their data files, which the model reads when it is made.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from common.artifacts import BUILD, atomic_folder, digest
+from sim.verilator import environment
+
+_HERE = Path(__file__).parent
+_HEADER = _HERE / "harness.h"
+_FST = _HERE / "fst"
+
+# docs/simulation.md says what each of these, and what was left out, gave.
+_VERILATOR_FLAGS = [
+    *("--cc", "--exe", "--build", "-j", "2", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing"),
+    *("--output-split", "20000", "--timescale-override", "1ns/1ns", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
+    *("-MAKEFLAGS", "OPT_FAST=-O1"),
+    *("-MAKEFLAGS", "LDLIBS='-shared -pthread'"),  # without liblz4 and libz: sim/fst stands in for them
+]
+_COMPILER_FLAGS = "-fPIC -fvisibility=hidden -fno-gnu-unique -DVL_USER_STOP -DVL_USER_WARN -DVL_USER_FATAL"
+_SOURCES = {".sv", ".v", ".svh", ".vh"}
+
+_working_directory = threading.Lock()
+
+
+class SimulationError(RuntimeError):
+    """A design could not be built or loaded, or broke a rule while it ran."""
+
+
+def build(
+    top: str,
+    folder: Path,
+    files: Sequence[str],
+    include: str,
+    harness: Path,
+    defines: Sequence[str] = (),
+    flags: Sequence[str] = (),
+) -> Path:
+    """Compile the module `top` and its `harness` to a shared library, unless that has been done; return the library.
+
+    `files`: its sources in order, and `include`: where they include from, relative to `folder`; `defines`: for the
+    harness; `flags`: more of Verilator's. Processes that want the same library wait for the first one. Raises UserError
+    when no compiler is there, SimulationError when the sources are refused.
+    """
+    sources = [path for path in sorted(folder.rglob("*")) if path.suffix in _SOURCES]
+    names = [str(path.relative_to(folder)) for path in sources]
+    own = ["--top-module", top, "--prefix", f"V{top}", "-o", f"{top}.so", *flags]
+    key = digest(
+        json.dumps([list(files), names, _VERILATOR_FLAGS, own, _COMPILER_FLAGS, list(defines), version("verilator")]),
+        harness,
+        _HEADER,
+        _FST,
+        *sources,
+    )
+    target = BUILD / "models" / key[:24]
+    library = target / f"{top}.so"
+    if library.is_file():
+        return library
+    variables = environment()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(target.with_suffix(".lock"), "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if library.is_file():
+            return library
+        with atomic_folder(target) as temporary:
+            objects = temporary / "objects"
+            compiler_flags = " ".join([_COMPILER_FLAGS, f"-I{_HERE}", f"-I{_FST}", *(f"-D{name}" for name in defines)])
+            command = ["verilator", *_VERILATOR_FLAGS, *own, "-CFLAGS", compiler_flags, "--Mdir", str(objects)]
+            command += [f"-I{folder / include}", *(str(folder / file) for file in files), str(harness)]
+            _compile(command, variables, folder, target)
+            os.replace(objects / library.name, temporary / library.name)
+            for path in sorted(objects.rglob("*"), reverse=True):
+                path.unlink()
+            objects.rmdir()
+    return library
+
+
+def _compile(command: list[str], variables: dict[str, str], folder: Path, target: Path) -> None:
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    log = done.stdout + done.stderr
+    if done.returncode:
+        if os.strerror(errno.ENOSPC) in log:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        errors = [line for line in log.splitlines() if "%Error" in line or "error:" in line]
+        raise SimulationError(f"{folder}: Verilator refuses it: {' / '.join(errors[:3]) or log[-500:]}")
+
+
+@contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    """Data files are named relative to the core; the model opens them while it is made, and never again."""
+    with _working_directory:
+        before = Path.cwd()
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(before)
