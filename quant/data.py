@@ -1,4 +1,4 @@
-"""What a network learns from: clips of synthetic scenes, or of video files in one folder a class."""
+"""What a network learns from: clips of synthetic scenes, or of labelled videos in any layout of quant.layouts."""
 
 import sys
 from pathlib import Path
@@ -11,13 +11,13 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from common.errors import UserError
 from common.preset import Preset
-from quant import synthetic
+from quant import layouts, splits, synthetic
 from sim import video
 from sim.preprocess import Preprocessor
 
 # Which clips of the scene serve for what: no clip of one is in another.
 TRAIN_SEED, VALIDATION_SEED, HELD_OUT_SEED = 1, 2, 3
-VALIDATION_SHARE = 5  # every fifth video of a class
+VALIDATION_SHARE = 0.2  # of each class's videos, whole sources
 
 Labelled = tuple[np.ndarray, np.ndarray]  # clips of inputs uint8 [N, T, H, W, 3], labels int64 [N]
 
@@ -73,41 +73,40 @@ def render(preset: Preset, count: int, seed: int) -> Labelled:
 
 
 def folder_clips(preset: Preset, folder: Path) -> Clips:
-    """Clips of the videos in `folder`, which has one folder a class: each video is cut into as many clips of
-    `num_segments` frames as it holds. Every fifth video of a class validates.
+    """Clips of the labelled videos in `folder` (quant.layouts): each video is cut into as many clips of `num_segments`
+    inputs as it holds. The data's own split validates where it has one, else a fifth of each class, by source.
 
-    A video that cannot be used is named on stderr and skipped. Raises UserError when there are fewer than two
-    classes, or one has fewer than two usable videos.
+    A video that cannot be used is named on stderr and skipped. Raises UserError for data that cannot be read or split.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; give one that holds a folder of videos for each class")
-    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if len(classes) < 2:
-        raise UserError(f"{folder}: holds {len(classes)} class folders; at least two are needed, with videos in each")
-    train: list[Labelled] = []
-    validation: list[Labelled] = []
-    for label, name in enumerate(classes):
-        for index, clips in enumerate(_read_class(preset, folder / name)):
-            chosen = train if index % VALIDATION_SHARE else validation
-            chosen.append((clips, np.full(len(clips), label)))
-    return Clips(classes, _join(train), _join(validation), preset.training.batch_size)
+    dataset = layouts.read(folder)
+    clips = _read_all(preset, dataset)
+    classes = dataset.classes
+    dataset.samples = [sample for sample in dataset.samples if sample in clips]
+    for name in classes:
+        usable = sum(sample.label == name for sample in dataset.samples)
+        if usable < 2:
+            raise UserError(f"{folder}: class {name!r} has {usable} usable videos; at least two are needed")
+    train, validation = (
+        _join([(clips[sample], np.full(len(clips[sample]), classes.index(str(sample.label)))) for sample in part])
+        for part in splits.hold_out(dataset, VALIDATION_SHARE, preset.training.seed)
+    )
+    return Clips(classes, train, validation, preset.training.batch_size)
 
 
-def _read_class(preset: Preset, folder: Path) -> list[np.ndarray]:
-    """The clips `[N, T, H, W, 3]` of each usable video in `folder`."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    videos, skipped = [], 0
-    for path in track(paths, f"reading {folder.name}", transient=True):
+def _read_all(preset: Preset, dataset: layouts.Dataset) -> dict[layouts.Sample, np.ndarray]:
+    """The clips `[N, T, H, W, 3]` of each labelled sample that can be used."""
+    labelled = [sample for sample in dataset.samples if sample.label is not None]
+    clips, skipped = {}, [f"{name}: listed, and not there" for name in dataset.missing]
+    for sample in track(labelled, "reading videos", transient=True):
         try:
-            videos.append(read_clips(preset, path))
+            clips[sample] = read_clips(preset, sample.path)
         except UserError as error:
-            skipped += 1
-            print(f"skipped: {error}", file=sys.stderr)
+            skipped.append(str(error))
+    for reason in skipped:
+        print(f"skipped: {reason}", file=sys.stderr)
     if skipped:
-        print(f"{folder}: skipped {skipped} of {len(paths)} files", file=sys.stderr)
-    if len(videos) < 2:
-        raise UserError(f"{folder}: class {folder.name!r} has {len(videos)} usable videos; at least two are needed")
-    return videos
+        print(f"skipped {len(skipped)} of {len(labelled) + len(dataset.missing)} videos", file=sys.stderr)
+    return clips
 
 
 def read_clips(preset: Preset, path: Path) -> np.ndarray:

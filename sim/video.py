@@ -6,10 +6,12 @@ from pathlib import Path
 
 import av
 import numpy as np
+from PIL import Image
 
 from common.artifacts import ROOT, atomic_file
 from common.errors import UserError
 
+PICTURES = {".jpg", ".jpeg", ".png"}
 REAL_CLIPS = ROOT.parent / "shared" / "data" / "fights"
 ANNOUNCED_SECONDS_SLACK = 1.0  # sound may outlast the picture a little
 
@@ -20,11 +22,15 @@ def real_clips() -> list[Path]:
 
 
 def frames(path: Path, stride: int = 1) -> Iterator[np.ndarray]:
-    """Every `stride`-th frame of the video at `path`, the first included: RGB, uint8 `[H, W, 3]`.
+    """Every `stride`-th frame of the video at `path`, the first included: RGB, uint8 `[H, W, 3]`. A folder of pictures,
+    in the order of their names, is a video too.
 
     Raises UserError naming the file when it is missing, no video, empty, corrupt, or truncated: at once where that
     shows in the file's head, else when decoding comes to the damage.
     """
+    if path.is_dir():
+        yield from _pictures(path, stride)
+        return
     if not path.is_file():
         raise UserError(f"{path}: no such video file")
     decoded = 0
@@ -49,6 +55,18 @@ def frames(path: Path, stride: int = 1) -> Iterator[np.ndarray]:
         raise UserError(f"{path}: holds no frames")
     if missing:
         raise UserError(f"{path}: truncated after {decoded} frames, {missing}")
+
+
+def _pictures(folder: Path, stride: int) -> Iterator[np.ndarray]:
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+    if not paths:
+        raise UserError(f"{folder}: holds no pictures")
+    for path in paths[::stride]:
+        try:
+            with Image.open(path) as image:
+                yield np.asarray(image.convert("RGB"))
+        except (OSError, SyntaxError):
+            raise UserError(f"{path}: not a readable picture") from None
 
 
 def _missing(container: av.container.InputContainer, stream: av.VideoStream, decoded: int, end: float) -> str:

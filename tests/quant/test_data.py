@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from common.errors import UserError
 from common.preset import Preset
@@ -31,7 +32,7 @@ def test_every_video_gives_its_whole_clips(folder: Path) -> None:
     clips = folder_clips(PRESET, folder)
     assert clips.classes == ["calm", "fight"]
     (train, labels), (held, _) = clips.train_dataloader().dataset.tensors, clips.val_dataloader().dataset.tensors  # type: ignore[attr-defined]
-    assert train.shape == (4 * 2 + 4 * 1, 8, 3, 24, 24) and held.shape == (2 * 2 + 2 * 1, 8, 3, 24, 24)
+    assert train.shape == (5 * 2 + 5 * 1, 8, 3, 24, 24) and held.shape == (2 + 1, 8, 3, 24, 24)
     bright = train.float().mean((1, 2, 3, 4)) > 110
     assert bright.tolist() == labels.bool().tolist()
 
@@ -55,7 +56,7 @@ def test_unusable_files_are_named_skipped_and_counted(folder: Path, capsys: pyte
     printed = capsys.readouterr().err
     for name in ("notes.txt", "small.mp4", "short.mp4", "cut.mp4"):
         assert sum(line.startswith("skipped: ") and name in line for line in printed.splitlines()) == 1
-    assert "skipped 4 of 10 files" in printed
+    assert "skipped 4 of 16 videos" in printed
 
 
 @pytest.mark.parametrize("files", [[], ["notes.txt"]])
@@ -67,9 +68,18 @@ def test_a_class_without_videos_is_refused(folder: Path, files: list[str]) -> No
         folder_clips(PRESET, folder)
 
 
+def test_a_folder_of_pictures_is_a_video(tmp_path: Path) -> None:
+    for index in range(9):
+        Image.new("RGB", (48, 32), (index, 0, 0)).save(tmp_path / f"{index:05}.png")
+    assert read_clips(PRESET, tmp_path)[0, :, 0, 0, 0].tolist() == list(range(8))
+    (tmp_path / "00003.png").write_text("no picture")
+    with pytest.raises(UserError, match=r"00003\.png: not a readable picture"):
+        read_clips(PRESET, tmp_path)
+
+
 def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "a.mp4", 8, 40)
-    with pytest.raises(UserError, match="holds 0 class folders"):
+    with pytest.raises(UserError, match="0 classes"):
         folder_clips(PRESET, tmp_path)
     with pytest.raises(UserError, match="no such folder"):
         folder_clips(PRESET, tmp_path / "absent")

@@ -1,0 +1,117 @@
+"""Which clips teach and which ones test: never two of one source on both sides, unless that is asked for by name."""
+
+import random
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from common.errors import UserError
+from quant.layouts import Dataset, Sample
+
+
+def folds(dataset: Dataset, count: int, seed: int = 0) -> list[list[Sample]]:
+    """The labelled samples in `count` folds: the data set's own where every sample has one, else by source, each class
+    as evenly as its sources allow.
+
+    Raises UserError when the data set's own folds are other than 0 .. count - 1 or share a source, or a class has
+    fewer sources than folds.
+    """
+    labelled = _labelled(dataset)
+    own = {sample.fold for sample in labelled}
+    if None not in own:
+        if own != set(range(count)):
+            raise UserError(f"the data has folds {_listed(own)}, and {count} are asked for")
+        parts = [[sample for sample in labelled if sample.fold == fold] for fold in range(count)]
+        _check_sources(parts)
+        return parts
+    _check_classes(labelled, count)
+    return _dealt(labelled, [1.0] * count, seed)
+
+
+def hold_out(dataset: Dataset, share: float, seed: int = 0, by: str = "source") -> tuple[list[Sample], list[Sample]]:
+    """The labelled samples that teach, and those held out: the data set's own split where it gives one, else about
+    `share` of each class, whole sources. `by="random"` deals clips without regard to their source, and says so.
+
+    Raises UserError when a class has but one source (or, at random, one clip), or both sides share one.
+    """
+    labelled = _labelled(dataset)
+    if by == "random":
+        if dataset.sources_known:
+            print(
+                "warning: a random split of clips that have sources: scenes will be on both sides, and the figures "
+                "will be too good",
+                file=sys.stderr,
+            )
+        labelled = [Sample(s.path, s.label, str(s.path)) for s in labelled]
+    elif all(sample.split for sample in labelled):
+        teach = [sample for sample in labelled if sample.split == "train"]
+        held = [sample for sample in labelled if sample.split != "train"]
+        _check_sources([teach, held])
+        return teach, held
+    _check_classes(labelled, 2)
+    teach, held = _dealt(labelled, [1 - share, share], seed)
+    return teach, held
+
+
+def _labelled(dataset: Dataset) -> list[Sample]:
+    labelled = [sample for sample in dataset.samples if sample.label is not None]
+    if len(dataset.classes) < 2:
+        raise UserError(
+            f"the data has {len(dataset.classes)} classes ({_listed(dataset.classes)}); at least two are needed"
+        )
+    return labelled
+
+
+def _check_classes(labelled: Sequence[Sample], least: int) -> None:
+    sources = defaultdict(set)
+    for sample in labelled:
+        sources[sample.label].add(sample.source)
+    for label, found in sorted(sources.items(), key=lambda item: str(item[0])):
+        if len(found) < least:
+            count = f"{len(found)} source{'s' * (len(found) != 1)} ({_listed(found)})"
+            raise UserError(
+                f"class {label!r} has {count}; {least} are needed to keep each on one side: "
+                "add clips of other scenes or cameras"
+            )
+
+
+def _check_sources(parts: Sequence[Sequence[Sample]]) -> None:
+    where: dict[str, int] = {}
+    for index, part in enumerate(parts):
+        for sample in part:
+            if where.setdefault(sample.source, index) != index:
+                raise UserError(f"{sample.path}: its source {sample.source!r} is on both sides of the data's own split")
+
+
+def _dealt(labelled: Sequence[Sample], shares: Sequence[float], seed: int) -> list[list[Sample]]:
+    """Whole sources, the largest first, each to the part that lacks most of what the source holds. Every class reaches
+    every part: while one has none of it, it comes first."""
+    groups = defaultdict(list)
+    for sample in labelled:
+        groups[sample.source].append(sample)
+    order = sorted(groups)
+    random.Random(seed).shuffle(order)
+    order.sort(key=lambda source: -len(groups[source]))
+    totals = Counter(sample.label for sample in labelled)
+    have = [Counter[str | None]() for _ in shares]
+    parts: list[list[Sample]] = [[] for _ in shares]
+    for source in order:
+        holds = Counter(sample.label for sample in groups[source])
+
+        def need(part: int, holds: Counter[str | None] = holds) -> tuple[int, float]:
+            empty = sum(have[part][label] == 0 for label in holds)
+            lack = sum(n * (shares[part] - have[part][label] / totals[label]) for label, n in holds.items())
+            return empty, lack
+
+        chosen = max(range(len(shares)), key=need)
+        have[chosen] += holds
+        parts[chosen] += groups[source]
+    for label in totals:
+        if any(not part[label] for part in have):
+            raise UserError(f"class {label!r} shares too many of its sources with other classes to be split by source")
+    return parts
+
+
+def _listed(values: object) -> str:
+    names = sorted(map(str, values)) if isinstance(values, (set, list)) else [str(values)]
+    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")

@@ -1,0 +1,92 @@
+"""Splits: no source on two sides, every class on each, and what cannot be split is refused in one line."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.errors import UserError
+from quant import layouts, splits
+from quant.layouts import Dataset, Sample
+from sim import video
+
+SAMPLES = st.lists(
+    st.tuples(st.integers(0, 14), st.sampled_from(["calm", "fight", "theft"])), min_size=6, max_size=80
+)  # fmt: skip
+
+
+def dataset(pairs: list[tuple[int, str]], known: bool = True) -> Dataset:
+    samples = [Sample(Path(f"{i}.mp4"), label, f"{label}{source}") for i, (source, label) in enumerate(pairs)]
+    return Dataset("made up", samples, known)
+
+
+def sources_of(labels: list[str], count: int) -> Dataset:
+    return dataset([(source, label) for label in labels for source in range(count) for _ in range(source + 1)])
+
+
+@given(pairs=SAMPLES, count=st.integers(2, 5), seed=st.integers(0, 99))
+def test_folds_share_no_source_and_lose_no_clip(pairs: list[tuple[int, str]], count: int, seed: int) -> None:
+    data = dataset(pairs)
+    per_class = Counter(label for label, _ in {(s.label, s.source) for s in data.samples})
+    if len(per_class) < 2 or min(per_class.values()) < count:
+        with pytest.raises(UserError):
+            splits.folds(data, count, seed)
+        return
+    parts = splits.folds(data, count, seed)
+    assert Counter(s.path for part in parts for s in part) == Counter(s.path for s in data.samples)
+    for index, part in enumerate(parts):
+        assert {s.label for s in part} == set(data.classes)
+        others = {s.source for other in parts[:index] for s in other}
+        assert not others & {s.source for s in part}
+
+
+def test_folds_are_about_even() -> None:
+    parts = splits.folds(sources_of(["calm", "fight"], 20), 5)
+    counts = [Counter(sample.label for sample in part) for part in parts]
+    assert all(abs(count[label] - 42) <= 4 for count in counts for label in ("calm", "fight"))
+
+
+def test_held_out_is_about_the_share() -> None:
+    teach, held = splits.hold_out(sources_of(["calm", "fight"], 20), 0.2)
+    assert 0.15 < len(held) / (len(teach) + len(held)) < 0.25
+    assert not {s.source for s in teach} & {s.source for s in held}
+
+
+def test_a_class_of_one_source_is_refused() -> None:
+    data = dataset([(0, "calm"), (1, "calm"), (0, "fight"), (0, "fight")])
+    with pytest.raises(UserError, match=r"class 'fight' has 1 source \(fight0\); 2 are needed"):
+        splits.hold_out(data, 0.2)
+
+
+def test_one_class_is_refused() -> None:
+    with pytest.raises(UserError, match=r"1 classes \(calm\); at least two"):
+        splits.hold_out(dataset([(0, "calm"), (1, "calm")]), 0.2)
+
+
+def test_a_random_split_of_data_with_sources_warns(capsys: pytest.CaptureFixture[str]) -> None:
+    splits.hold_out(sources_of(["calm", "fight"], 5), 0.2, by="random")
+    assert "a random split of clips that have sources" in capsys.readouterr().err
+    splits.hold_out(
+        dataset([(i, label) for label in ("calm", "fight") for i in range(5)], known=False), 0.2, by="random"
+    )
+    assert capsys.readouterr().err == ""
+
+
+def test_the_datas_own_split_is_taken_and_checked() -> None:
+    samples = [
+        Sample(Path(f"{i}.mp4"), f"c{i % 2}", f"s{i}", split="train" if i < 6 else "validation") for i in range(8)
+    ]
+    teach, held = splits.hold_out(Dataset("x", samples, True), 0.5)
+    assert (len(teach), len(held)) == (6, 2)
+    leak = [*samples, Sample(Path("8.mp4"), "c0", "s0", split="test")]
+    with pytest.raises(UserError, match=r"8\.mp4: its source 's0' is on both sides"):
+        splits.hold_out(Dataset("x", leak, True), 0.5)
+
+
+@pytest.mark.skipif(not video.real_clips(), reason="the real clips are not on this machine")
+def test_the_real_clips_have_folds_by_source() -> None:
+    data = layouts.read(video.REAL_CLIPS)
+    parts = splits.folds(data, 5)
+    assert (len(data.samples), [len(part) for part in parts]) == (244, [49, 48, 49, 49, 49])
