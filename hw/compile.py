@@ -28,6 +28,7 @@ from common.errors import UserError
 from common.preset import Preset, load_preset, parse_preset
 from hw import dataflow, fifo, folding
 from hw.boards import Board, load_board
+from hw.chip import PACKAGE, SHELL, build_chip
 from hw.core import build_core
 from hw.graph import Frame
 from hw.streamline import streamline
@@ -183,7 +184,8 @@ def _sources() -> list[Path]:
     here = Path(__file__).parent
     modules = [here / f"{module}.py" for module in _MODULES] + sorted((here / "ops").glob("*.py"))
     words = set(re.findall(r"\w+", " ".join(path.read_text() for path in modules)))
-    rtl = [path for path in sorted((here / "rtl").glob("*.sv")) if path.stem in words]
+    shell = {PACKAGE, *SHELL}  # has a key of its own in build_chip
+    rtl = [path for path in sorted((here / "rtl").glob("*.sv")) if path.stem in words and path.name not in shell]
     return [*modules, here / "patches" / "__init__.py", *sorted((here / "patches").glob("*.patch")), *rtl]
 
 
@@ -313,10 +315,12 @@ def main(
     model: Annotated[Path | None, typer.Option(help="an exported QONNX file, instead of the preset's")] = None,
     verify: Annotated[bool, typer.Option(help="execute every step and compare")] = True,
 ) -> None:
-    """Compile a network to RTL: one core module, its files and a manifest, under build/PRESET/BOARD/core."""
-    load_board(board)
-    core = compile_model(model or exported_model(load_preset(preset)), board, verify=verify)
+    """Compile a network to RTL: its core under build/PRESET/BOARD/core, and the chip around it beside it in chip."""
+    place = load_board(board)
+    exported = model or exported_model(load_preset(preset))
+    core = compile_model(exported, board, verify=verify)
     print(f"{core}: compiled")
+    print(f"{build_chip(core, exported.with_suffix('.npz'), place)}: the chip around it")
 
 
 if __name__ == "__main__":

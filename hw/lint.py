@@ -1,11 +1,14 @@
 """Verilator's lint over every SystemVerilog module of hw/rtl, at the corners of its parameters: `python -m hw.lint`."""
 
 import subprocess
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from common.artifacts import ROOT
 from common.cli import run
 from common.errors import UserError
+from hw.chip import PACKAGE, config_package
 from sim.verilator import environment
 
 RTL = ROOT / "hw" / "rtl"
@@ -40,33 +43,81 @@ CORNERS: dict[str, list[Parameters]] = {
     "max_pool": _table("PE KERNEL BITS SIGNED", (1, 1, 1, 0), (4, 9, 4, 1)),
     "frame_pacer": _table("WIDTH BEATS INTERVAL", (8, 1, 1), (24, 1024, 18432), (24, 1024, 64)),
     "sizing_fifo": _table("WIDTH DEPTH INDEX COUNT", (8, 2, 0, 1), (24, 1000, 3, 9)),
+    "lutram_fifo": _table("WIDTH DEPTH", (1, 2), (72, 16)),
+    "result_writer": _table(
+        "OUTPUT_LOGITS OUT_ELEMENTS OUT_ELEMENT_BITS RECORD_BYTES",
+        (1, 1, 1, 24),
+        (4, 1, 24, 32),
+        (5, 5, 32, 40),
+        (400, 8, 12, 1616),
+    ),
     "context_fanout": _table("N WIDTH DEPTH", (1, 8, 2), (5, 8, 16)),
 }
 """Parameter sets for each module; one that is not here is linted with its defaults."""
 
+_CHIP = (
+    "INPUT_HEIGHT INPUT_WIDTH INPUT_CHANNELS INPUT_BYTES IN_ELEMENTS OUTPUT_LOGITS OUT_ELEMENTS OUT_ELEMENT_BITS "
+    "RECORD_BYTES STREAMS FRAME_INTERVAL AXI_ADDR_WIDTH AXI_MAX_BURST"
+)
+CHIPS: list[dict[str, int]] = [
+    dict(zip(_CHIP.split(), row, strict=True))
+    for row in (
+        (1, 1, 1, 1, 1, 1, 1, 1, 24, 1, 1, 32, 16),
+        (32, 32, 3, 3072, 3, 4, 1, 24, 32, 4, 18432, 32, 16),
+        (512, 512, 3, 786432, 48, 400, 8, 31, 1616, 128, 4000000, 40, 256),
+        (8, 8, 3, 192, 64, 7, 7, 32, 48, 2, 100, 49, 256),
+    )
+]
+"""Numbers of whole chips, as in their chip_config_pkg."""
 
-def lint(source: Path, parameters: Parameters) -> str:
+
+def lint(source: Path, parameters: Parameters, beside: Sequence[Path] = ()) -> str:
     """Verilator's complaints about the module in `source` built with `parameters`; empty when it is clean.
 
-    Nothing is waived here: a warning that must stand is switched off beside its line, with the reason.
+    `beside` are files that it needs and that are not in hw/rtl. Nothing is waived here: a warning that must stand is
+    switched off beside its line, with the reason.
     """
     values = [
         f"-G{key}={value}" if isinstance(value, int) else f'-G{key}="{value}"' for key, value in parameters.items()
     ]
-    library = ["-y", str(RTL), str(RTL / "registers_pkg.sv")]
-    command = ["verilator", "--lint-only", "-Wall", "--quiet", "--top-module", source.stem, *values, *library, str(source)]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    files = [RTL / PACKAGE, *beside, source]
+    command = ["verilator", "--lint-only", "-Wall", "--quiet", "--top-module", source.stem, *values, "-y", str(RTL)]
+    done = subprocess.run([*command, *map(str, files)], env=environment(), capture_output=True, text=True, check=False)
     return done.stderr if done.returncode else ""
+
+
+def lint_chip(numbers: dict[str, int]) -> str:
+    """Verilator's complaints about the chip of one build's numbers, around a core that is ports alone."""
+    source, sink = 8 * numbers["IN_ELEMENTS"], 8 * -(-numbers["OUT_ELEMENTS"] * numbers["OUT_ELEMENT_BITS"] // 8)
+    ports = ["input wire ap_clk", "input wire ap_rst_n"]
+    for name, bits in (("s_axis", source), ("s_axis_ctx", 8)):
+        ports += [f"input wire [{bits - 1}:0] {name}_tdata, input wire {name}_tvalid, output wire {name}_tready"]
+    ports += [f"output wire [{sink - 1}:0] m_axis_tdata, output wire m_axis_tvalid, input wire m_axis_tready"]
+    with tempfile.TemporaryDirectory() as folder:
+        config, core = Path(folder) / "chip_config_pkg.sv", Path(folder) / "core.sv"
+        config.write_text(config_package("01234567", numbers))
+        core.write_text(
+            f"/* verilator lint_off UNDRIVEN */\n/* verilator lint_off UNUSEDSIGNAL */\n"
+            f"module core ({', '.join(ports)});\nendmodule\n"
+            f"/* verilator lint_on UNDRIVEN */\n/* verilator lint_on UNUSEDSIGNAL */\n"
+        )
+        return lint(RTL / "chip.sv", {}, [config, core])
 
 
 def main() -> None:
     """Lint every module of hw/rtl with Verilator's -Wall."""
     count = 0
     for source in sorted(RTL.glob("*.sv")):
+        if source.name in (PACKAGE, "chip.sv"):
+            continue
         for parameters in CORNERS.get(source.stem, [{}]):
             if complaints := lint(source, parameters):
                 raise UserError(f"{source.name} with {parameters or 'its defaults'}: not clean\n{complaints}")
             count += 1
+    for numbers in CHIPS:
+        if complaints := lint_chip(numbers):
+            raise UserError(f"chip.sv with {numbers}: not clean\n{complaints}")
+        count += 1
     print(f"hw/rtl: {count} modules and parameter sets, no complaint from Verilator")
 
 

@@ -165,7 +165,11 @@ def package(registers: RegisterMap) -> str:
             lines.append(f"\tlocalparam int unsigned  {name}_LSB = {field.low};")
             if field.width > 1:
                 lines.append(f"\tlocalparam int unsigned  {name}_BITS = {field.width};")
-    lines += ["", "\t// Whether the register at an offset changes only while CONTROL.RUN is 0", *_idle_function(registers)]
+    lines += [
+        "",
+        "\t// Whether the register at an offset changes only while CONTROL.RUN is 0",
+        *_idle_function(registers),
+    ]
     lines += ["\t/* verilator lint_on UNUSEDPARAM */", "endpackage : registers_pkg", "", "`default_nettype wire", ""]
     return "\n".join(lines)
 

@@ -36,3 +36,13 @@ def tiny_core(tiny_export: Path) -> Path:
 
     with one_at_a_time("tiny-core"):
         return compile_model(tiny_export / "model.onnx", "pynq-z2")
+
+
+@pytest.fixture(scope="session")
+def tiny_chip(tiny_core: Path, tiny_export: Path) -> Path:
+    """The chip's folder of the shipped `tiny` for the PYNQ-Z2, as `make compile` leaves it."""
+    from hw.boards import load_board
+    from hw.chip import build_chip
+
+    with one_at_a_time("tiny-chip"):
+        return build_chip(tiny_core, tiny_export / "model.npz", load_board("pynq-z2"))

@@ -1,0 +1,150 @@
+"""The chip's folder: the compiled core, the shell around it, and what the driver needs to know of both.
+
+build/PRESET/BOARD/chip/
+    manifest.json   what it is made of; the driver compares it with the chip's registers
+    model.npz       the integer model (docs/integer-model.md)
+    rtl/            the shell, and chip_config_pkg.sv with this build's numbers
+    core/           the core's folder, as hw.core leaves it
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from common.artifacts import ROOT, atomic_folder, digest, write_json
+from common.errors import UserError
+from hw.boards import Board
+from sim.core import read_manifest
+from sim.reference import Reference
+
+RTL = ROOT / "hw" / "rtl"
+FORMAT, VERSION = "shiftcore-chip", 1
+
+PACKAGE = "registers_pkg.sv"
+SHELL = (
+    "lutram_fifo.sv",
+    "byte_gearbox.sv",
+    "dma_read.sv",
+    "dma_write.sv",
+    "axil_registers.sv",
+    "result_writer.sv",
+    "shell.sv",
+    "chip.sv",
+)
+"""The RTL around the core, in compile order, behind its package."""
+
+
+def record_bytes(logits: int) -> int:
+    """Bytes of one result record: 16, and 4 a logit, in whole words of 8."""
+    return 16 + 8 * -(-logits // 2)
+
+
+def config_package(build_hash: str, numbers: dict[str, int]) -> str:
+    """The text of chip_config_pkg.sv: `build_hash`, eight hexadecimal digits, and the build's numbers by name."""
+    lines = [f"\tlocalparam int unsigned  {name} = {number};\n" for name, number in numbers.items()]
+    return (
+        "// The numbers of this build (written by hw.chip).\n`default_nettype none\n\npackage chip_config_pkg;\n"
+        f"\tlocalparam logic [31:0]  BUILD_HASH = 32'h{build_hash};\n{''.join(lines)}"
+        "endpackage : chip_config_pkg\n\n`default_nettype wire\n"
+    )
+
+
+def _numbers(manifest: dict[str, Any], core: dict[str, Any], board: Board) -> dict[str, int]:
+    shape = manifest["input"]
+    return {
+        "INPUT_HEIGHT": shape["height"],
+        "INPUT_WIDTH": shape["width"],
+        "INPUT_CHANNELS": shape["channels"],
+        "INPUT_BYTES": shape["bytes"],
+        "IN_ELEMENTS": core["input"]["elements"],
+        "OUTPUT_LOGITS": manifest["logits"],
+        "OUT_ELEMENTS": core["output"]["elements"],
+        "OUT_ELEMENT_BITS": core["output"]["element_bits"],
+        "RECORD_BYTES": manifest["record_bytes"],
+        "STREAMS": manifest["streams"],
+        "FRAME_INTERVAL": manifest["frame_interval"],
+        "AXI_ADDR_WIDTH": board.address_bits,
+        "AXI_MAX_BURST": board.max_burst,
+    }
+
+
+def _check(core: dict[str, Any], reference: Reference, board: Board, where: Path) -> None:
+    """That core, model and board belong together, and that the shell can serve the core."""
+    source, sink = core["input"], core["output"]
+    size = reference.input_shape[0] * reference.input_shape[1] * reference.input_shape[2]
+    if core["board"] != board.name:
+        raise UserError(f"{where}: compiled for {core['board']}, not for {board.name}; run `make compile`")
+    if (source["elements"] * source["beats"], sink["elements"] * sink["beats"]) != (size, len(reference.classes)):
+        raise UserError(f"{where}: not compiled from this integer model, the shapes differ; run `make compile`")
+    if (source["element_bits"], source["signed"], sink["signed"]) != (8, False, True):
+        raise UserError(f"{where}: the shell takes a core of uint8 frames and signed logits only")
+
+
+def _manifest(core: dict[str, Any], reference: Reference, board: Board, model: Path, content: str) -> dict[str, Any]:
+    height, width, channels = reference.input_shape
+    logits = len(reference.classes)
+    packages = [f"core/{file}" for file in core["files"] if file.endswith("_pkg.sv")]
+    rest = [f"core/{file}" for file in core["files"] if not file.endswith("_pkg.sv")]
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "preset": reference.description["preset"]["name"],
+        "board": board.name,
+        "family": board.family,
+        "part": board.part,
+        "clock_mhz": board.clock_mhz,
+        "base_address": board.base_address,
+        "memory_port": board.memory_port,
+        "address_bits": board.address_bits,
+        "build_hash": content[:8],
+        "input": {"height": height, "width": width, "channels": channels, "bytes": height * width * channels},
+        "logits": logits,
+        "classes": list(reference.classes),
+        "streams": core["streams"],
+        "record_bytes": record_bytes(logits),
+        "frame_interval": core["frame_interval"],
+        "top": "chip",
+        "files": [
+            f"rtl/{PACKAGE}", "rtl/chip_config_pkg.sv", *packages, *rest, *(f"rtl/{file}" for file in SHELL)
+        ],
+        "core_content": core["content"],
+        "model": digest(model),
+        "content": content,
+    }  # fmt: skip
+
+
+def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
+    """Put the chip of a compiled core beside it, unless it is there already; returns its folder.
+
+    `model` is the integer model (.npz) of the same network. The same inputs give the same bytes. Raises UserError
+    where core, model and board do not belong together.
+    """
+    core = read_manifest(core_folder)
+    folder = core_folder.parent / "chip"
+    sources = [RTL / PACKAGE, *(RTL / file for file in SHELL)]
+    if not model.is_file():
+        raise UserError(f"{model}: no such file; `make export` writes the integer model beside the QONNX file")
+    content = digest(core["content"], board.model_dump_json(), model, *sources, Path(__file__))
+    if _is_built(folder, content):
+        return folder
+    reference = Reference.load(model)
+    _check(core, reference, board, core_folder)
+    manifest = _manifest(core, reference, board, model, content)
+    with atomic_folder(folder) as temporary:
+        (temporary / "rtl").mkdir()
+        for source in sources:
+            shutil.copyfile(source, temporary / "rtl" / source.name)
+        package = config_package(manifest["build_hash"], _numbers(manifest, core, board))
+        (temporary / "rtl" / "chip_config_pkg.sv").write_text(package)
+        shutil.copyfile(model, temporary / "model.npz")
+        shutil.copytree(core_folder, temporary / "core")
+        write_json(temporary / "manifest.json", manifest)
+    return folder
+
+
+def _is_built(folder: Path, content: str) -> bool:
+    try:
+        return bool(json.loads((folder / "manifest.json").read_text())["content"] == content)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
