@@ -1,0 +1,50 @@
+"""What runs on the board, and drives the Verilated chip or its NumPy model with the same code (docs/driver.md)."""
+
+from driver.accelerator import Accelerator
+from driver.errors import (
+    AcceleratorError,
+    BackendError,
+    BuildError,
+    ChipError,
+    ClosedError,
+    DescriptorError,
+    DifferenceError,
+    FrameError,
+    IdentityError,
+    LostFrameError,
+    MemoryReadError,
+    MemoryWriteError,
+    RegisterError,
+    ResetError,
+    ResponseTimeoutError,
+    ResultsWaitingError,
+    StreamBusyError,
+    StuckError,
+    WindowError,
+)
+from driver.records import Counters, Result
+
+__all__ = [
+    "Accelerator",
+    "AcceleratorError",
+    "BackendError",
+    "BuildError",
+    "ChipError",
+    "ClosedError",
+    "Counters",
+    "DescriptorError",
+    "DifferenceError",
+    "FrameError",
+    "IdentityError",
+    "LostFrameError",
+    "MemoryReadError",
+    "MemoryWriteError",
+    "RegisterError",
+    "ResetError",
+    "ResponseTimeoutError",
+    "Result",
+    "ResultsWaitingError",
+    "StreamBusyError",
+    "StuckError",
+    "WindowError",
+]

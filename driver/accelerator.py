@@ -1,0 +1,333 @@
+"""The accelerator as a user sees it: frames in, results out, in order, a temporal state for each stream."""
+
+import threading
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from driver.backends import Backend, open_backend
+from driver.build import Build
+from driver.compare import Comparison
+from driver.device import Device, Flight
+from driver.errors import (
+    AcceleratorError,
+    ChipError,
+    ClosedError,
+    DifferenceError,
+    FrameError,
+    ResetError,
+    ResultsWaitingError,
+    StreamBusyError,
+)
+from driver.records import Counters, Record, Result, alarm_indices
+from sim.preprocess import Preprocessor
+
+WAITING = 1024  # results that may wait to be taken
+
+
+class _Queue:
+    """What comes back to one sender: results, and the error that ended frames of its own."""
+
+    def __init__(self) -> None:
+        self.results: deque[Result] = deque()
+        self.under_way = 0
+        self.error: AcceleratorError | None = None
+
+    def drain(self) -> Iterator[Result]:
+        """The results so far; after them, the error if there is one."""
+        while self.results:
+            yield self.results.popleft()
+        if self.error:
+            error, self.error = self.error, None
+            raise error
+
+
+class Accelerator:
+    """A chip with a network in it; `open` makes one. A context manager.
+
+    One thread, the one that opened it. Any number of streams up to `streams`, at once: each has its temporal state and
+    consensus window of its own.
+
+    `classes`: names, in the order of the logits; `input_shape`: rows, columns, channels of a frame; `streams`: how many
+    cameras are kept apart; `clock_mhz`; `description`: the integer model's (docs/integer-model.md); `backend`: the name
+    of the back end in use.
+    """
+
+    def __init__(self, build: Build, backend: Backend, compare: bool = False) -> None:
+        self._thread = threading.get_ident()
+        self._closed = True  # until there is something to close
+        self._backend, self._build = backend, build
+        self.backend = backend.name
+        self.manifest: dict[str, Any] = build.manifest
+        self.description: dict[str, Any] = build.reference.description
+        self.classes = list(build.reference.classes)
+        self.input_shape = build.input_shape
+        self.streams = int(build.manifest["streams"])
+        self.clock_mhz = float(build.manifest["clock_mhz"])
+        self._alarm = alarm_indices(self.description)
+        self._consensus = build.reference.consensus()
+        self._comparison = Comparison(build, backend.name) if compare else None
+        self._submitted = _Queue()
+        self._busy: set[int] = set()
+        self._begin = set(range(self.streams))  # streams whose next frame begins a clip
+        self._next_id = 0
+        self._device = Device(backend, build)
+        self._closed = False
+
+    @classmethod
+    def open(cls, build_dir: Path | str, backend: str = "auto", compare: bool = False) -> "Accelerator":
+        """Open the chip of a build folder, build/<preset>/<board>.
+
+        `backend`: `board`, `rtl` (the Verilated chip), `reference` (NumPy), or `auto`, the first of these that this
+        machine can run. `compare` checks every result against the reference. Raises BuildError, BackendError,
+        IdentityError or ResetError.
+        """
+        build = Build.load(build_dir)
+        chip = open_backend(backend, build)
+        try:
+            return cls(build, chip, compare)
+        except BaseException:
+            chip.close()
+            raise
+
+    def __enter__(self) -> "Accelerator":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the chip, whatever is under way, and free its memory. Raises ResetError when it does not let go."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._device.stop()
+        finally:
+            self._backend.close()
+
+    def preprocessor(self) -> Preprocessor:
+        """What makes the network's inputs of a camera's images, exactly as in training."""
+        return Preprocessor(self.description)
+
+    def stream(self, frames: Iterable[np.ndarray], stream: int = 0) -> Iterator[Result]:
+        """Run `frames`, uint8 `[H, W, C]`, as one clip of `stream`, and yield each frame's result in order.
+
+        Frames are taken ahead of the results, as many as the chip has room for. Streams may be interleaved: each such
+        iterator yields its own results. One that is given up in the middle, or whose `frames` raise, leaves the chip
+        ready; the stream's next frame begins a clip. Raises FrameError, StreamBusyError, and any ChipError.
+        """
+        self._check_stream(stream)
+        return self._stream(frames, stream)
+
+    def infer(self, clip: Iterable[np.ndarray], stream: int = 0) -> Result:
+        """The result of a clip's last frame. Raises as `stream`; FrameError for a clip without frames."""
+        result = None
+        for result in self.stream(clip, stream):  # noqa: B007 - the last one is wanted
+            pass
+        if result is None:
+            raise FrameError("the clip has no frames; a result needs at least one")
+        return result
+
+    async def astream(
+        self, frames: Iterable[np.ndarray] | AsyncIterable[np.ndarray], stream: int = 0
+    ) -> AsyncIterator[Result]:
+        """As `stream`, for asyncio; `frames` may be an asynchronous iterable. While the chip works other tasks run."""
+        self._check_stream(stream)
+        queue = self._claim(stream)
+        try:
+            async for frame in _async_iter(frames):
+                while not self._has_room():
+                    await self._advance_async()
+                    for result in queue.drain():
+                        yield result
+                self._send(frame, stream, False, queue)
+                self._collect()
+                for result in queue.drain():
+                    yield result
+            while queue.under_way or queue.error:
+                await self._advance_async()
+                for result in queue.drain():
+                    yield result
+        finally:
+            self._release(stream)
+
+    def submit(self, frame: np.ndarray, stream: int = 0, clear: bool = False) -> int:
+        """Send one frame, uint8 `[H, W, C]`; `clear` begins a clip. Returns its frame id; its result comes from
+        `results`. Waits while the chip has no room.
+
+        Raises FrameError, StreamBusyError (the stream is in use by `stream`), ResultsWaitingError, and any ChipError.
+        """
+        self._check_stream(stream)
+        if stream in self._busy:
+            raise StreamBusyError(f"stream {stream} is in use by stream() or astream(); give submit() another")
+        self._check_frame(frame)
+        if len(self._submitted.results) >= WAITING:
+            raise ResultsWaitingError(f"{WAITING} results wait; take them with results() before the next submit()")
+        while not self._has_room():
+            self._advance()
+        if self._submitted.error and not self._submitted.results:
+            list(self._submitted.drain())  # raises it
+        return self._send(frame, stream, clear, self._submitted)
+
+    def results(self, wait_s: float = 0.0) -> list[Result]:
+        """The results of submitted frames that have come, in order. Where there are none but frames are under way, wait
+        up to `wait_s` seconds for the first (of simulated time on `rtl`). Raises any ChipError."""
+        self._check()
+        queue, end = self._submitted, self._backend.clock() + wait_s
+        self._collect()
+        while not queue.results and queue.under_way and (left := end - self._backend.clock()) > 0:
+            self._advance(left)
+        if not queue.results:
+            list(queue.drain())  # raises the error, if there is one
+        done = list(queue.results)
+        queue.results.clear()
+        return done
+
+    def reset(self, stream: int) -> None:
+        """Let the next frame of `stream` begin a clip. Frames under way are not touched."""
+        self._check_stream(stream)
+        self._begin.add(stream)
+
+    def counters(self) -> Counters:
+        """The chip's counters since it was opened, or last reset after an error."""
+        self._check()
+        return self._device.counters()
+
+    def _stream(self, frames: Iterable[np.ndarray], stream: int) -> Iterator[Result]:
+        queue = self._claim(stream)
+        try:
+            for frame in frames:
+                while not self._has_room():
+                    self._advance()
+                    yield from queue.drain()
+                self._send(frame, stream, False, queue)
+                self._collect()
+                yield from queue.drain()
+            while queue.under_way or queue.error:
+                self._advance()
+                yield from queue.drain()
+        finally:
+            self._release(stream)
+
+    def _claim(self, stream: int) -> _Queue:
+        self._check()
+        if stream in self._busy:
+            raise StreamBusyError(f"stream {stream} is in use by another stream() or astream(); finish or close that")
+        self._busy.add(stream)
+        self._begin.add(stream)
+        return _Queue()
+
+    def _release(self, stream: int) -> None:
+        """Frames still under way come back to a queue that nobody reads; the next clip follows them in order."""
+        self._busy.discard(stream)
+        self._begin.add(stream)
+
+    def _check(self) -> None:
+        if self._closed:
+            raise ClosedError("the accelerator is closed; open it again")
+        if threading.get_ident() != self._thread:
+            raise ClosedError("the accelerator belongs to the thread that opened it; open one in each thread's place")
+
+    def _check_stream(self, stream: int) -> None:
+        self._check()
+        if not 0 <= stream < self.streams:
+            raise FrameError(f"stream {stream} is not in 0 .. {self.streams - 1}, which this chip was built for")
+
+    def _check_frame(self, frame: np.ndarray) -> None:
+        if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.shape != self.input_shape:
+            found = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
+            raise FrameError(f"the frame is {found}, the network takes uint8 {self.input_shape}")
+
+    def _has_room(self) -> bool:
+        self._check()
+        return self._device.has_room
+
+    def _send(self, frame: np.ndarray, stream: int, clear: bool, queue: _Queue) -> int:
+        self._check_frame(frame)
+        flight = Flight(self._next_id, stream, clear or stream in self._begin, queue)
+        if self._comparison:
+            flight.frame = frame.copy()
+        self._device.push(frame, flight)
+        self._begin.discard(stream)
+        self._next_id = (self._next_id + 1) & 0xFFFF_FFFF
+        queue.under_way += 1
+        return flight.frame_id
+
+    def _advance(self, seconds: float = float("inf")) -> None:
+        """Let the chip work until something happened, `seconds` at most."""
+        self._check()
+        if not self._collect():
+            self._backend.wait(min(self._device.patience(), seconds))
+            self._collect()
+
+    async def _advance_async(self) -> None:
+        self._check()
+        if not self._collect():
+            await self._backend.wait_async(self._device.patience())
+            self._collect()
+
+    def _collect(self) -> bool:
+        """Hand on what has come, results or an error. Returns whether there was anything."""
+        done: list[tuple[Flight, Record]] = []
+        try:
+            done = self._device.poll()
+            for index, (flight, record) in enumerate(done):
+                try:
+                    self._finish(flight, record)
+                except DifferenceError as difference:
+                    self._device.fail(difference, tuple(lost for lost, _ in done[index:]))
+        except (ChipError, ResetError) as error:
+            self._lose(error)
+            return True
+        return bool(done)
+
+    def _lose(self, error: AcceleratorError) -> None:
+        """Tell everyone whose frames an error cost; where that is nobody, the caller."""
+        self._begin.update(range(self.streams))
+        if isinstance(error, ResetError):
+            self._closed = True
+            self._backend.close()
+            raise error
+        owners: list[_Queue] = []
+        for flight in self._device.lost:
+            if all(flight.owner is not owner for owner in owners):
+                owners.append(flight.owner)
+        for owner in owners:
+            owner.under_way, owner.error = 0, error
+        if not owners:
+            raise error
+
+    def _finish(self, flight: Flight, record: Record) -> None:
+        if self._comparison:
+            self._comparison.check(flight, record)
+        decision = self._consensus.update(record.logits, flight.stream, flight.clear)
+        alarms = decision.scores[self._alarm] if self._alarm else decision.scores
+        flight.owner.under_way -= 1
+        flight.owner.results.append(
+            Result(
+                frame_id=flight.frame_id,
+                stream=flight.stream,
+                clear=flight.clear,
+                logits=record.logits,
+                decision=decision,
+                score=float(alarms.max()),
+                latency_cycles=record.latency_cycles,
+                latency_ms=record.latency_cycles / (self.clock_mhz * 1e3),
+            )
+        )
+
+
+async def _async_iter(frames: Iterable[np.ndarray] | AsyncIterable[np.ndarray]) -> AsyncIterator[np.ndarray]:
+    if isinstance(frames, AsyncIterable):
+        async for frame in frames:
+            yield frame
+    else:
+        for frame in frames:
+            yield frame

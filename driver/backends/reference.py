@@ -1,0 +1,235 @@
+"""The back end `reference`: a model of the chip in NumPy, at the level of its registers (docs/registers.md).
+
+It keeps the descriptor queue, the ring of records, the windows and the error flags as the RTL does, and runs each frame
+through sim.reference. It has no clock: latency and all counters of cycles read 0, and time passes only where something
+is waited for.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from driver import registers as reg
+from driver.backends import Backend
+from driver.build import Build
+from driver.records import Record
+from sim.reference import Reference
+
+DESCRIPTOR_SLOTS = 16
+_FIRST_ADDRESS = 0x1000_0000
+_PAGE = 4096
+
+Infer = Callable[[np.ndarray, int, bool], np.ndarray]
+
+
+class _Buffer:
+    """Memory of the model's; freed, it is gone: the chip's next access is answered with an error."""
+
+    def __init__(self, chip: "ReferenceChip", address: int, size: int) -> None:
+        self.array, self.address = np.zeros(size, np.uint8), address
+        self._chip = chip
+        chip.memory[address] = self.array
+
+    def flush(self, start: int, size: int) -> None:
+        """Nothing is cached."""
+
+    def invalidate(self, start: int, size: int) -> None:
+        """Nothing is cached."""
+
+    def free(self) -> None:
+        """Give it back."""
+        self._chip.memory.pop(self.address, None)
+
+
+class ReferenceChip:
+    """The chip's registers, queues and DMA. `infer` maps a frame, its stream and whether it clears to logits.
+
+    `constants`: words of the registers that a build decides; `memory`: the arrays that lie at bus addresses.
+    """
+
+    def __init__(self, build: Build, infer: Infer) -> None:
+        self.memory: dict[int, np.ndarray] = {}
+        self._infer = infer
+        self._shape = build.input_shape
+        self._bytes, self._record_bytes = build.input_bytes, int(build.manifest["record_bytes"])
+        self._streams = int(build.manifest["streams"])
+        height, width, channels = build.input_shape
+        shape = reg.InputShape
+        self.constants = {
+            reg.BUILD_HASH: build.build_hash,
+            reg.INPUT_SHAPE: shape.HEIGHT.word(height) | shape.WIDTH.word(width) | shape.CHANNELS.word(channels),
+            reg.INPUT_BYTES: self._bytes,
+            reg.OUTPUT_LOGITS: int(build.manifest["logits"]),
+            reg.RECORD_BYTES: self._record_bytes,
+            reg.STREAMS: self._streams,
+            reg.FRAME_INTERVAL: int(build.manifest["frame_interval"]),
+        }
+        self._power_on()
+
+    def _power_on(self) -> None:
+        """Everything but the temporal state, which no reset clears."""
+        self._words = {**reg.RESETS, **self.constants}
+        self._queue: deque[tuple[int, int, int]] = deque()  # address, frame id, context
+        self._waiting: Record | None = None  # for a free slot
+        self._records = self._level = 0
+        self._halted = False
+
+    @property
+    def irq(self) -> bool:
+        """The interrupt line."""
+        return bool(self._words[reg.IRQ_STATUS] & self._words[reg.IRQ_ENABLE])
+
+    def read(self, offset: int) -> int:
+        """A register's word; 0 where there is none."""
+        if offset == reg.STATUS:
+            busy = bool(self._queue or self._waiting) and not self._halted
+            return reg.Status.BUSY * busy | reg.Status.HALTED * self._halted
+        if offset == reg.RESULT_LEVEL:
+            return self._level
+        if offset == reg.DESCRIPTOR_LEVEL:
+            used, level = len(self._queue), reg.DescriptorLevel
+            return level.USED.word(used) | level.FREE.word(DESCRIPTOR_SLOTS - used)
+        return self._words.get(offset, 0)
+
+    def write(self, offset: int, word: int) -> None:
+        """Write a register; nothing happens where there is none."""
+        if offset in (reg.IRQ_STATUS, reg.ERROR):
+            self._words[offset] &= ~word
+        elif offset == reg.CONTROL:
+            self._control(word)
+        elif offset == reg.RESULT_TAKE:
+            self._take(word)
+        elif offset == reg.DESCRIPTOR_CONTEXT:
+            self._push(word)
+        elif offset in reg.WHEN_IDLE and self._words[reg.CONTROL] & reg.Control.RUN:
+            self._error(reg.Error.CONFIG)
+        elif offset in reg.WHEN_IDLE or offset in _WRITABLE:
+            self._words[offset] = word
+
+    def step(self) -> bool:
+        """Take the next descriptor, or write the record that waits. Returns whether there was something to do."""
+        if self._halted:
+            return False
+        if self._waiting:
+            return self._put(self._waiting)
+        running = self._words[reg.CONTROL] & reg.Control.RUN and self._words[reg.RESULT_SLOTS]
+        if not running or not self._queue:
+            return False
+        address, frame_id, context = self._queue.popleft()
+        if not self._inside(reg.READ_BASE_LO, reg.READ_LIMIT_LO, address, self._bytes):
+            self._error(reg.Error.READ_WINDOW)
+            return True
+        content = self._lookup(address, self._bytes)
+        if content is None:
+            self._halt(reg.Error.READ_RESPONSE)
+            return True
+        stream, clear = context & 0x7F, bool(context & 0x80)
+        logits = self._infer(content.reshape(self._shape).copy(), stream, clear)
+        self._put(Record(frame_id, stream, clear, 0, self._records, logits))
+        return True
+
+    def _put(self, record: Record) -> bool:
+        """Write a record into its slot; where all are taken it waits. Returns whether it was written."""
+        if self._level >= self._words[reg.RESULT_SLOTS]:
+            if self._waiting is None:
+                self._error(reg.Error.RESULT_FULL)
+            self._waiting = record
+            return False
+        self._waiting = None
+        slot = record.sequence % self._words[reg.RESULT_SLOTS]
+        address = self._long(reg.WRITE_BASE_LO) + slot * self._record_bytes
+        if not self._inside(reg.WRITE_BASE_LO, reg.WRITE_LIMIT_LO, address, self._record_bytes):
+            self._halt(reg.Error.WRITE_WINDOW)
+            return True
+        content = self._lookup(address, self._record_bytes)
+        if content is None:
+            self._halt(reg.Error.WRITE_RESPONSE)
+            return True
+        content[:] = np.frombuffer(record.pack(self._record_bytes), np.uint8)
+        self._records += 1
+        self._level += 1
+        self._words[reg.FRAMES_DONE] += 1
+        self._words[reg.IRQ_STATUS] |= reg.IrqStatus.RESULT
+        if not self._queue:
+            self._words[reg.IRQ_STATUS] |= reg.IrqStatus.IDLE
+        return True
+
+    def _control(self, word: int) -> None:
+        if word & reg.Control.SOFT_RESET:
+            self._power_on()
+            return
+        if word & reg.Control.CLEAR_COUNTERS:
+            self._words[reg.FRAMES_DONE] = 0
+        self._words[reg.CONTROL] = word & reg.Control.RUN
+
+    def _take(self, count: int) -> None:
+        if count > self._level:
+            self._error(reg.Error.RESULT_UNDERFLOW)
+        else:
+            self._level -= count
+
+    def _push(self, context: int) -> None:
+        if self._words[reg.DESCRIPTOR_BYTES] != self._bytes:
+            self._error(reg.Error.FRAME_SIZE)
+        elif context & 0x7F >= self._streams:
+            self._error(reg.Error.STREAM)
+        elif len(self._queue) >= DESCRIPTOR_SLOTS:
+            self._error(reg.Error.DESCRIPTOR_OVERFLOW)
+        else:
+            address = self._long(reg.DESCRIPTOR_ADDRESS_LO)
+            self._queue.append((address, self._words[reg.DESCRIPTOR_FRAME_ID], context & 0xFF))
+
+    def _error(self, flag: int) -> None:
+        self._words[reg.ERROR] |= flag
+        self._words[reg.IRQ_STATUS] |= reg.IrqStatus.ERROR
+
+    def _halt(self, flag: int) -> None:
+        self._error(flag)
+        self._halted = True
+
+    def _long(self, low: int) -> int:
+        return self._words[low] | self._words[low + 4] << 32
+
+    def _inside(self, base: int, limit: int, address: int, size: int) -> bool:
+        return self._long(base) <= address and address + size <= self._long(limit)
+
+    def _lookup(self, address: int, size: int) -> np.ndarray | None:
+        """The bytes at a bus address, or None where no memory answers."""
+        for start, array in self.memory.items():
+            if start <= address and address + size <= start + len(array):
+                return array[address - start : address - start + size]
+        return None
+
+
+_WRITABLE = {
+    *(reg.IRQ_ENABLE, reg.DESCRIPTOR_ADDRESS_LO, reg.DESCRIPTOR_ADDRESS_HI),
+    *(reg.DESCRIPTOR_BYTES, reg.DESCRIPTOR_FRAME_ID),
+}
+
+
+class ReferenceBackend(Backend):
+    """The reference behind the chip's registers. `infer` stands in for the build's own reference in measurements."""
+
+    name = "reference"
+
+    def __init__(self, build: Build, infer: Infer | None = None) -> None:
+        self.chip = ReferenceChip(build, infer or Reference.load(build.chip / "model.npz").infer)
+        self.read, self.write = self.chip.read, self.chip.write  # type: ignore[method-assign]
+        self._next = _FIRST_ADDRESS
+        self._time = 0.0
+
+    def allocate(self, size: int) -> _Buffer:
+        """Memory at an address that no other buffer ever had."""
+        buffer = _Buffer(self.chip, self._next, size)
+        self._next += -(-size // _PAGE) * _PAGE + _PAGE
+        return buffer
+
+    def clock(self) -> float:
+        """Seconds that were waited in vain."""
+        return self._time
+
+    def wait(self, seconds: float) -> None:
+        """One frame, if there is one; else the time is gone at once."""
+        if not self.chip.step():
+            self._time += seconds

@@ -1,0 +1,267 @@
+"""The register-level code, the same for every back end: buffers, descriptors, records, error flags, soft reset."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import numpy as np
+
+from driver import registers as reg
+from driver.backends import Backend, Buffer
+from driver.build import Build
+from driver.errors import (
+    ChipError,
+    DescriptorError,
+    IdentityError,
+    LostFrameError,
+    MemoryReadError,
+    MemoryWriteError,
+    RegisterError,
+    ResetError,
+    ResponseTimeoutError,
+    StuckError,
+    WindowError,
+)
+from driver.records import Counters, Record
+
+SLOTS = 32  # frames that may be under way: a full descriptor queue, and what DMA and core hold
+_LINE = 64  # bytes of a cache line, at most: no two frames share one
+_RESET_CYCLES = 200_000
+_FLAGS: tuple[tuple[int, type[ChipError], str], ...] = (
+    (reg.Error.READ_RESPONSE, MemoryReadError, "memory refused to hand out a frame (AXI error response)"),
+    (reg.Error.WRITE_RESPONSE, MemoryWriteError, "memory refused to take a result (AXI error response)"),
+    (reg.Error.READ_WINDOW, WindowError, "a frame lies outside the memory that the chip may read"),
+    (reg.Error.WRITE_WINDOW, WindowError, "a result would lie outside the memory that the chip may write"),
+    (reg.Error.FRAME_SIZE, DescriptorError, "the chip refused a frame: not the length that its network takes"),
+    (reg.Error.STREAM, DescriptorError, "the chip refused a frame: a stream that it does not have"),
+    (reg.Error.DESCRIPTOR_OVERFLOW, DescriptorError, "the chip refused a frame: its descriptor queue was full"),
+    (reg.Error.WATCHDOG, StuckError, "the core holds a frame and nothing has moved for longer than a frame can take"),
+    (reg.Error.CONFIG, RegisterError, "a register was written that may only change while the chip is idle"),
+    (reg.Error.RESULT_UNDERFLOW, RegisterError, "more results were taken than there were"),
+)
+
+
+@dataclass
+class Flight:
+    """A frame on its way. `owner` is its sender's own; `frame` is kept only where it is wanted later."""
+
+    frame_id: int
+    stream: int
+    clear: bool
+    owner: Any
+    frame: np.ndarray | None = field(default=None, repr=False)
+
+
+class Device:
+    """A chip that has been identified, reset and given its buffers; ready for frames.
+
+    `flights` are the frames under way, oldest first; `lost` those that the last ChipError cost. Raises IdentityError
+    when the chip is not the build's, ResetError when it cannot be reset.
+    """
+
+    def __init__(self, backend: Backend, build: Build) -> None:
+        self.backend, self.build = backend, build
+        self.flights: deque[Flight] = deque()
+        self.lost: list[Flight] = []
+        self._hertz = float(build.manifest["clock_mhz"]) * 1e6
+        self._bytes, self._record_bytes = build.input_bytes, int(build.manifest["record_bytes"])
+        # Frames leave one by one, so between two beats at the core's ports less than a few frame times pass.
+        self._watchdog = 16 * int(build.manifest["frame_interval"]) + 65_536
+        self._stride = -(-self._bytes // _LINE) * _LINE
+        self._pushed = self._taken = self._credits = 0
+        self._deadline = 0.0
+        self._identify()
+        self._soft_reset()
+        self._frames: Buffer = backend.allocate(SLOTS * self._stride)
+        try:
+            self._records: Buffer = backend.allocate(SLOTS * self._record_bytes)
+        except BaseException:
+            self._frames.free()
+            raise
+        self._configure()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether `push` would take a frame."""
+        if len(self.flights) >= SLOTS:
+            return False
+        if not self._credits:
+            self._credits = reg.DescriptorLevel.FREE.of(self.backend.read(reg.DESCRIPTOR_LEVEL))
+        return self._credits > 0
+
+    def push(self, frame: np.ndarray, flight: Flight) -> None:
+        """Copy `frame`, uint8 `[H, W, C]`, into memory and queue its descriptor. There must be room."""
+        write = self.backend.write
+        start = self._pushed % SLOTS * self._stride
+        self._frames.array[start : start + self._bytes] = frame.reshape(-1)
+        self._frames.flush(start, self._bytes)
+        address = self._frames.address + start
+        write(reg.DESCRIPTOR_ADDRESS_LO, address & 0xFFFF_FFFF)
+        write(reg.DESCRIPTOR_ADDRESS_HI, address >> 32)
+        write(reg.DESCRIPTOR_FRAME_ID, flight.frame_id)
+        if not self.flights:
+            self._deadline = self.backend.clock() + self._limit(2 * self._watchdog)
+        write(
+            reg.DESCRIPTOR_CONTEXT,
+            reg.DescriptorContext.STREAM.word(flight.stream) | reg.DescriptorContext.CLEAR * flight.clear,
+        )
+        self.flights.append(flight)
+        self._pushed += 1
+        self._credits -= 1
+
+    def poll(self) -> list[tuple[Flight, Record]]:
+        """The frames whose results have come since the last call, in order.
+
+        Raises a ChipError when the chip reports an error, when a record is not the one that is due, and when nothing
+        came in the time in which something had to; the chip has been reset by then. Raises ResetError when it cannot.
+        """
+        late = bool(self.flights) and self.backend.clock() >= self._deadline
+        status = self.backend.read(reg.IRQ_STATUS)
+        if status & reg.IrqStatus.ERROR:
+            self._report()
+        if status & reg.IrqStatus.RESULT:
+            self.backend.write(reg.IRQ_STATUS, reg.IrqStatus.RESULT)
+            self._deadline = self.backend.clock() + self._limit(2 * self._watchdog)
+            return self._take(self.backend.read(reg.RESULT_LEVEL))
+        if late:
+            self.fail(ResponseTimeoutError(f"no result for {self._limit(2 * self._watchdog):.3g} s"))
+        return []
+
+    def patience(self) -> float:
+        """Seconds until the next result is overdue."""
+        return max(self._deadline - self.backend.clock(), 0.0)
+
+    def fail(self, error: ChipError, also: tuple[Flight, ...] = ()) -> NoReturn:
+        """Reset the chip and raise `error` with what it cost: all frames under way, and those of `also`."""
+        self.lost = [*also, *self.flights]
+        self.flights.clear()
+        self._soft_reset()
+        self._configure()
+        count = f"{len(self.lost)} frame{'s' * (len(self.lost) != 1)} under way"
+        text = f"{error}; the chip was reset, {count} lost" if self.lost else f"{error}; the chip was reset"
+        raise type(error)(text) from error.__cause__
+
+    def counters(self) -> Counters:
+        """The chip's counters."""
+        read = self.backend.read
+
+        def long(low: int) -> int:
+            word = read(low)  # freezes the upper half
+            return word | read(low + 4) << 32
+
+        done = read(reg.FRAMES_DONE)
+        return Counters(
+            cycles=long(reg.CYCLES_LO),
+            frames_done=done,
+            latency_last=read(reg.LATENCY_LAST),
+            latency_min=read(reg.LATENCY_MIN) if done and read(reg.LATENCY_MAX) else 0,
+            latency_max=read(reg.LATENCY_MAX),
+            input_stalls=long(reg.INPUT_STALLS_LO),
+            output_stalls=long(reg.OUTPUT_STALLS_LO),
+        )
+
+    def stop(self) -> None:
+        """Reset the chip and free its buffers, whatever is under way. Raises ResetError when the chip does not let go
+        of memory; the buffers stay allocated then, since it may still write to them."""
+        self.flights.clear()
+        self._soft_reset()
+        self._frames.free()
+        self._records.free()
+
+    def _identify(self) -> None:
+        """Raise IdentityError, with both values, unless the chip is the build's."""
+        manifest = self.build.manifest
+        shape = reg.InputShape
+        height, width, channels = self.build.input_shape
+        expected = (
+            ("ID", reg.ID, reg.ID_VALUE),
+            ("BUILD_HASH", reg.BUILD_HASH, self.build.build_hash),
+            (
+                "INPUT_SHAPE",
+                reg.INPUT_SHAPE,
+                shape.HEIGHT.word(height) | shape.WIDTH.word(width) | shape.CHANNELS.word(channels),
+            ),
+            ("INPUT_BYTES", reg.INPUT_BYTES, self._bytes),
+            ("OUTPUT_LOGITS", reg.OUTPUT_LOGITS, int(manifest["logits"])),
+            ("RECORD_BYTES", reg.RECORD_BYTES, self._record_bytes),
+            ("STREAMS", reg.STREAMS, int(manifest["streams"])),
+            ("FRAME_INTERVAL", reg.FRAME_INTERVAL, int(manifest["frame_interval"])),
+        )
+        for name, offset, right in expected:
+            found = self.backend.read(offset)
+            if found != right:
+                raise IdentityError(
+                    f"{self.build.folder}: the chip's {name} is {found:#010x}, but the build's is {right:#010x}; "
+                    "its bitstream is of another build"
+                )
+            if offset == reg.ID:  # the rest is meaningless in another version of the map
+                version = self.backend.read(reg.VERSION)
+                if version >> 24 != reg.VERSION_VALUE >> 24:
+                    raise IdentityError(
+                        f"{self.build.folder}: the chip's register map is version {version >> 24}, but this driver "
+                        f"knows version {reg.VERSION_VALUE >> 24}"
+                    )
+
+    def _soft_reset(self) -> None:
+        self.backend.write(reg.CONTROL, reg.Control.SOFT_RESET)
+        self._until(lambda: not self.backend.read(reg.STATUS) & reg.Status.RESETTING)
+
+    def _until(self, condition: Callable[[], int]) -> None:
+        limit = self.backend.clock() + self._limit(_RESET_CYCLES)
+        while not condition():
+            if self.backend.clock() >= limit and not condition():
+                raise ResetError("the soft reset does not end: memory never answered; load the bitstream again")
+            self.backend.wait(1e-6)
+
+    def _configure(self) -> None:
+        """Tell a chip fresh from reset all it must know, and let it run."""
+        self._pushed = self._taken = self._credits = 0
+        self._deadline = 0.0
+        write = self.backend.write
+        for low, address in (
+            (reg.READ_BASE_LO, self._frames.address),
+            (reg.READ_LIMIT_LO, self._frames.address + SLOTS * self._stride),
+            (reg.WRITE_BASE_LO, self._records.address),
+            (reg.WRITE_LIMIT_LO, self._records.address + SLOTS * self._record_bytes),
+        ):
+            write(low, address & 0xFFFF_FFFF)
+            write(low + 4, address >> 32)
+        write(reg.RESULT_SLOTS, SLOTS)
+        write(reg.WATCHDOG, self._watchdog)
+        write(reg.DESCRIPTOR_BYTES, self._bytes)
+        write(reg.IRQ_ENABLE, reg.IrqEnable.RESULT | reg.IrqEnable.ERROR)
+        write(reg.CONTROL, reg.Control.RUN)
+
+    def _limit(self, cycles: int) -> float:
+        return cycles / self._hertz + self.backend.slack_s
+
+    def _report(self) -> None:
+        """Raise what the error flags say. RESULT_FULL alone is none: the record waits, and nothing is lost."""
+        flags = self.backend.read(reg.ERROR)
+        for flag, error, text in _FLAGS:
+            if flags & flag:
+                self.fail(error(text))
+        self.backend.write(reg.ERROR, flags)
+        self.backend.write(reg.IRQ_STATUS, reg.IrqStatus.ERROR)
+
+    def _take(self, count: int) -> list[tuple[Flight, Record]]:
+        """The oldest `count` records, each checked to be the one that is due."""
+        if count > len(self.flights):
+            self.fail(LostFrameError(f"{count} results came for {len(self.flights)} frames"))
+        done = []
+        for _ in range(count):
+            start = self._taken % SLOTS * self._record_bytes
+            self._records.invalidate(start, self._record_bytes)
+            slot = self._records.array[start : start + self._record_bytes]
+            record = Record.unpack(slot, int(self.build.manifest["logits"]))
+            flight = self.flights[0]
+            due = (flight.frame_id, flight.stream, flight.clear, self._taken & 0xFFFF_FFFF)
+            found = (record.frame_id, record.stream, record.clear, record.sequence)
+            if found != due:
+                names = "frame, stream, clear, sequence number"
+                self.fail(LostFrameError(f"the result of {names} {due} was due, that of {found} came"))
+            done.append((self.flights.popleft(), record))
+            self._taken += 1
+        self.backend.write(reg.RESULT_TAKE, count)
+        return done

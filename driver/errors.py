@@ -1,0 +1,80 @@
+"""What can go wrong with an accelerator: one exception a cause. docs/errors.md says what to do about each."""
+
+from common.errors import UserError
+
+
+class AcceleratorError(UserError):
+    """Any of the errors below: catch this one to catch them all. The message is one line."""
+
+
+class BuildError(AcceleratorError):
+    """The build folder is missing, incomplete or damaged, or its files contradict one another."""
+
+
+class BackendError(AcceleratorError):
+    """The back end cannot be used here; the message says what is missing."""
+
+
+class IdentityError(AcceleratorError):
+    """The chip is not the one that the build folder describes; the message gives both values."""
+
+
+class FrameError(AcceleratorError):
+    """A frame has the wrong size or type, or names a stream that the chip does not have. Nothing was sent."""
+
+
+class StreamBusyError(AcceleratorError):
+    """Two users of one stream: its frames would mix."""
+
+
+class ResultsWaitingError(AcceleratorError):
+    """Too many results wait to be taken; none is lost."""
+
+
+class ClosedError(AcceleratorError):
+    """The accelerator was closed, or is used from another thread than the one that opened it."""
+
+
+class ChipError(AcceleratorError):
+    """The chip stopped or broke a rule. It was reset: frames under way are lost, and the next frame of every stream
+    begins a clip."""
+
+
+class MemoryReadError(ChipError):
+    """Memory refused to hand out a frame (AXI SLVERR or DECERR)."""
+
+
+class MemoryWriteError(ChipError):
+    """Memory refused to take a result (AXI SLVERR or DECERR)."""
+
+
+class WindowError(ChipError):
+    """A frame or a result would lie outside the memory that the chip was granted; nothing was transferred."""
+
+
+class DescriptorError(ChipError):
+    """The chip refused a frame's descriptor: its length, its stream, or its queue was full."""
+
+
+class StuckError(ChipError):
+    """Frames were inside the core and nothing moved: the chip's watchdog stopped it."""
+
+
+class RegisterError(ChipError):
+    """The chip and the driver disagree about its registers."""
+
+
+class LostFrameError(ChipError):
+    """A result record was lost, doubled, out of order, or of another frame."""
+
+
+class ResponseTimeoutError(ChipError):
+    """No result came within the time in which one had to come."""
+
+
+class ResetError(AcceleratorError):
+    """A soft reset did not end: the memory port never became quiet. Only a new bitstream helps."""
+
+
+class DifferenceError(ChipError):
+    """A logit differs from the reference's; the message names frame, logit, both values and the saved reproduction."""

@@ -1,0 +1,79 @@
+"""What comes back of a frame: the record that the chip writes into memory, and the result that a user gets."""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sim.decision import Decision
+
+_HEADER = struct.Struct("<4I")  # frame id, context, latency in cycles, sequence number
+
+
+class Record(NamedTuple):
+    """A record as it lies in memory. `logits`: int64 `[classes]`; `sequence`: 0 for the first record since reset."""
+
+    frame_id: int
+    stream: int
+    clear: bool
+    latency_cycles: int
+    sequence: int
+    logits: np.ndarray
+
+    @classmethod
+    def unpack(cls, slot: np.ndarray, logits: int) -> "Record":
+        """Read a record of `logits` logits from the bytes of its slot."""
+        content = slot.tobytes()
+        frame_id, context, latency, sequence = _HEADER.unpack_from(content)
+        values = np.frombuffer(content, "<i4", logits, _HEADER.size).astype(np.int64)
+        return cls(frame_id, context & 0x7F, bool(context & 0x80), latency, sequence, values)
+
+    def pack(self, size: int) -> bytes:
+        """Its `size` bytes in memory: header, logits, zeros."""
+        context = self.stream | self.clear << 7
+        header = _HEADER.pack(self.frame_id, context, self.latency_cycles, self.sequence)
+        return (header + self.logits.astype("<i4").tobytes()).ljust(size, b"\0")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One frame's outcome.
+
+    `frame_id`: the frame's number since the accelerator was opened (modulo 2**32); `clear`: whether it began a clip;
+    `logits`: the frame's own, int64 `[classes]`; `decision`: what is known after it (sim.decision): real logits,
+    probabilities, the winner; `score`: the highest probability among the model's alarm classes, or that of the winner
+    where the model names none; `latency_cycles`: clock cycles from the frame's first input beat to its last output
+    beat, and 0 on the back end `reference`, which has no clock; `latency_ms`: the same in milliseconds.
+    """
+
+    frame_id: int
+    stream: int
+    clear: bool
+    logits: np.ndarray
+    decision: Decision
+    score: float
+    latency_cycles: int
+    latency_ms: float
+
+
+@dataclass(frozen=True)
+class Counters:
+    """The chip's counters since it was opened or reset. In clock cycles: `cycles`, the latency of the last frame, the
+    least and the greatest latency (0 before the first frame), `input_stalls` (the core waited for memory inside a
+    frame), `output_stalls` (nobody took a logit). On the back end `reference` only `frames_done` counts."""
+
+    cycles: int
+    frames_done: int
+    latency_last: int
+    latency_min: int
+    latency_max: int
+    input_stalls: int
+    output_stalls: int
+
+
+def alarm_indices(description: Mapping[str, Any]) -> Sequence[int]:
+    """Which classes the integer model's `alarm` names, if any."""
+    names = (description.get("alarm") or {}).get("classes", ())
+    return [index for index, name in enumerate(description["classes"]) if name in names]
