@@ -57,7 +57,7 @@ def share() -> Path:
 
 
 @cache
-def _primitives() -> dict[str, str]:
+def primitives() -> dict[str, str]:
     """The FPGA's primitives by name, each as an empty module: ports and parameters alone, which is all that the
     reader needs, and more than it can read of their models."""
     stubs: dict[str, str] = {}
@@ -93,9 +93,9 @@ def read(sources: Sources, folder: Path, arguments: str = "") -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     files = [_mended(file, folder) for file in sources.files]
     words = {word for file in files for word in re.findall(r"\w+", file.read_text())}
-    used = sorted(words & set(_primitives()))
+    used = sorted(words & set(primitives()))
     library = folder / "primitives.v"
-    library.write_text("".join(f"{_primitives()[name]}\n" for name in used))
+    library.write_text("".join(f"{primitives()[name]}\n" for name in used))
     includes = " ".join(f"-I {parent}" for parent in sorted({str(file.parent) for file in sources.files}))
     blackboxes = " ".join(f"--blackboxed-module {name}" for name in used)
     # FINN declares some names after their first use.
