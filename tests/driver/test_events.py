@@ -171,6 +171,19 @@ os.kill(os.getpid(), signal.SIGKILL)
     subscriber.close()
 
 
+def test_what_is_sent_but_not_acknowledged_stays(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        mqtt = Mqtt(f"127.0.0.1:{server.getsockname()[1]}", Spool(tmp_path), quiet)
+        mqtt.publish({"number": 0})
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(10)
+            connection.recv(1000)
+            connection.sendall(b"\x20\x02\x00\x00")  # CONNACK: accepted
+            assert b'{"number": 0}' in connection.recv(1000)  # and no PUBACK ever
+            assert mqtt.close(wait_s=0.2) == 1
+
+
 def test_a_spool_keeps_order_and_belongs_to_one_process(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     paths = [spool.put({"number": number}) for number in range(12)]
