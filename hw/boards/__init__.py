@@ -28,8 +28,7 @@ class Family:
     """What all parts of a family share, because the processing system and our top are the same in each.
 
     `base_address` is where the CPU sees the chip's registers; `address_bits` and `max_burst` (beats) are those of the
-    memory port `memory_port`, whose width is set at run time in `width_registers` (read, write channel): bits 1:0
-    become `width_64` for the 64 bits that the chip uses.
+    memory port `memory_port`.
     """
 
     part_prefixes: tuple[str, ...]
@@ -37,15 +36,13 @@ class Family:
     address_bits: int
     memory_port: str
     max_burst: int
-    width_registers: tuple[int, int]
-    width_64: int
 
 
 FAMILIES = {
-    # Zynq-7000 TRM (UG585): M_AXI_GP0 begins at 0x4000_0000; AFI0 is the FIFO interface of S_AXI_HP0, AXI3.
-    "zynq7": Family(("xc7z",), 0x4000_0000, 32, "S_AXI_HP0", 16, (0xF800_8000, 0xF800_8014), 0b00),
-    # Zynq UltraScale+ register reference (UG1087): M_AXI_HPM0_FPD begins at 0xA000_0000; AFIFM2 serves S_AXI_HP0_FPD.
-    "zynquplus": Family(("xczu", "xck"), 0xA000_0000, 40, "S_AXI_HP0_FPD", 256, (0xFD38_0000, 0xFD38_0014), 0b01),
+    # Zynq-7000 TRM (UG585): M_AXI_GP0 begins at 0x4000_0000; S_AXI_HP0 is AXI3.
+    "zynq7": Family(("xc7z",), 0x4000_0000, 32, "S_AXI_HP0", 16),
+    # Zynq UltraScale+ TRM (UG1085): M_AXI_HPM0_FPD begins at 0xA000_0000; S_AXI_HP0_FPD is AXI4.
+    "zynquplus": Family(("xczu", "xck"), 0xA000_0000, 40, "S_AXI_HP0_FPD", 256),
 }
 
 
