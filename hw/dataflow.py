@@ -122,19 +122,20 @@ def to_dataflow(model: ModelWrapper, streams: int) -> ModelWrapper:
 
 def _first_outside(model: ModelWrapper) -> NodeProto | None:
     """The first node that is no dataflow layer, but for the transpose in front and the scale behind."""
-    allowed = {"Transpose", "Mul", "StreamingDataflowPartition"}
-    return next((node for node in model.graph.node if node.op_type not in allowed), None)
+    nodes = (node for node in model.graph.node if not node.domain.startswith("finn.custom_op.fpgadataflow"))
+    return next((node for node in nodes if node.op_type not in {"Transpose", "Mul"}), None)
 
 
 def partition(model: ModelWrapper) -> ModelWrapper:
     """Cut out the dataflow part. Raises UserError naming a node in the middle that is no dataflow layer."""
+    needs = "has no integer dataflow layer; quantize its input and weights, or remove it"
+    if outside := _first_outside(model):
+        raise UserError(f"{outside.name}: {outside.op_type} {needs}")
     with tempfile.TemporaryDirectory() as folder:
         parent = model.transform(CreateDataflowPartition(partition_model_dir=folder))
-        outside = _first_outside(parent)
         parts = parent.get_nodes_by_op_type("StreamingDataflowPartition")
-        if outside is not None or len(parts) != 1:
-            name, op = (outside.name, outside.op_type) if outside else (parts[-1].name, "a second dataflow part")
-            raise UserError(f"{name}: {op} has no integer dataflow layer; quantize its input and weights, or remove it")
+        if len(parts) != 1:
+            raise UserError(f"{parts[-1].name}: a second dataflow part: what is between it and the first {needs}")
         model = ModelWrapper(str(Path(getCustomOp(parts[0]).get_nodeattr("model"))))
     return tidy(_minimize(model))
 

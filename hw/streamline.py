@@ -124,6 +124,18 @@ class MaxPoolToNHWC(Transformation):
         return model, False
 
 
+class OneChannelIsDense(Transformation):
+    """qonnx takes a convolution of one channel to one for a depthwise one, for which FINN has no RTL; it is both."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in model.get_nodes_by_op_type("Im2Col"):
+            product = model.find_direct_successors(node)[0]
+            if getCustomOp(node).get_nodeattr("depthwise") and model.get_tensor_shape(node.input[0])[-1] == 1:
+                getCustomOp(node).set_nodeattr("depthwise", 0)
+                model.set_tensor_sparsity(product.input[1], None)
+        return model, False
+
+
 def _transposes(model: ModelWrapper) -> int:
     return len(model.get_nodes_by_op_type("Transpose"))
 
@@ -142,7 +154,7 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
     model = model.transform(StreamlinePlus()).transform(MoveScalarMulPastTemporalShift())
     model = tidy(model.transform(StreamlinePlus()))
 
-    model = model.transform(LowerConvsToMatMul())
+    model = model.transform(LowerConvsToMatMul()).transform(OneChannelIsDense())
     before, left = 0, _transposes(model)
     while left != before:  # each round moves the transposes past one more shift or pool, until they meet and vanish
         for transformation in (TemporalShiftToNHWC(), MaxPoolToNHWC(), StreamlinePlus()):

@@ -216,3 +216,15 @@ def test_cycles_of_a_width_converter_are_counted(tiny_core: Path) -> None:
     converters = [n for n in model.graph.node if n.op_type.startswith("StreamingDataWidthConverter")]
     assert converters
     assert all(folding.cycles(node) > 0 for node in converters)
+
+
+def test_a_layer_that_is_no_dataflow_is_named_even_beside_a_shortcut() -> None:
+    layers = [
+        helper.make_node("Fork", ["in"], ["a", "b"], domain="finn.custom_op.fpgadataflow"),
+        helper.make_node("Relu", ["a"], ["c"], name="relu_0"),
+        helper.make_node("Join", ["b", "c"], ["out"], domain="finn.custom_op.fpgadataflow"),
+    ]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in ("in", "out")]
+    graph = helper.make_graph(layers, "graph", values[:1], values[1:])
+    with pytest.raises(UserError, match="relu_0: Relu has no integer dataflow layer"):
+        dataflow.partition(ModelWrapper(qonnx_make_model(graph)))
