@@ -156,7 +156,7 @@ module dma_write #(
 			Left <= Left - COUNT_BITS'(length);
 		end
 
-		if(accept || start)        Index <= '0;
+		if(accept || start || (Stage == SEND && sent))  Index <= '0;
 		else if(collect || offer)  Index <= Index + 1'b1;
 	end
 
