@@ -72,8 +72,11 @@ CHIPS: list[dict[str, int]] = [
 ]
 """Numbers of whole chips, as in their chip_config_pkg."""
 
-PRIMITIVES = {"top_zynq7": ("PS7", "BUFG")}
-"""The tops around the chip, each with the FPGA's primitives in it."""
+TOPS: dict[str, tuple[dict[str, int], tuple[str, ...]]] = {
+    "top_zynq7.sv": (CHIPS[1], ("PS7", "BUFG")),
+    "top_zynquplus.v": ({**CHIPS[1], "AXI_ADDR_WIDTH": 40, "AXI_MAX_BURST": 256}, ()),
+}
+"""The tops around the chip, each with the numbers of a chip that fits, and the FPGA's primitives in it."""
 
 
 def lint(source: Path, parameters: Parameters, beside: Sequence[Path] = ()) -> str:
@@ -91,7 +94,7 @@ def lint(source: Path, parameters: Parameters, beside: Sequence[Path] = ()) -> s
     return done.stderr if done.returncode else ""
 
 
-def lint_chip(numbers: dict[str, int], top: str = "chip") -> str:
+def lint_chip(numbers: dict[str, int], top: str = "chip.sv") -> str:
     """Verilator's complaints about the chip of one build's numbers, around a core that is ports alone.
 
     With `top` it is that one around the chip; the FPGA's primitives are then those of Yosys' library, ports alone.
@@ -102,21 +105,21 @@ def lint_chip(numbers: dict[str, int], top: str = "chip") -> str:
         ports += [f"input wire [{bits - 1}:0] {name}_tdata, input wire {name}_tvalid, output wire {name}_tready"]
     ports += [f"output wire [{sink - 1}:0] m_axis_tdata, output wire m_axis_tvalid, input wire m_axis_tready"]
     hollow = [f"module core ({', '.join(ports)});\nendmodule\n"]
-    hollow += [yosys.primitives()[name] for name in PRIMITIVES.get(top, ())]
+    hollow += [yosys.primitives()[name] for name in TOPS[top][1]] if top in TOPS else []
     with tempfile.TemporaryDirectory() as folder:
         config, stubs = Path(folder) / "chip_config_pkg.sv", Path(folder) / "stubs.sv"
         config.write_text(config_package("01234567", numbers))
         waived = ("UNDRIVEN", "UNUSEDSIGNAL", "UNUSEDPARAM", "DECLFILENAME")  # of what is ports alone
         texts = [f"/* verilator lint_off {rule} */" for rule in waived] + hollow
         stubs.write_text("\n".join([*texts, *(f"/* verilator lint_on {rule} */" for rule in waived), ""]))
-        return lint(RTL / f"{top}.sv", {}, [config, stubs])
+        return lint(RTL / top, {}, [config, stubs])
 
 
 def main() -> None:
     """Lint every module of hw/rtl with Verilator's -Wall."""
     count = 0
     for source in sorted(RTL.glob("*.sv")):
-        if source.name in (PACKAGE, "chip.sv", *(f"{top}.sv" for top in PRIMITIVES)):
+        if source.name in (PACKAGE, "chip.sv", *TOPS):
             continue
         for parameters in CORNERS.get(source.stem, [{}]):
             if complaints := lint(source, parameters):
@@ -126,9 +129,9 @@ def main() -> None:
         if complaints := lint_chip(numbers):
             raise UserError(f"chip.sv with {numbers}: not clean\n{complaints}")
         count += 1
-    for top in PRIMITIVES:
-        if complaints := lint_chip(CHIPS[0], top):
-            raise UserError(f"{top}.sv: not clean\n{complaints}")
+    for top, (numbers, _) in TOPS.items():
+        if complaints := lint_chip(numbers, top):
+            raise UserError(f"{top}: not clean\n{complaints}")
         count += 1
     print(f"hw/rtl: {count} modules and parameter sets, no complaint from Verilator")
 
