@@ -29,7 +29,7 @@ from flow.cocotb_speed import cycles_per_second
 from flow.shots import from_file
 from hw.compile import compile_model, exported_model, read_model
 from hw.graph import Frame, execute
-from quant import evaluate, synthetic
+from quant import compare, synthetic
 from quant.checkpoint import PRETRAINED
 from sim.core import CoreModel, read_manifest
 from sim.reference import Reference
@@ -155,7 +155,7 @@ class Bench:
         if self.preset.data.source != "synthetic":
             return {"tsm_accuracy": None, "tsn_accuracy": None}
         with self.console.status("accuracy on held-out seeds ..."):
-            return dict(evaluate.compare(self.preset))
+            return dict(compare.compare(self.preset))
 
 
 def table(figures: dict[str, Figures]) -> Table:

@@ -21,7 +21,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from common.artifacts import atomic_file, digest, lock, write_json
 from common.preset import Preset, Training, check_alarm
-from quant import checkpoint, evaluate
+from quant import checkpoint, compare
 from quant.data import Clips, load_clips
 from quant.network import ReducedTSM
 
@@ -127,7 +127,7 @@ def _two_phases(preset: Preset, data: Clips, folder: Path, synthetic: bool) -> d
     best = max(epochs["quantized"], key=lambda epoch: epoch["val_accuracy"])
     metrics: dict[str, Any] = {"preset": preset.name, "classes": data.classes, **best}
     if synthetic:
-        metrics |= {"held_out_accuracy": evaluate.accuracy(network, preset, HELD_OUT_CLIPS)}
+        metrics |= {"held_out_accuracy": compare.accuracy(network, preset, HELD_OUT_CLIPS)}
     _draw(epochs, folder / "curves.png")
     write_json(folder / "metrics.json", {**metrics, "epochs": epochs})
     return metrics

@@ -30,7 +30,7 @@ def quick(tiny_core: Path, tiny_export: Path, tmp_path: Path, monkeypatch: pytes
         "cycles_per_second": lambda *_: 10.0,
     }.items():
         monkeypatch.setattr(bench, name, value)
-    monkeypatch.setattr(bench.evaluate, "compare", lambda _preset: {"tsm_accuracy": 0.99, "tsn_accuracy": 0.3})
+    monkeypatch.setattr(bench.compare, "compare", lambda _preset: {"tsm_accuracy": 0.99, "tsn_accuracy": 0.3})
     return tmp_path
 
 
