@@ -12,7 +12,7 @@ INSTALL = @command -v $(PYTHON) >/dev/null || \
 	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup qat export compile registers trace demo test bench lint clean fuzz
+.PHONY: help setup qat export compile registers trace demo test bench formal lint clean fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: $(READY) ## measure everything; writes build/bench/report.json (some minu
 
 fuzz: $(READY) ## random networks through compile, reference and RTL until stopped (MINUTES=n, CASE=file)
 	@$(RUN) flow.fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CASE),--case "$(CASE)")
+
+formal: $(READY) ## prove the properties of our RTL blocks, and that the proofs find defects
+	@$(RUN) hw.formal
 
 lint: $(READY) ## ruff, mypy, and Verilator's lint of our RTL
 	@$(RUN) ruff check

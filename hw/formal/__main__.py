@@ -1,0 +1,114 @@
+"""Prove the RTL: `python -m hw.formal`, one process a core, two at most; what was proven and did not change is kept."""
+
+import itertools
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from common.artifacts import BUILD, write_json
+from common.cli import run
+from common.errors import UserError
+from hw.formal import prover
+from hw.formal.blocks import BLOCKS
+from hw.formal.prover import Job, Outcome
+
+WORKERS = min(2, os.cpu_count() or 1)
+
+
+def run_all(jobs: Iterable[Job], console: Console) -> dict[Job, Outcome]:
+    """Run the jobs, those of one block after those of another; failures are told at once."""
+    todo, outcomes = list(jobs), {}
+    with Progress(console=console, transient=True) as progress, ThreadPoolExecutor(WORKERS) as pool:
+        bar = progress.add_task("proofs", total=len(todo))
+        futures = {pool.submit(prover.run, job): job for job in todo}
+        try:
+            for future in as_completed(futures):
+                outcome = outcomes[futures[future]] = future.result()
+                progress.update(bar, advance=1, description=outcome.name)
+                if not outcome.good:
+                    folder = BUILD / "formal" / outcome.name
+                    console.print(f"{outcome.name}: {outcome.said} ({folder})", markup=False, soft_wrap=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            prover.stop()
+            raise
+    return {job: outcomes[job] for job in todo}
+
+
+def _depth(block: str) -> str:
+    depth = BLOCKS[block].depth
+    return "any length" if depth is None else f"{depth} cycles"
+
+
+def report(outcomes: dict[Job, Outcome]) -> Table:
+    """One row a block."""
+    view = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in (
+        "block",
+        "sets",
+        "assertions",
+        "proven for",
+        "covered",
+        "ready to valid",
+        "mutants found",
+        "seconds",
+    ):
+        view.add_column(column, justify="left" if column == "block" else "right")
+    for block, group in itertools.groupby(outcomes, lambda job: job.block):
+        mine = list(group)
+        cells = [block, str(len(BLOCKS[block].parameters))]
+        for kind in ("prove", "cover", "ready_to_valid", "mutant"):
+            of_kind = [outcomes[job] for job in mine if job.kind == kind]
+            good = all(outcome.good for outcome in of_kind)
+            count = sum(outcome.statements for outcome in of_kind)
+            found = sum(outcome.good for outcome in of_kind)
+            text = {"prove": str(count), "cover": str(count), "ready_to_valid": "none"}.get(
+                kind, f"{found} of {len(of_kind)}"
+            )
+            cells.append(text if good or kind == "mutant" else "FAILED")
+            if kind == "prove":
+                cells.append(_depth(block) if good else "")
+        view.add_row(*cells, f"{sum(outcomes[job].seconds for job in mine):.0f}")
+    return view
+
+
+def markdown() -> str:
+    """The blocks, claims, depths and mutants as docs/formal.md shows them."""
+    lines = ["| block | claim | parameter sets | proven for | defects that it must find |", "|---|---|---|---|---|"]
+    for name, block in BLOCKS.items():
+        sets = "<br>".join(", ".join(f"{key} {value}" for key, value in row.items()) for row in block.parameters)
+        defects = "<br>".join(mutant.defect for mutant in block.mutants)
+        lines.append(f"| `{name}` | {block.claim} | {sets} | {_depth(name)} | {defects} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(
+    block: Annotated[list[str] | None, typer.Option(help="only this block (may be given more than once)")] = None,
+    table: Annotated[bool, typer.Option("--table", help="print the table of docs/formal.md and prove nothing")] = False,
+) -> None:
+    """Prove the properties of our RTL blocks and show that the proofs are not empty."""
+    if table:
+        print(markdown(), end="")
+        return
+    for name in block or ():
+        if name not in BLOCKS:
+            raise UserError(f"--block {name}: no such block; there are {', '.join(BLOCKS)}")
+    console = Console()
+    outcomes = run_all((job for name in block or BLOCKS for job in prover.jobs(name)), console)
+    write_json(BUILD / "formal" / "report.json", [asdict(outcome) for outcome in outcomes.values()])
+    console.print(report(outcomes))
+    if failed := [outcome.name for outcome in outcomes.values() if not outcome.good]:
+        raise UserError(f"{len(failed)} of {len(outcomes)} checks failed: {', '.join(failed)}")
+    console.print(f"{len(outcomes)} checks passed; {BUILD / 'formal' / 'report.json'}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    run(main)

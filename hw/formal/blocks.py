@@ -1,0 +1,138 @@
+"""What is proven: the blocks, with which parameters, and the defects that the proofs are known to find."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Parameters = dict[str, int | str]
+Check = Literal["properties", "ready_to_valid"]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One defect put into a copy of a block: `old` becomes `new` in its source, and `check` must then fail."""
+
+    defect: str
+    old: str
+    new: str
+    check: Check = "properties"
+    parameters: int = 0  # which of the block's sets shows it
+
+
+@dataclass(frozen=True)
+class Block:
+    """One module of hw/rtl with its file of properties.
+
+    `depth` None: proven for runs of any length (property-directed reachability); else for that many cycles from reset.
+    Every cover statement must be reached within `cover_depth` cycles. `needs` are further modules of hw/rtl.
+    """
+
+    claim: str
+    parameters: tuple[Parameters, ...]
+    mutants: tuple[Mutant, ...]
+    depth: int | None = None
+    cover_depth: int = 20
+    needs: tuple[str, ...] = field(default=())
+
+
+BLOCKS: dict[str, Block] = {
+    "temporal_shift": Block(
+        claim="shifted channels are those of the stream's frame before (read before write), zero after clear, reset "
+        "and for unknown streams; the others pass; context with the last beat; addresses and counts in range",
+        parameters=(
+            dict(CHANNELS=4, SHIFT=2, PE=1, PIXELS=2, BITS=1, STREAMS=2, RAM_STYLE="block"),
+            dict(CHANNELS=1, SHIFT=1, PE=1, PIXELS=1, BITS=1, STREAMS=1, RAM_STYLE="distributed"),
+            dict(CHANNELS=4, SHIFT=1, PE=2, PIXELS=3, BITS=2, STREAMS=3, RAM_STYLE="block"),
+            dict(CHANNELS=2, SHIFT=2, PE=2, PIXELS=1, BITS=1, STREAMS=5, RAM_STYLE="distributed"),
+        ),
+        mutants=(
+            Mutant(
+                "the state is read after it is written",
+                "previous <= memory[address];",
+                "previous <= shifted && in_range ? in_data[Width-1:0] : memory[address];",
+            ),
+            Mutant("streams share their state", "base + AddressBits'(stream)", "base"),
+            Mutant("clear is not heeded", "use_zero <= clear || ", "use_zero <= "),
+            Mutant(
+                "a stream counts as seen before its frame is whole", "if (last && in_range) seen", "if (in_range) seen"
+            ),
+            Mutant("the context goes with every beat", "in_valid && last;", "in_valid;"),
+            Mutant("a waiting beat is overwritten", "wire advance = !out_valid || out_ready;", "wire advance = 1'b1;"),
+            Mutant(
+                "reset leaves a beat at the output",
+                "        if (!rst_n) begin\n            out_valid <= 1'b0;",
+                "        if (!rst_n) begin",
+            ),
+        ),
+    ),
+    "stream_fork": Block(
+        claim="every output gets every beat once and in order; the input's beat goes when the last output has it",
+        parameters=(dict(WIDTH=2, OUTPUTS=2), dict(WIDTH=1, OUTPUTS=3), dict(WIDTH=3, OUTPUTS=5)),
+        mutants=(
+            Mutant("an output is served twice", "in_ready ? '0 : satisfied", "in_ready ? '0 : served"),
+            Mutant("a beat goes when one output has it", "in_ready = &satisfied", "in_ready = |satisfied"),
+            Mutant(
+                "outputs wait for each other",
+                "{OUTPUTS{in_valid}} & ~served;",
+                "{OUTPUTS{in_valid && out_ready[0]}} & ~served;",
+                check="ready_to_valid",
+            ),
+        ),
+    ),
+    "stream_add": Block(
+        claim="beat n out is the exact sum of beats n of both sides",
+        parameters=(
+            dict(PE=1, LHS_BITS=2, LHS_SIGNED=0, RHS_BITS=2, RHS_SIGNED=1, OUT_BITS=4),
+            dict(PE=1, LHS_BITS=1, LHS_SIGNED=0, RHS_BITS=1, RHS_SIGNED=0, OUT_BITS=2),
+            dict(PE=2, LHS_BITS=4, LHS_SIGNED=1, RHS_BITS=3, RHS_SIGNED=1, OUT_BITS=5),
+        ),
+        mutants=(
+            Mutant("the sign is lost", "RHS_SIGNED && rhs", "1'b0 && rhs"),
+            Mutant("one side runs ahead", "assign rhs_ready = advance && lhs_valid;", "assign rhs_ready = advance;"),
+        ),
+    ),
+    "global_acc_pool": Block(
+        claim="the exact sum of every channel over the frame's pixels, a frame's sums in order; counts in range",
+        parameters=(
+            dict(CHANNELS=4, PE=2, PIXELS=3, IN_BITS=2, SIGNED=1, OUT_BITS=4),
+            dict(CHANNELS=1, PE=1, PIXELS=1, IN_BITS=1, SIGNED=0, OUT_BITS=1),
+            dict(CHANNELS=3, PE=1, PIXELS=2, IN_BITS=2, SIGNED=0, OUT_BITS=3),
+        ),
+        mutants=(
+            Mutant("sums run on into the next frame", "(first_pixel ? '0 : sum", "(first_pixel && 1'b0 ? '0 : sum"),
+            Mutant("a waiting sum is overwritten", "!last_pixel || !out_valid || out_ready", "1'b1"),
+        ),
+    ),
+    "max_pool": Block(
+        claim="each beat out is the lane-wise maximum of its window's beats; windows kept apart; position in range",
+        parameters=(
+            dict(PE=2, KERNEL=4, BITS=3, SIGNED=1),
+            dict(PE=1, KERNEL=1, BITS=1, SIGNED=0),
+            dict(PE=1, KERNEL=3, BITS=4, SIGNED=0),
+        ),
+        mutants=(
+            Mutant("signed numbers are compared as unsigned", "BITS'(SIGNED) << (BITS - 1)", "'0"),
+            Mutant("a window begins with the last one's maximum", "first || greater", "greater"),
+        ),
+    ),
+    "frame_pacer": Block(
+        claim="frames start INTERVAL cycles apart, not sooner and held no longer; every beat passes as it is",
+        parameters=(
+            dict(WIDTH=2, BEATS=3, INTERVAL=7),
+            dict(WIDTH=1, BEATS=1, INTERVAL=1),
+            dict(WIDTH=2, BEATS=4, INTERVAL=2),
+            dict(WIDTH=1, BEATS=1, INTERVAL=5),
+        ),
+        mutants=(
+            Mutant("frames start one cycle early", "WAIT_BITS'(INTERVAL-1)", "WAIT_BITS'(INTERVAL-2)"),
+            Mutant("a frame is one beat too long", "BEAT_BITS'(BEATS-1)?", "BEAT_BITS'(BEATS)?"),
+        ),
+    ),
+    "context_fanout": Block(
+        claim="every reader gets every word once and in order; the input waits only for a reader DEPTH words behind",
+        parameters=(dict(N=2, WIDTH=3, DEPTH=4), dict(N=1, WIDTH=1, DEPTH=2), dict(N=3, WIDTH=2, DEPTH=2)),
+        mutants=(
+            Mutant("the input waits for no reader", "irdy = ~|full", "irdy = ~&full"),
+            Mutant("a word more than there is room for", "fill == ptr_t'(DEPTH)", "fill == ptr_t'(DEPTH+1)"),
+        ),
+    ),
+}

