@@ -1,6 +1,9 @@
 """What several folders of tests share: the networks they compile, once for all test processes."""
 
 import fcntl
+import subprocess
+import sys
+import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from common.artifacts import BUILD
-from common.preset import load_preset
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--board BUILD_DIR`: tests/driver on the board that this runs on, instead of the reference and the RTL."""
+    parser.addoption("--board", type=Path, help="run tests/driver on this board, with the build in this folder")
 
 
 @contextmanager
@@ -23,6 +30,7 @@ def one_at_a_time(name: str) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tiny_export() -> Path:
     """The folder with model.onnx and model.npz of the shipped `tiny`, as `make export` leaves it."""
+    from common.preset import load_preset
     from hw.compile import exported_model
 
     with one_at_a_time("tiny-export"):
@@ -46,3 +54,20 @@ def tiny_chip(tiny_core: Path, tiny_export: Path) -> Path:
 
     with one_at_a_time("tiny-chip"):
         return build_chip(tiny_core, tiny_export / "model.npz", load_board("pynq-z2"))
+
+
+@pytest.fixture(scope="session")
+def pynq_python() -> Path:
+    """The Python of an environment with the real pynq, made once; skips where pynq cannot be had."""
+    folder = BUILD / "tools" / "pynq-3.1.2"
+    python, complete = folder / "bin" / "python", folder / ".complete"
+    with one_at_a_time("pynq"):
+        if not complete.is_file():
+            venv.create(folder, with_pip=True, clear=True)
+            command = [str(python), *"-m pip install --quiet --disable-pip-version-check pynq==3.1.2 numpy<2".split()]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+            if done.returncode:
+                why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+                pytest.skip(f"pynq 3.1.2 cannot be installed by pip on Python {sys.version.split()[0]}: {why}")
+            complete.touch()
+    return python
