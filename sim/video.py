@@ -6,11 +6,11 @@ from pathlib import Path
 
 import av
 import numpy as np
-from PIL import Image
 
 from common.artifacts import ROOT, atomic_file
 from common.errors import UserError
 
+PICTURES_RATE = 25.0
 PICTURES = {".jpg", ".jpeg", ".png"}
 REAL_CLIPS = ROOT.parent / "shared" / "data" / "fights"
 ANNOUNCED_SECONDS_SLACK = 1.0  # sound may outlast the picture a little
@@ -23,13 +23,20 @@ def real_clips() -> list[Path]:
 
 def frames(path: Path, stride: int = 1) -> Iterator[np.ndarray]:
     """Every `stride`-th frame of the video at `path`, the first included: RGB, uint8 `[H, W, 3]`. A folder of pictures,
-    in the order of their names, is a video too.
+    in the order of their names, is a video too. Raises as `timed`."""
+    for _, image in timed(path, stride):
+        yield image
+
+
+def timed(path: Path, stride: int = 1) -> Iterator[tuple[float | None, np.ndarray]]:
+    """As `frames`, each with its time stamp in seconds; None where it has none.
 
     Raises UserError naming the file when it is missing, no video, empty, corrupt, or truncated: at once where that
     shows in the file's head, else when decoding comes to the damage.
     """
     if path.is_dir():
-        yield from _pictures(path, stride)
+        for picture in _pictures(path, stride):
+            yield None, picture
         return
     if not path.is_file():
         raise UserError(f"{path}: no such video file")
@@ -44,7 +51,7 @@ def frames(path: Path, stride: int = 1) -> Iterator[np.ndarray]:
             end = 0.0
             for frame in container.decode(stream):
                 if decoded % stride == 0:
-                    yield frame.to_ndarray(format="rgb24")
+                    yield frame.time, frame.to_ndarray(format="rgb24")
                 decoded += 1
                 end = frame.time or end
             missing = _missing(container, stream, decoded, end)
@@ -58,6 +65,8 @@ def frames(path: Path, stride: int = 1) -> Iterator[np.ndarray]:
 
 
 def _pictures(folder: Path, stride: int) -> Iterator[np.ndarray]:
+    from PIL import Image  # here: a board may have PyAV and no Pillow
+
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
     if not paths:
         raise UserError(f"{folder}: holds no pictures")
@@ -75,6 +84,21 @@ def _missing(container: av.container.InputContainer, stream: av.VideoStream, dec
         return f"{stream.frames} are announced" if decoded < stream.frames else ""
     seconds = ((container.start_time or 0) + (container.duration or 0)) / av.time_base
     return f"{seconds:.1f} seconds are announced" if end + ANNOUNCED_SECONDS_SLACK < seconds else ""
+
+
+def rate(path: Path) -> float:
+    """Frames per second of the video at `path`, on average; pictures do not say, and count as 25. Raises UserError for
+    a file that is no video."""
+    if path.is_dir():
+        return PICTURES_RATE
+    try:
+        with av.open(str(path)) as container:
+            average = container.streams.video[0].average_rate if container.streams.video else None
+    except av.FFmpegError as error:
+        raise UserError(f"{path}: not a readable video ({error.strerror})") from None
+    if not average:
+        raise UserError(f"{path}: holds no video, or does not say how many frames it has a second")
+    return float(average)
 
 
 def write(path: Path, images: Sequence[np.ndarray], rate: int = 25) -> None:

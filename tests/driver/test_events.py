@@ -114,7 +114,8 @@ def numbers(received: list[dict]) -> list[int]:
 @needs_broker
 def test_no_event_is_lost_when_the_broker_restarts_in_the_middle(broker: Broker, tmp_path: Path) -> None:
     seed = 7
-    rng, said = random.Random(seed), []
+    rng = random.Random(seed)
+    said: list[str] = []
     subscriber = Subscriber(broker.port)
     mqtt = Mqtt(broker.address, Spool(tmp_path / "spool"), said.append)
     for number in range(120):

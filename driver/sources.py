@@ -1,0 +1,332 @@
+"""Where frames come from: video files, folders of them, network cameras, cameras of this machine.
+
+Frames are RGB, uint8 `[H, W, 3]`, decoded by PyAV where it is installed and by OpenCV otherwise; the two give the same
+bytes. Every `stride`-th frame is taken, the first included, as in training.
+"""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from common.errors import UserError
+
+Say = Callable[[str], None]
+Stamped = tuple[float | None, np.ndarray]  # a frame's own time in seconds, where it has one, and its pixels
+
+RECONNECT_S = (1.0, 2.0, 4.0, 8.0, 15.0)  # the pause before each attempt; after the last one a camera is given up
+TIMEOUT_S = 10.0  # for a connection, and between two frames
+QUEUED = 4  # frames of a live source that wait; beyond that the oldest is dropped
+SLACK_S = 1.0  # a file without a count of frames may announce this much more than it holds, as in sim.video
+
+
+class Image(NamedTuple):
+    """A frame. `seconds`: its time in its clip's, never less than the one before; `number`: its place in the video,
+    from 0; `first`: nothing connects it to the frame before (a file's first; a camera's after a loss)."""
+
+    pixels: np.ndarray
+    seconds: float
+    number: int
+    source: str
+    first: bool
+
+
+class Source:
+    """Images of one camera, or of files one after another. `done`: no more will come; `dropped`: images that came
+    faster than they were taken; `problems`: how many lines were said about damage or loss that cost images."""
+
+    live = False
+
+    def __init__(self, name: str, stride: int, say: Say) -> None:
+        self.name, self.done = name, False
+        self.dropped = self.problems = 0
+        self._stride, self._say = stride, say
+
+    def take(self) -> Image | None:
+        """The next image; None when there is none now (a live source), or none any more."""
+        raise NotImplementedError
+
+    def abandon(self, problem: str) -> None:
+        """Say what is wrong with what it gives, and leave this file, or this camera, out."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of files and cameras."""
+        self.done = True
+
+    def _complain(self, problem: str) -> None:
+        self.problems += 1
+        self._say(problem)
+
+
+class Files(Source):
+    """The videos at `paths`, in order. What is wrong with one is said after its good frames, and the next begins."""
+
+    def __init__(self, name: str, paths: Iterable[Path], stride: int, say: Say) -> None:
+        super().__init__(name, stride, say)
+        self._paths = iter(paths)
+        self._images: Iterator[Image] = iter(())
+
+    def take(self) -> Image | None:
+        """The next image; None when the last file has ended."""
+        while not self.done:
+            try:
+                image = next(self._images, None)
+                if image is not None:
+                    return image
+            except UserError as error:
+                self._complain(str(error))
+            path = next(self._paths, None)
+            self.done = path is None
+            self._images = self._read(path) if path else iter(())
+        return None
+
+    def abandon(self, problem: str) -> None:
+        """Say what is wrong with this file, and go on with the next."""
+        self._complain(problem)
+        self._images = iter(())
+
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
+        self._images = iter(())
+
+    def _read(self, path: Path) -> Iterator[Image]:
+        start = last = 0.0
+        for index, (stamp, pixels) in enumerate(_read_file(path, self._stride)):
+            number = index * self._stride
+            seconds = (
+                number / 25 if stamp is None else stamp
+            )  # a raw stream has no times; 25 a second is as good as any
+            start = seconds if index == 0 else start
+            last = max(last, seconds - start)
+            yield Image(pixels, last, number, str(path), index == 0)
+
+
+class Live(Source):
+    """A camera at `address`: rtsp://..., another address that FFmpeg reads, or /dev/videoN. A thread reads it, so that
+    its images are new when they are taken. A lost one is called again after each pause of `RECONNECT_S`."""
+
+    live = True
+
+    def __init__(self, address: str, stride: int, say: Say) -> None:
+        super().__init__(address, stride, say)
+        self._images: deque[Image] = deque()
+        self._last = 0.0  # time of the newest frame
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=address, daemon=True)
+        self._thread.start()
+
+    def take(self) -> Image | None:
+        """The oldest image that waits; None when none does."""
+        ended = not self._thread.is_alive()  # asked first: what it left is then complete
+        with self._lock:
+            if self._images:
+                return self._images.popleft()
+        self.done = self.done or ended
+        return None
+
+    def abandon(self, problem: str) -> None:
+        """Say what is wrong with this camera, and leave it."""
+        self._complain(problem)
+        self.close()
+
+    def close(self) -> None:
+        """Leave the camera; its thread ends with its next frame, or with the time that it waits for one."""
+        super().close()
+        self._stopped.set()
+
+    def _run(self) -> None:
+        started, failures = time.monotonic(), 0
+        while not self._stopped.is_set():
+            problem = "the camera ended the connection"
+            try:
+                for image in self._connection(started):
+                    failures = 0
+                    self._put(image)
+                    if self._stopped.is_set():
+                        return
+            except UserError as error:
+                problem = str(error)
+            if failures == len(RECONNECT_S):
+                self._complain(f"{self.name}: {problem}; given up after {failures} attempts")
+                return
+            pause = RECONNECT_S[failures]
+            failures += 1
+            self._say(f"{self.name}: {problem}; attempt {failures} of {len(RECONNECT_S)} in {pause:g} s")
+            self._stopped.wait(pause)
+
+    def _connection(self, started: float) -> Iterator[Image]:
+        """The images of one connection. Its first frame's time is that of its arrival; the others follow it by the
+        camera's own clock."""
+        start = begin = 0.0
+        for number, (stamp, pixels) in enumerate(_read_live(self.name)):
+            now = time.monotonic() - started
+            seconds = now if stamp is None else stamp
+            if number == 0:
+                start, begin = seconds, max(now, self._last)
+            self._last = max(self._last, begin + seconds - start)
+            if number % self._stride == 0:
+                yield Image(pixels, self._last, number, self.name, number == 0)
+
+    def _put(self, image: Image) -> None:
+        with self._lock:
+            if len(self._images) == QUEUED:
+                lost = self._images.popleft()
+                self.dropped += 1
+                if lost.first:  # what began there begins with the next one
+                    self._images[0] = self._images[0]._replace(first=True)
+            self._images.append(image)
+
+
+def open_sources(arguments: Sequence[str], stride: int, say: Say) -> list[Source]:
+    """The source of each argument: a video file, a folder of them, an address (rtsp://...), or /dev/videoN.
+
+    `say` is told, a line each, what is damaged, lost or found again; from several threads. Raises UserError for what is
+    none of these, before any is opened.
+    """
+    if not find_spec("av") and not find_spec("cv2"):
+        raise UserError("no video can be read: neither PyAV nor OpenCV is installed (pip install av)")
+    for argument in arguments:
+        _check(argument)
+    return [_open(argument, stride, say) for argument in arguments]
+
+
+def interleave(sources: Sequence[Source]) -> Iterator[tuple[int, Image] | None]:
+    """One image of each source in turn, with the source's index, until all are done; None when none has one now."""
+    while not all(source.done for source in sources):
+        idle = True
+        for index, source in enumerate(sources):
+            image = None if source.done else source.take()
+            if image is not None:
+                idle = False
+                yield index, image
+        if idle:
+            yield None
+
+
+def _is_live(argument: str) -> bool:
+    return "://" in argument or argument.startswith("/dev/")
+
+
+def _check(argument: str) -> None:
+    if argument.startswith("/dev/") and not find_spec("cv2"):
+        raise UserError(f"{argument}: cameras need OpenCV, which is not installed (pip install opencv-python-headless)")
+    if "://" not in argument and not Path(argument).exists():
+        what = "no such camera" if _is_live(argument) else "no such video file or folder"
+        raise UserError(f"{argument}: {what}")
+    if Path(argument).is_dir() and not _videos(Path(argument)):
+        raise UserError(f"{argument}: an empty folder; put video files there")
+
+
+def _videos(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def _open(argument: str, stride: int, say: Say) -> Source:
+    if _is_live(argument):
+        return Live(argument, stride, say)
+    path = Path(argument)
+    return Files(argument, _videos(path) if path.is_dir() else [path], stride, say)
+
+
+def _read_file(path: Path, stride: int) -> Iterator[Stamped]:
+    """Every `stride`-th frame. Raises UserError, naming the file, after the good frames of a damaged one."""
+    if find_spec("av"):
+        from sim.video import timed
+
+        return timed(path, stride)
+    return _opencv_file(path, stride)
+
+
+def _cv2() -> Any:
+    """OpenCV, which is to leave the terminal to us: what went wrong is said in our own words."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    import cv2
+
+    return cv2
+
+
+def _opencv_file(path: Path, stride: int) -> Iterator[Stamped]:
+    """OpenCV says nothing of damage: what the file announces and does not hold is all that shows."""
+    cv2 = _cv2()
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    try:
+        if not capture.isOpened():
+            raise UserError(f"{path}: not a readable video")
+        count, rate = 0, capture.get(cv2.CAP_PROP_FPS)
+        for stamp, image in _opencv_frames(capture, stride):
+            if image is not None:
+                yield count / rate if stamp is None and rate > 0 else stamp, image
+            count += 1
+        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    finally:
+        capture.release()
+    if count == 0:
+        raise UserError(f"{path}: holds no frames")
+    if count < announced - (0 if path.suffix.lower() in (".mp4", ".mov") else SLACK_S * rate):
+        raise UserError(f"{path}: truncated after {count} frames, {announced} are announced")
+
+
+def _opencv_frames(capture: Any, stride: int) -> Iterator[tuple[float | None, np.ndarray | None]]:
+    """Every frame that comes; those between two strides are not converted, and stand as None."""
+    cv2 = _cv2()
+    number = 0
+    while capture.grab():
+        if number % stride:
+            yield None, None
+        else:
+            good, image = capture.retrieve()
+            if not good:
+                return
+            stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            yield stamp if stamp > 0 or number == 0 else None, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        number += 1
+
+
+def _read_live(address: str) -> Iterator[Stamped]:
+    """Every frame that a camera sends. Raises UserError, without the camera's name, when no more come."""
+    if find_spec("av") and not address.startswith("/dev/"):
+        return _pyav_live(address)
+    return _opencv_live(address)
+
+
+def _pyav_live(address: str) -> Iterator[Stamped]:
+    import av
+
+    options = {"rtsp_transport": "tcp"}  # UDP loses packets, and with them pictures
+    try:
+        with av.open(address, options=options, timeout=TIMEOUT_S) as container:
+            if not container.streams.video:
+                raise UserError("sends no video")
+            for frame in container.decode(container.streams.video[0]):
+                yield frame.time, frame.to_ndarray(format="rgb24")
+    except av.FFmpegError as error:
+        raise UserError(error.strerror or str(error)) from None
+
+
+def _opencv_live(address: str) -> Iterator[Stamped]:
+    cv2 = _cv2()
+    if address.startswith("/dev/"):
+        capture = cv2.VideoCapture(address, cv2.CAP_V4L2)
+    else:
+        limit = int(1000 * TIMEOUT_S)
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, limit, cv2.CAP_PROP_READ_TIMEOUT_MSEC, limit]
+        capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, limits)
+    try:
+        if not capture.isOpened():
+            raise UserError("cannot be opened")
+        for stamp, image in _opencv_frames(capture, 1):
+            assert image is not None
+            yield stamp, image
+        raise UserError("sends no more frames")
+    finally:
+        capture.release()

@@ -1,0 +1,275 @@
+"""Frames from files, folders and cameras: all of them, in order, in time, and one line for what is broken."""
+
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from common.preset import load_preset, parse_preset
+from driver import sources
+from driver.sources import Files, Image, Live, Source, interleave, open_sources
+from quant.data import read_clips
+from sim import video
+from sim.preprocess import Preprocessor
+from tests.driver.rtsp_camera import Camera, transport_stream
+
+Reader = str
+LIMIT_S = 20.0
+
+
+def pictures(count: int, height: int = 48, width: int = 64, seed: int = 0) -> list[np.ndarray]:
+    """Blocks of noise, brighter from frame to frame."""
+    texture = np.random.default_rng(seed).integers(0, 150, (height // 8, width // 8, 3)).repeat(8, 0).repeat(8, 1)
+    return [(texture + 100 * index // count).astype(np.uint8) for index in range(count)]
+
+
+def without_pyav(name: str) -> object:
+    return None if name == "av" else find_spec(name)
+
+
+@pytest.fixture(params=["PyAV", "OpenCV"])
+def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    """Everything is read by both."""
+    if request.param == "OpenCV":
+        monkeypatch.setattr(sources, "find_spec", without_pyav)
+    return request.param
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+def everything(source: Source) -> list[Image]:
+    end, images = time.monotonic() + LIMIT_S, []
+    while not source.done:
+        image = source.take()
+        images += [image] if image else []
+        assert time.monotonic() < end, "the source hangs"
+        if image is None and not source.done:
+            time.sleep(0.01)
+    return images
+
+
+def test_a_file_frame_by_frame(reader: Reader, tmp_path: Path, said: list[str]) -> None:
+    video.write(tmp_path / "a.mp4", pictures(20), rate=10)
+    (source,) = open_sources([str(tmp_path / "a.mp4")], 1, said.append)
+    images = everything(source)
+    expected = list(video.frames(tmp_path / "a.mp4"))
+    assert [image.pixels.tolist() for image in images] == [pixels.tolist() for pixels in expected]
+    assert [image.number for image in images] == list(range(20))
+    assert [image.seconds for image in images] == pytest.approx([index / 10 for index in range(20)])
+    assert [image.first for image in images] == [True] + [False] * 19
+    assert {image.source for image in images} == {str(tmp_path / "a.mp4")}
+    assert said == [] and not source.live
+
+
+def test_stride(reader: Reader, tmp_path: Path, said: list[str]) -> None:
+    video.write(tmp_path / "a.mp4", pictures(11))
+    images = everything(open_sources([str(tmp_path / "a.mp4")], 3, said.append)[0])
+    expected = list(video.frames(tmp_path / "a.mp4", 3))
+    assert [image.pixels.tolist() for image in images] == [pixels.tolist() for pixels in expected]
+    assert [(image.number, round(image.seconds, 3)) for image in images] == [(0, 0), (3, 0.12), (6, 0.24), (9, 0.36)]
+
+
+@pytest.mark.parametrize("representation", ["rgb", "motion"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_training_and_the_runtime_make_the_same_bytes(
+    reader: Reader, tmp_path: Path, said: list[str], representation: str, stride: int
+) -> None:
+    values = load_preset("tiny").model_dump(mode="json")
+    values["input"] |= {"representation": representation, "frame_stride": stride, "run_every": 2}
+    values["data"] |= {"source": "folder", "num_segments": 4}
+    preset = parse_preset(values, "test")
+    video.write(tmp_path / "a.mp4", pictures(40, 66, 90))
+    learned = read_clips(preset, tmp_path / "a.mp4").reshape(-1, 32, 32, 3)
+
+    prepare = Preprocessor(preset.preprocessing)
+    images = everything(open_sources([str(tmp_path / "a.mp4")], stride, said.append)[0])
+    prepared = [prepare.prepare(image.pixels, stream=2, clear=image.first) for image in images]
+    seen = [item for item in prepared if item is not None]
+    assert [first for _, first in seen] == [True] + [False] * (len(seen) - 1)
+    assert len(learned) >= 8
+    assert np.array_equal(np.stack([pixels for pixels, _ in seen])[: len(learned)], learned)
+
+
+def test_a_folder_is_its_files_in_order_each_a_clip(reader: Reader, tmp_path: Path, said: list[str]) -> None:
+    for name, count in (("b.mp4", 4), ("a.mp4", 3), ("c.mp4", 2)):
+        video.write(tmp_path / name, pictures(count))
+    (tmp_path / ".hidden").write_text("x")
+    images = everything(open_sources([str(tmp_path)], 1, said.append)[0])
+    assert [Path(image.source).name for image in images] == ["a.mp4"] * 3 + ["b.mp4"] * 4 + ["c.mp4"] * 2
+    assert [image.first for image in images] == [True, False, False, True, False, False, False, True, False]
+    assert images[3].seconds == images[3].number == 0
+
+
+def test_one_damaged_file_costs_one_line_and_not_the_others(reader: Reader, tmp_path: Path, said: list[str]) -> None:
+    video.write(tmp_path / "a.mp4", pictures(3))
+    (tmp_path / "b.mp4").write_text("no video at all\n" * 100)
+    video.write(tmp_path / "c.mp4", pictures(3))
+    (source,) = open_sources([str(tmp_path)], 1, said.append)
+    assert len(everything(source)) == 6
+    assert len(said) == source.problems == 1
+    assert said[0].startswith(f"{tmp_path / 'b.mp4'}: not a readable video") and "\n" not in said[0]
+
+
+def test_a_video_that_ends_mid_frame_gives_its_good_frames_and_one_line(
+    reader: Reader, tmp_path: Path, said: list[str]
+) -> None:
+    path = tmp_path / "cut.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        for pixels in np.random.default_rng(1).integers(0, 256, (80, 48, 64, 3), dtype=np.uint8):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (source,) = open_sources([str(path)], 1, said.append)
+    images = everything(source)
+    assert 0 < len(images) < 80
+    assert len(said) == source.problems == 1
+    assert said[0].startswith(f"{path}: ") and f"after {len(images)} frames" in said[0] and "\n" not in said[0]
+
+
+def test_what_does_not_fit_is_left_out(tmp_path: Path, said: list[str]) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        video.write(tmp_path / name, pictures(3))
+    (source,) = open_sources([str(tmp_path)], 1, said.append)
+    assert source.take() is not None
+    source.abandon("a.mp4: too small")
+    assert [Path(image.source).name for image in everything(source)] == ["b.mp4"] * 3
+    assert said == ["a.mp4: too small"] and source.problems == 1
+
+
+@pytest.mark.parametrize(
+    ("argument", "reason"),
+    [
+        ("absent.mp4", "absent.mp4: no such video file or folder"),
+        ("/dev/video-absent", "/dev/video-absent: no such camera"),
+        ("EMPTY", "an empty folder; put video files there"),
+    ],
+)
+def test_no_source(tmp_path: Path, said: list[str], argument: str, reason: str) -> None:
+    (tmp_path / ".hidden").write_text("x")
+    with pytest.raises(UserError, match=reason):
+        open_sources([str(tmp_path) if argument == "EMPTY" else argument], 1, said.append)
+
+
+def test_nothing_to_read_with(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
+    monkeypatch.setattr(sources, "find_spec", lambda _name: None)
+    with pytest.raises(UserError, match="neither PyAV nor OpenCV is installed"):
+        open_sources(["a.mp4"], 1, said.append)
+
+
+def test_sources_take_turns(tmp_path: Path, said: list[str]) -> None:
+    for name, count in (("a.mp4", 5), ("b.mp4", 2), ("c.mp4", 3)):
+        video.write(tmp_path / name, pictures(count))
+    opened = open_sources([str(tmp_path / name) for name in ("a.mp4", "b.mp4", "c.mp4")], 1, said.append)
+    order = [item[0] for item in interleave(opened) if item]
+    assert order == [0, 1, 2, 0, 1, 2, 0, 2, 0, 0]
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause between two attempts."""
+    monkeypatch.setattr(sources, "RECONNECT_S", (0.01, 0.01, 0.01))
+
+
+Make = Callable[..., Camera]
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Iterator[Make]:
+    made: list[Camera] = []
+
+    def make(count: int = 12, pace_s: float = 0.0, freeze: bool = False) -> Camera:
+        content = transport_stream(tmp_path / "camera.ts", pictures(count)).read_bytes()
+        made.append(Camera(content, pace_s, freeze))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def drain(source: Source, until: Callable[[list[Image]], bool]) -> list[Image]:
+    images: list[Image] = []
+    end = time.monotonic() + LIMIT_S
+    while not until(images):
+        image = source.take()
+        images += [image] if image else []
+        assert time.monotonic() < end, "the camera hangs"
+    return images
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_camera_that_hangs_up_is_called_again(reader: Reader, camera: Make, said: list[str]) -> None:
+    door = camera(count=40, pace_s=0.002)
+    (source,) = open_sources([door.address], 1, said.append)
+    assert source.live
+    images = drain(source, lambda images: sum(image.first for image in images) == 3)
+    source.close()
+    starts = [index for index, image in enumerate(images) if image.first]
+    assert starts[0] == 0 and all(images[start].number == 0 or source.dropped for start in starts)
+    assert all(a.seconds <= b.seconds for a, b in pairwise(images))
+    assert images[0].pixels.shape == (48, 64, 3)
+    assert len(said) >= 2 and all("attempt 1 of 3 in 0.01 s" in line and door.address in line for line in said)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_camera_that_stays_away_is_given_up(reader: Reader, camera: Make, said: list[str]) -> None:
+    door = camera(count=12)
+    (source,) = open_sources([door.address], 1, said.append)
+    drain(source, lambda images: len(images) > 0)
+    door.close()
+    rest = everything(source)
+    assert source.problems == 1 and not any(image is None for image in rest)
+    assert "attempt 3 of 3" in said[-2] and said[-1].endswith("given up after 3 attempts")
+    assert all("\n" not in line for line in said)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_camera_that_goes_silent_is_called_again(
+    reader: Reader, camera: Make, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "TIMEOUT_S", 0.5)
+    door = camera(count=12, freeze=True)
+    (source,) = open_sources([door.address], 1, said.append)
+    drain(source, lambda images: any(image.first for image in images[1:]) or door.connections > 1)
+    source.close()
+    assert said and "attempt 1 of 3" in said[0]
+
+
+def test_the_newest_frames_are_kept_and_the_rest_counted(camera: Make, said: list[str]) -> None:
+    door = camera(count=40, pace_s=0.002, freeze=True)
+    (source,) = open_sources([door.address], 1, said.append)
+    end = time.monotonic() + LIMIT_S
+    while source.dropped < 20 and time.monotonic() < end:
+        time.sleep(0.01)
+    first = source.take()
+    assert isinstance(source, Live) and first is not None
+    assert source.dropped >= 20 and first.first and first.number >= 20 - sources.QUEUED  # what began still begins
+    source.close()
+
+
+def test_without_frames_there_is_nothing_to_take_but_others_go_on(
+    camera: Make, said: list[str], tmp_path: Path
+) -> None:
+    video.write(tmp_path / "a.mp4", pictures(6))
+    door = camera(count=100, pace_s=0.01, freeze=True)
+    opened = open_sources([door.address, str(tmp_path / "a.mp4")], 1, said.append)
+    end, counts = time.monotonic() + LIMIT_S, [0, 0]
+    for item in interleave(opened):
+        if item:
+            counts[item[0]] += 1
+        assert time.monotonic() < end
+        if counts[0] >= 8 and counts[1] == 6:
+            break
+    assert isinstance(opened[1], Files) and opened[1].done
+    opened[0].close()
