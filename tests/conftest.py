@@ -64,8 +64,9 @@ def pynq_python() -> Path:
     with one_at_a_time("pynq"):
         if not complete.is_file():
             venv.create(folder, with_pip=True, clear=True)
-            command = [str(python), *"-m pip install --quiet --disable-pip-version-check pynq==3.1.2 numpy<2".split()]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+            install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            wanted = ["pynq==3.1.2", "numpy<2"]
+            done = subprocess.run([*install, *wanted], capture_output=True, text=True, check=False, timeout=900)
             if done.returncode:
                 why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
                 pytest.skip(f"pynq 3.1.2 cannot be installed by pip on Python {sys.version.split()[0]}: {why}")
