@@ -9,7 +9,8 @@
 //             Latency is measured there: cycles from the first input beat taken to the last output beat taken.
 //             A soft reset stops both DMAs, waits until nothing is outstanding on the memory port, and then holds
 //             the core and all else but the register port in reset for HOLD cycles.
-// Throughput  A beat a cycle in each direction; see the modules.
+// Throughput  A beat a cycle in each direction, 8 bytes a cycle from memory: a core that takes more than 8 bytes a beat
+//             waits for some of them, for how long depends on the frame's alignment by a cycle.
 // Latency     A descriptor reaches the memory port some cycles after its push; the core's input and output pass
 //             without a register.
 `default_nettype none

@@ -1,0 +1,120 @@
+"""The chip around a fake core, in cocotb: registers, frames, every error flag and the way back; and mutants of it."""
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from common.artifacts import BUILD, write_json
+from hw.chip import PACKAGE, RTL, SHELL, config_package, record_bytes
+from sim import cocotb_runner
+
+HERE = Path(__file__).parent
+SEED = 11
+BUILD_HASH = "5eed0ace"
+LATENCY = 300
+TESTS = 15
+
+
+def numbers(
+    shape: tuple[int, int, int], in_elements: int, logits: tuple[int, int, int], bus: tuple[int, int]
+) -> dict[str, int]:
+    """Those of a chip: frame shape, bytes a beat, (logits, logits a beat, bits), (address bits, longest burst)."""
+    height, width, channels = shape
+    return {
+        "INPUT_HEIGHT": height,
+        "INPUT_WIDTH": width,
+        "INPUT_CHANNELS": channels,
+        "INPUT_BYTES": height * width * channels,
+        "IN_ELEMENTS": in_elements,
+        "OUTPUT_LOGITS": logits[0],
+        "OUT_ELEMENTS": logits[1],
+        "OUT_ELEMENT_BITS": logits[2],
+        "RECORD_BYTES": record_bytes(logits[0]),
+        "STREAMS": 5,
+        "FRAME_INTERVAL": 150,
+        "AXI_ADDR_WIDTH": bus[0],
+        "AXI_MAX_BURST": bus[1],
+    }
+
+
+CHIPS = {
+    "axi3": numbers((8, 8, 3), 3, (5, 1, 19), (32, 16)),
+    "axi4": numbers((9, 10, 4), 20, (12, 4, 24), (40, 256)),
+}
+
+
+class Mutant(NamedTuple):
+    """A fault: in `file`, `old` becomes `new`, and the test `seen_by` has to notice it."""
+
+    file: str
+    old: str
+    new: str
+    seen_by: str
+
+
+MUTANTS = {
+    "reset does not wait for memory": Mutant(
+        "shell.sv",
+        "else if(Resetting && read_quiet && write_quiet)",
+        "else if(Resetting)",
+        "a_soft_reset_at_any_time_recovers",
+    ),
+    "high address bits are dropped": Mutant(
+        "shell.sv",
+        "{|address[63:AXI_ADDR_WIDTH], address",
+        "{1'b0, address",
+        "a_descriptor_that_is_wrong_is_dropped",
+    ),
+    "a full ring is written over": Mutant(
+        "result_writer.sv", "(Used < slots)", "(Used <= slots)", "a_full_ring_waits_and_loses_nothing"
+    ),
+    "latency of a cycle too many": Mutant(
+        "shell.sv", "latency = Now - start", "latency = Now - start + 1", "results_are_right_under_random_pauses"
+    ),
+    "a full ring is taken for a stuck core": Mutant(
+        "shell.sv", "!moves && !s_core_tvalid", "!moves", "the_watchdog_finds_a_stuck_core"
+    ),
+    "interrupts cannot be masked": Mutant(
+        "axil_registers.sv", "|(IrqStatus & IrqEnable)", "|IrqStatus", "interrupts_tell_results_and_idleness"
+    ),
+}
+
+
+def bench(name: str, folder: Path, rtl: Path = RTL, only: str = "") -> int:
+    """Build the chip of CHIPS[name] from the sources in `rtl` and run its tests, or `only` one; how many passed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plan, config = folder / "plan.json", folder / "chip_config_pkg.sv"
+    write_json(plan, {"numbers": CHIPS[name], "build_hash": BUILD_HASH, "seed": SEED, "latency": LATENCY})
+    config.write_text(config_package(BUILD_HASH, CHIPS[name]))
+    sources = [rtl / PACKAGE, config, HERE / "fake_core.sv", *(rtl / file for file in SHELL)]
+    cocotb_runner.build("chip", sources, folder, [f"+define+LATENCY={LATENCY}", "-Wno-lint", "-Wno-style"])
+    variables = {"SHELL_PLAN": str(plan)} | ({"COCOTB_TEST_FILTER": rf"\.{only}$"} if only else {})
+    return cocotb_runner.run("chip", "tests.hw.shell_cocotb", folder, variables, SEED)
+
+
+def broken_rtl(mutant: Mutant, folder: Path) -> Path:
+    """A copy of the shell's RTL with the fault; returns its folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for file in (PACKAGE, *SHELL):
+        shutil.copy(RTL / file, folder)
+    text = (RTL / mutant.file).read_text()
+    assert text.count(mutant.old) == 1, f"{mutant.file}: {mutant.old!r} is there {text.count(mutant.old)} times"
+    (folder / mutant.file).write_text(text.replace(mutant.old, mutant.new))
+    return folder
+
+
+@pytest.mark.parametrize("name", CHIPS)
+def test_shell(name: str) -> None:
+    assert bench(name, BUILD / "tests" / f"shell_{name}") == TESTS
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_broken_shell_is_noticed(name: str) -> None:
+    mutant = MUTANTS[name]
+    folder = BUILD / "tests" / "shell_mutants" / name.replace(" ", "_")
+    rtl = broken_rtl(mutant, folder / "rtl")
+    with pytest.raises(cocotb_runner.BenchError, match=mutant.seen_by):
+        bench("axi3", folder, rtl, mutant.seen_by)
