@@ -1,0 +1,146 @@
+"""The chip's folder, and the real core in the chip: fed as fast as it can go, whatever memory does."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from driver import registers as reg
+from hw import compile as flow
+from hw.boards import load_board
+from hw.chip import PACKAGE, RTL, SHELL, build_chip, config_package
+from sim.chip import ChipModel
+from sim.reference import Reference
+
+FRAMES = 8
+SEED = 5
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_the_manifest_says_what_is_there(tiny_chip: Path, tiny_core: Path) -> None:
+    manifest = json.loads((tiny_chip / "manifest.json").read_text())
+    assert all((tiny_chip / file).is_file() for file in manifest["files"])
+    assert [file for file in manifest["files"] if file.endswith("_pkg.sv")] == manifest["files"][:4]
+    assert f"BUILD_HASH = 32'h{manifest['build_hash']};" in (tiny_chip / "rtl" / "chip_config_pkg.sv").read_text()
+    assert content(tiny_chip / "core") == content(tiny_core)
+    assert manifest["record_bytes"] == 16 + 4 * manifest["logits"]
+    assert (manifest["base_address"], manifest["address_bits"], manifest["family"]) == (0x4000_0000, 32, "zynq7")
+
+
+def test_the_same_inputs_give_the_same_bytes(
+    tiny_chip: Path, tiny_core: Path, tiny_export: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "core").symlink_to(tiny_core)
+    board = load_board("pynq-z2")
+    chip = build_chip(tmp_path / "core", tiny_export / "model.npz", board)
+    assert content(chip) == content(tiny_chip)
+    before = (chip / "manifest.json").stat().st_mtime_ns
+    assert build_chip(tmp_path / "core", tiny_export / "model.npz", board) == chip
+    assert (chip / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_another_model_or_shell_is_another_build(
+    tiny_core: Path, tiny_export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "core").symlink_to(tiny_core)
+    board, model = load_board("pynq-z2"), tmp_path / "model.npz"
+    with np.load(tiny_export / "model.npz") as arrays:
+        np.savez(model, **arrays)
+
+    def build_hash() -> str:
+        folder = build_chip(tmp_path / "core", model, board)
+        return str(json.loads((folder / "manifest.json").read_text())["build_hash"])
+
+    hashes = [build_hash()]
+    with np.load(model) as arrays:
+        np.savez(model, extra=np.zeros(1), **arrays)
+    hashes.append(build_hash())
+    rtl = tmp_path / "rtl"
+    rtl.mkdir()
+    for file in (PACKAGE, *SHELL):
+        (rtl / file).write_bytes((RTL / file).read_bytes())
+    (rtl / "shell.sv").write_text((rtl / "shell.sv").read_text() + "// other\n")
+    monkeypatch.setattr("hw.chip.RTL", rtl)
+    hashes.append(build_hash())
+    assert len(set(hashes)) == 3
+
+
+def test_a_change_of_the_shell_does_not_compile_the_core_again() -> None:
+    shell = {PACKAGE, *SHELL}
+    assert not shell & {path.name for path in flow._sources()}
+
+
+def test_what_does_not_belong_together_is_refused(tiny_core: Path, tiny_export: Path, tmp_path: Path) -> None:
+    (tmp_path / "core").symlink_to(tiny_core)
+    with pytest.raises(UserError, match="compiled for pynq-z2, not for pynq-z1"):
+        build_chip(tmp_path / "core", tiny_export / "model.npz", load_board("pynq-z1"))
+    with pytest.raises(UserError, match="no such file; `make export`"):
+        build_chip(tmp_path / "core", tmp_path / "model.npz", load_board("pynq-z2"))
+    with pytest.raises(UserError, match="no compiled core there"):
+        build_chip(tmp_path / "other", tiny_export / "model.npz", load_board("pynq-z2"))
+    assert sorted(os.listdir(tmp_path)) == ["core"]
+
+
+def test_config_package_holds_the_numbers() -> None:
+    text = config_package("00c0ffee", {"STREAMS": 7})
+    assert "BUILD_HASH = 32'h00c0ffee;" in text
+    assert "STREAMS = 7;" in text
+
+
+def test_slow_memory_costs_the_real_core_nothing(tiny_chip: Path) -> None:
+    """With a latency of 100 cycles and stalls in 20 % of the cycles, frames follow at the core's own interval within
+    2 %, all with one latency; every logit is the reference's."""
+    manifest, reference = json.loads((tiny_chip / "manifest.json").read_text()), Reference.load(tiny_chip / "model.npz")
+    rng = np.random.default_rng(SEED)
+    frames = rng.integers(0, 256, (FRAMES, *reference.input_shape), np.uint8)
+    size, record = manifest["input"]["bytes"], manifest["record_bytes"]
+    contexts = [1 | (index in (0, 5)) << 7 for index in range(FRAMES)]
+    model = ChipModel(tiny_chip, seed=SEED)
+    model.read_latency = model.write_latency = 100
+    model.stall = 0.2
+    base = model.MEMORY_BASE
+    ring = base + FRAMES * (size + 5)
+    ring += -ring % 8
+    for offset, value in (
+        (reg.READ_BASE_LO, base),
+        (reg.READ_LIMIT_LO, ring),
+        (reg.WRITE_BASE_LO, ring),
+        (reg.WRITE_LIMIT_LO, ring + FRAMES * record),
+        (reg.RESULT_SLOTS, FRAMES),
+        (reg.DESCRIPTOR_BYTES, size),
+        (reg.IRQ_ENABLE, reg.IrqEnable.RESULT),
+        (reg.CONTROL, reg.Control.RUN),
+    ):
+        model.write(offset, value)
+    for index, frame in enumerate(frames):
+        place = index * (size + 5)  # every alignment
+        model.memory[place : place + size] = frame.ravel()
+        model.write(reg.DESCRIPTOR_ADDRESS_LO, base + place)
+        model.write(reg.DESCRIPTOR_FRAME_ID, 100 + index)
+        model.write(reg.DESCRIPTOR_CONTEXT, contexts[index])
+
+    ends = []
+    for _ in range(FRAMES):
+        model.run(20 * manifest["frame_interval"])
+        assert model.irq, "no result"
+        ends.append(model.cycles)
+        model.write(reg.IRQ_STATUS, reg.IrqStatus.RESULT)
+    interval = (ends[-1] - ends[1]) / (FRAMES - 2)
+    print(f"interval {interval:.1f} cycles, the core's own {manifest['frame_interval']}")
+    assert interval < 1.02 * manifest["frame_interval"]
+    assert model.read(reg.ERROR) == 0
+    assert model.read(reg.FRAMES_DONE) == FRAMES
+    assert model.read(reg.LATENCY_MIN) == model.read(reg.LATENCY_MAX)
+    assert model.read(reg.INPUT_STALLS_LO) == 0
+    for index, frame in enumerate(frames):
+        start = ring - base + index * record
+        words = model.memory[start : start + record].view("<i4")
+        logits = reference.infer(frame, 1, bool(contexts[index] >> 7))
+        assert words[:4].tolist() == [100 + index, contexts[index], model.read(reg.LATENCY_LAST), index]
+        assert words[4 : 4 + len(logits)].tolist() == logits.tolist()
