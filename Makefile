@@ -12,7 +12,7 @@ INSTALL = @command -v $(PYTHON) >/dev/null || \
 	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup qat export compile registers trace demo test bench formal lint clean fuzz
+.PHONY: help setup qat export compile registers trace demo test bench formal lint clean fuzz evaluate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ qat: $(READY) ## train PRESET: float warm-up, then quantization-aware (DATA=fold
 
 export: $(READY) ## PRESET's weights to QONNX and to the integer model of the reference
 	@$(RUN) quant.export --preset $(PRESET)
+
+evaluate: $(READY) ## how good PRESET is on the videos in DATA: figures, predictions, a report to look at
+	@$(RUN) flow.evaluate --preset $(PRESET) --data "$(DATA)" $(if $(MODEL),--model "$(MODEL)")
 
 compile: $(READY) ## PRESET to RTL for BOARD, each step verified against the one before
 	@$(RUN) hw.compile --preset $(PRESET) --board $(BOARD)

@@ -1,0 +1,136 @@
+"""How good scores are: accuracy, recall, AUC with an interval over sources, and the threshold that a rule chooses.
+
+Scores are those of the alarm, in [0, 1]; `positive` says of each clip whether it shows what must raise it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import mannwhitneyu  # type: ignore[import-untyped]
+
+RESAMPLES = 2000
+SEED = 0
+
+
+def auc(positive: np.ndarray, scores: np.ndarray) -> float:
+    """Area under the ROC curve: how often a positive scores above a negative, equal scores counting half (Hanley and
+    McNeil, 1982). `positive`: bool `[n]`; `scores`: `[n]`. NaN when one of the two kinds is missing."""
+    if positive.all() or not positive.any():
+        return float("nan")
+    wins = mannwhitneyu(scores[positive], scores[~positive], method="asymptotic").statistic
+    return float(wins / (positive.sum() * (~positive).sum()))
+
+
+def interval(
+    statistic: Callable[..., float], sources: Sequence[str], *columns: np.ndarray, seed: int = SEED
+) -> tuple[float, float]:
+    """The 95 % bootstrap interval of `statistic(*columns)` over whole sources (percentiles of 2,000 resamples, Efron
+    and Tibshirani 1993): clips of one source are alike, and single clips would make it too narrow."""
+    rng = np.random.default_rng(seed)
+    groups = [np.flatnonzero(np.array(sources) == source) for source in sorted(set(sources))]
+    values = []
+    for _ in range(RESAMPLES):
+        rows = np.concatenate([groups[group] for group in rng.integers(len(groups), size=len(groups))])
+        values.append(statistic(*(column[rows] for column in columns)))
+    if np.isnan(values).all():
+        return float("nan"), float("nan")
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def at_threshold(positive: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str, float]:
+    """Accuracy, precision, recall and F1 of raising the alarm from `threshold` on. Where nothing is raised precision is
+    0, and where there is nothing to raise it for recall is 0."""
+    raised = scores >= threshold
+    right = int((raised & positive).sum())
+    precision = right / max(1, int(raised.sum()))
+    recall = right / max(1, int(positive.sum()))
+    return {
+        "accuracy": float((raised == positive).mean()),
+        "precision": precision,
+        "recall": recall,
+        "f1": 2 * precision * recall / (precision + recall) if right else 0.0,
+    }
+
+
+def per_class(labels: np.ndarray, guesses: np.ndarray, classes: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 and number of clips of each class; `labels`, `guesses`: indices into `classes`, `[n]`."""
+    result = {}
+    for index, name in enumerate(classes):
+        figures = at_threshold(labels == index, (guesses == index).astype(float), 0.5)
+        del figures["accuracy"]
+        result[name] = {**figures, "n": int((labels == index).sum())}
+    return result
+
+
+def confusion(labels: np.ndarray, guesses: np.ndarray, count: int) -> np.ndarray:
+    """How often each class was taken for each: int64 `[count, count]`, a row a true class."""
+    table = np.zeros((count, count), np.int64)
+    np.add.at(table, (labels, guesses), 1)
+    return table
+
+
+def best_f_beta(positive: np.ndarray, scores: np.ndarray, beta: float = 2.0) -> float:
+    """The threshold with the highest F-beta (van Rijsbergen 1979), the lowest of equals. `beta` 2: missing what should
+    raise the alarm costs more than raising it in vain."""
+
+    def value(threshold: float) -> float:
+        at = at_threshold(positive, scores, threshold)
+        precision, recall = at["precision"], at["recall"]
+        return (1 + beta**2) * precision * recall / (beta**2 * precision + recall) if precision else 0.0
+
+    return _between(scores, max(np.unique(scores), key=lambda threshold: (value(float(threshold)), -threshold)))
+
+
+def for_recall(positive: np.ndarray, scores: np.ndarray, recall: float) -> float:
+    """The highest threshold at which at least the share `recall`, in (0, 1], of the positives is found."""
+    ordered = np.sort(scores[positive])[::-1]
+    return _between(scores, ordered[int(np.ceil(recall * len(ordered))) - 1])
+
+
+def for_false_alarms(rate: Callable[[float], float], scores: np.ndarray, per_hour: float) -> float:
+    """The lowest threshold at which `rate(threshold)` false alarms an hour are no more than `per_hour`."""
+    for threshold in np.unique(scores):
+        if rate(float(threshold)) <= per_hour:
+            return _between(scores, threshold)
+    return 1.0
+
+
+def _between(scores: np.ndarray, threshold: float) -> float:
+    """Halfway between `threshold`, one of the scores, and the next lower one: no decision hangs on a rounding."""
+    lower = scores[scores < threshold]
+    return float((threshold + lower.max()) / 2 if len(lower) else threshold)
+
+
+def summary(
+    rows: Sequence[dict[str, Any]], classes: Sequence[str], alarm: Sequence[str], threshold: float
+) -> dict[str, Any]:
+    """The figures of labelled clips. Each row has `label` and `guess` (class names), `score` and `source`. Without
+    alarm classes what concerns the alarm is None."""
+    labels = np.array([classes.index(row["label"]) for row in rows])
+    guesses = np.array([classes.index(row["guess"]) for row in rows])
+    scores = np.array([row["score"] for row in rows])
+    sources = [row["source"] for row in rows]
+    right = labels == guesses
+    figures: dict[str, Any] = {
+        "n": len(rows),
+        "sources": len(set(sources)),
+        "top1": float(right.mean()),
+        "top1_ci95": interval(lambda hits: float(hits.mean()), sources, right),
+        "per_class": per_class(labels, guesses, classes),
+        "confusion": confusion(labels, guesses, len(classes)).tolist(),
+    }
+    alarm_figures = ("accuracy", "precision", "recall", "f1", "accuracy_at_half", "auc", "auc_ci95", "threshold")
+    if not alarm:
+        return figures | dict.fromkeys(alarm_figures)
+    positive = np.isin(labels, [classes.index(name) for name in alarm])
+    figures |= at_threshold(positive, scores, threshold)
+    figures["accuracy_at_half"] = at_threshold(positive, scores, 0.5)["accuracy"]
+    figures["accuracy_ci95"] = interval(
+        lambda p, s: at_threshold(p, s, threshold)["accuracy"], sources, positive, scores
+    )
+    figures["auc"] = auc(positive, scores)
+    figures["auc_ci95"] = interval(auc, sources, positive, scores)
+    figures["threshold"] = threshold
+    return figures
