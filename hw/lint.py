@@ -54,6 +54,16 @@ CORNERS: dict[str, list[Parameters]] = {
         (400, 8, 12, 1616),
     ),
     "context_fanout": _table("N WIDTH DEPTH", (1, 8, 2), (5, 8, 16)),
+    "byte_gearbox": _table("BYTES", (1,), (8,), (63,), (64,)),
+    "dma_read": _table(
+        "ADDR_WIDTH INPUT_BYTES IN_ELEMENTS MAX_BURST_BEATS FIFO_WORDS TAG_BITS",
+        (4, 1, 1, 1, 2, 1),
+        (33, 3072, 3, 16, 512, 40),
+        (41, 4096, 64, 256, 256, 40),
+        (64, 786432, 48, 256, 4096, 40),
+    ),
+    "dma_write": _table("ADDR_WIDTH RECORD_BYTES MAX_BURST_BEATS", (4, 8, 1), (33, 32, 16), (64, 4096, 256)),
+    "axi3_to_axil": _table("ID_BITS ADDR_BITS", (1, 3), (12, 12)),
 }
 """Parameter sets for each module; one that is not here is linted with its defaults."""
 
