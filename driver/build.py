@@ -53,7 +53,7 @@ class Build:
         digest = hashlib.sha256(model.read_bytes()).hexdigest()
         if digest != manifest["model"]:
             raise BuildError(
-                f"{model}: its SHA-256 is {digest}, but the chip was made from {manifest['model']}; "
+                f"{model}: its SHA-256 begins {digest[:16]}, but the chip was made from {manifest['model'][:16]}; "
                 "copy the whole build folder, or run `make compile` again"
             )
         reference = Reference.load(model)
