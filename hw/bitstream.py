@@ -1,0 +1,128 @@
+"""`make bitstream`: a compiled chip to a bitstream for its board, with what PYNQ and the driver need beside it.
+
+build/PRESET/BOARD/bitstream/ and a copy in bitstreams/PRESET-BOARD/:
+    shiftcore.bit   the bitstream
+    shiftcore.hwh   the hardware handoff
+    manifest.json   what it was made of and by what; utilization and timing
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from common import cli
+from common.artifacts import ROOT, atomic_folder, digest, lock, write_json
+from common.preset import load_preset
+from hw.boards import Board, load_board
+from hw.chip import build_chip
+from hw.compile import compile_model, exported_model
+from hw.hwh import write_hwh
+from hw.toolchains import openxc7, vivado
+
+BITSTREAMS = ROOT / "bitstreams"
+FORMAT, VERSION = "shiftcore-bitstream", 1
+
+
+def manifest(chip: Path, toolchain: dict[str, Any], result: dict[str, Any], files: Path) -> dict[str, Any]:
+    """What is known of the bitstream in folder `files`, made of the chip in folder `chip` by `toolchain`.
+
+    `result` is what the tools' reports say. Hashes are SHA-256; slacks are in ns.
+    """
+    made_of = json.loads((chip / "manifest.json").read_text())
+    folding = json.loads((chip.parent / "folding.json").read_text())
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        **{
+            key: made_of[key] for key in ("preset", "board", "part", "clock_mhz", "build_hash", "model", "core_content")
+        },
+        "chip": made_of["content"],
+        "folding": [{key: row[key] for key in ("layer", "op", "PE", "SIMD", "cycles")} for row in folding],
+        "toolchain": toolchain,
+        **result,
+        "files": {path.name: digest(path) for path in sorted(files.iterdir())},
+    }
+
+
+def publish(chip: Path, board: Board, work: Path, toolchain: dict[str, Any], result: dict[str, Any]) -> Path:
+    """Put the bitstream in folder `work`, its handoff and its manifest into their places; return the first."""
+    place = chip.parent / "bitstream"
+    with atomic_folder(place) as temporary:
+        shutil.copyfile(work / "shiftcore.bit", temporary / "shiftcore.bit")
+        if board.family == "zynq7":
+            write_hwh(
+                temporary / "shiftcore.hwh", board, json.loads((chip / "manifest.json").read_text())["build_hash"]
+            )
+        else:
+            shutil.copyfile(vivado.handoff(work), temporary / "shiftcore.hwh")
+        write_json(temporary / "manifest.json", manifest(chip, toolchain, result, temporary))
+    with atomic_folder(BITSTREAMS / f"{chip.parent.parent.name}-{board.name}") as temporary:
+        shutil.copytree(place, temporary, dirs_exist_ok=True)
+    return place
+
+
+def maker(chip: Path) -> str | None:
+    """The toolchain that made the bitstream in its place; None unless it is whole and of this very chip."""
+    place = chip.parent / "bitstream"
+    try:
+        found = json.loads((place / "manifest.json").read_text())
+        whole = all(digest(place / name) == known for name, known in found["files"].items())
+        same = found["chip"] == json.loads((chip / "manifest.json").read_text())["content"]
+        return str(found["toolchain"]["name"]) if whole and same else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def build_vivado(chip: Path, board: Board) -> Path:
+    """The bitstream by Vivado; returns its folder. Raises UserError where Vivado is missing, too old or fails, or where
+    its result must not be used."""
+    work = chip.parent / "vivado"
+    prepared = vivado.prepare(chip, board, work)
+    program = vivado.find()
+    if program is None:
+        raise vivado.missing(board, work, prepared)
+    toolchain = {"name": "vivado", "version": vivado.version(program)}
+    print(f"Vivado {toolchain['version']} at work; its log is {work / 'vivado.log'} ...", flush=True)
+    return publish(chip, board, work, toolchain, vivado.build(program, board, work))
+
+
+def build_openxc7(chip: Path, board: Board) -> Path:
+    """The bitstream by Yosys, nextpnr-xilinx and Project X-Ray, an experiment; returns its folder. Raises UserError
+    where the board or preset is not for it, a tool is missing or fails."""
+    work = chip.parent / "openxc7"
+    prepared = openxc7.prepare(chip, board, work)
+    tools = openxc7.find(board.part)
+    if isinstance(tools, str):
+        raise openxc7.missing(tools, work, prepared)
+    result = openxc7.build(tools, board, work)
+    print(openxc7.CAVEAT)
+    return publish(chip, board, work, {"name": "openxc7", "version": openxc7.version(tools)}, result)
+
+
+def main(
+    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
+    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    toolchain: Annotated[Literal["vivado", "openxc7"], typer.Option(help="what makes it")] = "vivado",
+) -> None:
+    """A bitstream of a preset for a board, with its handoff and manifest; compiles the preset where need be."""
+    place, settings = load_board(board), load_preset(preset)
+    if toolchain == "openxc7":
+        openxc7.check(settings.name, place)
+    exported = exported_model(settings)
+    chip = build_chip(compile_model(exported, board), exported.with_suffix(".npz"), place)
+    made_by = maker(chip)
+    if made_by == toolchain:
+        print(f"{chip.parent / 'bitstream'}: built before, nothing has changed")
+        return
+    with lock(chip.parent):
+        if made_by is None:
+            shutil.rmtree(chip.parent / "bitstream", ignore_errors=True)  # another chip's, which no driver would take
+        built = build_vivado(chip, place) if toolchain == "vivado" else build_openxc7(chip, place)
+    print(f"{built}: built, and copied to {BITSTREAMS.name}/{settings.name}-{place.name}")
+
+
+if __name__ == "__main__":
+    cli.run(main)
