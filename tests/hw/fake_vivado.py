@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Stands in for Vivado in tests: writes reports in its documented formats, and a bitstream that is none.
+
+What it does is told by FAKE_VIVADO: "good", or the one thing that goes wrong.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+TIMING = """\
+------------------------------------------------------------------------------------------------
+| Design Timing Summary
+| ---------------------
+------------------------------------------------------------------------------------------------
+
+    WNS(ns)      TNS(ns)  TNS Failing Endpoints  TNS Total Endpoints      WHS(ns)      THS(ns)  THS Failing Endpoints  \
+THS Total Endpoints     WPWS(ns)     TPWS(ns)  TPWS Failing Endpoints  TPWS Total Endpoints
+    -------      -------  ---------------------  -------------------      -------      -------  ---------------------  \
+-------------------     --------     --------  ----------------------  --------------------
+{slacks}
+
+
+{verdict}
+"""
+MET = (
+    "      0.412        0.000                      0                43210        0.017        0.000"
+    "                      0                43210        3.750        0.000                       0               21000"
+)
+UTILIZATION = """\
+1. Slice Logic
+--------------
+
++----------------------------+-------+-------+------------+-----------+-------+
+|          Site Type         |  Used | Fixed | Prohibited | Available | Util% |
++----------------------------+-------+-------+------------+-----------+-------+
+| Slice LUTs*                | 12345 |     0 |          0 |     53200 | 23.20 |
+|   LUT as Logic             | 11000 |     0 |          0 |     53200 | 20.68 |
+| Slice Registers            | 20000 |     0 |          0 |    106400 | 18.80 |
++----------------------------+-------+-------+------------+-----------+-------+
+
+2. Memory
+---------
+
++-------------------+------+-------+------------+-----------+-------+
+|     Site Type     | Used | Fixed | Prohibited | Available | Util% |
++-------------------+------+-------+------------+-----------+-------+
+| Block RAM Tile    | 12.5 |     0 |          0 |       140 |  8.93 |
+|   RAMB36/FIFO*    |   12 |     0 |          0 |       140 |  8.57 |
++-------------------+------+-------+------------+-----------+-------+
+
+3. DSP
+------
+
++----------------+------+-------+------------+-----------+-------+
+|    Site Type   | Used | Fixed | Prohibited | Available | Util% |
++----------------+------+-------+------------+-----------+-------+
+| DSPs           |   40 |     0 |          0 |       220 | 18.18 |
++----------------+------+-------+------------+-----------+-------+
+"""
+DRC = """\
+Table of Contents
+-----------------
+1. REPORT SUMMARY
+
+1. REPORT SUMMARY
+-----------------
+            Netlist: netlist
+          Violations found: 2
++---------+----------+----------------------------+------------+
+| Rule    | Severity | Description                | Violations |
++---------+----------+----------------------------+------------+
+| DPIP-1  | Warning  | Input pipelining           | 9          |
+{rows}+---------+----------+----------------------------+------------+
+"""
+DRC_ERROR = "| NSTD-1  | Error    | Unspecified I/O Standard   | 1          |\n"
+LOG = "#-----------\n# Vivado v2023.1 (64-bit)\nINFO: [Common 17-206] Exiting Vivado\nWARNING: [Synth 8-7080] no\n"
+WARNING = "CRITICAL WARNING: [Synth 8-4445] could not open $readmem data file 'data/weights.dat'\n"
+
+
+def main() -> int:
+    """One run."""
+    mode = os.environ.get("FAKE_VIVADO", "good")
+    if "-version" in sys.argv:
+        print({"old": "Vivado v2021.1 (64-bit)", "other": "Quartus"}.get(mode, "vivado v2023.1 (64-bit)"))
+        return 0
+    if mode == "slow":
+        Path("shiftcore.bit").write_bytes(b"half")
+        os.kill(os.getpid(), 9)
+    log = LOG + (WARNING if mode == "warning" else "")
+    if mode == "error":
+        log += "ERROR: [Place 30-487] The packing of instances into the device could not be obeyed.\n"
+    Path("vivado.log").write_text(log)
+    slacks = {
+        "late": MET.replace("0.412", "-0.231"),
+        "early": MET.replace("0.017", "-0.004"),
+        "free": MET.replace("0.412", "NA"),
+        "cut": MET[:60],
+    }.get(mode, MET)
+    Path("timing.rpt").write_text(TIMING.format(slacks=slacks, verdict="made up"))
+    Path("utilization.rpt").write_text(UTILIZATION[:300] if mode == "half" else UTILIZATION)
+    Path("drc.rpt").write_text(DRC.format(rows=DRC_ERROR if mode == "drc" else ""))
+    if mode != "empty":
+        Path("shiftcore.bit").write_bytes(b"a bitstream of nothing")
+    if Path("zynquplus.tcl").is_file():
+        handoff = Path("project/shiftcore.gen/sources_1/bd/shiftcore/hw_handoff/shiftcore.hwh")
+        handoff.parent.mkdir(parents=True)
+        handoff.write_text("<EDKSYSTEM/>\n")
+    return int(mode in ("error", "crash"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
