@@ -2,6 +2,9 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
 
 from common.artifacts import BUILD, write_json
 from sim import cocotb_runner
@@ -119,3 +122,12 @@ def test_dma_read() -> None:
 def test_dma_write() -> None:
     shapes = instances("dma_write", WRITE_NAMES, WRITE_SHAPES, "c")
     assert bench("dma_write", [WRITE], shapes, WRITE_MUTANTS, WRITE_NAMES, dma_write_cocotb.ports) == 6
+
+
+@pytest.mark.parametrize("beats", [16, 256])
+def test_dma_copies_in_an_independent_memory(beats: int) -> None:
+    folder, name = BUILD / "tests" / f"dma_copy_{beats}", "dma_copy"
+    files = [READ, GEARBOX, WRITE, "lutram_fifo.sv"]
+    sources = [*(RTL / file for file in files), Path(__file__).parent / f"{name}.sv"]
+    cocotb_runner.build(name, sources, folder, [f"-GMAX_BURST_BEATS={beats}", "-Wno-lint"])
+    assert cocotb_runner.run(name, f"tests.hw.{name}_cocotb", folder, {"COPY_SEED": str(SEED)}, SEED) == 1
