@@ -186,16 +186,20 @@ class Live(Source):
             self._images.append(image)
 
 
-def open_sources(arguments: Sequence[str], stride: int, say: Say) -> list[Source]:
-    """The source of each argument: a video file, a folder of them, an address (rtsp://...), or /dev/videoN.
-
-    `say` is told, a line each, what is damaged, lost or found again; from several threads. Raises UserError for what is
-    none of these, before any is opened.
-    """
+def check_sources(arguments: Sequence[str]) -> None:
+    """Raise UserError for what is no source, before any is opened."""
     if not find_spec("av") and not find_spec("cv2"):
         raise UserError("no video can be read: neither PyAV nor OpenCV is installed (pip install av)")
     for argument in arguments:
         _check(argument)
+
+
+def open_sources(arguments: Sequence[str], stride: int, say: Say) -> list[Source]:
+    """The source of each argument: a video file, a folder of them, an address (rtsp://...), or /dev/videoN.
+
+    `say` is told, a line each, what is damaged, lost or called again; from several threads. Raises as `check_sources`.
+    """
+    check_sources(arguments)
     return [_open(argument, stride, say) for argument in arguments]
 
 

@@ -3,6 +3,7 @@
 build/PRESET/BOARD/chip/
     manifest.json   what it is made of; the driver compares it with the chip's registers
     model.npz       the integer model (docs/integer-model.md)
+    selftest.npz    frames and the logits that the integer model gives for them (hw.selftest)
     rtl/            the shell, and chip_config_pkg.sv with this build's numbers
     core/           the core's folder, as hw.core leaves it
 """
@@ -15,6 +16,7 @@ from typing import Any
 
 from common.artifacts import ROOT, atomic_folder, digest, write_json
 from common.errors import UserError
+from hw import selftest
 from hw.boards import Board
 from sim.core import read_manifest
 from sim.reference import Reference
@@ -126,7 +128,7 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
     sources = [RTL / PACKAGE, *(RTL / file for file in SHELL)]
     if not model.is_file():
         raise UserError(f"{model}: no such file; `make export` writes the integer model beside the QONNX file")
-    content = digest(core["content"], board.model_dump_json(), model, *sources, Path(__file__))
+    content = digest(core["content"], board.model_dump_json(), model, *sources, Path(__file__), Path(str(selftest.__file__)))
     if _is_built(folder, content):
         return folder
     reference = Reference.load(model)
@@ -139,6 +141,7 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
         package = config_package(manifest["build_hash"], _numbers(manifest, core, board))
         (temporary / "rtl" / "chip_config_pkg.sv").write_text(package)
         shutil.copyfile(model, temporary / "model.npz")
+        selftest.write(temporary / "selftest.npz", reference)
         shutil.copytree(core_folder, temporary / "core")
         write_json(temporary / "manifest.json", manifest)
     return folder

@@ -1,0 +1,196 @@
+"""From sources to results: many cameras through one accelerator, each with its preprocessing, alarm and figures."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.errors import UserError
+from driver.accelerator import Accelerator
+from driver.alarm import RAISED, Alarm, Change, Settings
+from driver.errors import ChipError, DifferenceError
+from driver.events import Event, Reporter
+from driver.records import Result
+from driver.sources import Image, Say, Source, interleave
+
+FAILURES = 3  # chip errors in a row, without a result between them, after which a run gives up
+_NAP_S = 0.002  # while no camera has a frame
+
+
+@dataclass
+class Channel:
+    """One source and what is known of it. `latency`: least and greatest so far, in cycles; `seconds`: since its first
+    result, by the clock on the wall."""
+
+    source: Source
+    stream: int
+    alarm: Alarm | None
+    reporter: Reporter
+    file: str = ""
+    frames: int = 0
+    latency: tuple[int, int] = (0, 0)
+    name: str = ""
+    score: float = 0.0
+    events: int = 0
+    started: float = 0.0
+    now: float = 0.0
+
+    @property
+    def state(self) -> str:
+        """The alarm's state; "" where the model has no alarm."""
+        return self.alarm.state if self.alarm else ""
+
+    @property
+    def rate(self) -> float:
+        """Frames per second since the first."""
+        return (self.frames - 1) / (self.now - self.started) if self.now > self.started else 0.0
+
+    def count(self, result: Result) -> None:
+        """Take a result into the figures."""
+        low, high = self.latency
+        cycles = result.latency_cycles
+        self.latency = (min(low, cycles), max(high, cycles)) if self.frames else (cycles, cycles)
+        self.now = time.monotonic()
+        self.started = self.started if self.frames else self.now
+        self.frames += 1
+        self.name, self.score = result.decision.name, result.score
+
+
+@dataclass
+class Run:
+    """All `sources` through `accelerator`, source i as stream i. `on_result` sees each frame with its result,
+    each of `publishers` every alarm event; `say` each line about what went wrong and is survived.
+
+    Raises UserError for more sources than the accelerator has streams.
+    """
+
+    accelerator: Accelerator
+    sources: Sequence[Source]
+    on_result: Callable[[Channel, Image, Result], None]
+    publishers: Sequence[Callable[[Event], None]]
+    say: Say
+    channels: list[Channel] = field(init=False)
+    failures: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        if len(self.sources) > self.accelerator.streams:
+            raise UserError(
+                f"{len(self.sources)} sources, but this chip keeps {self.accelerator.streams} streams apart; "
+                "leave some out, or compile with more (hardware.streams of the preset)"
+            )
+        self._settings = Settings.of(self.accelerator.description)
+        self._prepare = self.accelerator.preprocessor()
+        self._pending: dict[int, tuple[Channel, Image, bool]] = {}
+        self.channels = [
+            Channel(source, stream, self._alarm(), Reporter(stream)) for stream, source in enumerate(self.sources)
+        ]
+
+    def __call__(self) -> None:
+        """Until every source is done. Raises DifferenceError, and any other error of the chip's that does not pass.
+        However it ends, alarms that are raised then end with the last frame."""
+        try:
+            for item in interleave(self.sources):
+                if item is None:
+                    self._collect(0.0)
+                    time.sleep(_NAP_S)
+                else:
+                    self._feed(self.channels[item[0]], item[1])
+                    self._collect(0.0)
+            while self._pending:
+                self._collect(1.0)
+        finally:
+            for channel in self.channels:
+                self._report(channel, channel.alarm.interrupt() if channel.alarm else [])
+
+    def _alarm(self) -> Alarm | None:
+        return Alarm(self._settings) if self._settings else None
+
+    def _feed(self, channel: Channel, image: Image) -> None:
+        try:
+            prepared = self._prepare.prepare(image.pixels, channel.stream, image.first)
+        except UserError as error:
+            channel.source.abandon(f"{image.source}: {error}")
+            return
+        if prepared is None:
+            return
+        pixels, first = prepared
+        try:
+            frame_id = self.accelerator.submit(pixels, channel.stream, first)
+        except ChipError as error:
+            self._survive(error)
+            return
+        self._pending[frame_id] = (channel, image, first)
+
+    def _collect(self, wait_s: float) -> None:
+        try:
+            results = self.accelerator.results(wait_s)
+        except ChipError as error:
+            self._survive(error)
+            return
+        for result in results:
+            self.failures = 0
+            channel, image, first = self._pending.pop(result.frame_id)
+            self._decide(channel, image, result, first)
+
+    def _survive(self, error: ChipError) -> None:
+        """The chip was reset and has lost all frames under way; the next ones may do."""
+        self._pending.clear()
+        self.failures += 1
+        if isinstance(error, DifferenceError) or self.failures == FAILURES:
+            raise error
+        self.say(str(error))
+
+    def _decide(self, channel: Channel, image: Image, result: Result, first: bool) -> None:
+        if first and channel.alarm:
+            self._report(channel, channel.alarm.interrupt())
+            if not channel.source.live:
+                channel.alarm = self._alarm()  # another file, another time
+        channel.file = image.source
+        channel.count(result)
+        if channel.alarm and self._settings:
+            names = result.decision.scores, self.accelerator.classes
+            name = max(self._settings.classes, key=lambda name: names[0][names[1].index(name)])
+            self._report(channel, channel.alarm.update(image.seconds, result.score, name))
+        self.on_result(channel, image, result)
+
+    def _report(self, channel: Channel, changes: list[Change]) -> None:
+        for change in changes:
+            channel.events += change.begin
+            event = channel.reporter.event(change, channel.file)
+            for publish in self.publishers:
+                publish(event)
+
+
+def as_json(channel: Channel, image: Image, result: Result) -> str:
+    """One line of `--json`: docs/driver.md has the keys."""
+    decision = result.decision
+    line: dict[str, Any] = {
+        "stream": channel.stream,
+        "source": image.source,
+        "frame": image.number,
+        "seconds": round(image.seconds, 3),
+        "class": decision.name,
+        "score": round(result.score, 6),
+        "scores": [round(float(score), 6) for score in decision.scores],
+        "logits": [int(logit) for logit in result.logits],
+        "latency_cycles": result.latency_cycles,
+        "latency_ms": round(result.latency_ms, 6),
+        "alarm": channel.state or None,
+    }
+    return json.dumps(line)
+
+
+def caption(channel: Channel, image: Image, result: Result) -> str:
+    """What is drawn on a recorded frame."""
+    text = f"{image.seconds:.2f} s  {result.decision.name}  score {result.score:.2f}"
+    return f"{text}  ALARM" if channel.state == RAISED else text
+
+
+def problems(channels: Sequence[Channel]) -> Iterator[str]:
+    """What a run ends with: each source that was damaged, lost or too fast."""
+    for channel in channels:
+        if channel.source.dropped:
+            yield f"{channel.source.name}: {channel.source.dropped} frames came faster than they were processed"
+        if channel.source.problems:
+            yield f"{channel.source.name}: {channel.source.problems} problems, see above"
