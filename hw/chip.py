@@ -128,7 +128,8 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
     sources = [RTL / PACKAGE, *(RTL / file for file in SHELL)]
     if not model.is_file():
         raise UserError(f"{model}: no such file; `make export` writes the integer model beside the QONNX file")
-    content = digest(core["content"], board.model_dump_json(), model, *sources, Path(__file__), Path(str(selftest.__file__)))
+    makers = Path(__file__), Path(str(selftest.__file__))
+    content = digest(core["content"], board.model_dump_json(), model, *sources, *makers)
     if _is_built(folder, content):
         return folder
     reference = Reference.load(model)
