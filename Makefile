@@ -12,7 +12,7 @@ INSTALL = @command -v $(PYTHON) >/dev/null || \
 	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup qat export compile registers trace demo test bench formal lint clean fuzz evaluate
+.PHONY: help setup qat export compile bitstream registers trace demo test bench formal lint clean fuzz evaluate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ compile: $(READY) ## PRESET to RTL for BOARD, each step verified against the one
 
 registers: $(READY) ## what is made from the register map, hw/registers.toml
 	@$(RUN) hw.registers
+
+bitstream: $(READY) ## PRESET's bitstream for BOARD with Vivado (TOOLCHAIN=openxc7: open tools, tiny on Zynq-7 only)
+	@$(RUN) hw.bitstream --preset $(PRESET) --board $(BOARD) $(if $(TOOLCHAIN),--toolchain $(TOOLCHAIN))
 
 trace: $(READY) ## compare every layer of the RTL with the reference; name the first difference
 	@$(RUN) flow.trace --preset $(PRESET) --board $(BOARD) $(if $(VIDEO),--video "$(VIDEO)")
