@@ -92,6 +92,7 @@ module shell
 );
 	localparam int unsigned  SLOTS = 16;	// of the descriptor queue, and of the queue beside the core
 	localparam int unsigned  HOLD = 16;	// cycles of a soft reset
+	localparam int unsigned  HOLD_BITS = $clog2(HOLD+1);
 	localparam int unsigned  TAG_BITS = 40;	// frame id, context
 	// One bit more than the bus has: it stands for all the register bits above, so that no address wraps into the window.
 	localparam int unsigned  ABITS = AXI_ADDR_WIDTH + 1;
@@ -117,7 +118,7 @@ module shell
 	wire   read_response, write_response, read_window, write_window, watchdog_fires;
 	logic  Resetting;
 	logic  Halted;
-	logic [$clog2(HOLD+1)-1:0]  Hold;	// cycles left in reset
+	logic [HOLD_BITS-1:0]  Hold;	// cycles left in reset
 	wire   stop = Resetting || Halted;
 	wire   block_rst_n = rst_n && (Hold == '0);
 
@@ -132,7 +133,7 @@ module shell
 				Hold <= Hold - 1'b1;
 				if(Hold == 1)  Resetting <= 1'b0;
 			end
-			else if(Resetting && read_quiet && write_quiet)  Hold <= $bits(Hold)'(HOLD);
+			else if(Resetting && read_quiet && write_quiet)  Hold <= HOLD_BITS'(HOLD);
 		end
 	end
 	always_ff @(posedge clk) begin

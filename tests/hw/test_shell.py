@@ -106,6 +106,14 @@ def broken_rtl(mutant: Mutant, folder: Path) -> Path:
     return folder
 
 
+def test_registers_alone() -> None:
+    folder = BUILD / "tests" / "axil_registers"
+    sources = [RTL / PACKAGE, RTL / "axil_registers.sv"]
+    cocotb_runner.build("axil_registers", sources, folder)
+    variables = {"REGISTERS_SEED": str(SEED)}
+    assert cocotb_runner.run("axil_registers", "tests.hw.registers_cocotb", folder, variables, SEED) == 3
+
+
 @pytest.mark.parametrize("name", CHIPS)
 def test_shell(name: str) -> None:
     assert bench(name, BUILD / "tests" / f"shell_{name}") == TESTS
