@@ -7,7 +7,7 @@
 // AXI3        Beats are counted by the length, and `wlast` is not looked at. Nor is WID needed: this processor sends
 //             the data of its writes in the order of their addresses. Exclusive accesses are answered OKAY, which says
 //             that they were not exclusive. WID, LOCK, CACHE and QOS are thus not connected.
-// Throughput  A beat takes three cycles more than AXI4-Lite itself.
+// Throughput  A beat takes two cycles more than the slave from address to answer; a burst of reads one more, of writes two.
 // Latency     One cycle in each direction: all outputs come from registers.
 `default_nettype none
 
@@ -132,8 +132,9 @@ module axi3_to_axil #(
 	end
 
 	//-----------------------------------------------------------------------
-	// Writes: take the address; then for each beat take the data, ask, wait; answer once.
-	typedef enum logic [2:0] { WRITE_IDLE, WRITE_TAKE, WRITE_ASK, WRITE_WAIT, WRITE_ANSWER } write_e;
+	// Writes: take the address; then for each beat take the data, pass both on and wait; answer once. AXI4-Lite answers
+	// only what it has taken whole, so nobody has to look when it takes the address and when the data.
+	typedef enum logic [1:0] { WRITE_IDLE, WRITE_TAKE, WRITE_WAIT, WRITE_ANSWER } write_e;
 	write_e  Write;
 	logic [ADDR_BITS-3:0]  WriteWord;
 	logic [3:0]            WriteLeft;	// beats behind this one
@@ -150,7 +151,6 @@ module axi3_to_axil #(
 	wire  write_last = WriteLeft == '0;
 	wire  write_next = !write_last && (WriteRefused? Write == WRITE_TAKE && s_axi_wvalid :
 		Write == WRITE_WAIT && m_axil_bvalid);
-	wire  write_asked = (!m_axil_awvalid || m_axil_awready) && (!m_axil_wvalid || m_axil_wready);
 	always_ff @(posedge clk) begin
 		if(!rst_n) begin
 			Write <= WRITE_IDLE;
@@ -161,8 +161,7 @@ module axi3_to_axil #(
 			unique case(Write)
 				WRITE_IDLE:  if(s_axi_awvalid)  Write <= WRITE_TAKE;
 				WRITE_TAKE:  if(s_axi_wvalid)
-					Write <= !WriteRefused? WRITE_ASK : write_last? WRITE_ANSWER : WRITE_TAKE;
-				WRITE_ASK:   if(write_asked)    Write <= WRITE_WAIT;
+					Write <= !WriteRefused? WRITE_WAIT : write_last? WRITE_ANSWER : WRITE_TAKE;
 				WRITE_WAIT:  if(m_axil_bvalid)  Write <= write_last? WRITE_ANSWER : WRITE_TAKE;
 				default:     if(s_axi_bready)   Write <= WRITE_IDLE;
 			endcase

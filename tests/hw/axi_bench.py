@@ -5,7 +5,7 @@ import os
 import random
 import re
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +13,11 @@ from typing import Any
 import cocotb
 from cocotb.triggers import Timer
 
-from common.artifacts import ROOT
+from common.artifacts import BUILD, ROOT, write_json
+from sim import cocotb_runner
 
 RTL = ROOT / "hw" / "rtl"
+SEED = 4
 
 Ports = list[tuple[str, str, int]]
 """Direction ("input" or "output"), name and bits of each port."""
@@ -67,6 +69,31 @@ def write_top(path: Path, instances: Sequence[Instance], ports: Callable[[dict[s
     path.write_text(
         f"module {path.stem} (\n    " + ",\n    ".join(outer) + "\n);\n" + "\n".join(inner) + "\nendmodule\n"
     )
+
+
+def simulate(
+    module: str,
+    files: Sequence[str],
+    instances: Sequence[Instance],
+    mutants: Sequence[tuple[dict[str, int], Mutant]],
+    ports: Callable[[dict[str, int]], Ports],
+) -> int:
+    """Build one simulator of `instances` and `mutants` (each with its parameters) of `module`, whose RTL is `files`;
+    run the tests of tests.hw.<module>_cocotb there and return how many ran. Raises sim.cocotb_runner.BenchError.
+    """
+    folder = BUILD / "tests" / module
+    folder.mkdir(parents=True, exist_ok=True)
+    faulty = [Instance(f"m{k}", f"{module}_{one.name}", values) for k, (values, one) in enumerate(mutants)]
+    plan = {"seed": SEED, "instances": list(map(asdict, instances)), "mutants": list(map(asdict, faulty))}
+    write_json(folder / "plan.json", plan)
+    top = folder / f"{module}_bench.sv"
+    write_top(top, [*instances, *faulty], ports)
+    sources = [RTL / file for file in files]
+    sources += [path for _, one in mutants for path in one.write(files, folder)]
+    cocotb_runner.build(top.stem, [*sources, top], folder, ["-Wno-lint"])
+    print(f"seed {SEED}")
+    variables = {"AXI_PLAN": str(folder / "plan.json")}
+    return cocotb_runner.run(top.stem, f"tests.hw.{module}_cocotb", folder, variables, SEED)
 
 
 TABLE = random.Random(4).randbytes(65521)
@@ -192,7 +219,7 @@ def any_address(rng: random.Random, bytes_needed: int, low: int, high: int) -> i
 Scenario = Callable[[Any], Coroutine[Any, Any, None]]
 """What happens to an instance, given its bench."""
 
-PLAN = json.loads(Path(os.environ.get("DMA_PLAN", os.devnull)).read_text() or "{}")
+PLAN = json.loads(Path(os.environ.get("AXI_PLAN", os.devnull)).read_text() or "{}")
 INSTANCES = [Instance(**one) for one in PLAN.get("instances", [])]
 MUTANTS = [Instance(**one) for one in PLAN.get("mutants", [])]
 

@@ -37,7 +37,7 @@ async def give(dut: Any, name: str, addresses: list[int]) -> None:
 async def copies(dut: Any) -> None:
     """Frames from any byte address to records at any word: memory is what it should be, and nothing else changed."""
     rng = random.Random(SEED)
-    cocotb.start_soon(Clock(dut.clk, 2, unit="ns").start())
+    Clock(dut.clk, 2, unit="ns").start()
     dut.rst_n.value = dut.from_valid.value = dut.to_valid.value = 0
     await ClockCycles(dut.clk, 3)
     ram = AxiRam(AxiBus.from_prefix(dut, "m_axi"), dut.clk, size=SIZE)

@@ -1,4 +1,4 @@
-"""The cocotb tests of dma_read: they run inside the simulator on the instances that DMA_PLAN names."""
+"""The cocotb tests of dma_read: they run inside the simulator on the instances that AXI_PLAN names."""
 
 import random
 from collections import deque

@@ -1,17 +1,14 @@
 """The DMA's engines against a memory that stalls, fails and has to be left alone: many shapes, and mutants."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from common.artifacts import BUILD, write_json
+from common.artifacts import BUILD
 from sim import cocotb_runner
 from tests.hw import dma_read_cocotb, dma_write_cocotb
-from tests.hw.axi_bench import RTL, Instance, Mutant, Ports, write_top
-
-SEED = 4
+from tests.hw.axi_bench import RTL, SEED, Instance, Mutant, simulate
 
 Shape = tuple[int, ...]
 
@@ -31,7 +28,7 @@ READ_SHAPES: list[Shape] = [
     (12, 7, 7, 16, 512),
     (64, 2048, 16, 256, 256),
 ]
-READ, GEARBOX = "dma_read.sv", "byte_gearbox.sv"
+READ, GEARBOX, FIFO = "dma_read.sv", "byte_gearbox.sv", "lutram_fifo.sv"
 READ_MUTANTS = [
     (PLAIN, Mutant("boundary", READ, "9'(Word) & 9'(MAX_BURST_BEATS - 1)", "9'd0")),
     (LITTLE_FIFO, Mutant("room", READ, "32'(Room) >= 32'(length)", "Room != '0")),
@@ -81,53 +78,31 @@ WRITE_MUTANTS = [
 ]
 
 
-def instances(module: str, names: str, shapes: Sequence[Shape], prefix: str) -> list[Instance]:
-    return [
-        Instance(f"{prefix}{k}", module, dict(zip(names.split(), shape, strict=True))) for k, shape in enumerate(shapes)
-    ]
+def parameters(names: str, shape: Shape) -> dict[str, int]:
+    return dict(zip(names.split(), shape, strict=True))
 
 
-def bench(
-    module: str,
-    files: Sequence[str],
-    shapes: list[Instance],
-    mutants: Sequence[tuple[Shape, Mutant]],
-    names: str,
-    ports: Callable[[dict[str, int]], Ports],
+def check(
+    module: str, files: Sequence[str], names: str, shapes: Sequence[Shape], mutants: list[tuple[Shape, Mutant]]
 ) -> int:
-    """Build one simulator of all instances and mutants of `module`, and run its cocotb tests; return how many ran."""
-    folder = BUILD / "tests" / module
-    folder.mkdir(parents=True, exist_ok=True)
-    faulty = [
-        dataclasses.replace(instances(f"{module}_{one.name}", names, [shape], "m")[0], name=f"m{k}")
-        for k, (shape, one) in enumerate(mutants)
-    ]
-    plan = {"seed": SEED, "instances": list(map(dataclasses.asdict, shapes))}
-    write_json(folder / "plan.json", {**plan, "mutants": list(map(dataclasses.asdict, faulty))})
-    top = folder / f"{module}_bench.sv"
-    write_top(top, [*shapes, *faulty], ports)
-    sources = [RTL / file for file in (*files, "lutram_fifo.sv")]
-    sources += [path for _, one in mutants for path in one.write(files, folder)]
-    cocotb_runner.build(top.stem, [*sources, top], folder, ["-Wno-lint"])
-    variables = {"DMA_PLAN": str(folder / "plan.json")}
-    print(f"seed {SEED}")
-    return cocotb_runner.run(top.stem, f"tests.hw.{module}_cocotb", folder, variables, SEED)
+    ports = {"dma_read": dma_read_cocotb, "dma_write": dma_write_cocotb}[module].ports
+    instances = [Instance(f"c{k}", module, parameters(names, shape)) for k, shape in enumerate(shapes)]
+    faulty = [(parameters(names, shape), one) for shape, one in mutants]
+    return simulate(module, files, instances, faulty, ports)
 
 
 def test_dma_read() -> None:
-    shapes = instances("dma_read", READ_NAMES, READ_SHAPES, "c")
-    assert bench("dma_read", [READ, GEARBOX], shapes, READ_MUTANTS, READ_NAMES, dma_read_cocotb.ports) == 7
+    assert check("dma_read", [READ, GEARBOX, FIFO], READ_NAMES, READ_SHAPES, READ_MUTANTS) == 7
 
 
 def test_dma_write() -> None:
-    shapes = instances("dma_write", WRITE_NAMES, WRITE_SHAPES, "c")
-    assert bench("dma_write", [WRITE], shapes, WRITE_MUTANTS, WRITE_NAMES, dma_write_cocotb.ports) == 6
+    assert check("dma_write", [WRITE], WRITE_NAMES, WRITE_SHAPES, WRITE_MUTANTS) == 6
 
 
 @pytest.mark.parametrize("beats", [16, 256])
 def test_dma_copies_in_an_independent_memory(beats: int) -> None:
     folder, name = BUILD / "tests" / f"dma_copy_{beats}", "dma_copy"
-    files = [READ, GEARBOX, WRITE, "lutram_fifo.sv"]
+    files = [READ, GEARBOX, FIFO, WRITE]
     sources = [*(RTL / file for file in files), Path(__file__).parent / f"{name}.sv"]
     cocotb_runner.build(name, sources, folder, [f"-GMAX_BURST_BEATS={beats}", "-Wno-lint"])
     assert cocotb_runner.run(name, f"tests.hw.{name}_cocotb", folder, {"COPY_SEED": str(SEED)}, SEED) == 1
