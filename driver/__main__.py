@@ -165,12 +165,16 @@ def _shown(going: Run, quiet: bool, say: _Voice) -> Iterator[None]:
             return display.table(going.channels, title, accelerator.clock_mhz)
 
     console = Console()
-    before, say.console = say.console, console if console.is_terminal else say.console
+    if not console.is_terminal:
+        yield
+        console.print(Table())
+        return
+    elsewhere, say.console = say.console, console
     try:
         with Live(Table(), console=console, refresh_per_second=4):
             yield
     finally:
-        say.console = before
+        say.console = elsewhere
 
 
 def _until_stopped(going: Run, sources: list[Source]) -> None:

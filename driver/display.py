@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from driver.alarm import COOLING, PENDING, RAISED
@@ -12,21 +13,19 @@ _STYLES = {RAISED: "bold white on red", PENDING: "yellow", COOLING: "dim"}
 
 
 def table(channels: Sequence[Channel], title: str, clock_mhz: float) -> Table:
-    """One row a stream; latencies to the clock cycle, at 100 MHz."""
-    result = Table(title=title, title_justify="left")
-    result.add_column("stream", justify="right")
-    result.add_column("source", overflow="ellipsis", no_wrap=True, max_width=28)
-    for name in ("frames", "frames/s"):
-        result.add_column(name, justify="right")
-    for name in ("latency min", "max"):
+    """One row a stream; latencies to the clock cycle, at 100 MHz. It fits 80 columns: long names are folded."""
+    result = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    result.add_column("", justify="right", no_wrap=True)
+    result.add_column("source", overflow="fold", min_width=8)
+    for name in ("frames", "fps", "latency\nmin, ms", "latency\nmax, ms"):
         result.add_column(name, justify="right", no_wrap=True)
-    result.add_column("class")
-    result.add_column("score", justify="right")
-    result.add_column("alarm")
+    result.add_column("class", overflow="fold", min_width=5)
+    result.add_column("score", justify="right", no_wrap=True)
+    result.add_column("alarm", no_wrap=True)
     for channel in channels:
-        low, high = (f"{cycles / clock_mhz / 1000:.5f} ms" if cycles else "-" for cycles in channel.latency)
+        low, high = (f"{cycles / clock_mhz / 1000:.5f}" if cycles else "-" for cycles in channel.latency)
         state = channel.state
-        count = f" ({channel.events})" if channel.events else ""
+        count = f", {channel.events}" if channel.events else ""
         result.add_row(
             str(channel.stream),
             _short(channel.file or channel.source.name),

@@ -9,7 +9,8 @@ import numpy as np
 
 from common.errors import UserError
 
-WHITE, RED, BLACK = (255, 255, 255), (230, 30, 30), (0, 0, 0)
+WHITE, RED = (255, 255, 255), (230, 30, 30)
+LEAST_ROWS = 360  # smaller frames are enlarged, so that the text can be read
 
 
 class Recorder:
@@ -33,16 +34,21 @@ class Recorder:
 
     def add(self, pixels: np.ndarray, text: str, raised: bool) -> None:
         """The next frame, RGB uint8 `[H, W, 3]`, with a line of `text` on it, and a red frame around it while an alarm
-        is `raised`. All are brought to the first one's size."""
+        is `raised`. All are brought to one size."""
         import cv2
 
         if self._writer is None:
-            height, width = (side // 2 * 2 for side in pixels.shape[:2])  # 4:2:0 has half the columns and rows
+            times = max(1, -(-LEAST_ROWS // pixels.shape[0]))
+            height, width = (side * times // 2 * 2 for side in pixels.shape[:2])  # 4:2:0: half the columns and rows
             self._size = (width, height)
             kind = _PyAv if find_spec("av") else _OpenCv
             self._writer = kind(self._part, self._size, self._rate)
         if (pixels.shape[1], pixels.shape[0]) != self._size:
-            pixels = cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA)
+            pixels = cv2.resize(
+                pixels,
+                self._size,
+                interpolation=cv2.INTER_AREA if pixels.shape[0] > self._size[1] else cv2.INTER_NEAREST,
+            )
         self._writer.add(_draw(pixels, text, raised))
 
     def close(self) -> None:
@@ -58,13 +64,14 @@ def _draw(pixels: np.ndarray, text: str, raised: bool) -> np.ndarray:
 
     image = np.ascontiguousarray(pixels).copy()
     height, width = image.shape[:2]
-    edge = max(1, height // 60)
-    scale = min(height / 400, 0.95 * width / max(1, cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 1.0, 1)[0][0]))
-    place = (2 * edge, 2 * edge + int(24 * scale))
-    for colour, thickness in ((BLACK, max(2, int(4 * scale))), (RED if raised else WHITE, max(1, int(1.5 * scale)))):
-        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
+    edge = max(2, height // 90)
+    font, thickness = cv2.FONT_HERSHEY_SIMPLEX, max(1, height // 360)
+    scale = min(height / 500, 0.9 * width / max(1, cv2.getTextSize(text, font, 1.0, thickness)[0][0]))
+    band = int(42 * scale) + edge
+    image[:band] //= 3
+    cv2.putText(image, text, (3 * edge, band - int(12 * scale)), font, scale, WHITE, thickness, cv2.LINE_AA)
     if raised:
-        cv2.rectangle(image, (0, 0), (width - 1, height - 1), RED, edge)
+        cv2.rectangle(image, (0, 0), (width - 1, height - 1), RED, 2 * edge)
     return image
 
 

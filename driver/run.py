@@ -15,7 +15,7 @@ from driver.records import Result
 from driver.sources import Image, Say, Source, interleave
 
 FAILURES = 3  # chip errors in a row, without a result between them, after which a run gives up
-_NAP_S = 0.002  # while no camera has a frame
+_NAP_S, _IDLE_S = 0.002, 0.01  # while no camera has a frame: rest, and wait for results (in the chip's time)
 
 
 @dataclass
@@ -92,7 +92,7 @@ class Run:
         try:
             for item in interleave(self.sources):
                 if item is None:
-                    self._collect(0.0)
+                    self._collect(_IDLE_S)
                     time.sleep(_NAP_S)
                 else:
                     self._feed(self.channels[item[0]], item[1])
