@@ -7,7 +7,8 @@
 //               word 2.. two logits each, sign-extended to 32 bits, the first one low; a last odd one beside zeros
 //             goes to slot n modulo `slots`, at `base` + slot * RECORD_BYTES, through the port of dma_write.
 //             A record with no free slot waits; the core is stalled only when two more frames wait behind it.
-//             `take` frees the slots of the oldest `take_count` records.
+//             `take` frees the slots of the oldest `take_count` records, two cycles later; it comes every other cycle
+//             at most.
 // Throughput  A record in 4 + OUTPUT_LOGITS cycles, or as fast as memory takes it. A beat a cycle from the core.
 // Latency     The record begins two cycles after the frame's last beat.
 `default_nettype none
@@ -105,6 +106,7 @@ module result_writer #(
 	logic [31:0]  Slot;
 	logic [31:0]  Sequence;
 	logic [ 1:0]  Pending;	// records on their way
+	logic [31:0]  Taken;	// records taken a cycle ago
 	logic         WasWaiting;
 
 	typedef enum logic [2:0] { IDLE, ASK, WORD0, WORD1, LOGITS }  state_t;
@@ -114,7 +116,6 @@ module result_writer #(
 	wire  begins = (State == IDLE) && header_valid && (Used < slots) && (Pending != '1);
 	wire  asked = record_valid && record_ready;
 	wire  enough = take_count <= level;
-	wire [31:0]  taken = take && enough? take_count : '0;
 
 	assign  record_valid = State == ASK;
 	assign  busy = header_valid || (State != IDLE) || m_tvalid || (Pending != '0);
@@ -126,14 +127,16 @@ module result_writer #(
 			Slot <= '0;
 			Sequence <= '0;
 			Pending <= '0;
+			Taken <= '0;
 			WasWaiting <= 1'b0;
 			full <= 1'b0;
 			underflow <= 1'b0;
 		end
 		else begin
-			level <= level + 32'(done) - taken;
-			Used <= Used + 32'(begins) - taken;
+			level <= level + 32'(done) - Taken;
+			Used <= Used + 32'(begins) - Taken;
 			Pending <= Pending + 2'(begins) - 2'(done);
+			Taken <= take && enough? take_count : '0;
 			if(asked) begin
 				Slot <= Slot + 1 >= slots? '0 : Slot + 1;
 				Sequence <= Sequence + 1;

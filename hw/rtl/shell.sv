@@ -325,8 +325,10 @@ module shell
 		else if(in_beat)  InFrame <= !frame_last;
 	end
 
+	logic  Left;	// LatencyLast is new: compared a cycle later, as subtraction and comparison make a long path
 	always_ff @(posedge clk) begin
 		if(!block_rst_n || clear_counters) begin
+			Left <= 1'b0;
 			Cycles <= '0;
 			FramesDone <= RESET_FRAMES_DONE;
 			LatencyLast <= RESET_LATENCY_LAST;
@@ -336,13 +338,12 @@ module shell
 			OutputStalls <= '0;
 		end
 		else begin
+			Left <= leaves;
 			Cycles <= Cycles + 1;
 			if(done)  FramesDone <= FramesDone + 1;
-			if(leaves) begin
-				LatencyLast <= latency;
-				if(latency < LatencyMin)  LatencyMin <= latency;
-				if(latency > LatencyMax)  LatencyMax <= latency;
-			end
+			if(leaves)  LatencyLast <= latency;
+			if(Left && (LatencyLast < LatencyMin))  LatencyMin <= LatencyLast;
+			if(Left && (LatencyLast > LatencyMax))  LatencyMax <= LatencyLast;
 			if(InFrame && m_core_tready && !frame_valid)  InputStalls <= InputStalls + 1;
 			if(s_core_tvalid && !s_core_tready)           OutputStalls <= OutputStalls + 1;
 		end
