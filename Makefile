@@ -12,10 +12,10 @@ INSTALL = @command -v $(PYTHON) >/dev/null || \
 	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup qat export compile bitstream registers trace demo test bench formal lint clean fuzz evaluate
+.PHONY: help setup qat export compile bitstream registers trace demo test bench formal lint clean fuzz evaluate data-report
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PRESET=$(PRESET)  BOARD=$(BOARD)  VIDEO=file  DATA=folder of class folders  PYTHON=$(PYTHON)"
 
@@ -30,6 +30,9 @@ qat: $(READY) ## train PRESET: float warm-up, then quantization-aware (DATA=fold
 
 export: $(READY) ## PRESET's weights to QONNX and to the integer model of the reference
 	@$(RUN) quant.export --preset $(PRESET)
+
+data-report: $(READY) ## what is in the videos in DATA, and how much of their labels is told without looking
+	@$(RUN) flow.data_report --data "$(DATA)"
 
 evaluate: $(READY) ## how good PRESET is on the videos in DATA: figures, predictions, a report to look at
 	@$(RUN) flow.evaluate --preset $(PRESET) --data "$(DATA)" $(if $(MODEL),--model "$(MODEL)")
