@@ -7,7 +7,8 @@
 // AXI3        Beats are counted by the length, and `wlast` is not looked at. Nor is WID needed: this processor sends
 //             the data of its writes in the order of their addresses. Exclusive accesses are answered OKAY, which says
 //             that they were not exclusive. WID, LOCK, CACHE and QOS are thus not connected.
-// Throughput  A beat takes two cycles more than the slave from address to answer; a burst of reads one more, of writes two.
+// Throughput  A beat takes two cycles more than the slave from address to answer, a burst of reads one more, of
+//             writes two.
 // Latency     One cycle in each direction: all outputs come from registers.
 `default_nettype none
 

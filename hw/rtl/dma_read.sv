@@ -16,10 +16,12 @@
 // Stop        While `stop` is high no burst is issued and no beat delivered; all that was inside is forgotten, what
 //             still comes from memory is dropped. `quiet`: nothing is under way at the memory; once it is high during
 //             a stop it stays. Work goes on when stop is low and it is quiet. An answer SLVERR or DECERR pulses
-//             `error_response` and stops it likewise, until `stop` has been raised and lowered.
+//             `error_response` and stops it likewise, until `stop` has been raised and lowered. Reset forgets the
+//             bursts under way as well: it is for power-on, or for when it is quiet.
 // Throughput  8 bytes or one beat a cycle, whichever is less; two idle cycles from frame to frame.
-// Latency     From a descriptor to its first burst, 3 cycles; from the word that makes a frame whole to its first beat,
-//             5 cycles (more where a beat takes several words).
+//             (Where the FIFO does not hold a frame and two bursts more, it fills up again before each frame.)
+// Latency     From a descriptor to its first burst, 3 cycles. From the word that makes a frame whole to its first beat,
+//             4, one more for each word after the first that this beat needs, and 5 for a frame of a single word.
 `default_nettype none
 
 module dma_read #(

@@ -12,8 +12,9 @@
 //             been started is finished: the words that were not offered yet go with strobes 0, which leave the memory
 //             as it is. `quiet`: nothing is under way at the memory; once it is high during a stop it stays. Work goes
 //             on when stop is low and it is quiet. After `error_window`, or an answer SLVERR or DECERR, which pulses
-//             `error_response`, it stays stopped likewise until `stop` has been raised and lowered.
-// Throughput  2n + 1 cycles for each burst of n words, five more for the record; answers are waited for at its end only.
+//             `error_response`, it stays stopped likewise until `stop` has been raised and lowered. Reset forgets the
+//             bursts under way as well: it is for power-on, or for when it is quiet.
+// Throughput  A burst of n words takes 2n + 1 cycles, a record five more; answers are waited for at its end only.
 // Latency     Two cycles from a record's handshake to its first word; two from the last answer to `done`.
 `default_nettype none
 

@@ -67,6 +67,7 @@ class ReadBench(Bench):
         self.stopping = self.failed = False
         self.delivered = self.window_errors = self.response_errors = self.words_read = self.gaps = 0
         self.beat_cycles: list[int] = []
+        self.descriptor_cycle = self.burst_cycle = self.read_cycle = 0  # of the last of each
         self._ar = Stable(self, "AR", "m_axi_arvalid", "m_axi_arready", ("m_axi_araddr", "m_axi_arlen"))
         self._core = Stable(self, "core", "m_tvalid", "m_tready", FIRST_BEAT)
         self._asked: deque[list[int]] = deque()  # in memory: cycle it is due, word, words left
@@ -149,13 +150,14 @@ class ReadBench(Bench):
             self._asked[0][1] += 1
             self._asked[0][2] -= 1
             self._arrived += 1
+            self.read_cycle = self.cycle
             if not self._asked[0][2]:
                 self._asked.popleft()
 
     def _sample_address(self) -> None:
         new, taken, values = self._ar.sample()
         if new:
-            address, beats = values[0], values[1] + 1
+            address, beats, self.burst_cycle = values[0], values[1] + 1, self.cycle
             self.check(bool(self._wanted), f"burst at {address:#x} that no descriptor calls for")
             word, left = self._wanted[0]
             self.check(address == 8 * word, f"burst at {address:#x}, expected {8 * word:#x}")
@@ -177,6 +179,7 @@ class ReadBench(Bench):
         if self._sent is None or not self.get("descriptor_ready"):
             return
         self.check(not self.halted(), "took a descriptor while stopped")
+        self.descriptor_cycle = self.cycle
         address, _ = self._sent
         if self.inside(address):
             self._frames.append(self._sent)
@@ -362,6 +365,21 @@ async def full_speed(bench: ReadBench) -> None:
     bench.check(measured <= allowed, f"a frame takes {measured} cycles, more than {allowed}")
 
 
+async def latency(bench: ReadBench) -> None:
+    """Cycles from a descriptor to its burst, and from the last word to the first beat, when nobody waits."""
+    bench.addresses.append(0)
+    await bench.until(lambda: bench.burst_cycle > 0, 10, "a burst")
+    cycles = bench.burst_cycle - bench.descriptor_cycle
+    bench.check(cycles == 3, f"{cycles} cycles from descriptor to burst")
+    await bench.until(bench.idle, 1000 + 40 * bench.bytes, "done")
+    words = bench.words(0)
+    if words > bench.fifo - bench.burst:
+        return  # begins before it is whole
+    cycles = bench.beat_cycles[0] - bench.read_cycle
+    expected = 5 if words == 1 else 3 + -(-bench.beat // 8)
+    bench.check(cycles == expected, f"{cycles} cycles from the last word to the first beat, expected {expected}")
+
+
 async def steady_state(bench: ReadBench) -> None:
     """A core that takes a frame every so many cycles hardly notices a slow memory: latency 100, stalls of 20 %."""
     bench.latency, bench.stalls = 100, {"ar": 0.2, "r": 0.2}
@@ -389,7 +407,7 @@ async def steady_state(bench: ReadBench) -> None:
         bench.check(bench.gaps == 0, f"{bench.gaps} gaps within frames that fit in the FIFO")
 
 
-SCENARIOS = [any_frames, windows, stops, errors, full_speed]
+SCENARIOS = [any_frames, windows, stops, errors, full_speed, latency]
 
 
 @cocotb.test()

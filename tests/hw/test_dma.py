@@ -92,7 +92,7 @@ def check(
 
 
 def test_dma_read() -> None:
-    assert check("dma_read", [READ, GEARBOX, FIFO], READ_NAMES, READ_SHAPES, READ_MUTANTS) == 7
+    assert check("dma_read", [READ, GEARBOX, FIFO], READ_NAMES, READ_SHAPES, READ_MUTANTS) == 8
 
 
 def test_dma_write() -> None:
