@@ -12,7 +12,7 @@ INSTALL = @command -v $(PYTHON) >/dev/null || \
 	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup qat export compile bitstream registers trace demo test bench formal lint clean fuzz evaluate data-report
+.PHONY: help setup qat export compile bitstream deploy registers trace demo test bench formal lint clean fuzz evaluate data-report
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ evaluate: $(READY) ## how good PRESET is on the videos in DATA: figures, predict
 
 compile: $(READY) ## PRESET to RTL for BOARD, each step verified against the one before
 	@$(RUN) hw.compile --preset $(PRESET) --board $(BOARD)
+
+deploy: $(READY) ## one archive for BOARD: driver, reference, model, packages, and the bitstream if there is one
+	@$(RUN) flow.deploy --preset $(PRESET) --board $(BOARD)
 
 registers: $(READY) ## what is made from the register map, hw/registers.toml
 	@$(RUN) hw.registers

@@ -260,7 +260,7 @@ def _frames(chip: Backend, build: Build, known: Known) -> Iterator[Check]:
     count = len(known.frames)
     with Accelerator(build, chip) as accelerator:
         try:
-            results = _run(accelerator, known)
+            results = run_known(accelerator, known)
         except AcceleratorError as error:
             yield Check("known frames give the known logits", False, str(error))
             return
@@ -269,11 +269,12 @@ def _frames(chip: Backend, build: Build, known: Known) -> Iterator[Check]:
         yield _logits(f"and interleaved on {streams} streams", results[_CLIP:], known.logits[_CLIP:])
         yield from _counters(accelerator, results, known)
         yield _recovery(accelerator, chip, known)
-        again = [] if not count else _run(accelerator, known)
+        again = [] if not count else run_known(accelerator, known)
         yield _logits("the same frames again after the error", again, known.logits)
 
 
-def _run(accelerator: Accelerator, known: Known) -> list[Result]:
+def run_known(accelerator: Accelerator, known: Known) -> list[Result]:
+    """The results of the known frames, in order; fewer where no more come."""
     for context in known.contexts():
         accelerator.submit(*context)
     results: list[Result] = []
