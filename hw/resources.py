@@ -4,14 +4,12 @@ from finn.util.basic import get_dsp_block
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from hw.boards import Resources
+from hw.boards import USABLE, Resources
 from hw.dataflow import layer
 
 # FINN estimates no logic for the RTL matrix product. Synthesis of one W4A4 unit of 36 multiply-accumulates
 # gave 870 LUTs: the cross-lane correction and adder tree.
 _MVU_LUT_PER_MAC = 24
-# The part of a board that one core may fill, by estimate: the rest is for the shell and for routing.
-USABLE = 0.85
 
 
 def dsp_lanes(weight_bits: int, activation_bits: int, narrow: bool, part: str) -> int:

@@ -10,10 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from common.errors import UserError
 
 BOARDS = Path(__file__).parent
+USABLE = 0.85
+"""The part of each resource that a core may take: the rest is for the shell and for routing."""
 
 
 class Resources(BaseModel):
-    """What the part holds: 6-input LUTs, flip-flops, DSP48 slices and 36-kbit block RAMs."""
+    """What the part holds: 6-input LUTs, flip-flops, DSP48 slices, 36-kbit block RAMs, and how many of the LUTs can be
+    memory (those in SLICEMs)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -21,6 +24,7 @@ class Resources(BaseModel):
     FF: int = Field(gt=0)
     DSP: int = Field(gt=0)
     BRAM: float = Field(gt=0)
+    LUTRAM: int = Field(gt=0)
 
 
 @dataclass(frozen=True)

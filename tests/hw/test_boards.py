@@ -17,7 +17,7 @@ DIES = {
     "xck26": (117120, 234240, 1248, 144),
 }
 A_BOARD = 'family = "zynq7"\npart = "xc7z010clg400-1"\nclock_mhz = 50.0\n'
-ITS_RESOURCES = "[resources]\nLUT = 17600\nFF = 35200\nDSP = 80\nBRAM = 60\n"
+ITS_RESOURCES = "[resources]\nLUT = 17600\nFF = 35200\nDSP = 80\nBRAM = 60\nLUTRAM = 6000\n"
 
 
 def test_the_promised_boards_are_there() -> None:

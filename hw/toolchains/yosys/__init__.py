@@ -15,8 +15,25 @@ from pathlib import Path
 from common.errors import UserError
 from sim.core import read_manifest
 
-# The simulator's watchdog for a DSP's first 100 ns; a delay is nothing a synthesizer takes.
-_MVU_WATCHDOG = re.compile(r"\tif\(1\) begin : blkRecoveryWatch\n.*?end : blkRecoveryWatch\n", re.DOTALL)
+FAMILIES = {"zynq7": "xc7", "zynquplus": "xcup"}
+"""Yosys' names for the families of hw.boards."""
+
+# What this reader cannot have of FINN's files: by file, what is found (once) and what stands for it instead.
+_MENDS = {
+    # The simulator's watchdog for a DSP's first 100 ns: a delay is nothing a synthesizer takes.
+    "mvu.sv": [(r"\tif\(1\) begin : blkRecoveryWatch\n.*?end : blkRecoveryWatch\n", "")],
+    # A shift register that is assigned word by word is taken for a memory of as many ports; as a whole it is not.
+    "thresholding.sv": [
+        (
+            r"(\t\tlogic +)(\[PE-1 : 0\]\[M-1 : 0\])  ADat\[A_DEPTH\];\n",
+            r"\g<0>\1\2  youngest;\n\t\tfor(genvar  pe = 0; pe < PE; pe++)  assign  youngest[pe] = pipe[pe][M].ptr;\n",
+        ),
+        (
+            r"foreach\(pipe\[pe\]\)  ADat\[0\]\[pe\] <=[^\n]*\n\t*for\([^\n]*ADat\[i\] <= ADat\[i-1\];\n",
+            r"ADat <= { youngest, ADat[0:A_DEPTH-2] };\n",
+        ),
+    ],
+}
 
 
 class YosysError(RuntimeError):
@@ -38,14 +55,6 @@ def core_sources(core: Path) -> Sources:
     manifest = read_manifest(core)
     core = core.resolve()
     return Sources(tuple(core / file for file in manifest["files"]), "core", core)
-
-
-def family(part: str) -> str:
-    """Yosys' name for a part's family: `xc7` or `xcup`. Raises UserError for any other part."""
-    for prefix, name in (("xc7", "xc7"), ("xczu", "xcup"), ("xck26", "xcup")):
-        if part.startswith(prefix):
-            return name
-    raise UserError(f"part {part}: Yosys synthesizes for 7-series and UltraScale+ here, not for this one")
 
 
 def share() -> Path:
@@ -76,11 +85,13 @@ def primitives() -> dict[str, str]:
 
 def _mended(file: Path, folder: Path) -> Path:
     """The file itself, or its mended copy in `folder`."""
-    if file.name != "mvu.sv":
+    if file.name not in _MENDS:
         return file
-    text, count = _MVU_WATCHDOG.subn("", file.read_text())
-    if count != 1:
-        raise YosysError(f"{file}: FINN's mvu.sv is not the one that is mended for Yosys here")
+    text = file.read_text()
+    for pattern, replacement in _MENDS[file.name]:
+        text, count = re.subn(pattern, replacement, text, flags=re.DOTALL)
+        if count != 1:
+            raise YosysError(f"{file}: FINN's {file.name} is not the one that is mended for Yosys here")
     copy = folder / file.name
     copy.write_text(text)
     return copy
@@ -106,6 +117,7 @@ def read(sources: Sources, folder: Path, arguments: str = "") -> list[str]:
         "read_verilog -lib +/xilinx/cells_xtra.v",
         f"hierarchy -check -top {sources.top}",
         "proc",
+        f"techmap -map {Path(__file__).with_name('shift_registers.v')} t:$bmux",
     ]
 
 

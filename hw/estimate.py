@@ -1,0 +1,215 @@
+"""`make estimate`: what a compiled core, and the chip around it, costs on a board, by synthesis with Yosys.
+
+Each distinct module is synthesized once and kept (hw.toolchains.yosys.parts). docs/area.md tells what the figures say.
+"""
+
+import json
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from common import cli
+from common.artifacts import write_json
+from common.errors import UserError
+from common.preset import load_preset
+from hw.boards import USABLE, Board, load_board
+from hw.toolchains import yosys
+from hw.toolchains.yosys.parts import Design, children, split, synthesize
+from sim.core import read_manifest
+
+COLUMNS = ("LUT", "FF", "LUTRAM", "DSP", "RAMB18", "RAMB36")
+# LUTs that a cell of memory takes (7-series and UltraScale CLB guides, UG474 and UG574). LUTs count memory too.
+_LUTRAM = {
+    "RAM32X1S": 1, "RAM32X1D": 2, "RAM32M": 4, "RAM32M16": 8, "RAM64X1S": 1, "RAM64X1D": 2, "RAM64M": 4, "RAM64M8": 8,
+    "RAM128X1S": 2, "RAM128X1D": 4, "RAM256X1S": 4, "RAM256X1D": 8, "RAM512X1S": 8, "SRL16E": 1, "SRLC32E": 1,
+}  # fmt: skip
+_LUTS = {"LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "LUT6_2"}
+_SMALLER = ("LUT1", "LUT2", "LUT3", "LUT4", "LUT5")
+
+
+def count(cells: dict[str, int]) -> dict[str, int]:
+    """LUT (memory included), FF, LUTRAM (of them, LUTs used as memory or shift register), DSP, RAMB18 and RAMB36 of
+    cells by type, each LUT counted alone: a vendor's packer puts some pairs of small ones into one."""
+    memory = sum(_LUTRAM.get(cell, 0) * number for cell, number in cells.items())
+    logic = sum(number for cell, number in cells.items() if cell in _LUTS)
+
+    def of(prefix: str) -> int:
+        return sum(number for cell, number in cells.items() if cell.startswith(prefix))
+
+    flip_flops = of("FDRE") + of("FDSE") + of("FDCE") + of("FDPE")
+    return dict(
+        zip(COLUMNS, (logic + memory, flip_flops, memory, of("DSP48E"), of("RAMB18E"), of("RAMB36E")), strict=True)
+    )
+
+
+def _total(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
+    sums = dict.fromkeys(COLUMNS, 0)
+    for row in rows:
+        for column in COLUMNS:
+            sums[column] += row[column]
+    return sums
+
+
+def shares(counts: dict[str, int], board: Board) -> dict[str, float]:
+    """The share of the board's LUT, FF, LUTRAM, DSP and BRAM (two RAMB18 are one RAMB36) that `counts` take."""
+    there = board.resources
+    used = {key: float(counts[key]) for key in ("LUT", "FF", "LUTRAM", "DSP")}
+    used["BRAM"] = counts["RAMB36"] + counts["RAMB18"] / 2
+    return {key: round(value / getattr(there, key), 4) for key, value in used.items()}
+
+
+def _design(folder: Path) -> Design:
+    """The chip in a build folder, else its core alone, cut at the core's layers and at the shell."""
+    core, chip = folder / "core", folder / "chip"
+    if (chip / "manifest.json").is_file():
+        manifest = json.loads((chip / "manifest.json").read_text())
+        files = tuple((chip / file).resolve() for file in manifest["files"])
+        sources = yosys.Sources(files, manifest["top"], (chip / "core").resolve())
+    else:
+        sources = yosys.core_sources(core)
+
+    def cut(hierarchy: dict[str, dict[str, int]]) -> list[str]:
+        whole = next(name for name in hierarchy if name == "\\core" or name.startswith("\\core$"))
+        return children(hierarchy, whole) + [name for name in hierarchy if name.startswith("\\shell$")]
+
+    return split(sources, folder / "synthesis", cut)
+
+
+def _part(path: str, manifest: dict[str, Any], counts: dict[str, int]) -> dict[str, Any]:
+    """A part's row: the layer it belongs to, and its kind: layer, weights, fifo, frames (what joins the layers), or
+    shell."""
+    instance = path.rpartition(".")[2]
+    name = instance.removesuffix("_i")
+    fifos = {fifo["name"] for fifo in manifest["fifos"]}
+    if name in fifos:
+        kind, layer = "fifo", name
+    elif instance.endswith("_weights"):
+        kind, layer = "weights", instance.removesuffix("_weights")
+    elif instance in ("pacer", "context_i"):
+        kind, layer = "frames", name
+    elif name == "shell":
+        kind, layer = "shell", name
+    else:
+        kind, layer = "layer", name
+    return {"part": name, "layer": layer, "kind": kind, **counts}
+
+
+def estimate(folder: Path, board: Board, console: Console) -> dict[str, Any]:
+    """Synthesize what `folder` (build/PRESET/BOARD) holds: `parts` and `layers` with their counts (see `count`) and
+    FINN's estimates, `total`, `share` of the board by resource, `core_share`, and whether it `fits`.
+
+    It fits when the core leaves 15 % of each resource for shell and routing, and everything is on the board. Raises
+    UserError where nothing is compiled.
+    """
+    manifest = read_manifest(folder / "core")
+    with console.status("reading ...") as status:
+        design = _design(folder)
+        folders = synthesize(design.parts, yosys.FAMILIES[board.family], lambda text: status.update(f"{text} ..."))
+    parts = []
+    for path, result in folders.items():
+        parts.append(_part(path, manifest, count(json.loads((result / "cells.json").read_text()))))
+    guessed = {row["layer"]: row for row in json.loads((folder / "folding.json").read_text())}
+    layers = []
+    for layer in dict.fromkeys(part["layer"] for part in parts if part["kind"] in ("layer", "weights")):
+        own = _total(part for part in parts if part["layer"] == layer)
+        layers.append({"layer": layer, **own, "estimate": {key: guessed[layer][key] for key in ("LUT", "DSP", "BRAM")}})
+    total = _total(parts)
+    core_share = shares(_total(part for part in parts if part["kind"] != "shell"), board)
+    share = shares(total, board)
+    return {
+        "board": board.name,
+        "part": board.part,
+        "family": yosys.FAMILIES[board.family],
+        "yosys": version("pyosys"),
+        "streams": manifest["streams"],
+        "frame_interval": manifest["frame_interval"],
+        "parts": parts,
+        "layers": layers,
+        "total": total,
+        "share": share,
+        "core_share": core_share,
+        "fits": max(core_share.values()) <= USABLE and max(share.values()) <= 1,
+    }
+
+
+def _bram(row: dict[str, Any]) -> float:
+    return float(row["RAMB36"] + row["RAMB18"] / 2)
+
+
+def largest(report: dict[str, Any], board: Board, number: int = 10) -> list[tuple[dict[str, Any], str, float]]:
+    """The parts that take the largest share of their scarcest resource: part, resource, share."""
+    rows = []
+    for part in report["parts"]:
+        by_resource = shares(part, board)
+        worst = max(by_resource, key=lambda key: by_resource[key])
+        rows.append((part, worst, by_resource[worst]))
+    return sorted(rows, key=lambda row: -row[2])[:number]
+
+
+def table(report: dict[str, Any], board: Board) -> Table:
+    """The report as a person reads it: a row a layer, Yosys' counts, and FINN's estimates in brackets."""
+    view = Table(title=f"Area on {board.name} ({board.part}) by Yosys {report['yosys']}; in brackets FINN's estimate",
+                 box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))  # fmt: skip
+    for column in ("layer", "LUT", "", "FF", "LUTRAM", "DSP", "", "RAMB18", "RAMB36", ""):
+        view.add_column(column, justify="left" if column == "layer" else "right", no_wrap=column != "layer")
+
+    def add(name: str, row: dict[str, Any]) -> None:
+        guess = row.get("estimate")
+        guesses = [f"({guess[key]:g})" if guess else "" for key in ("LUT", "DSP", "BRAM")]
+        cells = {column: f"{row[column]:,}" for column in COLUMNS}
+        view.add_row(name, cells["LUT"], guesses[0], cells["FF"], cells["LUTRAM"], cells["DSP"], guesses[1],
+                     cells["RAMB18"], cells["RAMB36"], guesses[2])  # fmt: skip
+
+    for row in report["layers"]:
+        add(row["layer"], row)
+    for kind, title in (("fifo", "{} FIFOs"), ("frames", "pacing and contexts"), ("shell", "shell")):
+        rows = [part for part in report["parts"] if part["kind"] == kind]
+        if rows:
+            add(title.format(len(rows)), _total(rows))
+    view.add_section()
+    add("total", report["total"])
+    share = {key: f"{value:.0%}" for key, value in report["share"].items()}
+    view.add_row(
+        f"of {board.name}", share["LUT"], "", share["FF"], share["LUTRAM"], share["DSP"], "", "", share["BRAM"]
+    )
+    return view
+
+
+def _say(report: dict[str, Any], board: Board, console: Console) -> None:
+    console.print(table(report, board))
+    console.print("The ten parts that take most of what they need most of:")
+    for part, resource, share in largest(report, board):
+        console.print(f"  {part['part']:<40} {share:6.1%} of {resource}")
+    worst = max(report["core_share"], key=lambda key: report["core_share"][key])
+    verdict = "fits" if report["fits"] else "does not fit"
+    scarcest = f"{report['core_share'][worst]:.0%} of {worst}, its scarcest"
+    console.print(f"{verdict}: the core takes {scarcest}; it may take {USABLE:.0%} of each")
+    if report["family"] == "xcup":
+        console.print("UltraScale+: DSP and BRAM are as sure as for 7-series; LUT, LUTRAM and FF less (docs/area.md)")
+
+
+def main(
+    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
+    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+) -> None:
+    """What the compiled PRESET costs on BOARD: a table a layer, and build/PRESET/BOARD/estimate.json."""
+    there = load_board(board)
+    folder = load_preset(preset).build / there.name
+    if not (folder / "folding.json").is_file():
+        raise UserError(f"{folder}: nothing compiled there; run `make compile PRESET={preset} BOARD={board}` first")
+    console = Console()
+    console = console if console.is_terminal else Console(width=120)
+    report = estimate(folder, there, console)
+    write_json(folder / "estimate.json", report)
+    _say(report, there, console)
+    print(f"{folder / 'estimate.json'}: written")
+
+
+if __name__ == "__main__":
+    cli.run(main)
