@@ -55,7 +55,7 @@ module byte_gearbox #(
 	wire [2:0]  turn = 3'(kept) - s_skip;
 	logic [7:0][7:0]  turned;
 	always_comb begin
-		for(int unsigned i = 0; i < 8; i++)  turned[i] = s_data[8*(3'(i) - turn) +: 8];
+		for(int unsigned i = 0; i < 8; i++)  turned[i] = s_data[8*3'(3'(i) - turn) +: 8];
 	end
 
 	for(genvar i = 0; i < SIZE; i++) begin : genBytes
