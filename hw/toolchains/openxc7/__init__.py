@@ -29,7 +29,7 @@ _SEED = 1
 _TIME_LIMIT_S = 2 * 3600
 _LUT6_2 = Path(__file__).with_name("lut6_2.v")
 # What nextpnr-xilinx does not take: the pattern detector's values where nothing uses it, and cells that are notes.
-_MENDS = (
+MENDS = (
     f"techmap -map {_LUT6_2} t:LUT6_2",
     "setparam -unset PATTERN -unset MASK t:DSP48E1",
     "clean",
@@ -74,7 +74,7 @@ def prepare(chip: Path, board: Board, folder: Path) -> list[str]:
         commands = [
             *yosys.read(sources, temporary / "yosys"),
             yosys.synth("xc7", "-flatten -noiopad -noclkbuf"),
-            *_MENDS,
+            *MENDS,
         ]
         yosys.run([*commands, f"write_json {netlist}"], temporary / "yosys", "synthesis", sources.data)
         return sorted(path.name for path in temporary.iterdir())
