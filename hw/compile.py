@@ -35,7 +35,7 @@ from hw.streamline import streamline
 from hw.verify import first_difference, integer_logits, verification_frames
 
 STEP_LIMIT_S = 3600
-_MODULES = ("compile", "core", "dataflow", "fifo", "folding", "graph", "resources", "streamline", "verify")
+_MODULES = ("compile", "core", "dataflow", "fifo", "folding", "graph", "memory", "resources", "streamline", "verify")
 # What a QONNX graph of this project's networks consists of, and what else FINN can lower to the same layers.
 _TAKEN = {
     "Add", "AveragePool", "BatchNormalization", "Concat", "Conv", "Div", "Flatten", "Gemm", "GlobalAveragePool",
@@ -107,7 +107,19 @@ def _size_fifos(model: ModelWrapper, job: Job) -> ModelWrapper:
         sizing = fifo.size(model, core, job.frames, expected, job.progress)
     fifo.set_depths(model, [sizing["depths"][node.name] for node in fifo.fifos(model)])
     write_json(job.folder / "fifos.json", sizing)
+    _say_if_slower(sizing["frame_interval"], model, job)
     return model
+
+
+def _say_if_slower(interval: int, model: ModelWrapper, job: Job) -> None:
+    """Small maps make a layer slower than its count of cycles: its window generator then waits between two frames."""
+    slowest, reached = folding.cycles(folding.slowest(model)), job.board.clock_mhz * 1e6 / interval
+    if interval > 1.02 * slowest:
+        more = f"{interval / slowest - 1:.0%} more than the slowest layer's {slowest:,}"
+        job.console.print(f"a frame takes {interval:,} cycles, {more}: {reached:,.0f} frames per second")
+    target = job.preset.hardware.target_fps
+    if target != "best" and reached < target:
+        job.console.print(f"hardware.target_fps = {target}: {reached:,.0f} frames per second are reached")
 
 
 def _build(model: ModelWrapper, job: Job) -> ModelWrapper:
@@ -320,7 +332,11 @@ def main(
     exported = model or exported_model(load_preset(preset))
     core = compile_model(exported, board, verify=verify)
     print(f"{core}: compiled")
-    print(f"{build_chip(core, exported.with_suffix('.npz'), place)}: the chip around it")
+    integers = exported.with_suffix(".npz")
+    if model and not integers.is_file():
+        print(f"{integers}: not there; no chip is made without the integer model beside the QONNX file")
+    else:
+        print(f"{build_chip(core, integers, place)}: the chip around it")
 
 
 if __name__ == "__main__":

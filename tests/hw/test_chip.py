@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,24 @@ def test_what_does_not_belong_together_is_refused(tiny_core: Path, tiny_export: 
     with pytest.raises(UserError, match="no compiled core there"):
         build_chip(tmp_path / "other", tiny_export / "model.npz", load_board("pynq-z2"))
     assert sorted(os.listdir(tmp_path)) == ["core"]
+
+
+def test_a_core_without_its_integer_model_gets_no_chip(
+    tiny_core: Path,
+    tiny_export: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "core").symlink_to(tiny_core)
+    model = tmp_path / "model.onnx"
+    monkeypatch.setattr(flow, "compile_model", lambda *_, **__: tmp_path / "core")
+    flow.main(board="pynq-z2", model=model)
+    assert f"{tmp_path / 'model.npz'}: not there; no chip is made" in capsys.readouterr().out
+    assert not (tmp_path / "chip").exists()
+    shutil.copy(tiny_export / "model.npz", tmp_path)
+    flow.main(board="pynq-z2", model=model)
+    assert (tmp_path / "chip" / "manifest.json").is_file()
 
 
 def test_config_package_holds_the_numbers() -> None:
