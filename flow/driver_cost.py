@@ -1,0 +1,59 @@
+"""What the whole chip and its driver cost beside the core alone: measured cycles, and Python's time a frame."""
+
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from driver import Accelerator
+from driver.backends.reference import ReferenceBackend
+from driver.backends.rtl import RtlBackend
+from driver.build import Build
+
+FRAMES = 24  # through the Verilated chip
+CALLS = 2000  # through the driver alone
+SLOW_MEMORY = {"read_latency": 100, "write_latency": 100, "stall": 0.2}
+
+
+def overhead_ms(build: Build, frames: int = CALLS) -> float:
+    """Milliseconds of Python that a frame costs from the sender's array to its `Result`: the median of five runs of
+    `frames` frames, with a chip model that answers each with the same logits. The model's own registers are Python as
+    well and are counted in, so on a board it is less."""
+    logits = np.arange(int(build.manifest["logits"]), dtype=np.int64)
+    pixels = np.zeros((1, *build.input_shape), np.uint8)
+    runs = []
+    for _ in range(5):
+        with Accelerator(build, ReferenceBackend(build, lambda *_: logits)) as accelerator:
+            start = time.perf_counter()
+            for _ in accelerator.stream(np.broadcast_to(pixels, (frames, *build.input_shape))):
+                pass
+            runs.append((time.perf_counter() - start) / frames * 1e3)
+    return statistics.median(runs)
+
+
+def cycles_per_frame(build: Build, memory: Mapping[str, float], frames: int = FRAMES) -> float:
+    """Clock cycles from one frame's result to the next one's, the descriptor queue kept full; `memory` sets what
+    `sim.chip.ChipModel` says of its memory."""
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 256, (frames, *build.input_shape), dtype=np.uint8)
+    chip = RtlBackend(build)
+    for name, value in memory.items():
+        setattr(chip.model, name, value)
+    with Accelerator(build, chip, compare=True) as accelerator:
+        at = [chip.model.cycles for _ in accelerator.stream(pixels)]
+    return (at[-1] - at[0]) / (frames - 1)
+
+
+def measure(build: Build) -> dict[str, Any]:
+    """The figures of the chip and its driver, as the reports name them: at a memory that answers at once, and at one
+    that takes 100 cycles and pauses in 20 % of them."""
+    clock = float(build.manifest["clock_mhz"])
+    fast, slow = cycles_per_frame(build, {}), cycles_per_frame(build, SLOW_MEMORY)
+    return {
+        "chip_cycles_per_frame": round(fast, 2),
+        "chip_fps_at_clock": round(clock * 1e6 / fast, 1),
+        "chip_fps_slow_memory": round(clock * 1e6 / slow, 1),
+        "driver_ms_per_frame": round(overhead_ms(build), 4),
+    }

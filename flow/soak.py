@@ -1,0 +1,171 @@
+"""`make soak`: thousands of frames through the whole Verilated chip, with memory that stalls, several streams, and soft
+resets between clips and in the middle of transfers. Nothing may be lost, doubled, out of order, or differ in a bit.
+
+The driver compares every result with the reference (compare=True) and checks every record's place; here it is counted
+that what was sent comes back. A batch's random numbers come from the seed and its number alone, so that an interrupted
+soak goes on with the next batch, and one batch can be run again.
+"""
+
+import json
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from common import cli
+from common.artifacts import BUILD, digest, lock, write_json
+from common.preset import load_preset
+from driver import Accelerator
+from driver.backends.rtl import RtlBackend
+from driver.build import Build
+from driver.records import Result
+
+FOLDER = BUILD / "soak"
+BATCH = 250  # results between two points at which an interrupted soak goes on
+LONGEST_CLIP, LONGEST_SESSION = 20, 60  # frames
+SLOWEST_MEMORY = 200  # cycles
+
+Counts = dict[str, int]
+
+
+class _Chip(RtlBackend):
+    """A chip that outlives the accelerators that use it: each begins with a soft reset of what the last one left."""
+
+    def close(self) -> None:
+        """Not yet."""
+
+
+class _Session:
+    """Random use of one open accelerator: frames of all streams in turn, clips that begin anywhere."""
+
+    def __init__(self, accelerator: Accelerator, chip: _Chip, rng: random.Random, pixels: np.ndarray) -> None:
+        self._accelerator, self._model, self._rng, self._pixels = accelerator, chip.model, rng, pixels
+        self._due: deque[tuple[int, int, bool]] = deque()
+        self._left = [0] * accelerator.streams  # frames of the current clip, for each stream
+        self.frames = self.clips = 0
+
+    @property
+    def under_way(self) -> int:
+        """Frames sent whose results have not been taken."""
+        return len(self._due)
+
+    def send(self) -> None:
+        """One frame of a random stream; where it begins a clip, memory changes its ways."""
+        rng = self._rng
+        stream = rng.randrange(len(self._left))
+        clear = self._left[stream] == 0
+        if clear:
+            self._left[stream] = rng.randint(1, LONGEST_CLIP)
+            self._model.stall = rng.choice([0.0, 0.1, 0.2, 0.5])
+            self._model.read_latency = rng.randrange(SLOWEST_MEMORY)
+            self._model.write_latency = rng.randrange(SLOWEST_MEMORY)
+            self.clips += 1
+        self._left[stream] -= 1
+        frame_id = self._accelerator.submit(self._pixels[rng.randrange(len(self._pixels))], stream, clear)
+        self._due.append((frame_id, stream, clear))
+
+    def take(self, wait_s: float = 0.0) -> None:
+        """Take what has come, and check that it is what was due."""
+        for result in self._accelerator.results(wait_s):
+            self._check(result)
+
+    def _check(self, result: Result) -> None:
+        due = self._due.popleft()
+        if (result.frame_id, result.stream, result.clear) != due:
+            raise RuntimeError(f"the result of frame, stream, clear {due} was due, {result} came")
+        self.frames += 1
+
+
+def batch(build: Build, seed: int, number: int, frames: int, progress: Callable[[int], None]) -> Counts:
+    """Let at least `frames` results come from a chip of the batch's own. `progress` is told of so many more, now and
+    then. Raises a ChipError (DifferenceError above all) or RuntimeError at the first thing that is wrong."""
+    rng = random.Random(f"{seed} {number}")
+    pixels = np.random.default_rng([seed, number]).integers(0, 256, (64, *build.input_shape), dtype=np.uint8)
+    chip = _Chip(build, seed=rng.randrange(1, 2**31))
+    counts = {"frames": 0, "clips": 0, "soft_resets": 0, "given_up": 0}
+    try:
+        while counts["frames"] < frames:
+            with Accelerator(build, chip, compare=True) as accelerator:
+                session = _Session(accelerator, chip, rng, pixels)
+                for _ in range(min(rng.randint(1, LONGEST_SESSION), frames - counts["frames"])):
+                    session.send()
+                    if rng.random() < 0.3:
+                        session.take()
+                if rng.random() < 0.5 or counts["frames"] + session.frames + session.under_way >= frames:
+                    while session.under_way:
+                        session.take(wait_s=1.0)
+            counts["frames"] += session.frames
+            counts["clips"] += session.clips
+            counts["given_up"] += session.under_way
+            counts["soft_resets"] += 1
+            progress(session.frames)
+        counts["cycles"] = chip.model.cycles
+    finally:
+        chip.model.close()
+    return counts
+
+
+def soak(build: Build, frames: int, seed: int, progress: Callable[[int], None]) -> dict[str, Any]:
+    """Run all batches that are not done yet; returns the report, which lies in FOLDER as well."""
+    key = digest(json.dumps([build.manifest["content"], seed, BATCH]))
+    path = FOLDER / f"{build.manifest['preset']}-{build.manifest['board']}.json"
+    kept = json.loads(path.read_text()) if path.is_file() else {}
+    batches: list[Counts] = kept["batches"] if kept.get("key") == key else []
+    wanted = -(-frames // BATCH)
+    progress(sum(done["frames"] for done in batches[:wanted]))
+    while True:
+        done = batches[:wanted]
+        totals = {name: sum(entry[name] for entry in done) for name in (done[0] if done else ())}
+        report = {
+            "preset": build.manifest["preset"],
+            "board": build.manifest["board"],
+            "build_hash": build.manifest["build_hash"],
+            "seed": seed,
+            "streams": build.manifest["streams"],
+            "differing_bits": 0,
+            **totals,
+            "key": key,
+            "batches": batches,
+        }
+        write_json(path, report)
+        if len(done) == wanted:
+            return report
+        batches.append(batch(build, seed, len(batches), BATCH, progress))
+
+
+def main(
+    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
+    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    frames: Annotated[int, typer.Option(min=1, help="in batches of 250")] = 10_000,
+    seed: Annotated[int, typer.Option(help="of frames, streams, clips, stalls and resets")] = 1,
+) -> None:
+    """Frames through the whole Verilated chip, every one compared; an interrupted soak goes on where it stopped."""
+    from hw.boards import load_board
+    from hw.chip import build_chip
+    from hw.compile import compile_model, exported_model
+    from sim.chip import build_library
+
+    console = Console()
+    exported = exported_model(load_preset(preset))
+    core = compile_model(exported, board, console)
+    chip = build_chip(core, exported.with_suffix(".npz"), load_board(board))
+    with console.status("building the simulator, once ..."):
+        build_library(chip)
+    with lock(FOLDER), Progress(console=console, transient=True) as bar:
+        task = bar.add_task(f"{preset}: frames through the chip, seed {seed}", total=-(-frames // BATCH) * BATCH)
+        report = soak(Build.load(chip.parent), frames, seed, lambda count: bar.advance(task, count))
+    console.print(
+        f"{report['frames']:,} frames of {report['streams']} streams in {report['clips']:,} clips, "
+        f"{report['soft_resets']:,} soft resets, {report['cycles']:,} cycles: "
+        f"none lost, doubled or out of order, {report['differing_bits']} differing bits"
+    )
+    print(f"report: {FOLDER}")
+
+
+if __name__ == "__main__":
+    cli.run(main)
