@@ -28,11 +28,12 @@ def transport_stream(path: Path, images: list[np.ndarray], rate: int = 25) -> Pa
 
 class Camera:
     """Serves `content` (a transport stream) to one client at a time. `connections` counts; `pace_s` is the pause
-    between two packets; after the content it hangs up, or with `freeze` goes silent."""
+    between two packets; after the content it hangs up, or with `freeze` goes silent. With `once` it
+    is switched off after its first client."""
 
-    def __init__(self, content: bytes, pace_s: float = 0.0, freeze: bool = False) -> None:
+    def __init__(self, content: bytes, pace_s: float = 0.0, freeze: bool = False, once: bool = False) -> None:
         self.connections = 0
-        self._content, self._pace_s, self._freeze = content, pace_s, freeze
+        self._content, self._pace_s, self._freeze, self._once = content, pace_s, freeze, once
         self._server = socket.create_server(("127.0.0.1", 0))
         self.address = f"rtsp://127.0.0.1:{self._server.getsockname()[1]}/door"
         self._closed = threading.Event()
@@ -54,6 +55,8 @@ class Camera:
             self.connections += 1
             with connection, contextlib.suppress(OSError):
                 self._talk(connection)
+            if self._once:
+                self.close()
 
     def _talk(self, connection: socket.socket) -> None:
         reader = connection.makefile("rb")

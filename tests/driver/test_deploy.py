@@ -1,0 +1,199 @@
+"""What `make deploy` packs runs where nothing of this project's environment is: Python 3.10, NumPy 1.x, OpenCV."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.artifacts import BUILD, ROOT, digest
+from flow import deploy
+from quant import synthetic
+from sim import video
+from tests.conftest import one_at_a_time
+
+PACKAGES = ["numpy==1.26.4", "opencv-python-headless==4.10.0.84"]
+VARIABLES = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+
+
+@pytest.fixture(scope="module")
+def latency(tiny_chip: Path) -> int:
+    with one_at_a_time("rtl-latency"):
+        return deploy.measured_latency(tiny_chip.parent)
+
+
+@pytest.fixture(scope="module")
+def packages() -> list[Path]:
+    with one_at_a_time("wheels"):
+        return deploy.wheels()
+
+
+@pytest.fixture(scope="module")
+def archive(tiny_chip: Path, latency: int, packages: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("deploy") / "shiftcore-tiny-pynq-z2.tar.gz"
+    deploy.pack(path, "shiftcore-tiny-pynq-z2", deploy.contents(tiny_chip.parent, latency, packages))
+    return path
+
+
+def old_python() -> str | None:
+    """A Python 3.10 that starts, if this machine has one."""
+    homes = sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/3.10.*/bin/python3.10"))
+    for candidate in (*map(str, homes), shutil.which("python3.10")):
+        if candidate and subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return candidate
+    return None
+
+
+@pytest.fixture(scope="module")
+def board_python() -> str:
+    """An environment like a board's, made once: Python 3.10 with NumPy 1.x and OpenCV, and nothing else."""
+    python = old_python()
+    if python is None:
+        pytest.skip("no Python 3.10 on this machine (PATH, pyenv)")
+    folder = BUILD / "tools" / f"board-python-{digest(python, *PACKAGES)[:12]}"
+    with one_at_a_time("board-python"):
+        if not (folder / ".complete").is_file():
+            subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True, capture_output=True)
+            command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *PACKAGES]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.skip(f"{', '.join(PACKAGES)} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
+            (folder / ".complete").touch()
+    return str(folder / "bin" / "python")
+
+
+@pytest.fixture(scope="module")
+def board(archive: Path, packages: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive, unpacked where nothing else is."""
+    if not packages:
+        pytest.skip("no wheels could be fetched here")
+    home = tmp_path_factory.mktemp("board home")
+    with tarfile.open(archive) as content:
+        content.extractall(home, filter="data")
+    return home / "shiftcore-tiny-pynq-z2"
+
+
+def shiftcore(board: Path, python: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(board / "shiftcore"), *arguments]
+    environment = {**VARIABLES, "PYTHON": python}
+    return subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_same_inputs_give_the_same_bytes(
+    archive: Path, tiny_chip: Path, latency: int, packages: list[Path], tmp_path: Path
+) -> None:
+    again = tmp_path / archive.name
+    deploy.pack(again, "shiftcore-tiny-pynq-z2", deploy.contents(tiny_chip.parent, latency, packages))
+    assert again.read_bytes() == archive.read_bytes()
+
+
+def test_what_is_in_it(archive: Path) -> None:
+    with tarfile.open(archive) as content:
+        members = {member.name.split("/", 1)[1]: member for member in content.getmembers()}
+        text = b"".join(file.read() for file in map(content.extractfile, members.values()) if file)
+    assert {"shiftcore", "README.md", "LICENSE", "driver/__main__.py", "driver/backends/board.py"} <= set(members)
+    assert {f"build/tiny/pynq-z2/chip/{name}" for name in ("manifest.json", "model.npz", "selftest.npz")} <= set(
+        members
+    )
+    assert not any("__pycache__" in name or name.startswith(("quant/", "hw/", "flow/")) for name in members)
+    assert members["shiftcore"].mode == 0o755
+    assert {(member.uid, member.gid, member.uname) for member in members.values()} == {(0, 0, "")}
+    assert str(ROOT).encode() not in text
+
+
+def test_changed_content_has_another_time(tmp_path: Path) -> None:
+    """Or Python would run what it had compiled of an older archive, unpacked in the same place."""
+    times = set()
+    for content in (b"a = 1", b"a = 2"):
+        deploy.pack(tmp_path / "a.tar.gz", "a", {"driver/a.py": content})
+        with tarfile.open(tmp_path / "a.tar.gz") as archive:
+            times.add(archive.getmembers()[0].mtime)
+    assert len(times) == 2
+
+
+def test_selftest_passes_on_an_old_python(board: Path, board_python: str) -> None:
+    done = shiftcore(board, board_python, "selftest", "--backend", "reference")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "NumPy 1.26.4, Python 3.10" in done.stdout
+    assert "FAIL" not in done.stdout and "checks passed" in done.stdout
+
+
+def test_nothing_of_the_training_side_is_there(board: Path, board_python: str) -> None:
+    names = "torch qonnx finn onnx brevitas quant hw"
+    program = f"import importlib.util as u; print([name for name in {names.split()} if u.find_spec(name)])"
+    paths = f"{board}:{board / 'lib'}"
+    shiftcore(board, board_python, "--help")  # unpacks lib/
+    environment = {**VARIABLES, "PYTHONPATH": paths}
+    done = subprocess.run(
+        [board_python, "-c", program], cwd="/", env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "scene.mp4"
+    video.write(path, list(synthetic.clip(("door", "object"), 3, (16, 96, 128), (5, 5))))
+    return path
+
+
+def test_a_video_gives_the_board_what_it_gives_us(board: Path, board_python: str, clip: Path, tiny_chip: Path) -> None:
+    """OpenCV and NumPy 1.x there, PyAV and NumPy 2.x here: every logit is the same."""
+    done = shiftcore(board, board_python, "run", str(clip), "--backend", "reference", "--json")
+    assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-m", "driver", "run", str(clip), "--build", str(tiny_chip.parent), "--json"]
+    ours = subprocess.run([*command, "--backend", "reference"], cwd=ROOT, capture_output=True, text=True, check=True)
+    there, here = ([json.loads(line) for line in text.splitlines()] for text in (done.stdout, ours.stdout))
+    assert [line["logits"] for line in there] == [line["logits"] for line in here]
+    assert len(there) == 16 and np.ptp([line["seconds"] for line in there]) == pytest.approx(0.6)
+
+
+def test_a_table_and_a_recording_on_an_old_python(board: Path, board_python: str, clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    done = shiftcore(board, board_python, "run", str(clip), "--backend", "reference", "--record", str(out))
+    assert done.returncode == 0, done.stderr
+    assert "scene.mp4" in done.stdout and "leave_pick" in done.stdout
+    assert len(list(video.frames(out))) == 16
+
+
+def test_without_a_board_the_board_back_end_says_so(board: Path, board_python: str) -> None:
+    done = shiftcore(board, board_python, "selftest", "--backend", "board")
+    assert done.returncode == 2 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+
+
+def test_without_numpy_there_is_one_line(board: Path, tmp_path: Path) -> None:
+    fake = tmp_path / "python3"
+    fake.write_text('#!/bin/sh\ncase "$*" in *numpy*) exit 1;; esac\n')
+    fake.chmod(0o755)
+    done = shiftcore(board, str(fake), "selftest")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "has no NumPy" in done.stderr
+
+
+def test_no_index_is_one_line_and_an_archive_without_wheels(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(deploy, "BUILD", tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    assert deploy.wheels() == []
+    said = capsys.readouterr().err
+    assert said.startswith("warning: no wheels in the archive") and said.count("\n") == 1
+    assert not list(tmp_path.glob("tools/wheels-*"))
+
+
+def test_pinned_packages_are_those_the_project_uses() -> None:
+    """paho-mqtt and rich are the same here and there; typer and click are older there, for Python 3.10's sake."""
+    lock = (ROOT / "requirements.lock").read_text().splitlines()
+    pins = [line.split()[0] for line in deploy.REQUIREMENTS.read_text().splitlines() if "==" in line]
+    assert {pin for pin in pins if pin in {line.split("#")[0].strip() for line in lock}} >= {
+        "rich==13.9.4",
+        "paho-mqtt==2.2.0",
+    }
+    assert len(pins) == 9

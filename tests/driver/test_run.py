@@ -1,0 +1,294 @@
+"""`python -m driver run`: what it prints, records and reports, and what it survives."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+from common.artifacts import ROOT
+from common.errors import UserError
+from driver import Accelerator, display, sources
+from driver import run as running
+from driver.__main__ import app
+from driver.build import Build
+from driver.errors import DifferenceError, StuckError
+from driver.run import Run
+from driver.sources import Image, Source
+from quant import synthetic
+from sim import video
+from sim.preprocess import Preprocessor
+from sim.reference import Reference
+from tests.driver.rtsp_camera import Camera, transport_stream
+
+EVENTS = ("door", "object")
+LABELS = {name: label for label, name in enumerate(synthetic.class_names(EVENTS))}
+
+
+def scene(path: Path, name: str, clips: int = 2, seed: int = 77) -> Path:
+    """A video of `clips` scenes of class `name`, 8 frames each."""
+    images = [image for k in range(clips) for image in synthetic.clip(EVENTS, LABELS[name], (8, 64, 80), (seed, k))]
+    video.write(path, images)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_chip: Path) -> Path:
+    return tiny_chip.parent
+
+
+@pytest.fixture
+def driver(folder: Path) -> Callable[..., Result]:
+    """Run the command on the reference."""
+
+    def run(*arguments: Any, backend: str = "reference") -> Result:
+        command = ["run", "--build", str(folder), "--backend", backend, *map(str, arguments)]
+        return CliRunner().invoke(app, command, catch_exceptions=False)
+
+    return run
+
+
+def expected_logits(folder: Path, path: Path) -> list[list[int]]:
+    build = Build.load(folder)
+    inputs = list(Preprocessor(build.reference.description).clip(video.frames(path)))
+    reference = Reference.load(build.chip / "model.npz")
+    return [reference.infer(pixels, 0, index == 0).tolist() for index, pixels in enumerate(inputs)]
+
+
+@pytest.mark.parametrize("backend", ["reference", "rtl"])
+def test_several_videos_are_several_streams_kept_apart(
+    driver: Callable[..., Result], folder: Path, tmp_path: Path, backend: str
+) -> None:
+    paths = [scene(tmp_path / f"{name}.mp4", name, clips) for name, clips in (("leave_pick", 2), ("enter_put", 1))]
+    result = driver(*paths, "--json", "--compare", backend=backend)
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    for stream, path in enumerate(paths):
+        mine = [line for line in lines if line["stream"] == stream]
+        assert [line["logits"] for line in mine] == expected_logits(folder, path)
+        assert {line["source"] for line in mine} == {str(path)}
+        assert [line["frame"] for line in mine] == list(range(len(mine)))
+        assert all(abs(sum(line["scores"]) - 1) < 1e-5 and 0 <= line["score"] <= 1 for line in mine)
+        assert all(line["seconds"] == pytest.approx(line["frame"] / 25, abs=1e-3) for line in mine)
+    assert len({line["latency_cycles"] for line in lines}) == 1
+    assert (lines[0]["latency_cycles"] > 0) == (backend == "rtl")
+
+
+def test_the_table_fits_80_columns_and_says_it_all(driver: Callable[..., Result], tmp_path: Path, folder: Path) -> None:
+    path = scene(tmp_path / "a_camera_with_quite_a_long_name.mp4", "leave_pick")
+    with Accelerator.open(folder, "reference") as accelerator:
+        going = Run(accelerator, [sources.Files(str(path), [path], 1, print)], lambda *_: None, [], print)
+        going()
+        going.channels[0].latency = (28_225, 128_225)
+        console = Console(width=80, file=io.StringIO(), record=True)
+        console.print(display.table(going.channels, "title", 100.0))
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= 80
+    for word in ("frames", "fps", "latency", "16", "0.28225", "1.28225", "leave_pick", "cooling, 1"):
+        assert word in text, text
+
+
+def test_an_alarm_begins_and_ends_in_the_same_file(driver: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for name in ("a_leave_pick.mp4", "b_enter_put.mp4", "c_leave_pick.mp4"):
+        scene(tmp_path / "folder" / name, name[2:-4], clips=1)
+    log = tmp_path / "events.jsonl"
+    result = driver(tmp_path / "folder", "--events", log)
+    assert result.exit_code == 0, result.output
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(event["event"], Path(event["source"]).name) for event in events] == [
+        (kind, name) for name in ("a_leave_pick.mp4", "c_leave_pick.mp4") for kind in ("begin", "end")
+    ]
+    assert events[0]["id"] == events[1]["id"] != events[2]["id"] == events[3]["id"]
+    for begin, end in zip(events[::2], events[1::2], strict=True):
+        assert begin["seconds"] - begin["since"] >= 0.1 and end["seconds"] == pytest.approx(7 / 25)  # the last frame
+    assert "leave_pick" in result.stdout or "enter_put" in result.stdout
+
+
+def test_events_without_a_file_are_said(driver: Callable[..., Result], tmp_path: Path) -> None:
+    result = driver(scene(tmp_path / "a.mp4", "leave_pick"))
+    assert "a.mp4 at 0.16 s: ALARM: leave_pick, score" in result.stderr
+    assert "alarm ended" in result.stderr
+    lines = driver(tmp_path / "a.mp4", "--events", "-").stdout.splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["begin", "end"]
+
+
+def test_events_wait_for_a_broker_that_is_not_there(driver: Callable[..., Result], tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    path = scene(tmp_path / "a.mp4", "leave_pick")
+    result = driver(path, "--mqtt", "127.0.0.1:9", "--spool", spool)
+    assert result.exit_code == 0
+    assert f"2 events wait in {spool}" in result.stderr and "not reachable" in result.stderr
+    assert [json.loads(file.read_text())["event"] for file in sorted(spool.glob("*.json"))] == ["begin", "end"]
+
+
+def test_a_recording_shows_every_frame_and_the_alarm(driver: Callable[..., Result], tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    assert driver(scene(tmp_path / "a.mp4", "leave_pick"), "--record", out).exit_code == 0
+    frames = list(video.frames(out))
+    assert len(frames) == 16 and frames[0].shape == (384, 480, 3)  # small frames are enlarged
+    edges = [frame[-2:, 50:-50].reshape(-1, 3).mean(0) for frame in frames]
+    red = [edge[0] > 180 and edge[1] < 90 for edge in edges]
+    assert red == [False] * 4 + [True] * 12  # from 0.16 s on
+    assert frames[0][2:30].std() > 20  # there is text
+    assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
+
+
+def test_several_sources_are_several_recordings(
+    driver: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written by OpenCV, as on a board without PyAV."""
+    monkeypatch.setattr("driver.record.find_spec", lambda name: None if name == "av" else True)
+    path = scene(tmp_path / "a.mp4", "leave_pick", clips=1)
+    assert driver(path, path, "--record", tmp_path / "out.mp4").exit_code == 0
+    assert [len(list(video.frames(tmp_path / f"out.{index}.mp4"))) for index in (0, 1)] == [8, 8]
+
+
+def test_a_damaged_video_is_one_line_after_its_good_frames(driver: Callable[..., Result], tmp_path: Path) -> None:
+    scene(tmp_path / "good.mp4", "enter_put", clips=1)
+    path = tmp_path / "cut.avi"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        for pixels in np.random.default_rng(1).integers(0, 256, (80, 48, 64, 3), dtype=np.uint8):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    result = driver(path, tmp_path / "good.mp4", "--json")
+    assert result.exit_code == 2
+    frames = [json.loads(line)["stream"] for line in result.stdout.splitlines()]
+    assert 0 < frames.count(0) < 80 and frames.count(1) == 8
+    assert f"after {frames.count(0)} frames" in result.stderr.splitlines()[0]
+    assert len(result.stderr.splitlines()) == 2  # and the warning at the end
+
+
+def test_a_video_smaller_than_the_input_is_left_out(driver: Callable[..., Result], tmp_path: Path) -> None:
+    video.write(tmp_path / "small.mp4", [np.zeros((16, 16, 3), np.uint8)] * 3)
+    scene(tmp_path / "z.mp4", "enter_put", clips=1)
+    result = driver(tmp_path, "--json")
+    assert result.exit_code == 2 and len(result.stdout.splitlines()) == 8
+    assert "small.mp4: the frame is 16x16 pixels, smaller than the network's input of 32x32" in result.stderr
+
+
+def mistake(result: Result) -> str:
+    assert result.exit_code == 2 and result.stdout == ""
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_mistakes_are_one_line(driver: Callable[..., Result], tmp_path: Path) -> None:
+    path = scene(tmp_path / "a.mp4", "enter_put", clips=1)
+    assert "absent.mp4: no such video file or folder" in mistake(driver("absent.mp4"))
+    assert "5 sources, but this chip keeps 4 streams apart" in mistake(driver(*[path] * 5))
+    assert "--record writes MP4" in mistake(driver(path, "--record", tmp_path / "out.avi"))
+    assert "not a broker's address" in mistake(driver(path, "--mqtt", "a:b"))
+    assert "manifest.json: no such file" in mistake(driver(path, "--build", tmp_path))
+    assert "backend 'gpu': not known" in mistake(driver(path, "--backend", "gpu"))
+
+
+class Flaky:
+    """An accelerator whose chip fails when it is told to, with all frames under way lost."""
+
+    streams, classes, clock_mhz, backend = 4, ["calm", "fight"], 100.0, "flaky"
+    description: dict[str, Any] = {  # noqa: RUF012
+        "input": {"height": 2, "width": 2, "channels": 3},
+        "preprocess": {"representation": "rgb", "frame_stride": 1, "run_every": 1},
+    }
+
+    def __init__(self, real: Accelerator, failing: set[int], error: type[UserError] = StuckError) -> None:
+        self._results: deque[Any] = deque()
+        self._sent, self._failing, self._error, self._real = 0, failing, error, real
+
+    def preprocessor(self) -> Preprocessor:
+        return Preprocessor(self.description)
+
+    def submit(self, frame: np.ndarray, stream: int, clear: bool) -> int:
+        self._sent += 1
+        if self._sent in self._failing:
+            self._results.clear()
+            raise self._error(f"frame {self._sent}: the core is stuck; the chip was reset")
+        result = self._real.infer([np.zeros(self._real.input_shape, np.uint8)])
+        object.__setattr__(result, "frame_id", self._sent)
+        self._results.append(result)
+        return self._sent
+
+    def results(self, wait_s: float = 0.0) -> list[Any]:
+        done = list(self._results)
+        self._results.clear()
+        return done
+
+
+class Frames(Source):
+    """Ten frames of black."""
+
+    def take(self) -> Image | None:
+        self.count = getattr(self, "count", 0) + 1
+        self.done = self.count == 10
+        return Image(np.zeros((2, 2, 3), np.uint8), self.count / 25, self.count, "a", self.count == 1)
+
+
+@pytest.mark.parametrize(
+    ("failing", "error", "frames"),
+    [({3}, StuckError, 9), ({3, 4, 8}, StuckError, 7), ({3, 4, 5}, StuckError, None), ({3}, DifferenceError, None)],
+)
+def test_a_chip_error_costs_its_frames_and_three_in_a_row_the_run(
+    folder: Path, failing: set[int], error: type[UserError], frames: int | None
+) -> None:
+    said: list[str] = []
+    seen: list[Image] = []
+    with Accelerator.open(folder, "reference") as real:
+        flaky: Any = Flaky(real, failing, error)
+        going = Run(
+            flaky, [Frames("a", 1, said.append)], lambda _channel, image, _result: seen.append(image), [], said.append
+        )
+        if frames is None:
+            with pytest.raises(error, match="the core is stuck"):
+                going()
+        else:
+            going()
+            assert len(seen) == frames and len(said) == len(failing)
+    assert running.FAILURES == 3
+
+
+def test_a_lost_camera_ends_its_alarm_and_the_run(
+    folder: Path, tmp_path: Path, driver: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "RECONNECT_S", (0.01, 0.01))
+    images = [image for k in range(3) for image in synthetic.clip(EVENTS, 3, (8, 64, 80), (77, k))]
+    camera = Camera(transport_stream(tmp_path / "a.ts", images).read_bytes(), pace_s=0.01, once=True)
+    result = driver(camera.address, "--json", "--events", tmp_path / "events.jsonl")
+    camera.close()
+    assert result.exit_code == 2
+    assert len(result.stdout.splitlines()) >= sources.QUEUED
+    assert "attempt 1 of 2" in result.stderr and "given up after 2 attempts" in result.stderr
+    kinds = [json.loads(line)["event"] for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert kinds == ["begin", "end"] * (len(kinds) // 2)
+
+
+def test_a_camera_run_is_ended_by_a_signal_and_keeps_its_recording(folder: Path, tmp_path: Path) -> None:
+    images = [image for k in range(3) for image in synthetic.clip(EVENTS, 3, (8, 64, 80), (77, k))]
+    camera = Camera(transport_stream(tmp_path / "a.ts", images).read_bytes(), pace_s=0.01, freeze=True)
+    command = [sys.executable, "-m", "driver", "run", camera.address, "--build", str(folder), "--backend", "reference"]
+    process = subprocess.Popen(
+        [*command, "--json", "--record", str(tmp_path / "out.mp4")],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["frame"] >= 0
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    camera.close()
+    assert process.returncode == 0, errors
+    assert len(list(video.frames(tmp_path / "out.mp4"))) >= 1
