@@ -135,4 +135,80 @@ BLOCKS: dict[str, Block] = {
             Mutant("a word more than there is room for", "fill == ptr_t'(DEPTH)", "fill == ptr_t'(DEPTH+1)"),
         ),
     ),
+    "lutram_fifo": Block(
+        claim="words leave once and in order; level, room and offer are exact",
+        parameters=(dict(WIDTH=3, DEPTH=4), dict(WIDTH=1, DEPTH=2), dict(WIDTH=2, DEPTH=8)),
+        mutants=(
+            Mutant(
+                "a word is written although there is no room",
+                "wire  push = in_valid && in_ready;",
+                "wire  push = in_valid;",
+            ),
+            Mutant("full is not seen", "in_ready = !level[ABITS]", "in_ready = 1'b1"),
+        ),
+    ),
+    "byte_gearbox": Block(
+        claim="every byte of a word behind its skip leaves once, in order, in its place; a frame's end drops the rest",
+        parameters=(dict(BYTES=3), dict(BYTES=1), dict(BYTES=9), dict(BYTES=8)),
+        mutants=(
+            Mutant("the rest of a frame is kept", "m_last? '0 : Fill", "Fill"),
+            Mutant("a word comes in one beat too early", "kept < FILL_BITS'(BYTES);", "kept <= FILL_BITS'(BYTES);"),
+        ),
+    ),
+    "dma_write": Block(
+        claim="AXI's rules on AW, W and B; bursts within length, 4 KB and window; every word of a record once at its "
+        "address; done when memory has answered for all; nothing new after stop, quiet is quiet and stays",
+        parameters=(
+            dict(ADDR_WIDTH=8, RECORD_BYTES=32, MAX_BURST_BEATS=2),
+            dict(ADDR_WIDTH=6, RECORD_BYTES=8, MAX_BURST_BEATS=1),
+            dict(ADDR_WIDTH=7, RECORD_BYTES=24, MAX_BURST_BEATS=4),
+        ),
+        mutants=(
+            Mutant("the window's limit is not heeded", " && behind <= {1'b0, write_limit[ADDR_WIDTH-1:3]};", ";"),
+            Mutant("bursts cross their boundary", "- (9'(Word) & 9'(MAX_BURST_BEATS - 1))", "- 9'd0"),
+            Mutant("a burst is started after stop", "assign  s_tready = run && ", "assign  s_tready = "),
+            Mutant("done before the last answer", "Stage == ANSWER && Outstanding == '0", "Stage == ANSWER"),
+            Mutant("wlast one beat early", "8'(Index) == m_axi_awlen", "8'(Index) + 8'd1 == m_axi_awlen"),
+        ),
+    ),
+    "axi3_to_axil": Block(
+        claim="AXI3's and AXI4-Lite's handshakes; one access a beat, at its address and with its data; one answer a "
+        "burst with its ID, the worst of its beats'; narrow and wrapping bursts touch nothing and are answered SLVERR",
+        parameters=(dict(ID_BITS=2, ADDR_BITS=6), dict(ID_BITS=1, ADDR_BITS=3)),
+        mutants=(
+            Mutant("rlast one beat early", "s_axi_rlast = ReadLeft == '0", "s_axi_rlast = ReadLeft <= 4'd1"),
+            Mutant(
+                "a refused read reaches the registers",
+                "Read <= read_refuse? READ_ANSWER : READ_ASK",
+                "Read <= READ_ASK",
+            ),
+            Mutant("FIXED bursts increment", "if(WriteIncr)  WriteWord", "WriteWord"),
+            Mutant(
+                "the last beat's answer stands for the burst",
+                "m_axil_bvalid && m_axil_bresp > s_axi_bresp",
+                "m_axil_bvalid",
+            ),
+        ),
+        cover_depth=30,
+    ),
+    "axil_registers": Block(
+        claim="AXI4-Lite's handshakes, one answer an access; registers read as written; those for idle only never "
+        "change while running; every event sets its flag, a written 1 clears it, an event wins; pulses once a write",
+        parameters=(dict(INPUT_BYTES=10, STREAMS=3),),
+        mutants=(
+            Mutant("a write clears flags that were not named", "? WriteData[10:0] : '0", "? '1 : '0"),
+            Mutant(
+                "a clear swallows an event", "Error & ~clear_error | new_error", "(Error | new_error) & ~clear_error"
+            ),
+            Mutant("a window changes while running", "else if(write && !run)", "else if(write)"),
+            Mutant(
+                "a partial write changes a register", "wire  write = perform && WholeWord;", "wire  write = perform;"
+            ),
+            Mutant(
+                "an answer is lost", "perform = HaveAddress && HaveData && !BValid", "perform = HaveAddress && HaveData"
+            ),
+            Mutant("the high half is not frozen", "if(from == ADDR_CYCLES_LO) ", "if(from == ADDR_CYCLES_HI) "),
+        ),
+        needs=("registers_pkg",),
+    ),
 }

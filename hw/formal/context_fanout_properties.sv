@@ -37,6 +37,7 @@ module context_fanout_properties #(
 	always_comb if(rst_n) begin
 		waits_for_the_slowest: assert(irdy == &room);
 		if(was_reset)  reset_leaves_nothing: assert(ovld == 0);
+		full: cover(!irdy);
 		back_to_back: cover(ivld && irdy && &(ovld & ordy));
 	end
 

@@ -32,12 +32,12 @@ module frame_pacer_properties #(
 
 	wire  take = ovld && ordy;
 	beat_t    Beat;	// of the frame that passes
-	cycles_t  Since;	// cycles since the frame's first beat; stays at INTERVAL, where it starts
+	cycles_t  Since;	// cycles since the frame's first beat, or since reset; stays at INTERVAL
 	wire  first = Beat == 0;
 	always_ff @(posedge clk) begin
 		if(rst) begin
 			Beat <= 0;
-			Since <= cycles_t'(INTERVAL);
+			Since <= 1;
 		end
 		else begin
 			if(take)  Beat <= Beat == beat_t'(BEATS-1)? '0 : Beat + 1'b1;
@@ -55,7 +55,7 @@ module frame_pacer_properties #(
 		not_longer: assert((ovld == (ivld && open)) && (irdy == (ordy && open)));
 		not_lost: assert((ivld && irdy) == take);
 		if(ovld)  same_data: assert(odat == idat);
-		if(was_reset)  reset_opens: assert(open);
+		if(was_reset)  reset_waits: assert(open == (INTERVAL == 1));
 		last_beat: cover(take && (Beat == beat_t'(BEATS-1)) && !was_reset);
 		second_frame: cover(take && first && (Since == cycles_t'(INTERVAL)) && (waiting == 0) && !was_reset);
 	end

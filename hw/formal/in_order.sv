@@ -17,8 +17,8 @@ module in_order #(
 	output wire [$clog2(CAPACITY+1):0]  held
 );
 	typedef logic [$clog2(CAPACITY+1):0]  count_t;
-	(* anyseq *)
-	logic  follow;	// this beat, of the solver's choice
+	wire  follow;	// this beat, of the solver's choice
+	anyseq  choice(.Y(follow));
 
 	count_t  Count;
 	count_t  Ahead;	// beats that leave before the followed one
@@ -53,7 +53,6 @@ module in_order #(
 		if(pop && here)  not_reordered: assert(pop_data == Followed);
 		if(Following)  ahead_is_inside: assert(Ahead < Count);
 		delivered: cover(pop && here);
-		full: cover(Count == count_t'(CAPACITY));
 	end
 
 endmodule : in_order

@@ -22,7 +22,10 @@ from hw.toolchains import yosys
 
 HERE = Path(__file__).parent
 RTL = ROOT / "hw" / "rtl"
-CHECKERS = tuple(HERE / f"{name}.sv" for name in ("power_up", "axi_stream_rules", "in_order"))
+CHECKERS = tuple(
+    HERE / f"{name}.sv"
+    for name in ("anyseq", "power_up", "axi_stream_rules", "in_order", "axi_burst_rules", "axi_read_memory")
+)
 SECONDS = 300
 """No job may take longer."""
 
@@ -117,14 +120,11 @@ def _sources(job: Job, folder: Path) -> list[Path]:
     return [*files, source]
 
 
-def _read(job: Job, files: list[Path]) -> list[str]:
+def _read(job: Job, files: list[Path], options: str = "") -> str:
     values = [
         f'-G{key}="{value}"' if isinstance(value, str) else f"-G{key}={value}" for key, value in job.parameters.items()
     ]
-    return [
-        f"read_slang --top {job.block} {' '.join(values)} {' '.join(map(str, files))}",
-        f"prep -flatten -top {job.block}",
-    ]
+    return f"read_slang {options} --top {job.block} {' '.join(values)} {' '.join(map(str, files))}"
 
 
 def _symbiyosys(job: Job, files: list[Path]) -> str:
@@ -133,15 +133,20 @@ def _symbiyosys(job: Job, files: list[Path]) -> str:
     if job.kind == "cover":
         mode, engine, more = "cover", "smtbmc z3", ""
     options = [f"mode {mode}", f"timeout {SECONDS}", more, "" if job.depth is None else f"depth {job.depth}"]
-    script = _read(job, [*CHECKERS, HERE / f"{job.block}_properties.sv", *files])
-    parts = ["[options]", *filter(None, options), "[engines]", engine, "[script]", *script, ""]
-    return "\n".join(parts)
+    checkers = [*CHECKERS, HERE / f"{job.block}_properties.sv"]
+    script = [
+        _read(job, [*files, *checkers], "--blackboxed-module anyseq"),
+        "chtype -set $anyseq t:anyseq",
+        f"prep -flatten -top {job.block}",
+    ]
+    return "\n".join(["[options]", *filter(None, options), "[engines]", engine, "[script]", *script, ""])
 
 
 def _structural(job: Job, files: list[Path]) -> list[str]:
     """Yosys commands that fail where a path without a register leads from a ready input to a valid output."""
     return [
-        *_read(job, files),
+        _read(job, files),
+        f"prep -flatten -top {job.block}",
         "memory_map",
         "opt -full",
         "simplemap",
@@ -189,7 +194,7 @@ def _prove(job: Job, text: str, folder: Path) -> tuple[bool, str, int]:
     log = (work / "logfile.txt").read_text()
     wanted = "FAIL" if job.kind == "mutant" else "PASS"
     if job.kind == "cover":
-        statements = len(set(re.findall(r"reached cover statement (\S+)", log)))
+        statements = len(set(re.findall(r"Reached cover statement .* at (\S+ \S+)", log)))
     else:
         table = work / "model" / "design_aiger.ywa"
         statements = len(json.loads(table.read_text())["asserts"]) if table.is_file() else 0

@@ -1,0 +1,250 @@
+// axil_registers: AXI4-Lite's handshakes, one answer an access; a register of the solver's choice reads as it was
+// written; flags are set by every event and cleared by a 1 alone; pulses come once a write.
+`default_nettype none
+
+module axil_registers_properties
+	import registers_pkg::*;
+#(
+	parameter logic [31:0]  BUILD_HASH,
+	parameter int unsigned  INPUT_BYTES,
+	parameter int unsigned  STREAMS
+)(
+	input  wire         clk,
+	input  wire         rst_n,
+	input  wire         clear,
+
+	input  wire [11:0]  s_axil_awaddr,
+	input  wire         s_axil_awvalid,
+	input  wire         s_axil_awready,
+	input  wire [31:0]  s_axil_wdata,
+	input  wire [ 3:0]  s_axil_wstrb,
+	input  wire         s_axil_wvalid,
+	input  wire         s_axil_wready,
+	input  wire [ 1:0]  s_axil_bresp,
+	input  wire         s_axil_bvalid,
+	input  wire         s_axil_bready,
+	input  wire [11:0]  s_axil_araddr,
+	input  wire         s_axil_arvalid,
+	input  wire         s_axil_arready,
+	input  wire [31:0]  s_axil_rdata,
+	input  wire [ 1:0]  s_axil_rresp,
+	input  wire         s_axil_rvalid,
+	input  wire         s_axil_rready,
+	input  wire         irq,
+
+	input  wire         run,
+	input  wire         soft_reset,
+	input  wire         clear_counters,
+	input  wire [31:0]  watchdog,
+	input  wire [63:0]  read_base,
+	input  wire [63:0]  read_limit,
+	input  wire [63:0]  write_base,
+	input  wire [63:0]  write_limit,
+	input  wire [31:0]  result_slots,
+	input  wire         take,
+	input  wire [31:0]  take_count,
+	input  wire         push,
+	input  wire [63:0]  descriptor_address,
+	input  wire [31:0]  descriptor_bytes,
+	input  wire [31:0]  descriptor_frame_id,
+	input  wire [ 7:0]  descriptor_context,
+
+	input  wire         busy,
+	input  wire         resetting,
+	input  wire         halted,
+	input  wire [ 7:0]  in_flight,
+	input  wire         result_event,
+	input  wire         idle_event,
+	input  wire [10:0]  error,
+	input  wire [31:0]  result_level,
+	input  wire [63:0]  cycles,
+	input  wire [31:0]  frames_done,
+
+	// inside the block
+	input  wire [10:0]  Error,
+	input  wire [ 2:0]  IrqStatus,
+	input  wire [ 2:0]  IrqEnable
+);
+	localparam logic [1:0]  OKAY = 2'b00;
+	localparam logic [1:0]  SLVERR = 2'b10;
+
+	logic  was_reset;
+	power_up  start(.clk, .rst_n, .was_reset);
+	axi_stream_rules #(.WIDTH(2), .ASSUME(0))  b(
+		.clk, .rst_n, .data(s_axil_bresp), .valid(s_axil_bvalid), .ready(s_axil_bready));
+	axi_stream_rules #(.WIDTH(32 + 2), .ASSUME(0))  r(
+		.clk, .rst_n, .data({s_axil_rdata, s_axil_rresp}), .valid(s_axil_rvalid), .ready(s_axil_rready));
+
+	//-----------------------------------------------------------------------
+	// Writes: both halves in any order, then the deed, then the answer.
+	logic         HaveAddress, HaveData, Due, Whole, Refused;
+	logic [11:0]  At;
+	logic [31:0]  Data;
+	wire  aw_take = s_axil_awvalid && s_axil_awready;
+	wire  w_take = s_axil_wvalid && s_axil_wready;
+	wire  b_take = s_axil_bvalid && s_axil_bready;
+	wire  deed = HaveAddress && HaveData && !Due;
+	wire  write = deed && Whole;
+	always_ff @(posedge clk) begin
+		if(!rst_n) begin
+			HaveAddress <= 0;
+			HaveData <= 0;
+			Due <= 0;
+		end
+		else begin
+			HaveAddress <= !deed && (HaveAddress || aw_take);
+			HaveData <= !deed && (HaveData || w_take);
+			Due <= deed || (Due && !b_take);
+		end
+		if(aw_take)  At <= {s_axil_awaddr[11:2], 2'b00};
+		if(w_take) begin
+			Data <= s_axil_wdata;
+			Whole <= &s_axil_wstrb;
+		end
+		if(deed)  Refused <= !Whole;
+	end
+
+	always_comb if(rst_n) begin
+		if(aw_take)  one_address_at_a_time: assert(!HaveAddress);
+		if(w_take)  one_data_at_a_time: assert(!HaveData);
+		never_stuck: assert((s_axil_awready || HaveAddress) && (s_axil_wready || HaveData));
+		one_answer_a_write: assert(s_axil_bvalid == Due);
+		if(Due)  answer: assert(s_axil_bresp == (Refused? SLVERR : OKAY));
+		pulse_take: assert(take == (write && (At == ADDR_RESULT_TAKE)));
+		if(take)  count_taken: assert(take_count == Data);
+		pulse_push: assert(push == (write && (At == ADDR_DESCRIPTOR_CONTEXT)));
+		if(push)  context_pushed: assert(descriptor_context == Data[7:0]);
+		pulse_reset: assert(soft_reset == (write && (At == ADDR_CONTROL) && Data[1]));
+		pulse_clear: assert(clear_counters == (write && (At == ADDR_CONTROL) && Data[2]));
+		data_first: cover(deed && !Due && HaveData && push);
+		refused: cover(b_take && Refused);
+		two_waiting: cover(Due && HaveAddress && HaveData);
+	end
+
+	//-----------------------------------------------------------------------
+	// One register of the solver's choice
+	logic [11:0]  Watch;
+	always_ff @(posedge clk)  Watch <= Watch;
+	always_comb whole_word: assume(Watch[1:0] == 0);
+
+	wire  only_idle = (Watch == ADDR_WATCHDOG) || (Watch == ADDR_RESULT_SLOTS)
+		|| (Watch >= ADDR_READ_BASE_LO && Watch <= ADDR_WRITE_LIMIT_HI);
+	wire  writes_idle_only = (At == ADDR_WATCHDOG) || (At == ADDR_RESULT_SLOTS)
+		|| (At >= ADDR_READ_BASE_LO && At <= ADDR_WRITE_LIMIT_HI);
+	wire  stored = only_idle || (Watch == ADDR_CONTROL) || (Watch == ADDR_IRQ_ENABLE)
+		|| (Watch >= ADDR_DESCRIPTOR_ADDRESS_LO && Watch <= ADDR_DESCRIPTOR_FRAME_ID);
+	wire [31:0]  mask = Watch == ADDR_CONTROL? 32'h1 : Watch == ADDR_IRQ_ENABLE? 32'h7 : 32'hFFFFFFFF;
+	logic [31:0]  Value;	// what it must read as, where it is one that stores
+	logic         Run;
+	logic [10:0]  Flags;
+	logic [ 2:0]  Causes;
+	logic [31:0]  CyclesHigh;
+	wire  read = s_axil_arvalid && s_axil_arready;
+	wire [11:0]  from = {s_axil_araddr[11:2], 2'b00};
+	wire  reset = !rst_n || clear;
+	wire [10:0]  new_flags = error | (11'(write && Run && writes_idle_only) << ERROR_CONFIG_LSB);
+	always_ff @(posedge clk) begin
+		if(reset) begin
+			Value <= 0;
+			Run <= 0;
+			Flags <= 0;
+			Causes <= 0;
+			CyclesHigh <= 0;
+		end
+		else begin
+			if(write && (At == Watch) && !(only_idle && Run))  Value <= Data & mask;
+			if(write && (At == ADDR_CONTROL))  Run <= Data[0];
+			Flags <= new_flags | (Flags & ~(write && (At == ADDR_ERROR)? Data[10:0] : 11'b0));
+			Causes <= {idle_event, |new_flags, result_event}
+				| (Causes & ~(write && (At == ADDR_IRQ_STATUS)? Data[2:0] : 3'b0));
+			if(read && (from == ADDR_CYCLES_LO))  CyclesHigh <= cycles[63:32];
+		end
+	end
+
+	logic         Asked;
+	logic [11:0]  From;
+	logic [31:0]  Expected;
+	logic         Known;	// there is an expectation
+	logic [31:0]  expected;
+	logic         known;
+	always_comb begin
+		known = 1;
+		expected = 0;
+		if(stored) begin
+			expected = Value;
+			known = from == Watch;
+		end
+		else unique case(from)
+			ADDR_ID:            expected = 32'h53464331;
+			ADDR_BUILD_HASH:    expected = BUILD_HASH;
+			ADDR_INPUT_BYTES:   expected = INPUT_BYTES;
+			ADDR_STREAMS:       expected = STREAMS;
+			ADDR_ERROR:         expected = 32'(Flags);
+			ADDR_IRQ_STATUS:    expected = 32'(Causes);
+			ADDR_STATUS:        expected = {16'b0, in_flight, 5'b0, halted, resetting, busy};
+			ADDR_RESULT_LEVEL:  expected = result_level;
+			ADDR_FRAMES_DONE:   expected = frames_done;
+			ADDR_CYCLES_LO:     expected = cycles[31:0];
+			ADDR_CYCLES_HI:     expected = CyclesHigh;
+			ADDR_RESULT_TAKE, ADDR_DESCRIPTOR_CONTEXT:  expected = 0;
+			default:            known = from > ADDR_OUTPUT_STALLS_HI;	// behind the last register all is 0
+		endcase
+	end
+	always_ff @(posedge clk) begin
+		if(!rst_n)  Asked <= 0;
+		else        Asked <= read || (Asked && !s_axil_rready);
+		if(read) begin
+			Expected <= expected;
+			Known <= known;
+		end
+	end
+
+	always_comb if(rst_n) begin
+		if(read)  one_read_at_a_time: assert(!Asked);
+		one_answer_a_read: assert(s_axil_rvalid == Asked);
+		if(s_axil_rvalid)  read_okay: assert(s_axil_rresp == OKAY);
+		if(s_axil_rvalid && Known)  reads_right: assert(s_axil_rdata == Expected);
+
+		is_running: assert(run == Run);
+		unique case(Watch)
+			ADDR_WATCHDOG:               held_watchdog: assert(watchdog == Value);
+			ADDR_READ_BASE_LO:           held_read_base: assert(read_base[31:0] == Value);
+			ADDR_READ_BASE_HI:           held_read_base_high: assert(read_base[63:32] == Value);
+			ADDR_READ_LIMIT_LO:          held_read_limit: assert(read_limit[31:0] == Value);
+			ADDR_READ_LIMIT_HI:          held_read_limit_high: assert(read_limit[63:32] == Value);
+			ADDR_WRITE_BASE_LO:          held_write_base: assert(write_base[31:0] == Value);
+			ADDR_WRITE_BASE_HI:          held_write_base_high: assert(write_base[63:32] == Value);
+			ADDR_WRITE_LIMIT_LO:         held_write_limit: assert(write_limit[31:0] == Value);
+			ADDR_WRITE_LIMIT_HI:         held_write_limit_high: assert(write_limit[63:32] == Value);
+			ADDR_RESULT_SLOTS:           held_slots: assert(result_slots == Value);
+			ADDR_DESCRIPTOR_ADDRESS_LO:  held_address: assert(descriptor_address[31:0] == Value);
+			ADDR_DESCRIPTOR_ADDRESS_HI:  held_address_high: assert(descriptor_address[63:32] == Value);
+			ADDR_DESCRIPTOR_BYTES:       held_bytes: assert(descriptor_bytes == Value);
+			ADDR_DESCRIPTOR_FRAME_ID:    held_frame_id: assert(descriptor_frame_id == Value);
+			ADDR_CONTROL:                held_run: assert(32'(run) == Value);
+			ADDR_IRQ_ENABLE:             held_enable: assert(32'(IrqEnable) == Value);
+			default: ;
+		endcase
+		flags_kept: assert(Error == Flags);
+		causes_kept: assert(IrqStatus == Causes);
+		if(was_reset)  reset_leaves_nothing: assert(!s_axil_bvalid && !s_axil_rvalid && !run && !irq);
+
+		flag_survives_its_clear: cover(write && (At == ADDR_ERROR) && Data[3] && error[3] && Flags[3]);
+		flag_cleared: cover(write && (At == ADDR_ERROR) && Data[3] && Flags[3] && !error[3]);
+		refused_while_running: cover(write && (At == Watch) && only_idle && Run);
+		reads_back: cover(s_axil_rvalid && Known && stored && (s_axil_rdata == 32'hA5000001));
+		interrupt: cover(irq);
+	end
+
+	// The interrupt: one cycle behind its causes.
+	logic  Raised;
+	always_ff @(posedge clk)  Raised <= !reset && |(Causes & IrqEnable);
+	always_comb if(rst_n)  interrupt_follows: assert(irq == Raised);
+
+endmodule : axil_registers_properties
+
+bind axil_registers axil_registers_properties #(
+	.BUILD_HASH(BUILD_HASH), .INPUT_BYTES(INPUT_BYTES), .STREAMS(STREAMS)
+)  properties(.*);
+
+`default_nettype wire
