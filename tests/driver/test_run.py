@@ -90,12 +90,13 @@ def test_the_table_fits_80_columns_and_says_it_all(driver: Callable[..., Result]
     with Accelerator.open(folder, "reference") as accelerator:
         going = Run(accelerator, [sources.Files(str(path), [path], 1, print)], lambda *_: None, [], print)
         going()
-        going.channels[0].latency = (28_225, 128_225)
+        channel = going.channels[0]
+        channel.latency, channel.started, channel.now = (28_225, 128_225), 0.0, 0.6
         console = Console(width=80, file=io.StringIO(), record=True)
         console.print(display.table(going.channels, "title", 100.0))
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= 80
-    for word in ("frames", "fps", "latency", "16", "0.28225", "1.28225", "leave_pick", "cooling, 1"):
+    for word in ("frames", "fps", "25.0", "latency", "16", "0.28225", "1.28225", "leave_pick", "cooling, 1"):
         assert word in text, text
 
 
