@@ -93,6 +93,7 @@ def build_openxc7(chip: Path, board: Board) -> Path:
     """The bitstream by Yosys, nextpnr-xilinx and Project X-Ray, an experiment; returns its folder. Raises UserError
     where the board or preset is not for it, a tool is missing or fails."""
     work = chip.parent / "openxc7"
+    print("Yosys at work, for some minutes ...", flush=True)
     prepared = openxc7.prepare(chip, board, work)
     tools = openxc7.find(board.part)
     if isinstance(tools, str):

@@ -134,12 +134,16 @@ def test_the_mends_that_nextpnr_needs(tmp_path: Path) -> None:
         "module top_zynq7(input [5:0] a, input c, output x, y, output [47:0] p);\n"
         f"LUT6_2 #(.INIT(64'hDEADBEEF01234567)) lut ({pins}, .O5(x), .O6(y));\n"
         "DSP48E1 #(.PATTERN(48'h1), .MASK(48'h2)) dsp "
-        "(.CLK(c), .A(30'h1), .B(18'h2), .C(48'h3), .D(25'h4), .P(p));\nendmodule\n"
+        "(.CLK(c), .A(30'h1), .B(18'h2), .C(48'h3), .D(25'h4), .PCIN(48'h0), .P(p));\nendmodule\n"
     )
     netlist = tmp_path / "netlist.json"
     sources = yosys.Sources((source,), "top_zynq7", tmp_path)
     steps = [*yosys.read(sources, tmp_path / "yosys"), yosys.synth("xc7"), *openxc7.MENDS, f"write_json {netlist}"]
     yosys.run(steps, tmp_path / "yosys", "mends", tmp_path)
+    openxc7.open_cascades(netlist)
+    dsp = next(cell for cell in cells(netlist).values() if cell["type"] == "DSP48E1")
+    assert dsp["connections"]["PCIN"] == ["x"] * 48
+    assert dsp["connections"]["C"] == ["1", "1"] + ["0"] * 46
     found = {cell["type"]: cell["parameters"] for cell in cells(netlist).values()}
     assert int(found["LUT6"]["INIT"], 2) == 0xDEADBEEF01234567
     assert int(found["LUT5"]["INIT"], 2) == 0x01234567
@@ -159,7 +163,8 @@ def hollow_chip(tiny_chip: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     packages = [name for name in shell if name.endswith("_pkg.sv")]
     rest = [name for name in shell if name not in packages]
     (folder / "manifest.json").write_text(json.dumps({**manifest, "files": [*packages, "core/core.sv", *rest]}))
-    inputs, outputs = 8 * manifest["in_elements"], manifest["out_elements"] * manifest["out_element_bits"]
+    core = json.loads((tiny_chip / "core" / "manifest.json").read_text())
+    inputs, outputs = core["input"]["tdata_bits"], core["output"]["tdata_bits"]
     (folder / "core" / "core.sv").write_text(
         f"""module core (
             input wire ap_clk, input wire ap_rst_n,

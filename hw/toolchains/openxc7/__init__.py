@@ -5,6 +5,7 @@ most paths out (`CAVEAT`). The nextpnr is openXC7's nextpnr-xilinx, not the newe
 differ.
 """
 
+import json
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ BITSTREAM_BYTES = {"xc7z020": 4_045_564}
 
 _TOP = "top_zynq7"
 _PROGRAMS = ("nextpnr-xilinx", "fasm2frames", "xc7frames2bit")
+_CASCADES = ("ACIN", "BCIN", "PCIN", "CARRYCASCIN", "MULTSIGNIN")
 _SEED = 1
 _TIME_LIMIT_S = 2 * 3600
 _LUT6_2 = Path(__file__).with_name("lut6_2.v")
@@ -77,7 +79,19 @@ def prepare(chip: Path, board: Board, folder: Path) -> list[str]:
             *MENDS,
         ]
         yosys.run([*commands, f"write_json {netlist}"], temporary / "yosys", "synthesis", sources.data)
+        open_cascades(netlist)
         return sorted(path.name for path in temporary.iterdir())
+
+
+def open_cascades(netlist: Path) -> None:
+    """Leave the cascade inputs of DSP slices open where nothing but a constant is at them: no wire leads there."""
+    design = json.loads(netlist.read_text())
+    for cell in design["modules"][_TOP]["cells"].values():
+        for port in _CASCADES if cell["type"] == "DSP48E1" else ():
+            bits = cell["connections"].get(port, [])
+            if all(isinstance(bit, str) for bit in bits):
+                cell["connections"][port] = ["x"] * len(bits)
+    netlist.write_text(json.dumps(design))
 
 
 def find(part: str) -> Tools | str:
