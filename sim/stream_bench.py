@@ -6,6 +6,7 @@ tests are in `sim.stream_bench_cocotb`: full speed, random pauses, and a reset i
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +47,16 @@ def pack(values: np.ndarray, bits: int) -> list[int]:
     return [sum(int(value) << (lane * bits) for lane, value in enumerate(beat)) for beat in lanes]
 
 
-def check(top: str, cases: list[Case], folder: Path, seed: int) -> int:
+def check(
+    top: str,
+    cases: list[Case],
+    folder: Path,
+    seed: int,
+    implement: Callable[[list[Path], str], Path] | None = None,
+) -> int:
     """Build the bench `top` of all cases in `folder` and run its tests; return how many tests ran.
+
+    What is simulated is the RTL, or the file that `implement` makes of it, given its files and the name of the top.
 
     Raises sim.cocotb_runner.BenchError naming case, stream, frame, beat, expected and got.
     """
@@ -55,8 +64,11 @@ def check(top: str, cases: list[Case], folder: Path, seed: int) -> int:
         plan = folder / "plan.json"
         write_json(plan, {"seed": seed, "cases": [dataclasses.asdict(case) for case in cases]})
         (folder / f"{top}.v").write_text(_top(top, cases))
-        sources = dict.fromkeys(source for case in cases for source in case.sources)
-        cocotb_runner.build(top, [*sources, folder / f"{top}.v"], folder, ["-CFLAGS", "-O0"])  # compiling is most of it
+        files = [Path(file) for file in dict.fromkeys(source for case in cases for source in case.sources)]
+        files.append(folder / f"{top}.v")
+        if implement is not None:
+            files = [implement(files, top)]
+        cocotb_runner.build(top, files, folder, ["-CFLAGS", "-O0"])  # compiling is most of it
         return cocotb_runner.run(top, "sim.stream_bench_cocotb", folder, {"STREAM_BENCH_PLAN": str(plan)}, seed)
 
 

@@ -27,11 +27,16 @@ _GENERATED = re.compile(r"(?<=[ \n])\$(?!mem\w*_v2\b)\S*\d\S*")
 
 @dataclass(frozen=True)
 class Part:
-    """One instance that was cut out: its `path` below the top ("core.stem_conv_i"), its RTLIL text under the name
-    `part`, and the name of its content."""
+    """One instance that was cut out: its `module` in the design it comes from, and its RTLIL text under the name
+    `part`."""
 
-    path: str
+    module: str
     text: str
+
+    @property
+    def path(self) -> str:
+        """Its place in the design, as the reader's module names tell it: `\\fifo$core.a.b` is at `core.a.b`."""
+        return self.module.rpartition("$")[2]
 
     @property
     def content(self) -> str:
@@ -46,11 +51,6 @@ class Design:
     top: str
     text: str
     parts: list[Part]
-
-
-def _path(module: str) -> str:
-    """The place of an instance, from the module name that the reader gives it: `\\fifo$core.a.b` -> `core.a.b`."""
-    return module.rpartition("$")[2]
 
 
 def children(hierarchy: dict[str, dict[str, int]], parent: str) -> list[str]:
@@ -83,9 +83,7 @@ def split(sources: yosys.Sources, folder: Path, cut: Callable[[dict[str, dict[st
     )
     found = {m[1]: m[2] for m in _MODULE.finditer(parts.read_text())}
     top = f"\\{sources.top}"
-    return Design(
-        sources.top, found[top], [Part(_path(name), _canonical(found[name])) for name in found if name in chosen]
-    )
+    return Design(sources.top, found[top], [Part(name, _canonical(found[name])) for name in found if name in chosen])
 
 
 def _canonical(body: str) -> str:
