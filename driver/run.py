@@ -163,7 +163,7 @@ class Run:
 
 
 def as_json(channel: Channel, image: Image, result: Result) -> str:
-    """One line of `--json`: docs/driver.md has the keys."""
+    """One line of `--json`: docs/running.md has the keys."""
     decision = result.decision
     line: dict[str, Any] = {
         "stream": channel.stream,
