@@ -4,14 +4,16 @@ No Vivado ran here: reports come from a stand-in (fake_vivado.py) that writes th
 """
 
 import json
+import os
 import shutil
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from common.artifacts import digest
+from common.artifacts import ROOT, digest
 from common.errors import UserError
 from hw import bitstream
 from hw.boards import load_board
@@ -130,6 +132,15 @@ def test_reports_of_ultrascale_plus() -> None:
     assert reports.utilization(renamed)["LUT"]["used"] == 12345
     with pytest.raises(reports.ReportError, match="no report summary"):
         reports.drc_errors("")
+
+
+def test_the_command_without_vivado_is_one_line_and_exit_code_2(tiny_chip: Path) -> None:
+    command = [sys.executable, "-m", "hw.bitstream", "--preset", "tiny", "--board", "pynq-z2"]
+    environment = {**os.environ, "VIVADO": "/no/such/vivado"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: Vivado: not found; install")
+    assert done.stderr.count("\n") == 1
 
 
 @needs_tclsh
