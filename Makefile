@@ -12,7 +12,7 @@ INSTALL = @command -v $(PYTHON) >/dev/null || \
 	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup qat export compile bitstream deploy registers trace demo test bench formal lint clean fuzz evaluate data-report
+.PHONY: help setup qat export compile bitstream deploy registers trace demo test bench soak formal lint clean fuzz evaluate data-report
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,7 +52,7 @@ bitstream: $(READY) ## PRESET's bitstream for BOARD with Vivado (TOOLCHAIN=openx
 trace: $(READY) ## compare every layer of the RTL with the reference; name the first difference
 	@$(RUN) flow.trace --preset $(PRESET) --board $(BOARD) $(if $(VIDEO),--video "$(VIDEO)")
 
-demo: $(READY) ## a video through the simulated RTL, every logit compared with the reference (VIDEO=file)
+demo: $(READY) ## a video through the driver and the simulated chip, every logit compared (VIDEO=file)
 	@$(RUN) flow.demo $(if $(VIDEO),--video "$(VIDEO)")
 
 test: $(READY) ## all tests
@@ -60,6 +60,9 @@ test: $(READY) ## all tests
 
 bench: $(READY) ## measure everything; writes build/bench/report.json (some minutes)
 	@$(RUN) flow.bench
+
+soak: $(READY) ## 10,000 frames through the whole simulated chip: stalls, streams, resets; goes on where it stopped
+	@$(RUN) flow.soak --preset $(PRESET) --board $(BOARD)
 
 fuzz: $(READY) ## random networks through compile, reference and RTL until stopped (MINUTES=n, CASE=file)
 	@$(RUN) flow.fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CASE),--case "$(CASE)")

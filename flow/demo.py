@@ -1,4 +1,5 @@
-"""`make demo`: a video through the simulated accelerator, every logit of every frame compared with the reference."""
+"""`make demo`: a video through the driver and the simulated chip, every logit of every frame compared with the
+reference."""
 
 from bisect import bisect
 from collections.abc import Sequence
@@ -15,11 +16,14 @@ from rich.table import Table
 from common import cli
 from common.artifacts import BUILD, write_json
 from common.preset import Preset, load_preset
+from driver.build import Build
 from flow import measure
 from flow.picture import Track, draw
 from flow.shots import Shot, from_file, synthetic_scenes
+from hw.boards import load_board
 from hw.graph import Frame
-from sim.core import CoreModel
+from sim.chip import build_library
+from sim.core import read_manifest
 from sim.decision import Decision
 from sim.reference import Reference
 from sim.verilator import environment
@@ -39,10 +43,11 @@ def choose(video: Path | None, preset: Preset, limit: int) -> list[Shot]:
     return shots
 
 
-def contexts(shots: Sequence[Shot]) -> list[Frame]:
-    """All frames in order, each shot a camera of its own; the first frame of each clip clears the camera's state."""
+def contexts(shots: Sequence[Shot], streams: int) -> list[Frame]:
+    """All frames in order, each shot a camera of its own, as far as the chip has `streams`; the first frame of each
+    clip clears the camera's state."""
     return [
-        Frame(pixels, stream=camera, clear=index in shot.starts)
+        Frame(pixels, stream=camera % streams, clear=index in shot.starts)
         for camera, shot in enumerate(shots)
         for index, pixels in enumerate(shot.frames)
     ]
@@ -57,7 +62,9 @@ def decide(reference: Reference, frames: Sequence[Frame], logits: np.ndarray) ->
 def figures_table(figures: dict[str, Any], board: str) -> Table:
     latency = f"{figures['latency_cycles_min']:,} to {figures['latency_cycles_max']:,}"
     microseconds = figures["latency_cycles_max"] / figures["clock_mhz"]
-    table = Table("", "", show_header=False, title="RTL in Verilator against the reference", title_justify="left")
+    table = Table(
+        "", "", show_header=False, title="The whole chip in Verilator against the reference", title_justify="left"
+    )
     for name, value in (
         ("frames", f"{figures['frames']}"),
         (
@@ -106,7 +113,7 @@ def headline(figures: dict[str, Any], board: str) -> tuple[str, str]:
     latency = f"{low:,} cycles for every frame" if low == high else f"{low:,} to {high:,} cycles"
     return (
         f"{figures['frames']} frames, {figures['differing_bits']} differing bits",
-        f"Every logit of the simulated RTL against the reference's. Latency {latency}; "
+        f"Every logit of the simulated chip against the reference's. Latency {latency}; "
         f"{figures['frames_per_second']:,.0f} frames/s on {board} at {figures['clock_mhz']:g} MHz.",
     )
 
@@ -119,24 +126,27 @@ def main(
     board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
     frames: Annotated[int, typer.Option(min=2, help="of a longer video only so many")] = 64,
 ) -> None:
-    """Stream a video through the Verilated core and compare every logit with the reference."""
+    """Stream a video through the driver and the Verilated chip and compare every logit with the reference."""
     console = Console()
     network = load_preset(preset)
     shots = choose(video, network, frames)
     environment()  # a missing compiler shows now, not minutes later
+    from hw.chip import build_chip
     from hw.compile import compile_model, exported_model
 
     exported = exported_model(network)
-    folder = compile_model(exported, board, console)
+    core = compile_model(exported, board, console)
+    chip = build_chip(core, exported.with_suffix(".npz"), load_board(board))
     with console.status("building the simulator, once ..."):
-        core = CoreModel(folder)
-    reference = Reference.load(exported.with_name("model.npz"))
-    sequence = contexts(shots)
+        build_library(chip)
+    build = Build.load(chip.parent)
+    reference = Reference.load(exported.with_suffix(".npz"))
+    sequence = contexts(shots, reference.streams)
     with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("frames through the core", total=len(sequence))
-        result = measure.run(core, reference, sequence, lambda: progress.advance(task))
+        task = progress.add_task("frames through the chip", total=len(sequence))
+        result = measure.run_chip(build, reference, sequence, lambda: progress.advance(task))
 
-    figures = measure.figures(result, core.manifest)
+    figures = measure.figures(result, read_manifest(core))
     decisions = decide(reference, sequence, result.logits)
     remaining = iter(decisions)
     per_shot = [list(islice(remaining, len(shot.frames))) for shot in shots]
@@ -144,23 +154,23 @@ def main(
     for shot, entries in zip(shots, stretches, strict=True):
         console.print(timeline_table(shot, entries))
         console.print(f"[dim]{shot.remark}[/]\n")
-    console.print(figures_table(figures, core.manifest["board"]))
+    console.print(figures_table(figures, board))
 
     report = {
         **figures,
         "preset": network.name,
         "source": shots[0].source,
-        "board": core.manifest["board"],
+        "board": board,
         "trained": reference.description["trained"],
         "videos": [{"source": s.source, "timeline": entries} for s, entries in zip(shots, stretches, strict=True)],
     }
     write_json(FOLDER / "report.json", report)
     scores = [np.stack([decision.scores for decision in part]) for part in per_shot]
     tracks = [Track(s.title, s.images, score, s.starts, s.truth) for s, score in zip(shots, scores, strict=True)]
-    draw(FOLDER / "demo.png", tracks, reference.classes, *headline(figures, core.manifest["board"]))
+    draw(FOLDER / "demo.png", tracks, reference.classes, *headline(figures, board))
     print(f"figures: {FOLDER / 'report.json'}\npicture: {FOLDER / 'demo.png'}")
     if figures["differing_bits"]:
-        console.print("[bold red]the RTL differs from the reference[/]; `make trace` names the layer")
+        console.print("[bold red]the chip differs from the reference[/]; `make trace` names the layer")
         raise typer.Exit(1)
 
 

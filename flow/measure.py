@@ -1,4 +1,5 @@
-"""Frames through the Verilated core and through the reference: are the logits equal, and how long did it take."""
+"""Frames through the Verilated core, or the whole chip, and the reference: are the logits equal, and how long did it
+take."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,14 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from driver import Accelerator
+from driver.backends.rtl import RtlBackend
+from driver.build import Build
+from driver.records import Result
 from hw.graph import Frame
-from sim.core import CoreModel
+from sim.core import CoreModel, read_manifest
 from sim.reference import Reference
 
 
 @dataclass
 class Run:
-    """What the core did with a sequence of frames, its input at line rate and its sink ready.
+    """What the core did with a sequence of frames, its input at line rate and its sink ready; or the chip, its
+    descriptor queue kept full.
 
     `logits`: int64 `[frames, classes]`; `differing_bits`: over all of them, against the reference; `latency`: clock
     cycles of each frame from its first input beat to its last output beat; `seconds`: what the simulation took.
@@ -54,6 +60,41 @@ def run(
         latency=np.array([result.latency_cycles for result in results]),
         cycles_per_frame=(results[-1].last_out - results[0].last_out) / (len(results) - 1),
         cycles=core.cycles - cycles,
+        seconds=seconds,
+    )
+
+
+def run_chip(
+    build: Build, reference: Reference, frames: Sequence[Frame], progress: Callable[[], None] = lambda: None
+) -> Run:
+    """Send all `frames` (at least two) through the driver and the whole chip of a build, and compare each result with
+    `reference`; `progress` is called once a frame."""
+    chip = RtlBackend(build)
+    results: list[Result] = []
+    ends: list[int] = []  # cycle at which each result was there
+
+    def take(wait_s: float = 0.0) -> None:
+        for result in accelerator.results(wait_s):
+            results.append(result)
+            ends.append(chip.model.cycles)
+            progress()
+
+    with Accelerator(build, chip) as accelerator:
+        start = time.perf_counter()
+        for frame in frames:
+            accelerator.submit(frame.pixels, frame.stream, frame.clear)
+            take()
+        while len(results) < len(frames):
+            take(wait_s=1.0)
+        seconds, cycles = time.perf_counter() - start, chip.model.cycles
+    logits = np.stack([result.logits for result in results])
+    expected = np.stack([reference.infer(frame.pixels, frame.stream, frame.clear) for frame in frames])
+    return Run(
+        logits=logits,
+        differing_bits=differing_bits(logits, expected, read_manifest(build.chip / "core")["output"]["element_bits"]),
+        latency=np.array([result.latency_cycles for result in results]),
+        cycles_per_frame=(ends[-1] - ends[0]) / (len(ends) - 1),
+        cycles=cycles,
         seconds=seconds,
     )
 

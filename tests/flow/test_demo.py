@@ -143,8 +143,9 @@ def test_a_disk_that_fills_while_the_simulator_compiles(
 
 def test_frames_of_two_videos_keep_their_state_apart() -> None:
     first, second = (shots.Shot(name, np.zeros((3, 1, 1, 3), np.uint8), np.zeros(0), [0, 2]) for name in "ab")
-    contexts = [(frame.stream, frame.clear) for frame in demo.contexts([first, second])]
+    contexts = [(frame.stream, frame.clear) for frame in demo.contexts([first, second], 4)]
     assert contexts == [(0, True), (0, False), (0, True), (1, True), (1, False), (1, True)]
+    assert {frame.stream for frame in demo.contexts([first, second], 1)} == {0}, "a chip with one stream"
 
 
 def test_timeline_joins_frames_of_one_winner_and_parts_clips() -> None:
