@@ -115,7 +115,7 @@ BLOCKS: dict[str, Block] = {
         ),
     ),
     "frame_pacer": Block(
-        claim="frames start INTERVAL cycles apart, not sooner and held no longer; every beat passes as it is",
+        claim="frames start INTERVAL cycles apart and after reset, no later than need be; every beat passes as it is",
         parameters=(
             dict(WIDTH=2, BEATS=3, INTERVAL=7),
             dict(WIDTH=1, BEATS=1, INTERVAL=1),
@@ -123,7 +123,16 @@ BLOCKS: dict[str, Block] = {
             dict(WIDTH=1, BEATS=1, INTERVAL=5),
         ),
         mutants=(
-            Mutant("frames start one cycle early", "WAIT_BITS'(INTERVAL-1)", "WAIT_BITS'(INTERVAL-2)"),
+            Mutant(
+                "frames start one cycle early",
+                "first)  Wait <= WAIT_BITS'(INTERVAL-1)",
+                "first)  Wait <= WAIT_BITS'(INTERVAL-2)",
+            ),
+            Mutant(
+                "the first frame after reset does not wait",
+                "\t\t\tWait <= WAIT_BITS'(INTERVAL-1);\n\t\tend",
+                "\t\t\tWait <= 0;\n\t\tend",
+            ),
             Mutant("a frame is one beat too long", "BEAT_BITS'(BEATS-1)?", "BEAT_BITS'(BEATS)?"),
         ),
     ),

@@ -1,4 +1,5 @@
-// Admits a new frame no earlier than INTERVAL cycles after the first beat of the frame before it.
+// Admits a new frame no earlier than INTERVAL cycles after the first beat of the frame before it, or after reset: what
+// the layers prepare while they wait for a frame (padding, weights) is then ready for the first one as for all others.
 //
 // The pacer is what turns a dataflow pipeline into one of fixed latency: behind it no frame can catch up with the
 // frame before, so no queue's fill depends on how eagerly the source sends. Within a frame beats pass unhindered.
@@ -43,7 +44,7 @@ module frame_pacer #(
 	always_ff @(posedge clk) begin
 		if(rst) begin
 			Beat <= 0;
-			Wait <= 0;
+			Wait <= WAIT_BITS'(INTERVAL-1);
 		end
 		else begin
 			if(Wait != 0)  Wait <= Wait - 1'b1;
