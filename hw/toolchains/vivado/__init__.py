@@ -49,6 +49,8 @@ def prepare(chip: Path, board: Board, folder: Path) -> list[str]:
     """
     with atomic_folder(folder) as temporary:
         sources = copy_sources(chip, board, temporary)
+        # Whether the names of data files are relative to where Vivado runs or to the RTL file, UG901 leaves open.
+        shutil.copytree(temporary / "data", temporary / "core" / "rtl" / "data")
         (temporary / "sources.txt").write_text("".join(f"{name}\n" for name in sources))
         for name in (script(board), "implement.tcl"):
             shutil.copyfile(SCRIPTS / name, temporary / name)
