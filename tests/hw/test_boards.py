@@ -9,7 +9,7 @@ from hw import boards
 from hw.boards import FAMILIES, load_board
 
 NAMES = sorted(path.stem for path in boards.BOARDS.glob("*.toml"))
-# LUT, FF, DSP, RAMB36 and LUTs that can be memory of each die (AMD DS190 for Zynq-7000, DS891 for Zynq UltraScale+, DS987 for the K26).
+# LUT, FF, DSP, RAMB36 and LUTs that can be memory of each die (AMD DS190, DS891, DS987).
 DIES = {
     "xc7z020": (53200, 106400, 220, 140, 17400),
     "xczu3eg": (70560, 141120, 360, 216, 28800),
@@ -17,7 +17,7 @@ DIES = {
     "xck26": (117120, 234240, 1248, 144, 57600),
 }
 A_BOARD = 'family = "zynq7"\npart = "xc7z010clg400-1"\nclock_mhz = 50.0\n'
-ITS_RESOURCES = "[resources]\nLUT = 17600\nFF = 35200\nDSP = 80\nBRAM = 60\nLUTRAM = 6000\nLUTRAM = 6000\n"
+ITS_RESOURCES = "[resources]\nLUT = 17600\nFF = 35200\nDSP = 80\nBRAM = 60\nLUTRAM = 6000\n"
 
 
 def test_the_promised_boards_are_there() -> None:
