@@ -12,7 +12,7 @@ INSTALL = @command -v $(PYTHON) >/dev/null || \
 	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup qat export compile bitstream deploy registers trace demo test bench soak formal lint clean fuzz evaluate data-report
+.PHONY: help setup qat export compile estimate bitstream deploy registers trace demo test bench soak formal lint clean fuzz evaluate data-report
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ registers: $(READY) ## what is made from the register map, hw/registers.toml
 
 bitstream: $(READY) ## PRESET's bitstream for BOARD with Vivado (TOOLCHAIN=openxc7: open tools, tiny on Zynq-7 only)
 	@$(RUN) hw.bitstream --preset $(PRESET) --board $(BOARD) $(if $(TOOLCHAIN),--toolchain $(TOOLCHAIN))
+
+estimate: $(READY) ## what the compiled PRESET costs on BOARD, a table a layer (Yosys; no vendor tool)
+	@$(RUN) hw.estimate --preset $(PRESET) --board $(BOARD)
 
 trace: $(READY) ## compare every layer of the RTL with the reference; name the first difference
 	@$(RUN) flow.trace --preset $(PRESET) --board $(BOARD) $(if $(VIDEO),--video "$(VIDEO)")
