@@ -262,6 +262,35 @@ def test_a_chip_error_costs_its_frames_and_three_in_a_row_the_run(
     assert running.FAILURES == 3
 
 
+class Watched(Flaky):
+    """Takes the `motion` input, and keeps what it was sent."""
+
+    description: dict[str, Any] = {  # noqa: RUF012
+        "input": {"height": 32, "width": 32, "channels": 3},
+        "preprocess": {"representation": "motion", "frame_stride": 1, "run_every": 2},
+    }
+
+    def __init__(self, real: Accelerator) -> None:
+        super().__init__(real, set())
+        self.sent: list[tuple[int, bool, list]] = []
+
+    def submit(self, frame: np.ndarray, stream: int, clear: bool) -> int:
+        self.sent.append((stream, clear, frame.tolist()))
+        return super().submit(frame, stream, clear)
+
+
+def test_motion_looks_back_in_its_own_camera_only(folder: Path, tmp_path: Path) -> None:
+    paths = [scene(tmp_path / f"{name}.mp4", name, clips=1) for name in ("leave_pick", "enter_put")]
+    with Accelerator.open(folder, "reference") as real:
+        watched: Any = Watched(real)
+        Run(watched, sources.open_sources(list(map(str, paths)), 1, print), lambda *_: None, [], print)()
+    for stream, path in enumerate(paths):
+        expected = [pixels.tolist() for pixels in Preprocessor(Watched.description).clip(video.frames(path))]
+        assert len(expected) == 3
+        assert [frame for s, _, frame in watched.sent if s == stream] == expected
+        assert [clear for s, clear, _ in watched.sent if s == stream] == [True, False, False]
+
+
 def test_a_lost_camera_ends_its_alarm_and_the_run(
     folder: Path, tmp_path: Path, driver: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -273,3 +273,32 @@ def test_without_frames_there_is_nothing_to_take_but_others_go_on(
             break
     assert isinstance(opened[1], Files) and opened[1].done
     opened[0].close()
+
+
+BLACK = np.zeros((4, 4, 3), np.uint8)
+
+
+def test_time_begins_at_zero_and_never_runs_backwards(
+    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.mp4").touch()
+    stamps = [5.0, 5.04, 5.01, 5.12]
+    monkeypatch.setattr(sources, "_read_file", lambda _path, _stride: iter([(stamp, BLACK) for stamp in stamps]))
+    images = everything(open_sources([str(tmp_path / "a.mp4")], 1, said.append)[0])
+    assert [image.seconds for image in images] == pytest.approx([0, 0.04, 0.04, 0.12])
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_cameras_frames_are_strided_from_each_connection_on(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_read_live", lambda _address: iter([(index / 10, BLACK) for index in range(7)]))
+    monkeypatch.setattr(sources, "QUEUED", 100)
+    monkeypatch.setattr(sources, "RECONNECT_S", (0.05,))
+    source = Live("rtsp://camera", 3, said.append)
+    images = drain(source, lambda images: len(images) == 6)
+    source.close()
+    assert [(image.number, image.first) for image in images] == [(0, True), (3, False), (6, False)] * 2
+    begins = [image.seconds for image in images[::3]]
+    assert [image.seconds - begins[index // 3] for index, image in enumerate(images)] == pytest.approx(
+        [0, 0.3, 0.6] * 2
+    )
+    assert begins[1] >= images[2].seconds
