@@ -16,7 +16,6 @@ import pytest
 
 from driver import Accelerator, BackendError, IdentityError, backends
 from driver.backends import board
-from hw.boards import FAMILIES
 from sim.chip import ChipModel
 from tests.driver.conftest import logits
 from tests.driver.fake_pynq import World
@@ -160,4 +159,6 @@ def test_auto(monkeypatch: pytest.MonkeyPatch, there: set[str], best: str) -> No
 
 
 def test_the_width_of_every_boards_port_is_known() -> None:
+    from hw.boards import FAMILIES
+
     assert set(board.WIDTH_REGISTERS) == {(name, family.memory_port) for name, family in FAMILIES.items()}
