@@ -24,9 +24,12 @@ from rich.table import Table
 from common import cli
 from common.artifacts import BUILD, digest, lock, write_json
 from common.preset import Preset, load_preset
-from flow import measure
+from driver.build import Build
+from flow import driver_cost, measure, soak
 from flow.cocotb_speed import cycles_per_second
 from flow.shots import from_file
+from hw.boards import load_board
+from hw.chip import build_chip
 from hw.compile import compile_model, exported_model, read_model
 from hw.graph import Frame, execute
 from quant import compare, synthetic
@@ -97,6 +100,7 @@ class Bench:
         self.core = compile_model(self.exported, board, console)
         self.manifest = read_manifest(self.core)
         self.weights = self.exported.with_name("model.npz")
+        self.chip = Build.load(build_chip(self.core, self.weights, load_board(board)).parent)
         self.reference = Reference.load(self.weights)
         self.frames = sequence(preset)
 
@@ -105,6 +109,8 @@ class Bench:
         return {
             **self.piece("core", self.exactness),
             **self.piece("speed", self.speed),
+            **self.piece("chip", self.whole_chip),
+            **self.soaked(),
             **self.piece("software", lambda: software(self.exported, self.reference, self.frames)),
             **self.piece("accuracy", self.accuracy),
         }
@@ -112,7 +118,13 @@ class Bench:
     def piece(self, name: str, take: Callable[[], Figures]) -> Figures:
         """The figures that `take` measures, or those of an earlier run of the same core and weights."""
         path = FOLDER / self.preset.name / f"{name}.json"
-        key = digest(self.manifest["content"], self.weights, PRETRAINED, json.dumps(machine()["versions"]))
+        key = digest(
+            self.manifest["content"],
+            self.chip.manifest["build_hash"],
+            self.weights,
+            PRETRAINED,
+            json.dumps(machine()["versions"]),
+        )
         if path.is_file() and (kept := json.loads(path.read_text()))["key"] == key:
             self.console.print(f"{self.preset.name} {name}: kept")
             return kept["figures"]
@@ -150,6 +162,16 @@ class Bench:
             "cocotb_cycles_per_second": round(cocotb),
             "rtl_over_cocotb": round(ours / cocotb, 1),
         }
+
+    def whole_chip(self) -> Figures:
+        """What is left of the core's rate behind DMA and memory, and what the driver costs a frame."""
+        with self.console.status("the whole chip ..."):
+            return driver_cost.measure(self.chip)
+
+    def soaked(self) -> Figures:
+        """The totals of `make soak` on this very chip; None where it has not been run."""
+        report = soak.last(self.chip) or {}
+        return {f"soak_{name}": report.get(name) for name in ("frames", "clips", "soft_resets", "differing_bits")}
 
     def accuracy(self) -> Figures:
         if self.preset.data.source != "synthetic":

@@ -138,6 +138,13 @@ def soak(build: Build, frames: int, seed: int, progress: Callable[[int], None]) 
         batches.append(batch(build, seed, len(batches), BATCH, progress))
 
 
+def last(build: Build) -> dict[str, Any] | None:
+    """The report of the last soak of this very build, if there was one."""
+    path = FOLDER / f"{build.manifest['preset']}-{build.manifest['board']}.json"
+    report = json.loads(path.read_text()) if path.is_file() else {}
+    return report if report.get("build_hash") == build.manifest["build_hash"] else None
+
+
 def main(
     preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
     board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
