@@ -18,7 +18,7 @@ from common.cli import run
 from common.errors import UserError
 from hw.formal import prover
 from hw.formal.blocks import BLOCKS
-from hw.formal.prover import Job, Outcome
+from hw.formal.prover import Job, Kind, Outcome
 
 WORKERS = min(2, os.cpu_count() or 1)
 
@@ -44,39 +44,48 @@ def run_all(jobs: Iterable[Job], console: Console) -> dict[Job, Outcome]:
 
 
 def _depth(block: str) -> str:
+    if not BLOCKS[block].properties:
+        return ""
     depth = BLOCKS[block].depth
-    return "any length" if depth is None else f"{depth} cycles"
+    return "ever" if depth is None else f"{depth} cycles"
+
+
+def _summary(kind: Kind, outcomes: list[Outcome]) -> str:
+    """What the report says of a block's jobs of one kind."""
+    if not outcomes:
+        return ""
+    good = sum(outcome.good for outcome in outcomes)
+    if kind == "mutant":
+        return f"{good} of {len(outcomes)}"
+    if good < len(outcomes):
+        return "FAILED"
+    return "none" if kind == "ready_to_valid" else str(sum(outcome.statements for outcome in outcomes))
 
 
 def report(outcomes: dict[Job, Outcome]) -> Table:
     """One row a block."""
     view = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in (
-        "block",
-        "sets",
-        "assertions",
-        "proven for",
-        "covered",
-        "ready to valid",
-        "mutants found",
-        "seconds",
-    ):
-        view.add_column(column, justify="left" if column == "block" else "right")
+    for column in ("block", "sets", "asserted", "proven for", "covered", "ready→valid", "mutants", "s"):
+        view.add_column(column, justify="left" if column == "block" else "right", no_wrap=True)
     for block, group in itertools.groupby(outcomes, lambda job: job.block):
         mine = list(group)
-        cells = [block, str(len(BLOCKS[block].parameters))]
-        for kind in ("prove", "cover", "ready_to_valid", "mutant"):
-            of_kind = [outcomes[job] for job in mine if job.kind == kind]
-            good = all(outcome.good for outcome in of_kind)
-            count = sum(outcome.statements for outcome in of_kind)
-            found = sum(outcome.good for outcome in of_kind)
-            text = {"prove": str(count), "cover": str(count), "ready_to_valid": "none"}.get(
-                kind, f"{found} of {len(of_kind)}"
-            )
-            cells.append(text if good or kind == "mutant" else "FAILED")
-            if kind == "prove":
-                cells.append(_depth(block) if good else "")
-        view.add_row(*cells, f"{sum(outcomes[job].seconds for job in mine):.0f}")
+        by_kind: dict[Kind, list[Outcome]] = {kind: [] for kind in ("prove", "cover", "ready_to_valid", "mutant")}
+        for job in mine:
+            by_kind[job.kind].append(outcomes[job])
+        cells = {kind: _summary(kind, done) for kind, done in by_kind.items()}
+        proven = _depth(block) if cells["prove"] not in ("", "FAILED") else ""
+        seconds = sum(outcomes[job].seconds for job in mine)
+        sets = str(len(BLOCKS[block].parameters))
+        view.add_row(
+            block,
+            sets,
+            cells["prove"],
+            proven,
+            cells["cover"],
+            cells["ready_to_valid"],
+            cells["mutant"],
+            f"{seconds:.0f}",
+        )
     return view
 
 

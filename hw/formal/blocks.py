@@ -1,6 +1,6 @@
 """What is proven: the blocks, with which parameters, and the defects that the proofs are known to find."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 Parameters = dict[str, int | str]
@@ -23,7 +23,9 @@ class Block:
     """One module of hw/rtl with its file of properties.
 
     `depth` None: proven for runs of any length (property-directed reachability); else for that many cycles from reset.
-    Every cover statement must be reached within `cover_depth` cycles. `needs` are further modules of hw/rtl.
+    Every cover statement must be reached within `cover_depth` cycles. `needs` are further files of hw/rtl. `module` is
+    the block's module where a name in BLOCKS stands for one of several files of properties. Without `properties` only
+    paths from ready to valid are looked for.
     """
 
     claim: str
@@ -31,7 +33,9 @@ class Block:
     mutants: tuple[Mutant, ...]
     depth: int | None = None
     cover_depth: int = 20
-    needs: tuple[str, ...] = field(default=())
+    needs: tuple[str, ...] = ()
+    module: str | None = None
+    properties: bool = True
 
 
 BLOCKS: dict[str, Block] = {
@@ -219,5 +223,98 @@ BLOCKS: dict[str, Block] = {
             Mutant("the high half is not frozen", "if(from == ADDR_CYCLES_LO) ", "if(from == ADDR_CYCLES_HI) "),
         ),
         needs=("registers_pkg",),
+    ),
+    "dma_read": Block(
+        claim="AXI's rules on AR and R; bursts within length, 4 KB and window, eight at most; frames whole, one tag a "
+        "frame; a frame outside the window is told of and not read; nothing new after stop, quiet is quiet and stays",
+        parameters=(
+            dict(ADDR_WIDTH=7, INPUT_BYTES=10, IN_ELEMENTS=5, MAX_BURST_BEATS=2, FIFO_WORDS=4, TAG_BITS=2),
+            dict(ADDR_WIDTH=6, INPUT_BYTES=3, IN_ELEMENTS=1, MAX_BURST_BEATS=1, FIFO_WORDS=2, TAG_BITS=1),
+        ),
+        mutants=(
+            Mutant("the window's base is not heeded", "{Word, 3'b000} >= read_base && ", ""),
+            Mutant("bursts cross their boundary", "- (9'(Word) & 9'(MAX_BURST_BEATS - 1))", "- 9'd0"),
+            Mutant("bursts are issued after stop", "wire  issue = run && Stage", "wire  issue = Stage"),
+            Mutant(
+                "quiet with a burst under way",
+                "assign  quiet = Outstanding == '0;",
+                "assign  quiet = Outstanding <= 1;",
+            ),
+        ),
+        cover_depth=24,
+        needs=("lutram_fifo", "byte_gearbox"),
+    ),
+    "dma_read_data": Block(
+        claim="every byte of a frame is the one memory has at its address, at any alignment, in its place; frames in "
+        "the order of their descriptors, none lost or doubled",
+        parameters=(dict(ADDR_WIDTH=6, INPUT_BYTES=10, IN_ELEMENTS=5, MAX_BURST_BEATS=2, FIFO_WORDS=4, TAG_BITS=6),),
+        mutants=(
+            Mutant("the offset in the first word is lost", "Fresh? frame_offset : 3'd0", "3'd0"),
+            Mutant("a word is stored over another", "32'(Room) >= 32'(length)", "32'(Room) != 0"),
+        ),
+        depth=18,
+        cover_depth=24,
+        needs=("lutram_fifo", "byte_gearbox"),
+        module="dma_read",
+    ),
+    "result_writer": Block(
+        claim="a record never goes into a slot that was not taken; the level counts what memory has answered for and "
+        "nobody took; too great a take is told of and ignored; what is offered stays",
+        parameters=(
+            dict(OUTPUT_LOGITS=3, OUT_ELEMENTS=1, OUT_ELEMENT_BITS=2, RECORD_BYTES=32),
+            dict(OUTPUT_LOGITS=1, OUT_ELEMENTS=1, OUT_ELEMENT_BITS=1, RECORD_BYTES=24),
+        ),
+        mutants=(
+            Mutant(
+                "a record begins without a free slot",
+                "header_valid && (Used < slots)",
+                "header_valid && (Used <= slots)",
+            ),
+            Mutant("more is taken than there is", "enough = take_count <= level", "enough = take_count <= level + 1"),
+        ),
+        cover_depth=24,
+        needs=("lutram_fifo",),
+    ),
+    "result_writer_data": Block(
+        claim="a frame's record holds its id, context, latency, number and every logit, sign-extended, and goes to "
+        "the slot of its number; no frame lost, doubled or reordered",
+        parameters=(
+            dict(OUTPUT_LOGITS=1, OUT_ELEMENTS=1, OUT_ELEMENT_BITS=2, RECORD_BYTES=24),
+            dict(OUTPUT_LOGITS=4, OUT_ELEMENTS=2, OUT_ELEMENT_BITS=2, RECORD_BYTES=32),
+        ),
+        mutants=(
+            Mutant(
+                "logits are not sign-extended",
+                "wire [31:0]  logit = 32'(element);",
+                "wire [31:0]  logit = 32'(unsigned'(element));",
+            ),
+            Mutant("the ring has one slot more", "Slot + 1 >= slots?", "Slot >= slots?"),
+        ),
+        depth=18,
+        cover_depth=24,
+        needs=("lutram_fifo",),
+        module="result_writer",
+    ),
+    "shell": Block(
+        claim="no path through the whole shell leads from a ready to a valid without a register",
+        parameters=(dict(FIFO_WORDS=32), dict(FIFO_WORDS=32, OUTPUT_LOGITS=8, OUT_ELEMENTS=2, RECORD_BYTES=48)),
+        mutants=(
+            Mutant(
+                "a frame is offered only when the core is ready",
+                "assign  m_core_tvalid = frame_valid && ",
+                "assign  m_core_tvalid = m_core_tready && frame_valid && ",
+                check="ready_to_valid",
+            ),
+        ),
+        needs=(
+            "registers_pkg",
+            "axil_registers",
+            "lutram_fifo",
+            "byte_gearbox",
+            "dma_read",
+            "dma_write",
+            "result_writer",
+        ),
+        properties=False,
     ),
 }

@@ -1,5 +1,5 @@
-// dma_read, its protocol: AXI's rules on the read channels, nothing outside the window, every frame whole and in order
-// at the core's side, nothing new after stop. Its data: dma_read_data_properties.sv.
+// dma_read, its protocol: AXI's rules on the read channels, nothing outside the window, every frame whole at the
+// core's side, nothing new after stop. Its data and their order: dma_read_data_properties.sv.
 `default_nettype none
 
 module dma_read_properties #(
@@ -57,7 +57,6 @@ module dma_read_properties #(
 	input  wire  open,	// a frame is being delivered
 	input  wire  queued	// frames wait to be delivered, or one is
 );
-	localparam int unsigned  FRAMES = 9;	// eight in the queue, and one whose bursts are being issued
 	localparam int unsigned  BEATS = INPUT_BYTES / IN_ELEMENTS;
 	typedef logic [$clog2(BEATS+1)-1:0]  count_t;
 
@@ -83,7 +82,7 @@ module dma_read_properties #(
 	wire [ADDR_WIDTH-4:0]  watch_word;
 	wire [63:0]  watch_data;
 	wire [3:0]   under_way;
-	axi_read_memory #(.ADDR_WIDTH(ADDR_WIDTH), .BURSTS(FIFO_WORDS < 8? FIFO_WORDS : 8))  memory(
+	axi_read_memory #(.ADDR_WIDTH(ADDR_WIDTH), .BURSTS(8))  memory(
 		.clk, .rst_n, .araddr(m_axi_araddr), .arlen(m_axi_arlen), .arvalid(m_axi_arvalid), .arready(m_axi_arready),
 		.rdata(m_axi_rdata), .rlast(m_axi_rlast), .rvalid(m_axi_rvalid), .rready(m_axi_rready),
 		.watch_word, .watch_data, .under_way);
@@ -101,7 +100,7 @@ module dma_read_properties #(
 		Error2 <= rst_n && run && Error;
 	end
 
-	// Frames leave in the order of their descriptors, whole.
+	// Frames leave whole.
 	count_t  Beat;
 	logic [TAG_BITS-1:0]  Tag;
 	wire  give = m_tvalid && m_tready;
@@ -110,11 +109,6 @@ module dma_read_properties #(
 		else if(give)  Beat <= Beat == count_t'(BEATS-1)? '0 : Beat + 1'b1;
 		if(give)  Tag <= m_tag;
 	end
-	wire [$clog2(FRAMES+1):0]  held;
-	in_order #(.WIDTH(TAG_BITS), .CAPACITY(FRAMES))  order(
-		.clk, .rst_n(rst_n && run), .push(accept && !outside), .push_data(descriptor_tag),
-		.pop(give && m_last), .pop_data(m_tag), .held);
-
 	logic  StoppedQuiet = 0;
 	always_ff @(posedge clk)  StoppedQuiet <= rst_n && stop && quiet;
 
@@ -126,7 +120,6 @@ module dma_read_properties #(
 
 		if(m_tvalid)  frame_bounds: assert((m_first == (Beat == 0)) && (m_last == (Beat == count_t'(BEATS-1))));
 		if(m_tvalid && (Beat != 0))  one_tag_a_frame: assert(m_tag == Tag);
-		if(m_tvalid)  of_a_descriptor: assert(held != 0);
 
 		bursts_counted: assert(outstanding == under_way + 4'(m_axi_arvalid) + 4'(r_taken && r_taken_last));
 		if(checking && run)  window_checked: assert(inside_window == !Outside);
@@ -141,7 +134,7 @@ module dma_read_properties #(
 		if(was_reset)  reset_leaves_nothing: assert(!m_axi_arvalid && !m_tvalid && !busy && quiet);
 
 		delivered: cover(give && m_last);
-		reads_ahead: cover(give && m_last && (under_way != 0) && (held > 1));
+		reads_ahead: cover(give && m_last && (under_way != 0));
 		failed: cover(error_response);
 		refused: cover(error_window);
 		stopped_under_way: cover(stop && (under_way > 1));

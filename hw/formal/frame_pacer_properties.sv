@@ -1,4 +1,5 @@
-// frame_pacer: beats pass as they are; frames start INTERVAL cycles apart, not sooner, and are held no longer.
+// frame_pacer: beats pass as they are; frames start INTERVAL cycles apart, the first one as long after
+// reset, not sooner, and are held no longer.
 `default_nettype none
 
 module frame_pacer_properties #(

@@ -48,6 +48,10 @@ class Job:
         return BLOCKS[self.block].parameters[self.index]
 
     @property
+    def module(self) -> str:
+        return BLOCKS[self.block].module or self.block
+
+    @property
     def name(self) -> str:
         """Also the name of the job's folder under build/formal."""
         number = self.index if self.mutant is None else BLOCKS[self.block].mutants.index(self.mutant)
@@ -75,7 +79,7 @@ class Outcome:
 def jobs(block: str) -> list[Job]:
     """Everything that is checked of a block."""
     sets = range(len(BLOCKS[block].parameters))
-    kinds: tuple[Kind, ...] = ("prove", "cover", "ready_to_valid")
+    kinds: tuple[Kind, ...] = ("prove", "cover", "ready_to_valid") if BLOCKS[block].properties else ("ready_to_valid",)
     return [
         *(Job(block, kind, index) for kind in kinds for index in sets),
         *(Job(block, "mutant", mutant.parameters, mutant) for mutant in BLOCKS[block].mutants),
@@ -111,7 +115,7 @@ def _sources(job: Job, folder: Path) -> list[Path]:
     """The RTL files of a job; a mutant's copy is written to `folder`."""
     block: Block = BLOCKS[job.block]
     files = [RTL / f"{name}.sv" for name in block.needs]
-    source = RTL / f"{job.block}.sv"
+    source = RTL / f"{job.module}.sv"
     if job.mutant is None:
         return [*files, source]
     text, source = mutated(source.read_text(), job.mutant), folder / source.name
@@ -124,7 +128,7 @@ def _read(job: Job, files: list[Path], options: str = "") -> str:
     values = [
         f'-G{key}="{value}"' if isinstance(value, str) else f"-G{key}={value}" for key, value in job.parameters.items()
     ]
-    return f"read_slang {options} --top {job.block} {' '.join(values)} {' '.join(map(str, files))}"
+    return f"read_slang {options} --top {job.module} {' '.join(values)} {' '.join(map(str, files))}"
 
 
 def _symbiyosys(job: Job, files: list[Path]) -> str:
@@ -137,7 +141,9 @@ def _symbiyosys(job: Job, files: list[Path]) -> str:
     script = [
         _read(job, [*files, *checkers], "--blackboxed-module anyseq"),
         "chtype -set $anyseq t:anyseq",
-        f"prep -flatten -top {job.block}",
+        f"prep -flatten -top {job.module}",
+        "techmap t:$shiftx",  # what it leaves undefined, beyond the end of a vector, may be anything
+        "setundef -anyseq",
     ]
     return "\n".join(["[options]", *filter(None, options), "[engines]", engine, "[script]", *script, ""])
 
@@ -146,7 +152,7 @@ def _structural(job: Job, files: list[Path]) -> list[str]:
     """Yosys commands that fail where a path without a register leads from a ready input to a valid output."""
     return [
         _read(job, files),
-        f"prep -flatten -top {job.block}",
+        f"prep -flatten -top {job.module}",
         "memory_map",
         "opt -full",
         "simplemap",

@@ -1,0 +1,66 @@
+"""The proofs of the RTL that take seconds, as `make formal` runs all of them; and that the prover itself can fail."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from common.artifacts import ROOT
+from hw.formal import prover
+from hw.formal.__main__ import markdown
+from hw.formal.blocks import BLOCKS, Block, Mutant
+from hw.formal.prover import Job
+
+SLOW = {"dma_read", "dma_read_data", "dma_write", "result_writer", "result_writer_data", "axi3_to_axil"}
+"""Blocks whose proofs take minutes together: `make formal` runs them, this test does not."""
+
+
+@pytest.mark.parametrize("block", [name for name in BLOCKS if name not in SLOW])
+def test_block_is_proven_covered_and_its_mutants_are_found(block: str) -> None:
+    for job in prover.jobs(block):
+        outcome = prover.run(job)
+        assert outcome.good, f"{outcome.name}: {outcome.said}"
+
+
+def test_a_false_property_fails_and_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block that breaks its promise fails its proof, names the property, and fails again when asked again."""
+    monkeypatch.setattr(prover, "BUILD", tmp_path)
+    monkeypatch.setattr(prover, "RTL", tmp_path)
+    text = (ROOT / "hw" / "rtl" / "stream_fork.sv").read_text()
+    broken = prover.mutated(text, BLOCKS["stream_fork"].mutants[0])
+    (tmp_path / "stream_fork.sv").write_text(broken)
+    for _ in range(2):
+        outcome = prover.run(Job("stream_fork", "prove", 0))
+        assert not outcome.good and "not_doubled" in outcome.said
+    kept = json.loads((tmp_path / "formal" / outcome.name / "result.json").read_text())
+    assert not kept["good"]
+
+
+def test_a_cover_that_cannot_be_reached_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prover, "BUILD", tmp_path)
+    monkeypatch.setitem(BLOCKS, "lutram_fifo", Block("", ({"WIDTH": 1, "DEPTH": 8},), (), cover_depth=4))
+    outcome = prover.run(Job("lutram_fifo", "cover", 0))
+    assert not outcome.good  # eight words do not fit into four cycles
+
+
+def test_a_harmless_mutant_is_no_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prover, "BUILD", tmp_path)
+    harmless = Mutant("none", "in_ready = &satisfied", "in_ready = (&satisfied)")
+    monkeypatch.setitem(BLOCKS, "stream_fork", Block("", ({"WIDTH": 1, "OUTPUTS": 2},), (harmless,)))
+    assert not prover.run(Job("stream_fork", "mutant", 0, harmless)).good
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_every_mutant_applies(name: str) -> None:
+    block = BLOCKS[name]
+    text = (prover.RTL / f"{block.module or name}.sv").read_text()
+    assert block.mutants
+    for mutant in block.mutants:
+        assert prover.mutated(text, mutant) != text
+    with pytest.raises(ValueError, match="0 times"):
+        prover.mutated(text, Mutant("gone", "no such text in any module", ""))
+
+
+def test_the_document_shows_the_table() -> None:
+    """`python -m hw.formal --table` prints it anew."""
+    assert markdown() in (ROOT / "docs" / "formal.md").read_text()
