@@ -106,6 +106,7 @@ def _size_fifos(model: ModelWrapper, job: Job) -> ModelWrapper:
         core = _write_core(model, job, interval=1, folder=Path(folder) / "core", sizing=True)
         sizing = fifo.size(model, core, job.frames, expected, job.progress)
     fifo.set_depths(model, [sizing["depths"][node.name] for node in fifo.fifos(model)])
+    fifo.remove_idle(model, sizing["fullest"])
     write_json(job.folder / "fifos.json", sizing)
     _say_if_slower(sizing["frame_interval"], model, job)
     return model

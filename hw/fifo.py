@@ -12,14 +12,14 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.general import GiveReadableTensorNames
 
+from hw import memory
 from hw.dataflow import layer
 from hw.graph import Frame
 from hw.verify import first_difference
 from sim.core import CoreModel, Deadlock, Result
 
-_SRL_DEPTH, _LUTRAM_DEPTH = 33, 257  # where FINN's fifo.sv changes from shift registers to LUTRAM to block RAM
 _CAPS = (32, 128, 512, 2048)  # words in a FIFO, the least that does is taken
-_INTERVALS = (1.0, 1.005, 1.0195)  # of the slowest layer's cycles, the shortest that does is taken
+_INTERVALS = (1.0, 1.005, 1.0195)  # of the fewest cycles that a frame can take; the shortest that does is taken
 _MARGIN = 2  # FINN's FIFOs of the depths found may hand a word on a cycle or two later than the one of the simulation
 _PAUSES = ((0.3, 0.0), (0.0, 0.3), (0.3, 0.3), (0.0, 0.9))  # probabilities that source and sink pause in a cycle
 
@@ -51,9 +51,22 @@ def insert_fifos(model: ModelWrapper, part: str) -> ModelWrapper:
 def set_depths(model: ModelWrapper, depths: Sequence[int]) -> None:
     """Set each FIFO's depth (2 or more), and its memory by that depth, in place."""
     for fifo, depth in zip(fifos(model), depths, strict=True):
-        style = "srl" if depth <= _SRL_DEPTH else "distributed" if depth <= _LUTRAM_DEPTH else "block"
+        style = memory.fifo_style(depth, layer(fifo).get_instream_width_padded())
         layer(fifo).set_nodeattr("depth", depth)
         layer(fifo).set_nodeattr("ram_style", style)
+
+
+def remove_idle(model: ModelWrapper, fullest: dict[str, int]) -> None:
+    """Take out, in place, the FIFOs between two layers in which never more than one word has waited: their consumer
+    takes what comes as it comes. `fullest` is the most words in each, by name."""
+    ends = {model.graph.input[0].name, *(output.name for output in model.graph.output)}
+    for fifo in fifos(model):
+        source, sink = fifo.input[0], fifo.output[0]
+        if fullest[fifo.name] > 1 or {source, sink} & ends:
+            continue
+        consumer = model.find_consumer(sink)
+        consumer.input[list(consumer.input).index(sink)] = source
+        model.graph.node.remove(fifo)
 
 
 def _feeds_addition(model: ModelWrapper, fifo: NodeProto) -> bool:
@@ -81,15 +94,21 @@ class _Sizing:
         self.core, self.frames, self.expected = core, frames, expected
         self.deep = {fifo.name: int(layer(fifo).get_nodeattr("depth")) for fifo in fifos(model)}
         self.skips = {fifo.name for fifo in fifos(model) if _feeds_addition(model, fifo)}
+        self.shallow: set[str] = set()
+        self.before: dict[str, set[str]] = {}  # the FIFOs in front of each type of layer
+        for fifo in fifos(model):
+            consumer = model.find_consumer(fifo.output[0])
+            if consumer is not None and fifo.name not in self.skips:
+                self.before.setdefault(consumer.op_type, set()).add(fifo.name)
 
     def attempt(self, cap: int, factor: float) -> tuple[int, int, dict[str, int]] | None:
         """With at most `cap` words in every FIFO but those at an addition, a frame in `factor` times the slowest
         layer's cycles: the interval, the one latency of all frames, and how full each FIFO got; None where frames
         differ in latency or nothing moves any more."""
-        depths = [deep if name in self.skips else min(deep, cap) for name, deep in self.deep.items()]
-        (self.core / "data" / "fifo_depths.hex").write_text("\n".join(f"{depth:x}" for depth in depths) + "\n")
+        self._set_depths(cap)
         model = CoreModel(self.core, trace=True)
         model.interval = math.ceil(model.manifest["slowest_op"]["cycles"] * factor)
+        model.step(model.interval)  # as behind the pacer, which lets the layers prepare after reset
         try:
             results = _run(model, self.frames, self.expected, f"FIFOs of at most {cap}")
         except Deadlock:
@@ -99,6 +118,35 @@ class _Sizing:
             return None
         return model.interval, latencies.pop(), model.fifo_maxcount()
 
+    def saturated(self) -> float:
+        """Cycles a frame, as a multiple of the slowest layer's, where frames come faster than they can be taken. It is
+        more than 1 where a window generator cannot load the next small map while it gives the last windows of this."""
+        self._set_depths(max(self.deep.values()))
+        model = CoreModel(self.core, trace=True)
+        ends = [result.last_out for result in _run(model, self.frames, self.expected, "saturated")]
+        return (ends[-1] - ends[-2]) / int(model.manifest["slowest_op"]["cycles"])
+
+    def thin_out(
+        self, cap: int, factor: float, progress: Callable[[str], None]
+    ) -> tuple[int, int, dict[str, int]] | None:
+        """Where deep FIFOs stand in a row, one of them is enough: make those in front of one type of layer after the
+        other shallow, as long as `attempt` still succeeds. Its last success, None where there was none."""
+        last = None
+        for kind, names in self.before.items() if cap > _CAPS[0] else ():
+            progress(f"shallow FIFOs in front of {kind}")
+            self.shallow |= names
+            found = self.attempt(cap, factor)
+            if found:
+                last = found
+            else:
+                self.shallow -= names
+        return last
+
+    def _set_depths(self, cap: int) -> None:
+        caps = {name: _CAPS[0] if name in self.shallow else cap for name in self.deep}
+        depths = [deep if name in self.skips else min(deep, caps[name]) for name, deep in self.deep.items()]
+        (self.core / "data" / "fifo_depths.hex").write_text("\n".join(f"{depth:x}" for depth in depths) + "\n")
+
 
 def size(
     model: ModelWrapper, core: Path, frames: Sequence[Frame], expected: np.ndarray, progress: Callable[[str], None]
@@ -106,20 +154,21 @@ def size(
     """Find the shallowest FIFOs, and then the shortest interval between frames, with which a core built for sizing
     gives every frame, from an empty core on, the same latency. Behind the pacer that interval is the frame rate.
 
-    Returns `frame_interval` and `latency` in cycles, and `depths` by FIFO. Raises RuntimeError where a logit differs
-    from `expected` [frames, classes] or no interval does
-    (JitterError).
+    Returns `frame_interval` and `latency` in cycles, and by FIFO `depths` and the `fullest` it was. Raises
+    RuntimeError where a logit differs from `expected` [frames, classes] or no interval does (JitterError).
     """
     sizing = _Sizing(model, core, frames, expected)
+    least = max(1.0, sizing.saturated())
     for cap in (*_CAPS, max(sizing.deep.values())):
-        for factor in _INTERVALS:
+        for factor in (least * slack for slack in _INTERVALS):
             progress(f"FIFOs of at most {cap} words, {factor:.2%} of the slowest layer's cycles")
             found = sizing.attempt(cap, factor)
             if found:
-                interval, latency, fill = found
-                depths = {name: max(2, full if full == cap else full + _MARGIN) for name, full in fill.items()}
-                return {"frame_interval": interval, "latency": latency, "depths": depths}
-    raise JitterError(f"frames differ in latency even at {_INTERVALS[-1]:.2%} of the slowest layer's cycles")
+                interval, latency, fill = sizing.thin_out(cap, factor, progress) or found
+                caps = {name: _CAPS[0] if name in sizing.shallow else cap for name in fill}
+                depths = {name: max(2, full if full == caps[name] else full + _MARGIN) for name, full in fill.items()}
+                return {"frame_interval": interval, "latency": latency, "depths": depths, "fullest": fill}
+    raise JitterError(f"frames differ in latency even at {least * _INTERVALS[-1]:.2%} of the slowest layer's cycles")
 
 
 def prove(core: Path, frames: Sequence[Frame], expected: np.ndarray, progress: Callable[[str], None]) -> None:

@@ -18,7 +18,7 @@ from rich import box
 from rich.table import Table
 
 from common.errors import UserError
-from hw import resources
+from hw import memory, resources
 from hw.boards import Board
 from hw.dataflow import layer
 from hw.ops import foldings
@@ -179,6 +179,7 @@ def fold_for(model: ModelWrapper, board: Board, target_fps: int | None) -> Model
                 f"the best that fits is {int(clock / cycles(slowest(model)))} frames per second"
             )
     model = model.transform(InsertDWC()).transform(SpecializeLayers(board.part))
+    memory.choose(model)
     return model.transform(GiveUniqueNodeNames()).transform(GiveReadableTensorNames())  # InsertDWC's are random
 
 

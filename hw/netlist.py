@@ -21,7 +21,8 @@ def _quiet(_text: str) -> None:
 
 def netlist(sources: yosys.Sources, folder: Path, progress: Callable[[str], None] = _quiet) -> Path:
     """Synthesize `sources` part by part for 7-series and write `folder`/netlist.v: cells, parts and the top module,
-    under its own name and ports. The parts are the instances in the top, whose own logic must be none."""
+    under its own name and ports. The parts are the instances in the top; what else it has, as the inverter of a reset,
+    stays an expression."""
     design = split(sources, folder, lambda hierarchy: children(hierarchy, f"\\{sources.top}"))
     folders = synthesize(design.parts, FAMILY, progress)
     parts = sorted({path for path in folders.values()})
@@ -32,10 +33,15 @@ def netlist(sources: yosys.Sources, folder: Path, progress: Callable[[str], None
     return file
 
 
+def implementation(folder: Path) -> Callable[[list[Path], str], Path]:
+    """For sim.stream_bench.check: simulate the netlist of the bench's modules, written to `folder`."""
+    return lambda files, top: netlist(yosys.Sources(tuple(file.resolve() for file in files), top, folder), folder)
+
+
 def _top(design: Design, folder: Path) -> str:
     """Verilog of the top module around the synthesized parts."""
     types = {part.module: f"\\part_{part.content}" for part in design.parts}
-    body = re.sub(r"(?<=^  cell )(\S+)", lambda m: types[m[1]], design.text, flags=re.MULTILINE)
+    body = re.sub(r"(?<=^  cell )(\S+)", lambda m: types.get(m[1], m[1]), design.text, flags=re.MULTILINE)
     (folder / "top.il").write_text(f"module \\{design.top}\n{body}end\n")
     yosys.run(["read_rtlil top.il", "write_verilog -noattr top.v"], folder, "top")
     return (folder / "top.v").read_text()

@@ -1,15 +1,20 @@
 """What a layer costs on the FPGA: FINN's estimates, mended where this project measured something else."""
 
+import math
+
 from finn.util.basic import get_dsp_block
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
+from hw import memory
 from hw.boards import USABLE, Resources
 from hw.dataflow import layer
 
-# FINN estimates no logic for the RTL matrix product. Synthesis of one W4A4 unit of 36 multiply-accumulates
-# gave 870 LUTs: the cross-lane correction and adder tree.
-_MVU_LUT_PER_MAC = 24
+# LUTs of FINN's RTL as Yosys synthesizes it (docs/area.md), where FINN's own estimate is far from it.
+_MVU_LUT, _MVU_LUT_PER_MAC = 40, 22  # cross-lane correction, adder trees, input and output queues
+_STREAMER_LUT = 17  # beside one a bit for the queue
+_WINDOW_LUT = 200
+_PAD_LUT = 35
 
 
 def dsp_lanes(weight_bits: int, activation_bits: int, narrow: bool, part: str) -> int:
@@ -22,16 +27,41 @@ def dsp_lanes(weight_bits: int, activation_bits: int, narrow: bool, part: str) -
 def estimate(model: ModelWrapper, node: NodeProto, part: str) -> dict[str, float]:
     """LUT, DSP and BRAM (RAMB36) of one layer, by estimate."""
     instance = layer(node)
-    lut = float(instance.lut_estimation(part))
-    dsp = float(instance.dsp_estimation(part))
     if node.op_type == "MVAU_rtl":
-        pe, simd = instance.get_nodeattr("PE"), instance.get_nodeattr("SIMD")
-        weights = instance.get_input_datatype(1)
-        narrow = model.get_initializer(node.input[1]).min() > weights.min()
-        lanes = dsp_lanes(weights.bitwidth(), instance.get_input_datatype(0).bitwidth(), narrow, part)
-        dsp = float(-(-pe // lanes) * simd)
-        lut = float(_MVU_LUT_PER_MAC * pe * simd)
-    return {"LUT": lut, "DSP": dsp, "BRAM": instance.bram_estimation(part) / 2}
+        return _product(model, node, part)
+    lut, bram = float(instance.lut_estimation(part)), instance.bram_estimation(part) / 2
+    if node.op_type == "Thresholding_rtl":
+        comparisons = instance.get_nodeattr("PE") * instance.get_output_datatype().bitwidth()
+        lut += comparisons * instance.get_input_datatype(0).bitwidth() / 2
+    elif node.op_type == "ConvolutionInputGenerator_rtl":
+        memory_lut, blocks = _memory(memory.window_shape(node), "ram")
+        lut, bram = _WINDOW_LUT + memory_lut, blocks
+    elif node.op_type == "FMPadding_rtl":
+        lut = _PAD_LUT
+    elif node.op_type == "StreamingDataWidthConverter_rtl":
+        wide, narrow = instance.get_instream_width(), instance.get_outstream_width()
+        lut = wide * (2 + math.log2(wide / narrow)) if wide > narrow else narrow
+    return {"LUT": lut, "DSP": float(instance.dsp_estimation(part)), "BRAM": bram}
+
+
+def _memory(shape: tuple[int, int], kind: memory.Kind) -> tuple[float, float]:
+    """LUTs and RAMB36 of a memory in its style."""
+    if memory.style(*shape, kind) == "distributed":
+        return float(memory.luts(*shape, kind)), 0.0
+    return 0.0, memory.ramb18(*shape, kind) / 2
+
+
+def _product(model: ModelWrapper, node: NodeProto, part: str) -> dict[str, float]:
+    """A matrix product and the memory that streams its weights."""
+    instance = layer(node)
+    pe, simd = instance.get_nodeattr("PE"), instance.get_nodeattr("SIMD")
+    weights = instance.get_input_datatype(1)
+    narrow = model.get_initializer(node.input[1]).min() > weights.min()
+    lanes = dsp_lanes(weights.bitwidth(), instance.get_input_datatype(0).bitwidth(), narrow, part)
+    memory_lut, blocks = _memory(memory.weights_shape(node), "rom")
+    streamer = _STREAMER_LUT + memory.weights_shape(node)[1]
+    lut = _MVU_LUT + _MVU_LUT_PER_MAC * pe * simd + streamer + memory_lut
+    return {"LUT": float(lut), "DSP": float(-(-pe // lanes) * simd), "BRAM": blocks}
 
 
 def total(model: ModelWrapper, part: str) -> dict[str, float]:

@@ -13,13 +13,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from common import temporal
 from common.errors import UserError
+from hw import memory
 from hw.ops.rtl_op import Port, RtlOp, check_folding, check_integer, counter_bits
-
-DISTRIBUTED_BITS = 4096
-"""Up to this many bits the state is held in LUTs (64 of them at 64 bits each), above it in block RAM."""
-
-_BRAM18_SHAPES = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18))
-"""Depth and width of an 18 Kb block RAM's port (7-series memory resources, UG473)."""
 
 
 @register_custom_op
@@ -118,8 +113,8 @@ class TemporalShift(HWCustomOp):
         return depth, min(shifted, lanes) * self.get_input_datatype().bitwidth()
 
     def ram_style(self) -> str:
-        """`distributed` up to DISTRIBUTED_BITS of state, `block` above."""
-        return "distributed" if math.prod(self.memory_shape()) <= DISTRIBUTED_BITS else "block"
+        """`distributed` or `block`, by the state's size (hw.memory)."""
+        return memory.style(*self.memory_shape(), "single")
 
 
 @register_rtl_op
@@ -151,11 +146,8 @@ class TemporalShift_rtl(RtlOp, TemporalShift):  # noqa: N801 - FINN finds the ba
         return [*super().input_ports(), Port("ctx_V", "ctx", 8)]
 
     def bram_estimation(self, fpgapart: str) -> int:
-        """18 Kb block RAMs: the cheapest of the shapes one port can have."""
-        if self.ram_style() == "distributed":
-            return 0
-        depth, width = self.memory_shape()
-        return min(math.ceil(depth / d) * math.ceil(width / w) for d, w in _BRAM18_SHAPES)
+        """18 Kb block RAMs of the state."""
+        return memory.ramb18(*self.memory_shape(), "single") if self.ram_style() == "block" else 0
 
     def bram_efficiency_estimation(self, fpgapart: str) -> float:
         """Share of the block RAM's bits that hold state."""
@@ -167,11 +159,9 @@ class TemporalShift_rtl(RtlOp, TemporalShift):  # noqa: N801 - FINN finds the ba
         the output's multiplexer, counters, address adder, and the streams' `seen` bits with their selection."""
         depth, width = self.memory_shape()
         if self.ram_style() == "distributed":
-            memory = math.ceil(depth / 64) * width
+            state = memory.luts(depth, width, "single")
         else:
-            banks = min((math.ceil(depth / d) * math.ceil(width / w), math.ceil(depth / d)) for d, w in _BRAM18_SHAPES)[
-                1
-            ]
-            memory = math.ceil((banks - 1) / 3) * width + banks
+            banks = math.ceil(depth / memory.shape(depth, width, "single")[0])
+            state = math.ceil((banks - 1) / 3) * width + banks
         control = counter_bits(self.get_exp_cycles()) + 2 * counter_bits(depth)
-        return memory + width + control + math.ceil(1.5 * self.get_nodeattr("Streams"))
+        return state + width + control + math.ceil(1.5 * self.get_nodeattr("Streams"))

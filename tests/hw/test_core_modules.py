@@ -5,6 +5,7 @@ from pathlib import Path
 
 from common.artifacts import BUILD
 from hw.core import RTL
+from hw.netlist import implementation
 from sim.stream_bench import Case, Stream, check
 
 SEED = 77
@@ -28,9 +29,8 @@ def words(rng: random.Random, bits: int, count: int) -> list[int]:
     return [rng.getrandbits(bits) for _ in range(count)]
 
 
-def test_frame_pacer_passes_every_beat() -> None:
-    folder, rng = BUILD / "tests" / "frame_pacer", random.Random(SEED)
-    cases = []
+def pacers(folder: Path) -> list[Case]:
+    rng, cases = random.Random(SEED), []
     for index in range(20):
         bits, beats = 8 * rng.randint(1, 9), rng.choice((1, 2, rng.randint(3, 40)))
         interval = rng.choice((1, beats, rng.randint(1, 2 * beats)))
@@ -50,12 +50,11 @@ def test_frame_pacer_passes_every_beat() -> None:
                 cycles=beats if interval <= beats else None,
             )
         )
-    assert check("frame_pacer_bench", cases, folder, SEED) == 3
+    return cases
 
 
-def test_context_fanout_gives_every_word_to_every_reader() -> None:
-    folder, rng = BUILD / "tests" / "context_fanout", random.Random(SEED)
-    cases = []
+def fanouts(folder: Path) -> list[Case]:
+    rng, cases = random.Random(SEED), []
     for index, readers in enumerate((1, 1, 2, 3, 4, 7, 12)):
         depth = rng.choice((2, 4, 16))
         outputs = [f"out{i}" for i in range(readers)]
@@ -79,4 +78,20 @@ def test_context_fanout_gives_every_word_to_every_reader() -> None:
                 cycles=1,
             )
         )
-    assert check("context_fanout_bench", cases, folder, SEED) == 3
+    return cases
+
+
+def test_frame_pacer_passes_every_beat() -> None:
+    folder = BUILD / "tests" / "frame_pacer"
+    assert check("frame_pacer_bench", pacers(folder), folder, SEED) == 3
+
+
+def test_context_fanout_gives_every_word_to_every_reader() -> None:
+    folder = BUILD / "tests" / "context_fanout"
+    assert check("context_fanout_bench", fanouts(folder), folder, SEED) == 3
+
+
+def test_their_netlists_do_the_same() -> None:
+    folder = BUILD / "tests" / "core_modules_netlist"
+    cases = pacers(folder)[:6] + fanouts(folder)
+    assert check("core_modules_netlist", cases, folder, SEED, implementation(folder / "synthesis")) == 3

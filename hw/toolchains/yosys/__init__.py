@@ -117,6 +117,7 @@ def read(sources: Sources, folder: Path, arguments: str = "") -> list[str]:
         "read_verilog -lib +/xilinx/cells_xtra.v",
         f"hierarchy -check -top {sources.top}",
         "proc",
+        "attrmap -tocase ram_style",  # FINN writes it in capitals, which Vivado takes and Yosys does not
         f"techmap -map {Path(__file__).with_name('shift_registers.v')} t:$bmux",
     ]
 

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import random
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from qonnx.core.datatype import BaseDataType, DataType
 
 from common import temporal
 from common.artifacts import BUILD
+from hw.netlist import implementation
 from hw.ops import foldings
 from hw.ops.stream_add import sum_type
 from sim.cocotb_runner import BenchError
 from sim.stream_bench import Case, Stream, check, pack
 
 CASES = 40
+NETLISTS = 6  # of each op: synthesis and the cells' models cost more than the RTL
 BEATS = 300  # about how many input beats a case has over all its frames
 SEED = 2019
 
@@ -196,13 +199,27 @@ def pools(make_node: MakeNode, folder: Path, rng: random.Random) -> Iterator[Cas
         yield case(set_any_folding(inst, rng), folder, rng)
 
 
-@pytest.mark.parametrize("cases", [temporal_shifts, duplicate_streams, stream_adds, global_acc_pools, pools])
+OPS = (temporal_shifts, duplicate_streams, stream_adds, global_acc_pools, pools)
+
+
+@pytest.mark.parametrize("cases", OPS)
 def test_rtl_equals_python_model(cases: Callable[..., Iterator[Case]], make_node: MakeNode) -> None:
     folder = BUILD / "benches" / cases.__name__
     print(f"seed {SEED}")
     made = list(cases(make_node, folder, random.Random(f"{cases.__name__} {SEED}")))
     assert len(made) == CASES
     assert check(cases.__name__, made, folder, SEED) == 3
+
+
+def test_netlist_equals_python_model(make_node: MakeNode) -> None:
+    """The cells that synthesis makes of each op, over several parameter sets."""
+    folder = BUILD / "benches" / "netlists"
+    made = []
+    for cases in OPS:
+        made += islice(cases(make_node, folder, random.Random(f"netlist {cases.__name__} {SEED}")), NETLISTS)
+    assert check("netlists", made, folder, SEED, implementation(folder / "synthesis")) == 3
+    text = (folder / "synthesis" / "netlist.v").read_text()
+    assert "  RAMB18E1 " in text and "  RAM" in text and "  LUT6 " in text and "  FDRE " in text
 
 
 def test_a_difference_is_named(make_node: MakeNode) -> None:

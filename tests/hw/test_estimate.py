@@ -1,0 +1,56 @@
+"""`make estimate`: counting cells, shares of the board, what it says, and a whole run over a compiled core."""
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from common.artifacts import BUILD
+from common.errors import UserError
+from hw import estimate
+from hw.boards import load_board
+
+BOARD = load_board("pynq-z2")
+
+
+def test_every_cell_is_counted_where_it_belongs() -> None:
+    cells = {
+        "LUT1": 1, "LUT6": 10, "LUT6_2": 5, "CARRY4": 7, "MUXF7": 3, "INV": 9, "FDRE": 20, "FDSE": 2, "SRL16E": 4,
+        "SRLC32E": 6, "RAM32M": 2, "RAM64M": 1, "RAM128X1S": 3, "DSP48E1": 8, "RAMB18E1": 1, "RAMB36E1": 2,
+    }  # fmt: skip
+    assert estimate.count(cells) == {"LUT": 44, "FF": 22, "LUTRAM": 28, "DSP": 8, "RAMB18": 1, "RAMB36": 2}
+    assert estimate.count({"RAMB36E2": 1, "DSP48E2": 2, "RAM64M8": 1})["LUTRAM"] == 8
+
+
+def test_shares_of_the_board() -> None:
+    counts = {"LUT": 5320, "FF": 10640, "LUTRAM": 1740, "DSP": 22, "RAMB18": 14, "RAMB36": 7}
+    assert estimate.shares(counts, BOARD) == {"LUT": 0.1, "FF": 0.1, "LUTRAM": 0.1, "DSP": 0.1, "BRAM": 0.1}
+
+
+def test_nothing_compiled_is_one_line(tmp_path: Path) -> None:
+    preset = tmp_path / "not_there_yet.toml"
+    preset.write_text(Path("quant/presets/tiny.toml").read_text())
+    with pytest.raises(UserError, match=r"nothing compiled there; run `make compile PRESET=.* BOARD=pynq-z2` first"):
+        estimate.main(str(preset), "pynq-z2")
+
+
+def test_whole_tiny(tiny_core: Path) -> None:
+    """Every layer of the compiled core has its row, everything is counted once, and a second run is the same."""
+    folder = tiny_core.parent
+    report = estimate.estimate(folder, BOARD, Console(quiet=True))
+    rows = json.loads((folder / "folding.json").read_text())
+    assert {row["layer"] for row in rows} == {layer["layer"] for layer in report["layers"]}
+    manifest = json.loads((tiny_core / "manifest.json").read_text())
+    names = {part["part"] for part in report["parts"] if part["kind"] == "fifo"}
+    assert names == {fifo["name"] for fifo in manifest["fifos"]}
+    for column in estimate.COLUMNS:
+        assert report["total"][column] == sum(part[column] for part in report["parts"])
+    for layer in report["layers"]:  # each DSP is instantiated, so the estimate must be exact
+        assert layer["DSP"] == layer["estimate"]["DSP"], layer["layer"]
+    assert report["fits"] and report["total"]["DSP"] == 40
+    assert max(part["FF"] for part in report["parts"] if part["kind"] == "fifo") < 300
+    worst = estimate.largest(report, BOARD)
+    assert len(worst) == 10 and worst[0][2] >= worst[-1][2] > 0
+    assert estimate.estimate(folder, BOARD, Console(quiet=True)) == report
+    assert not list((BUILD / "synthesis").glob("*/.batch.*"))
