@@ -11,7 +11,7 @@ from hw.boards import USABLE, Resources
 from hw.dataflow import layer
 
 # LUTs of FINN's RTL as Yosys synthesizes it (docs/area.md), where FINN's own estimate is far from it.
-_MVU_LUT, _MVU_LUT_PER_MAC = 40, 22  # cross-lane correction, adder trees, input and output queues
+_MVU_LUT, _MVU_LUT_PER_MAC = 120, 17  # cross-lane correction, adder trees, input and output queues
 _STREAMER_LUT = 17  # beside one a bit for the queue
 _WINDOW_LUT = 200
 _PAD_LUT = 35
