@@ -138,7 +138,9 @@ def bias_floor(dataset: Dataset, facts: Sequence[Facts]) -> dict[str, dict[str, 
     parts = splits.folds(Dataset(dataset.layout, list(known), dataset.sources_known), FOLDS)
     labels = np.array([dataset.classes.index(str(fact.sample.label)) for fact in labelled])
     sources = [fact.sample.source for fact in labelled]
-    result = {"the largest class": {"accuracy": float(np.bincount(labels).max() / len(labels)), "auc": 0.5}}
+    result: dict[str, dict[str, Any]] = {
+        "the largest class": {"accuracy": float(np.bincount(labels).max() / len(labels)), "auc": 0.5}
+    }
     for name, values in features(labelled).items():
         guesses = np.zeros((len(labelled), len(dataset.classes)))
         for part in parts:
@@ -238,7 +240,7 @@ def write_page(path: Path, name: str, report: dict[str, Any], facts: Sequence[Fa
     for label in report["classes"]:
         members = [fact for fact in facts if (fact.sample.label or "(no label)") == label]
         seen: Counter[str] = Counter()
-        order = []
+        order: list[tuple[int, int, Facts]] = []
         for fact in members:
             order.append((seen[fact.sample.source], len(order), fact))
             seen[fact.sample.source] += 1

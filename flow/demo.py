@@ -20,7 +20,6 @@ from driver.build import Build
 from flow import measure
 from flow.picture import Track, draw
 from flow.shots import Shot, from_file, synthetic_scenes
-from hw.boards import load_board
 from hw.graph import Frame
 from sim.chip import build_library
 from sim.core import read_manifest
@@ -131,22 +130,19 @@ def main(
     network = load_preset(preset)
     shots = choose(video, network, frames)
     environment()  # a missing compiler shows now, not minutes later
-    from hw.chip import build_chip
-    from hw.compile import compile_model, exported_model
+    from hw.compile import compiled_chip
 
-    exported = exported_model(network)
-    core = compile_model(exported, board, console)
-    chip = build_chip(core, exported.with_suffix(".npz"), load_board(board))
+    chip = compiled_chip(network, board, console)
     with console.status("building the simulator, once ..."):
         build_library(chip)
     build = Build.load(chip.parent)
-    reference = Reference.load(exported.with_suffix(".npz"))
+    reference = Reference.load(chip / "model.npz")
     sequence = contexts(shots, reference.streams)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("frames through the chip", total=len(sequence))
         result = measure.run_chip(build, reference, sequence, lambda: progress.advance(task))
 
-    figures = measure.figures(result, read_manifest(core))
+    figures = measure.figures(result, read_manifest(chip / "core"))
     decisions = decide(reference, sequence, result.logits)
     remaining = iter(decisions)
     per_shot = [list(islice(remaining, len(shot.frames))) for shot in shots]

@@ -26,8 +26,7 @@ from driver.selftest import Known, run_known
 from hw import selftest
 from hw.bitstream import maker
 from hw.boards import load_board
-from hw.chip import build_chip
-from hw.compile import compile_model, exported_model
+from hw.compile import compiled_chip
 from sim.reference import Reference
 
 REQUIREMENTS = ROOT / "driver" / "requirements.txt"
@@ -141,8 +140,7 @@ def main(
 ) -> None:
     """The archive of a preset for a board; compiles the preset where need be."""
     console, place, settings = Console(), load_board(board), load_preset(preset)
-    exported = exported_model(settings)
-    folder = build_chip(compile_model(exported, board), exported.with_suffix(".npz"), place).parent
+    folder = compiled_chip(settings, board).parent
     with console.status("known frames through the Verilated chip (its simulator is built once) ..."):
         latency = measured_latency(folder)
     name = f"shiftcore-{settings.name}-{place.name}"

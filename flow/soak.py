@@ -152,15 +152,11 @@ def main(
     seed: Annotated[int, typer.Option(help="of frames, streams, clips, stalls and resets")] = 1,
 ) -> None:
     """Frames through the whole Verilated chip, every one compared; an interrupted soak goes on where it stopped."""
-    from hw.boards import load_board
-    from hw.chip import build_chip
-    from hw.compile import compile_model, exported_model
+    from hw.compile import compiled_chip
     from sim.chip import build_library
 
     console = Console()
-    exported = exported_model(load_preset(preset))
-    core = compile_model(exported, board, console)
-    chip = build_chip(core, exported.with_suffix(".npz"), load_board(board))
+    chip = compiled_chip(load_preset(preset), board, console)
     with console.status("building the simulator, once ..."):
         build_library(chip)
     with lock(FOLDER), Progress(console=console, transient=True) as bar:

@@ -17,8 +17,7 @@ from common import cli
 from common.artifacts import ROOT, atomic_folder, digest, lock, write_json
 from common.preset import load_preset
 from hw.boards import Board, load_board
-from hw.chip import build_chip
-from hw.compile import compile_model, exported_model
+from hw.compile import compiled_chip
 from hw.hwh import write_hwh
 from hw.toolchains import openxc7, vivado
 
@@ -112,8 +111,7 @@ def main(
     place, settings = load_board(board), load_preset(preset)
     if toolchain == "openxc7":
         openxc7.check(settings.name, place)
-    exported = exported_model(settings)
-    chip = build_chip(compile_model(exported, board), exported.with_suffix(".npz"), place)
+    chip = compiled_chip(settings, board)
     made_by = maker(chip)
     if made_by == toolchain:
         print(f"{chip.parent / 'bitstream'}: built before, nothing has changed")

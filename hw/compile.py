@@ -322,6 +322,13 @@ def exported_model(preset: Preset) -> Path:
     return path
 
 
+def compiled_chip(preset: Preset, board: str, console: Console | None = None) -> Path:
+    """The chip of `preset` for a board (see hw.chip): exported, compiled and wrapped, as far as it is not yet. Raises
+    UserError as `compile_model`."""
+    place, exported = load_board(board), exported_model(preset)
+    return build_chip(compile_model(exported, board, console), exported.with_name("model.npz"), place)
+
+
 def main(
     preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
     board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",

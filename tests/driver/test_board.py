@@ -95,9 +95,10 @@ def test_asyncio_by_interrupt_and_by_polling(folder: Path, world: World, found: 
     assert (world.interrupts > 0) == found
 
 
-def test_a_clock_that_cannot_be_set(folder: Path, world: World) -> None:
-    world.divisor = 1.25
-    with pytest.raises(BackendError, match="the board's clock is 80 MHz, but the build needs 100 MHz"):
+@pytest.mark.parametrize(("divisor", "reached"), [(1.25, 80), (0.995, 100.503)])
+def test_a_clock_that_cannot_be_set(folder: Path, world: World, divisor: float, reached: float) -> None:
+    world.divisor = divisor
+    with pytest.raises(BackendError, match=f"the board's clock is {reached} MHz, but the build needs 100 MHz"):
         Accelerator.open(folder, "board")
 
 

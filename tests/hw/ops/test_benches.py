@@ -214,7 +214,7 @@ def test_rtl_equals_python_model(cases: Callable[..., Iterator[Case]], make_node
 def test_netlist_equals_python_model(make_node: MakeNode) -> None:
     """The cells that synthesis makes of each op, over several parameter sets."""
     folder = BUILD / "benches" / "netlists"
-    made = []
+    made: list[Case] = []
     for cases in OPS:
         made += islice(cases(make_node, folder, random.Random(f"netlist {cases.__name__} {SEED}")), NETLISTS)
     assert check("netlists", made, folder, SEED, implementation(folder / "synthesis")) == 3
