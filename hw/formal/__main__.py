@@ -24,7 +24,7 @@ WORKERS = min(2, os.cpu_count() or 1)
 
 
 def run_all(jobs: Iterable[Job], console: Console) -> dict[Job, Outcome]:
-    """Run the jobs, those of one block after those of another; failures are told at once."""
+    """Run the jobs, WORKERS at a time; failures are told at once."""
     todo, outcomes = list(jobs), {}
     with Progress(console=console, transient=True) as progress, ThreadPoolExecutor(WORKERS) as pool:
         bar = progress.add_task("proofs", total=len(todo))
@@ -63,9 +63,10 @@ def _summary(kind: Kind, outcomes: list[Outcome]) -> str:
 
 
 def report(outcomes: dict[Job, Outcome]) -> Table:
-    """One row a block."""
+    """One row a block: parameter sets, assertions proven, for how long, covers reached, paths from ready to valid,
+    mutants found, seconds."""
     view = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("block", "sets", "asserted", "proven for", "covered", "ready→valid", "mutants", "s"):
+    for column in ("block", "sets", "proven", "for", "covered", "paths", "mutants", "s"):
         view.add_column(column, justify="left" if column == "block" else "right", no_wrap=True)
     for block, group in itertools.groupby(outcomes, lambda job: job.block):
         mine = list(group)

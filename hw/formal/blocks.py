@@ -174,7 +174,7 @@ BLOCKS: dict[str, Block] = {
         parameters=(
             dict(ADDR_WIDTH=8, RECORD_BYTES=32, MAX_BURST_BEATS=2),
             dict(ADDR_WIDTH=6, RECORD_BYTES=8, MAX_BURST_BEATS=1),
-            dict(ADDR_WIDTH=7, RECORD_BYTES=24, MAX_BURST_BEATS=4),
+            dict(ADDR_WIDTH=7, RECORD_BYTES=32, MAX_BURST_BEATS=4),
         ),
         mutants=(
             Mutant("the window's limit is not heeded", " && behind <= {1'b0, write_limit[ADDR_WIDTH-1:3]};", ";"),
@@ -250,7 +250,9 @@ BLOCKS: dict[str, Block] = {
         parameters=(dict(ADDR_WIDTH=6, INPUT_BYTES=10, IN_ELEMENTS=5, MAX_BURST_BEATS=2, FIFO_WORDS=4, TAG_BITS=6),),
         mutants=(
             Mutant("the offset in the first word is lost", "Fresh? frame_offset : 3'd0", "3'd0"),
-            Mutant("a word is stored over another", "32'(Room) >= 32'(length)", "32'(Room) != 0"),
+            Mutant(
+                "a word is given twice", "if(load || advance)  LatchValid <= load;", "if(load)  LatchValid <= 1'b1;"
+            ),
         ),
         depth=18,
         cover_depth=24,
