@@ -222,6 +222,22 @@ def test_netlist_equals_python_model(make_node: MakeNode) -> None:
     assert "  RAMB18E1 " in text and "  RAM" in text and "  LUT6 " in text and "  FDRE " in text
 
 
+def test_a_wrong_cell_is_found(make_node: MakeNode) -> None:
+    """One LUT of an adder's netlist with a bit of its table turned."""
+    folder = BUILD / "benches" / "wrong_cell"
+
+    def broken(files: list[Path], top: str) -> Path:
+        file = implementation(folder / "synthesis")(files, top)
+        text = file.read_text()
+        file.write_text(text.replace(".INIT(4'h6)", ".INIT(4'h7)", 1))
+        assert file.read_text() != text
+        return file
+
+    adder = next(stream_adds(make_node, folder, random.Random(SEED)))
+    with pytest.raises(BenchError, match=r"StreamAdd_rtl .* expected"):
+        check("wrong_cell", [adder], folder, SEED, broken)
+
+
 def test_a_difference_is_named(make_node: MakeNode) -> None:
     folder = BUILD / "benches" / "difference"
     inst = make_node("GlobalAccPool", "dut", NumChannels=4, PE=2, numInputVectors=[1, 2, 2], inputDataType="UINT4")
