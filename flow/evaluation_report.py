@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 import matplotlib.pyplot as plt
@@ -17,18 +17,16 @@ from torchmetrics.functional.classification import binary_precision_recall_curve
 
 from common.artifacts import atomic_file
 from driver.records import alarm_indices
+from flow.judging import Outcome
 from sim import video
 from sim.reference import Reference
-
-if TYPE_CHECKING:
-    from flow.evaluate import Outcome
 
 TEMPLATE = Path(__file__).with_name("evaluation_report.html")
 WORST = 8
 THUMBNAILS, THUMBNAIL_PX = 5, 150
 
 
-def write_report(path: Path, outcomes: Sequence["Outcome"], figures: dict[str, Any], reference: Reference) -> None:
+def write_report(path: Path, outcomes: Sequence[Outcome], figures: dict[str, Any], reference: Reference) -> None:
     """Draw the labelled `outcomes` and their `figures` (flow.evaluate.measure) into the HTML file `path`."""
     labelled = [outcome for outcome in outcomes if outcome.sample.label is not None]
     indices = alarm_indices(reference.description)
@@ -51,10 +49,10 @@ def write_report(path: Path, outcomes: Sequence["Outcome"], figures: dict[str, A
         temporary.write_text(html)
 
 
-def _worst(labelled: Sequence["Outcome"], reference: Reference, indices: Sequence[int]) -> list["Outcome"]:
+def _worst(labelled: Sequence[Outcome], reference: Reference, indices: Sequence[int]) -> list[Outcome]:
     """The mistakes that the model was surest of, the worst first."""
 
-    def badness(outcome: "Outcome") -> float:
+    def badness(outcome: Outcome) -> float:
         label = reference.classes.index(str(outcome.sample.label))
         if indices:
             score = outcome.score(indices)
@@ -65,7 +63,7 @@ def _worst(labelled: Sequence["Outcome"], reference: Reference, indices: Sequenc
     return sorted(wrong, key=badness, reverse=True)[:WORST]
 
 
-def _mistake(outcome: "Outcome", threshold: float | None) -> dict[str, Any]:
+def _mistake(outcome: Outcome, threshold: float | None) -> dict[str, Any]:
     sample = outcome.sample
     return {
         "title": f"{sample.path.name}: {sample.label}, taken for {outcome.decision.name}",
@@ -140,7 +138,7 @@ def _precision_recall(axes: Axes, positive: np.ndarray, scores: np.ndarray, figu
     axes.legend(loc="lower left")
 
 
-def _over_time(axes: Axes, outcome: "Outcome", threshold: float | None) -> None:
+def _over_time(axes: Axes, outcome: Outcome, threshold: float | None) -> None:
     times = np.arange(len(outcome.scores)) * outcome.seconds / len(outcome.scores)
     axes.plot(times, outcome.scores, marker=".")
     if threshold is not None:

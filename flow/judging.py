@@ -1,0 +1,81 @@
+"""What the integer model makes of clips: a decision from all frames of each, and what the runtime would have done."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rich.progress import track
+
+from common.errors import UserError
+from driver.alarm import Alarm, Settings
+from driver.records import alarm_indices
+from quant import layouts
+from quant.layouts import Sample
+from sim import video
+from sim.decision import Decision
+from sim.preprocess import Preprocessor
+from sim.reference import Reference
+
+
+@dataclass
+class Outcome:
+    """What the model made of one clip. `decision`: from all its frames; `scores`: the alarm's score after each frame as
+    the runtime sees it, `[frames]`; `seconds`: the clip's length; `alarms`: how often the alarm was raised."""
+
+    sample: Sample
+    decision: Decision
+    scores: np.ndarray
+    seconds: float
+    alarms: int
+
+    def score(self, alarm: Sequence[int]) -> float:
+        """The clip's score: the highest probability among the classes of indices `alarm`; without any, of all."""
+        return _score(self.decision, alarm)
+
+
+def _score(decision: Decision, alarm: Sequence[int]) -> float:
+    return float((decision.scores[alarm] if alarm else decision.scores).max())
+
+
+def judge(reference: Reference, sample: Sample) -> Outcome:
+    """Run one clip. Raises UserError for a video that cannot be read or makes no input."""
+    description = reference.description
+    settings, indices = Settings.of(description), alarm_indices(description)
+    preprocess = description["preprocess"]
+    images = video.frames(sample.path, preprocess["frame_stride"])
+    period = preprocess["frame_stride"] * preprocess["run_every"] / video.rate(sample.path)
+    running, alarm, scores, total, alarms = reference.consensus(), settings and Alarm(settings), [], None, 0
+    for index, pixels in enumerate(Preprocessor(description).clip(images)):
+        logits = reference.infer(pixels, clear=index == 0)
+        total = logits if total is None else total + logits
+        decision = running.update(logits, clear=index == 0)
+        scores.append(_score(decision, indices))
+        if alarm:
+            alarms += sum(change.begin for change in alarm.update(index * period, scores[-1], decision.name))
+    if total is None:
+        raise UserError(f"{sample.path}: too short for a single input of the network")
+    whole = Decision(total, len(scores), float(description["logit_scale"]), reference.classes)
+    return Outcome(sample, whole, np.array(scores), len(scores) * period, alarms)
+
+
+def judge_all(reference: Reference, dataset: layouts.Dataset) -> list[Outcome]:
+    """Run every clip; those that cannot be read are named on stderr and left out. Raises UserError when none is left,
+    or the data's labels are not the model's classes."""
+    unknown = [name for name in dataset.classes if name not in reference.classes]
+    if unknown:
+        raise UserError(
+            f"the data has labels the model does not know: {', '.join(unknown)}; its classes are "
+            f"{', '.join(reference.classes)}"
+        )
+    outcomes, skipped = [], [f"{name}: listed, and not there" for name in dataset.missing]
+    for sample in track(dataset.samples, "clips", transient=True):
+        try:
+            outcomes.append(judge(reference, sample))
+        except UserError as error:
+            skipped.append(str(error))
+    for reason in skipped:
+        print(f"skipped: {reason}", file=sys.stderr)
+    if not outcomes:
+        raise UserError(f"not one of {len(dataset.samples)} videos could be used")
+    return outcomes
