@@ -119,7 +119,7 @@ class Error:
     DESCRIPTOR_OVERFLOW = Field(0x40)  # a descriptor was pushed into a full queue; it was dropped
     RESULT_FULL = Field(0x80)  # a record found all slots taken and waits for RESULT_TAKE
     WATCHDOG = Field(0x100)  # the core holds frames, and no beat moved at its ports for WATCHDOG cycles; the chip halts
-    CONFIG = Field(0x200)  # a register that may only change while CONTROL.RUN is 0 was written while it was 1
+    CONFIG = Field(0x200)  # a register that may only change while RUN and BUSY are 0 was written at another time
     RESULT_UNDERFLOW = Field(0x400)  # RESULT_TAKE took more records than there were; it was ignored
 
 
@@ -190,4 +190,4 @@ WHEN_IDLE = {
     WRITE_LIMIT_HI,
     RESULT_SLOTS,
 }
-"""Registers that only change while CONTROL.RUN is 0."""
+"""Registers that only change while CONTROL.RUN and STATUS.BUSY are 0."""

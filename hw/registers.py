@@ -167,7 +167,7 @@ def package(registers: RegisterMap) -> str:
                 lines.append(f"\tlocalparam int unsigned  {name}_BITS = {field.width};")
     lines += [
         "",
-        "\t// Whether the register at an offset changes only while CONTROL.RUN is 0",
+        "\t// Whether the register at an offset changes only while CONTROL.RUN and STATUS.BUSY are 0",
         *_idle_function(registers),
     ]
     lines += ["\t/* verilator lint_on UNUSEDPARAM */", "endpackage : registers_pkg", "", "`default_nettype wire", ""]
@@ -228,7 +228,7 @@ def constants(registers: RegisterMap) -> str:
     lines += ["RESETS = {", *(f"    {name}: 0x{number:X}," for name, number in known.items()), "}"]
     lines += ['"""Words after reset, of all registers whose reset is no parameter of the chip."""', ""]
     lines += ["WHEN_IDLE = {", *(f"    {r.name}," for r in registers.registers if r.idle), "}"]
-    lines += ['"""Registers that only change while CONTROL.RUN is 0."""', ""]
+    lines += ['"""Registers that only change while CONTROL.RUN and STATUS.BUSY are 0."""', ""]
     return "\n".join(lines)
 
 
@@ -272,7 +272,7 @@ Made by `make registers` from hw/registers.toml.
 The chip's AXI4-Lite port is {size} bytes of 32-bit registers. Offsets that are not named here read as 0 and ignore
 writes. A write goes to all four bytes of a register; one with fewer byte strobes is answered SLVERR and changes
 nothing. A pair `_LO`, `_HI` is one 64-bit number; of a counter, reading `_LO` freezes `_HI` until the next such read.
-Registers marked *idle* change only while `CONTROL.RUN` is 0: a write while it is 1 does nothing and sets
+Registers marked *idle* change only while `CONTROL.RUN` and `STATUS.BUSY` are 0: any other write does nothing and sets
 `ERROR.CONFIG`. A reset in capitals is a parameter of the build. While `STATUS.RESETTING` is 1, registers answer, and
 what is written to them is lost.
 """

@@ -80,11 +80,14 @@ class ReferenceChip:
         """The interrupt line."""
         return bool(self._words[reg.IRQ_STATUS] & self._words[reg.IRQ_ENABLE])
 
+    @property
+    def _busy(self) -> bool:
+        return bool(self._queue or self._waiting) and not self._halted
+
     def read(self, offset: int) -> int:
         """A register's word; 0 where there is none."""
         if offset == reg.STATUS:
-            busy = bool(self._queue or self._waiting) and not self._halted
-            return reg.Status.BUSY * busy | reg.Status.HALTED * self._halted
+            return reg.Status.BUSY * self._busy | reg.Status.HALTED * self._halted
         if offset == reg.RESULT_LEVEL:
             return self._level
         if offset == reg.DESCRIPTOR_LEVEL:
@@ -102,7 +105,7 @@ class ReferenceChip:
             self._take(word)
         elif offset == reg.DESCRIPTOR_CONTEXT:
             self._push(word)
-        elif offset in reg.WHEN_IDLE and self._words[reg.CONTROL] & reg.Control.RUN:
+        elif offset in reg.WHEN_IDLE and (self._words[reg.CONTROL] & reg.Control.RUN or self._busy):
             self._error(reg.Error.CONFIG)
         elif offset in reg.WHEN_IDLE or offset in _WRITABLE:
             self._words[offset] = word

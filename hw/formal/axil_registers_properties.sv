@@ -142,7 +142,7 @@ module axil_registers_properties
 	wire  read = s_axil_arvalid && s_axil_arready;
 	wire [11:0]  from = {s_axil_araddr[11:2], 2'b00};
 	wire  reset = !rst_n || clear;
-	wire [10:0]  new_flags = error | (11'(write && Run && writes_idle_only) << ERROR_CONFIG_LSB);
+	wire [10:0]  new_flags = error | (11'(write && (Run || busy) && writes_idle_only) << ERROR_CONFIG_LSB);
 	always_ff @(posedge clk) begin
 		if(reset) begin
 			Value <= 0;
@@ -152,7 +152,7 @@ module axil_registers_properties
 			CyclesHigh <= 0;
 		end
 		else begin
-			if(write && (At == Watch) && !(only_idle && Run))  Value <= Data & mask;
+			if(write && (At == Watch) && !(only_idle && (Run || busy)))  Value <= Data & mask;
 			if(write && (At == ADDR_CONTROL))  Run <= Data[0];
 			Flags <= new_flags | (Flags & ~(write && (At == ADDR_ERROR)? Data[10:0] : 11'b0));
 			Causes <= {idle_event, |new_flags, result_event}
@@ -232,6 +232,7 @@ module axil_registers_properties
 		flag_survives_its_clear: cover(write && (At == ADDR_ERROR) && Data[3] && error[3] && Flags[3]);
 		flag_cleared: cover(write && (At == ADDR_ERROR) && Data[3] && Flags[3] && !error[3]);
 		refused_while_running: cover(write && (At == Watch) && only_idle && Run);
+		refused_while_busy: cover(write && (At == Watch) && only_idle && !Run && busy);
 		reads_back: cover(s_axil_rvalid && Known && stored && (s_axil_rdata == 32'hA5000001));
 		interrupt: cover(irq);
 	end

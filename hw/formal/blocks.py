@@ -213,7 +213,7 @@ BLOCKS: dict[str, Block] = {
             Mutant(
                 "a clear swallows an event", "Error & ~clear_error | new_error", "(Error | new_error) & ~clear_error"
             ),
-            Mutant("a window changes while running", "else if(write && !run)", "else if(write)"),
+            Mutant("a window changes while running", "else if(write && !locked)", "else if(write)"),
             Mutant(
                 "a partial write changes a register", "wire  write = perform && WholeWord;", "wire  write = perform;"
             ),

@@ -167,7 +167,8 @@ module axil_registers
 		end
 	end
 
-	// Those that only change while RUN is 0
+	// Those that only change while the chip neither runs nor finishes what it took: no window moves under a transfer.
+	wire  locked = run || busy;
 	always_ff @(posedge clk) begin
 		if(reset) begin
 			watchdog <= RESET_WATCHDOG;
@@ -177,7 +178,7 @@ module axil_registers
 			write_limit <= {RESET_WRITE_LIMIT_HI, RESET_WRITE_LIMIT_LO};
 			result_slots <= RESET_RESULT_SLOTS;
 		end
-		else if(write && !run) begin
+		else if(write && !locked) begin
 			unique case(at)
 			ADDR_WATCHDOG:        watchdog <= WriteData;
 			ADDR_READ_BASE_LO:    read_base[31: 0] <= WriteData;
@@ -199,7 +200,7 @@ module axil_registers
 	logic [10:0]  Error;
 	logic [ 2:0]  IrqStatus;
 
-	wire [10:0]  config_error = 11'(write && run && is_idle_only(at)) << ERROR_CONFIG_LSB;
+	wire [10:0]  config_error = 11'(write && locked && is_idle_only(at)) << ERROR_CONFIG_LSB;
 	wire [10:0]  new_error = error | config_error;
 	wire [ 2:0]  event_bits =
 		3'(result_event) << IRQ_STATUS_RESULT_LSB | 3'(|new_error) << IRQ_STATUS_ERROR_LSB | 3'(idle_event) << IRQ_STATUS_IDLE_LSB;

@@ -111,7 +111,7 @@ package registers_pkg;
 	localparam logic [11:0]  ADDR_OUTPUT_STALLS_HI = 12'h0E4;
 	localparam logic [31:0]  RESET_OUTPUT_STALLS_HI = 32'h00000000;
 
-	// Whether the register at an offset changes only while CONTROL.RUN is 0
+	// Whether the register at an offset changes only while CONTROL.RUN and STATUS.BUSY are 0
 	function automatic logic is_idle_only(input logic [11:0] at);
 		unique case(at)
 		ADDR_WATCHDOG, ADDR_READ_BASE_LO, ADDR_READ_BASE_HI, ADDR_READ_LIMIT_LO, ADDR_READ_LIMIT_HI,

@@ -178,6 +178,13 @@ def test_what_may_only_change_while_idle(bench: Bench) -> None:
         bench.write(offset, before + 8)
         assert bench.read(offset) == before + 8
     assert errors(bench) == 0
+    bench.push(0, 0)  # waits: the chip is busy, though it does not run
+    for offset in sorted(reg.WHEN_IDLE):
+        before = bench.read(offset)
+        bench.write(offset, before + 8)
+        assert bench.read(offset) == before
+        assert errors(bench) == reg.Error.CONFIG
+        bench.write(reg.ERROR, reg.Error.CONFIG)
 
 
 def test_more_results_taken_than_there_are(bench: Bench) -> None:

@@ -357,7 +357,7 @@ async def a_partial_write_is_refused(dut: Any) -> None:
 
 
 @cocotb.test()
-async def config_does_not_change_while_running(dut: Any) -> None:
+async def config_does_not_change_while_running_or_busy(dut: Any) -> None:
     one = await bench(dut, 0.1)
     await one.start()
     for offset in sorted(reg.WHEN_IDLE):
@@ -366,6 +366,15 @@ async def config_does_not_change_while_running(dut: Any) -> None:
         assert await one.read(offset) == before
         await one.error(reg.Error.CONFIG, halts=False)
     await one.good_frames()
+    await one.write(reg.CONTROL, 0)
+    await one.submit(1)
+    for offset in sorted(reg.WHEN_IDLE):
+        before = await one.read(offset)
+        await one.write(offset, before ^ 0x5A5A5A50)
+        assert await one.read(offset) == before
+        await one.error(reg.Error.CONFIG, halts=False)
+    await one.write(reg.CONTROL, reg.Control.RUN)
+    await one.drain()
     await one.write(reg.CONTROL, 0)
     await one.write(reg.WATCHDOG, 12345)
     assert await one.read(reg.WATCHDOG) == 12345
