@@ -89,6 +89,10 @@ TOPS: dict[str, tuple[dict[str, int], tuple[str, ...]]] = {
 """The tops around the chip, each with the numbers of a chip that fits, and the FPGA's primitives in it."""
 
 
+MODULES = [path for path in sorted(RTL.glob("*.sv")) if path.name not in (PACKAGE, "chip.sv", *TOPS)]
+"""Those that stand alone."""
+
+
 def lint(source: Path, parameters: Parameters, beside: Sequence[Path] = ()) -> str:
     """Verilator's complaints about the module in `source` built with `parameters`; empty when it is clean.
 
@@ -128,9 +132,7 @@ def lint_chip(numbers: dict[str, int], top: str = "chip.sv") -> str:
 def main() -> None:
     """Lint every module of hw/rtl with Verilator's -Wall."""
     count = 0
-    for source in sorted(RTL.glob("*.sv")):
-        if source.name in (PACKAGE, "chip.sv", *TOPS):
-            continue
+    for source in MODULES:
         for parameters in CORNERS.get(source.stem, [{}]):
             if complaints := lint(source, parameters):
                 raise UserError(f"{source.name} with {parameters or 'its defaults'}: not clean\n{complaints}")

@@ -45,8 +45,8 @@ class Broker:
         self._config.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
             f"persistence_location {folder}/\nmax_queued_messages 0\nlog_type none\n"
+            "user root\n"  # else, started by root, it becomes a user who may not write here
         )
-        folder.chmod(0o777)  # started by root, mosquitto becomes another user
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -98,8 +98,6 @@ def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
     monkeypatch.setattr(events, "RECONNECT_S", (1, 1))
     folder = tmp_path / "broker"
     folder.mkdir()
-    for parent in folder.parents[:3]:  # pytest's own folders, closed to the user that mosquitto becomes
-        parent.chmod(0o755)
     broker = Broker(folder)
     broker.start()
     yield broker
