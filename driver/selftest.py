@@ -218,8 +218,8 @@ def _overflow(chip: Backend, build: Build) -> None:
 
 def _outside(chip: Backend, build: Build) -> None:
     """A frame at address 0, while the chip may read nothing at all: no transfer begins."""
-    _push(chip, build)
     chip.write(reg.RESULT_SLOTS, 1)
+    _push(chip, build)
     chip.write(reg.CONTROL, reg.Control.RUN)
 
 
