@@ -265,7 +265,10 @@ def test_two_builds_at_once(tmp_path: Path) -> None:
 def test_an_interrupted_build_leaves_nothing(copy: Path, tmp_path: Path) -> None:
     with (copy / "core.sv").open("a") as source:
         source.write("// a source of its own, so that it must be built\n")
-    variables = {**library.environment(), "SHIFTCORE_BUILD": str(tmp_path / "build")}
+    compiler = tmp_path / "compiler-without-end"
+    compiler.write_text("#!/bin/sh\nexec sleep 30\n")
+    compiler.chmod(0o755)
+    variables = {**library.environment(), "SHIFTCORE_BUILD": str(tmp_path / "build"), "CXX": str(compiler)}
     code = f"import signal; signal.signal(signal.SIGALRM, signal.default_int_handler); signal.alarm(2); {BUILD_IT}"
     done = subprocess.run(
         [sys.executable, "-c", code, str(copy)], cwd=ROOT, env=variables, capture_output=True, check=False
