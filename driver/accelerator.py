@@ -23,7 +23,7 @@ from driver.errors import (
     ResultsWaitingError,
     StreamBusyError,
 )
-from driver.records import Counters, Record, Result, alarm_indices
+from driver.records import Counters, Record, Result, alarm_indices, alarm_score
 from sim.preprocess import Preprocessor
 
 WAITING = 1024  # results that may wait to be taken
@@ -308,7 +308,6 @@ class Accelerator:
         if self._comparison:
             self._comparison.check(flight, record)
         decision = self._consensus.update(record.logits, flight.stream, flight.clear)
-        alarms = decision.scores[self._alarm] if self._alarm else decision.scores
         flight.owner.under_way -= 1
         flight.owner.results.append(
             Result(
@@ -317,7 +316,7 @@ class Accelerator:
                 clear=flight.clear,
                 logits=record.logits,
                 decision=decision,
-                score=float(alarms.max()),
+                score=alarm_score(decision, self._alarm),
                 latency_cycles=record.latency_cycles,
                 latency_ms=record.latency_cycles / (self.clock_mhz * 1e3),
             )

@@ -77,3 +77,8 @@ def alarm_indices(description: Mapping[str, Any]) -> Sequence[int]:
     """Which classes the integer model's `alarm` names, if any."""
     names = (description.get("alarm") or {}).get("classes", ())
     return [index for index, name in enumerate(description["classes"]) if name in names]
+
+
+def alarm_score(decision: Decision, alarm: Sequence[int]) -> float:
+    """The highest probability among the classes of indices `alarm`; without any, that of the winner."""
+    return float((decision.scores[alarm] if alarm else decision.scores).max())

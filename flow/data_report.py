@@ -4,10 +4,7 @@ The bias floor: a linear classifier that sees only a video's size, rate, length,
 on sources it has not seen. A network has learned the action only where it does better than that.
 """
 
-import base64
 import hashlib
-import io
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +16,6 @@ import numpy as np
 import typer
 from PIL import Image
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 from scipy.special import log_softmax, softmax  # type: ignore[import-untyped]
@@ -27,13 +23,14 @@ from scipy.special import log_softmax, softmax  # type: ignore[import-untyped]
 from common import cli
 from common.artifacts import BUILD, atomic_file, write_json
 from common.errors import UserError
+from flow.thumbnail import thumbnail
 from quant import layouts, metrics, splits
 from quant.layouts import Dataset, Sample
 from sim import video
 from sim.preprocess import gray
 
 TEMPLATE = Path(__file__).with_name("data_report.html")
-SHEET_COLUMNS, THUMBNAIL_PX = 6, 150
+SHEET_COLUMNS = 6
 FOLDS = 5
 SIGNATURE_PX = 8  # a video's signature: this many pixels a side of three frames, above or below their mean
 NEAR_BITS = 6  # of 192: signatures that differ in no more count as the same video
@@ -81,7 +78,7 @@ def examine(sample: Sample) -> Facts:
         float(np.abs(np.diff(grays, axis=0)).mean()) if len(grays) > 1 else 0.0,
         _digest(sample.path),
         _signature(grays),
-        _thumbnail(seen),
+        thumbnail(seen),
     )
 
 
@@ -94,14 +91,6 @@ def _signature(grays: np.ndarray) -> np.ndarray:
     """Mean hashes (as perceptual hashing calls them) of the first, middle and last frame: bool `[3 * 64]`."""
     chosen = grays[[0, len(grays) // 2, -1]].reshape(3, SIGNATURE_PX, 4, SIGNATURE_PX, 4).mean((2, 4))
     return (chosen > chosen.mean((1, 2), keepdims=True)).reshape(-1)
-
-
-def _thumbnail(image: np.ndarray) -> str:
-    picture = Image.fromarray(image)
-    picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
-    content = io.BytesIO()
-    picture.save(content, "JPEG", quality=70)
-    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()
 
 
 def duplicates(facts: Sequence[Facts]) -> list[tuple[Facts, Facts, str]]:
@@ -253,14 +242,8 @@ def write_page(path: Path, name: str, report: dict[str, Any], facts: Sequence[Fa
 def main(data: Annotated[Path, typer.Option(help="videos, laid out as docs/data.md shows")]) -> None:
     """Say what is in the videos of DATA, and how much of their labels can be told without looking."""
     dataset = layouts.read(data)
-    facts, skipped = [], []
-    for sample in track(dataset.samples, "videos", transient=True):
-        try:
-            facts.append(examine(sample))
-        except UserError as error:
-            skipped.append(str(error))
-    for reason in skipped:
-        print(f"skipped: {reason}", file=sys.stderr)
+    read, skipped = layouts.read_each(dataset.samples, examine, "videos")
+    facts = [fact for _, fact in read]
     if not facts:
         raise UserError(f"{data}: not one of {len(dataset.samples)} videos could be read")
     report = summarize(dataset, facts) | {"unreadable": skipped}

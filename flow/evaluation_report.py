@@ -12,18 +12,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from PIL import Image
 from torchmetrics.functional.classification import binary_precision_recall_curve, binary_roc
 
 from common.artifacts import atomic_file
 from driver.records import alarm_indices
 from flow.judging import Outcome
+from flow.thumbnail import thumbnail
 from sim import video
 from sim.reference import Reference
 
 TEMPLATE = Path(__file__).with_name("evaluation_report.html")
 WORST = 8
-THUMBNAILS, THUMBNAIL_PX = 5, 150
+THUMBNAILS = 5
 
 
 def write_report(path: Path, outcomes: Sequence[Outcome], figures: dict[str, Any], reference: Reference) -> None:
@@ -77,14 +77,7 @@ def _thumbnails(path: Path) -> list[str]:
     """A few frames of a video, evenly spaced, as JPEG data URLs."""
     count = sum(1 for _ in video.frames(path))
     chosen = islice(video.frames(path, max(1, count // THUMBNAILS)), THUMBNAILS)
-    urls = []
-    for pixels in chosen:
-        image = Image.fromarray(pixels)
-        image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
-        content = io.BytesIO()
-        image.save(content, "JPEG", quality=70)
-        urls.append("data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode())
-    return urls
+    return [thumbnail(image) for image in chosen]
 
 
 def _svg(draw: Callable[[Axes], None], size: tuple[float, float] = (4.6, 3.8)) -> str:

@@ -1,15 +1,13 @@
 """What the integer model makes of clips: a decision from all frames of each, and what the runtime would have done."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from rich.progress import track
 
 from common.errors import UserError
 from driver.alarm import Alarm, Settings
-from driver.records import alarm_indices
+from driver.records import alarm_indices, alarm_score
 from quant import layouts
 from quant.layouts import Sample
 from sim import video
@@ -31,11 +29,7 @@ class Outcome:
 
     def score(self, alarm: Sequence[int]) -> float:
         """The clip's score: the highest probability among the classes of indices `alarm`; without any, of all."""
-        return _score(self.decision, alarm)
-
-
-def _score(decision: Decision, alarm: Sequence[int]) -> float:
-    return float((decision.scores[alarm] if alarm else decision.scores).max())
+        return alarm_score(self.decision, alarm)
 
 
 def judge(reference: Reference, sample: Sample) -> Outcome:
@@ -50,7 +44,7 @@ def judge(reference: Reference, sample: Sample) -> Outcome:
         logits = reference.infer(pixels, clear=index == 0)
         total = logits if total is None else total + logits
         decision = running.update(logits, clear=index == 0)
-        scores.append(_score(decision, indices))
+        scores.append(alarm_score(decision, indices))
         if alarm:
             alarms += sum(change.begin for change in alarm.update(index * period, scores[-1], decision.name))
     if total is None:
@@ -68,14 +62,8 @@ def judge_all(reference: Reference, dataset: layouts.Dataset) -> list[Outcome]:
             f"the data has labels the model does not know: {', '.join(unknown)}; its classes are "
             f"{', '.join(reference.classes)}"
         )
-    outcomes, skipped = [], [f"{name}: listed, and not there" for name in dataset.missing]
-    for sample in track(dataset.samples, "clips", transient=True):
-        try:
-            outcomes.append(judge(reference, sample))
-        except UserError as error:
-            skipped.append(str(error))
-    for reason in skipped:
-        print(f"skipped: {reason}", file=sys.stderr)
+    read, _ = layouts.read_each(dataset.samples, lambda sample: judge(reference, sample), "clips", dataset.missing)
+    outcomes = [outcome for _, outcome in read]
     if not outcomes:
         raise UserError(f"not one of {len(dataset.samples)} videos could be used")
     return outcomes

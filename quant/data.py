@@ -96,17 +96,12 @@ def folder_clips(preset: Preset, folder: Path) -> Clips:
 def _read_all(preset: Preset, dataset: layouts.Dataset) -> dict[layouts.Sample, np.ndarray]:
     """The clips `[N, T, H, W, 3]` of each labelled sample that can be used."""
     labelled = [sample for sample in dataset.samples if sample.label is not None]
-    clips, skipped = {}, [f"{name}: listed, and not there" for name in dataset.missing]
-    for sample in track(labelled, "reading videos", transient=True):
-        try:
-            clips[sample] = read_clips(preset, sample.path)
-        except UserError as error:
-            skipped.append(str(error))
-    for reason in skipped:
-        print(f"skipped: {reason}", file=sys.stderr)
-    if skipped:
-        print(f"skipped {len(skipped)} of {len(labelled) + len(dataset.missing)} videos", file=sys.stderr)
-    return clips
+    clips, refused = layouts.read_each(
+        labelled, lambda sample: read_clips(preset, sample.path), "reading videos", dataset.missing
+    )
+    if skipped := len(refused) + len(dataset.missing):
+        print(f"skipped {skipped} of {len(labelled) + len(dataset.missing)} videos", file=sys.stderr)
+    return dict(clips)
 
 
 def read_clips(preset: Preset, path: Path) -> np.ndarray:

@@ -6,14 +6,20 @@ A class says whether a folder is of its layout (`claims`) and lists what is in i
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+from rich.progress import track
 
 from common.errors import UserError
 
 VIDEOS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".ts", ".flv", ".wmv"}
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -288,6 +294,22 @@ def read(folder: Path) -> Dataset:
         raise UserError(f"{folder}: {what} (read as {layout.name}; docs/data.md shows all layouts)")
     known = layout.sources_known or len({sample.source for sample in there}) < len(there)
     return Dataset(layout.name, there, known, missing)
+
+
+def read_each(
+    samples: Sequence[Sample], read: Callable[[Sample], T], what: str, missing: Sequence[str] = ()
+) -> tuple[list[tuple[Sample, T]], list[str]]:
+    """What `read` makes of each sample, and why it refused the others (its UserErrors). Those, and what is `missing`,
+    are named on stderr; `what` stands beside the progress bar."""
+    results, refused = [], []
+    for sample in track(samples, what, transient=True):
+        try:
+            results.append((sample, read(sample)))
+        except UserError as error:
+            refused.append(str(error))
+    for reason in (*(f"{name}: listed, and not there" for name in missing), *refused):
+        print(f"skipped: {reason}", file=sys.stderr)
+    return results, refused
 
 
 def _files(folder: Path) -> dict[str, Path]:
