@@ -21,13 +21,13 @@ class _Table(BaseModel):
 
 
 class Input(_Table):
-    """The frames the core takes, uint8 NHWC, made by sim.preprocess: every `frame_stride`-th frame of the video is an
-    image; of the images, every `run_every`-th makes an input."""
+    """The frames the core takes, uint8 NHWC, made by sim.preprocess: of a video, `images_per_second` frames are images
+    (sim.sampling; None: every frame is); of the images, every `run_every`-th makes an input."""
 
     height: Annotated[int, Field(ge=8, le=512)]
     width: Annotated[int, Field(ge=8, le=512)]
     representation: Literal["rgb", "motion"] = "rgb"
-    frame_stride: Positive = 1
+    images_per_second: Positive | None = None
     run_every: Positive = 1
 
 

@@ -24,7 +24,7 @@ from driver.selftest import selftest as checks
 from driver.sources import Image, Source, check_sources, open_sources
 
 BUILD = Path("build/tiny/pynq-z2")
-FILE_RATE = 25.0  # frames per second of a recorded video, divided by the model's frame_stride
+FILE_RATE = 25  # frames per second of a recorded video, where the model takes every frame
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
@@ -56,9 +56,9 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         accelerator = stack.enter_context(Accelerator.open(build, backend, compare))
         say = _Voice(errors)
         publish = _publishers(stack, events, mqtt, spool or build / "spool", say)
-        stride = int(accelerator.description["preprocess"]["frame_stride"])
-        recorders = _recorders(stack, record, len(sources), FILE_RATE / stride)
-        opened = open_sources(sources, stride, say)
+        rate = accelerator.description["preprocess"]["images_per_second"]
+        recorders = _recorders(stack, record, len(sources), rate or FILE_RATE)
+        opened = open_sources(sources, rate, say)
         for source in opened:
             stack.callback(source.close)
         quiet = json or events == "-"

@@ -1,7 +1,7 @@
 """Where frames come from: video files, folders of them, network cameras, cameras of this machine.
 
 Frames are RGB, uint8 `[H, W, 3]`, decoded by PyAV where it is installed and by OpenCV otherwise; the two give the same
-bytes. Every `stride`-th frame is taken, the first included, as in training.
+bytes. As many frames a second are taken as in training, `rate` (sim.sampling), the first included.
 """
 
 import os
@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,9 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common.errors import UserError
+from sim.sampling import Frame, Sampler
 
 Say = Callable[[str], None]
-Stamped = tuple[float | None, np.ndarray]  # a frame's own time in seconds, where it has one, and its pixels
+Pixels = Callable[[], np.ndarray | None]  # converts a frame, which takes time; None where it turns out damaged
+Stamped = tuple[float | None, Pixels]  # a frame's own time in seconds, where it has one
 
 RECONNECT_S = (1.0, 2.0, 4.0, 8.0, 15.0)  # the pause before each attempt; after the last one a camera is given up
 TIMEOUT_S = 10.0  # for a connection, and between two frames
@@ -43,10 +46,10 @@ class Source:
 
     live = False
 
-    def __init__(self, name: str, stride: int, say: Say) -> None:
+    def __init__(self, name: str, rate: int | None, say: Say) -> None:
         self.name, self.done = name, False
         self.dropped = self.problems = 0
-        self._stride, self._say = stride, say
+        self._rate, self._say = rate, say
 
     def take(self) -> Image | None:
         """The next image; None when there is none now (a live source), or none any more."""
@@ -68,8 +71,8 @@ class Source:
 class Files(Source):
     """The videos at `paths`, in order. What is wrong with one is said after its good frames, and the next begins."""
 
-    def __init__(self, name: str, paths: Iterable[Path], stride: int, say: Say) -> None:
-        super().__init__(name, stride, say)
+    def __init__(self, name: str, paths: Iterable[Path], rate: int | None, say: Say) -> None:
+        super().__init__(name, rate, say)
         self._paths = iter(paths)
         self._images: Iterator[Image] = iter(())
 
@@ -98,15 +101,8 @@ class Files(Source):
         self._images = iter(())
 
     def _read(self, path: Path) -> Iterator[Image]:
-        start = last = 0.0
-        for index, (stamp, pixels) in enumerate(_read_file(path, self._stride)):
-            number = index * self._stride
-            seconds = (
-                number / 25 if stamp is None else stamp
-            )  # a raw stream has no times; 25 a second is as good as any
-            start = seconds if index == 0 else start
-            last = max(last, seconds - start)
-            yield Image(pixels, last, number, str(path), index == 0)
+        for frame in _read_file(path, self._rate):
+            yield Image(frame.pixels, frame.seconds, frame.number, str(path), frame.number == 0)
 
 
 class Live(Source):
@@ -115,8 +111,8 @@ class Live(Source):
 
     live = True
 
-    def __init__(self, address: str, stride: int, say: Say) -> None:
-        super().__init__(address, stride, say)
+    def __init__(self, address: str, rate: int | None, say: Say) -> None:
+        super().__init__(address, rate, say)
         self._images: deque[Image] = deque()
         self._last = 0.0  # time of the newest frame
         self._lock = threading.Lock()
@@ -166,15 +162,18 @@ class Live(Source):
     def _connection(self, started: float) -> Iterator[Image]:
         """The images of one connection. Its first frame's time is that of its arrival; the others follow it by the
         camera's own clock."""
-        start = begin = 0.0
-        for number, (stamp, pixels) in enumerate(_read_live(self.name)):
+        begin, sample = 0.0, Sampler(self._rate)
+        for number, (stamp, convert) in enumerate(_read_live(self.name)):
             now = time.monotonic() - started
-            seconds = now if stamp is None else stamp
-            if number == 0:
-                start, begin = seconds, max(now, self._last)
-            self._last = max(self._last, begin + seconds - start)
-            if number % self._stride == 0:
-                yield Image(pixels, self._last, number, self.name, number == 0)
+            begin = max(now, self._last) if number == 0 else begin
+            seconds = sample(number, now if stamp is None else stamp)
+            if seconds is None:
+                continue
+            pixels = convert()
+            if pixels is None:
+                raise UserError("sends damaged frames")
+            self._last = begin + seconds
+            yield Image(pixels, self._last, number, self.name, number == 0)
 
     def _put(self, image: Image) -> None:
         with self._lock:
@@ -194,13 +193,13 @@ def check_sources(arguments: Sequence[str]) -> None:
         _check(argument)
 
 
-def open_sources(arguments: Sequence[str], stride: int, say: Say) -> list[Source]:
+def open_sources(arguments: Sequence[str], rate: int | None, say: Say) -> list[Source]:
     """The source of each argument: a video file, a folder of them, an address (rtsp://...), or /dev/videoN.
 
     `say` is told, a line each, what is damaged, lost or called again; from several threads. Raises as `check_sources`.
     """
     check_sources(arguments)
-    return [_open(argument, stride, say) for argument in arguments]
+    return [_open(argument, rate, say) for argument in arguments]
 
 
 def interleave(sources: Sequence[Source]) -> Iterator[tuple[int, Image] | None]:
@@ -234,20 +233,20 @@ def _videos(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
 
 
-def _open(argument: str, stride: int, say: Say) -> Source:
+def _open(argument: str, rate: int | None, say: Say) -> Source:
     if _is_live(argument):
-        return Live(argument, stride, say)
+        return Live(argument, rate, say)
     path = Path(argument)
-    return Files(argument, _videos(path) if path.is_dir() else [path], stride, say)
+    return Files(argument, _videos(path) if path.is_dir() else [path], rate, say)
 
 
-def _read_file(path: Path, stride: int) -> Iterator[Stamped]:
-    """Every `stride`-th frame. Raises UserError, naming the file, after the good frames of a damaged one."""
+def _read_file(path: Path, rate: int | None) -> Iterator[Frame]:
+    """The frames that `Sampler(rate)` takes. Raises UserError, naming the file, after the good ones of a damaged one."""
     if find_spec("av"):
         from sim.video import timed
 
-        return timed(path, stride)
-    return _opencv_file(path, stride)
+        return timed(path, rate)
+    return _opencv_file(path, rate)
 
 
 def _cv2() -> Any:
@@ -259,41 +258,44 @@ def _cv2() -> Any:
     return cv2
 
 
-def _opencv_file(path: Path, stride: int) -> Iterator[Stamped]:
+def _opencv_file(path: Path, rate: int | None) -> Iterator[Frame]:
     """OpenCV says nothing of damage: what the file announces and does not hold is all that shows."""
     cv2 = _cv2()
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
             raise UserError(f"{path}: not a readable video")
-        count, rate = 0, capture.get(cv2.CAP_PROP_FPS)
-        for stamp, image in _opencv_frames(capture, stride):
-            if image is not None:
-                yield count / rate if stamp is None and rate > 0 else stamp, image
+        count, own_rate, sample = 0, capture.get(cv2.CAP_PROP_FPS), Sampler(rate)
+        for stamp, convert in _opencv_frames(capture):
+            seconds = sample(count, count / own_rate if stamp is None and own_rate > 0 else stamp)
+            if seconds is not None:
+                pixels = convert()
+                if pixels is None:
+                    break
+                yield Frame(count, seconds, pixels)
             count += 1
         announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     finally:
         capture.release()
     if count == 0:
         raise UserError(f"{path}: holds no frames")
-    if count < announced - (0 if path.suffix.lower() in (".mp4", ".mov") else SLACK_S * rate):
+    if count < announced - (0 if path.suffix.lower() in (".mp4", ".mov") else SLACK_S * own_rate):
         raise UserError(f"{path}: truncated after {count} frames, {announced} are announced")
 
 
-def _opencv_frames(capture: Any, stride: int) -> Iterator[tuple[float | None, np.ndarray | None]]:
-    """Every frame that comes; those between two strides are not converted, and stand as None."""
+def _opencv_frames(capture: Any) -> Iterator[Stamped]:
+    """Every frame that comes."""
     cv2 = _cv2()
-    number = 0
+
+    def convert() -> np.ndarray | None:
+        good, image = capture.retrieve()
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)) if good else None
+
+    first = True
     while capture.grab():
-        if number % stride:
-            yield None, None
-        else:
-            good, image = capture.retrieve()
-            if not good:
-                return
-            stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            yield stamp if stamp > 0 or number == 0 else None, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-        number += 1
+        stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        yield stamp if stamp > 0 or first else None, convert
+        first = False
 
 
 def _read_live(address: str) -> Iterator[Stamped]:
@@ -312,7 +314,7 @@ def _pyav_live(address: str) -> Iterator[Stamped]:
             if not container.streams.video:
                 raise UserError("sends no video")
             for frame in container.decode(container.streams.video[0]):
-                yield frame.time, frame.to_ndarray(format="rgb24")
+                yield frame.time, partial(frame.to_ndarray, format="rgb24")
     except av.FFmpegError as error:
         raise UserError(error.strerror or str(error)) from None
 
@@ -328,9 +330,7 @@ def _opencv_live(address: str) -> Iterator[Stamped]:
     try:
         if not capture.isOpened():
             raise UserError("cannot be opened")
-        for stamp, image in _opencv_frames(capture, 1):
-            assert image is not None
-            yield stamp, image
+        yield from _opencv_frames(capture)
         raise UserError("sends no more frames")
     finally:
         capture.release()

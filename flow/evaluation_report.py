@@ -76,7 +76,8 @@ def _mistake(outcome: Outcome, threshold: float | None) -> dict[str, Any]:
 def _thumbnails(path: Path) -> list[str]:
     """A few frames of a video, evenly spaced, as JPEG data URLs."""
     count = sum(1 for _ in video.frames(path))
-    chosen = islice(video.frames(path, max(1, count // THUMBNAILS)), THUMBNAILS)
+    chosen = islice(video.frames(path), 0, count, max(1, count // THUMBNAILS))
+    chosen = islice(chosen, THUMBNAILS)
     return [thumbnail(image) for image in chosen]
 
 
@@ -132,8 +133,7 @@ def _precision_recall(axes: Axes, positive: np.ndarray, scores: np.ndarray, figu
 
 
 def _over_time(axes: Axes, outcome: Outcome, threshold: float | None) -> None:
-    times = np.arange(len(outcome.scores)) * outcome.seconds / len(outcome.scores)
-    axes.plot(times, outcome.scores, marker=".")
+    axes.plot(outcome.times, outcome.scores, marker=".")
     if threshold is not None:
         axes.axhline(threshold, color="gray", linestyle=":")
     axes.set(ylim=(0, 1), xlabel="seconds", ylabel="score")

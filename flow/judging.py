@@ -18,11 +18,13 @@ from sim.reference import Reference
 
 @dataclass
 class Outcome:
-    """What the model made of one clip. `decision`: from all its frames; `scores`: the alarm's score after each frame as
-    the runtime sees it, `[frames]`; `seconds`: the clip's length; `alarms`: how often the alarm was raised."""
+    """What the model made of one clip. `decision`: from all its inputs; `scores`: the alarm's score after each input as
+    the runtime sees it, and `times`: when that was, in seconds, `[inputs]` each; `seconds`: the clip's length;
+    `alarms`: how often the alarm was raised."""
 
     sample: Sample
     decision: Decision
+    times: np.ndarray
     scores: np.ndarray
     seconds: float
     alarms: int
@@ -36,21 +38,26 @@ def judge(reference: Reference, sample: Sample) -> Outcome:
     """Run one clip. Raises UserError for a video that cannot be read or makes no input."""
     description = reference.description
     settings, indices = Settings.of(description), alarm_indices(description)
-    preprocess = description["preprocess"]
-    images = video.frames(sample.path, preprocess["frame_stride"])
-    period = preprocess["frame_stride"] * preprocess["run_every"] / video.rate(sample.path)
-    running, alarm, scores, total, alarms = reference.consensus(), settings and Alarm(settings), [], None, 0
-    for index, pixels in enumerate(Preprocessor(description).clip(images)):
-        logits = reference.infer(pixels, clear=index == 0)
-        total = logits if total is None else total + logits
-        decision = running.update(logits, clear=index == 0)
+    prepare, rate = Preprocessor(description), description["preprocess"]["images_per_second"]
+    running, alarm, alarms, seconds = reference.consensus(), settings and Alarm(settings), 0, 0.0
+    total, times, scores = np.zeros(len(reference.classes), np.int64), [], []
+    for frame in video.timed(sample.path, rate):
+        seconds = frame.seconds
+        prepared = prepare.prepare(frame.pixels, clear=frame.number == 0)
+        if prepared is None:
+            continue
+        logits = reference.infer(prepared[0], clear=prepared[1])
+        total += logits
+        decision = running.update(logits, clear=prepared[1])
+        times.append(seconds)
         scores.append(alarm_score(decision, indices))
         if alarm:
-            alarms += sum(change.begin for change in alarm.update(index * period, scores[-1], decision.name))
-    if total is None:
+            alarms += sum(change.begin for change in alarm.update(seconds, scores[-1], decision.name))
+    if not scores:
         raise UserError(f"{sample.path}: too short for a single input of the network")
     whole = Decision(total, len(scores), float(description["logit_scale"]), reference.classes)
-    return Outcome(sample, whole, np.array(scores), len(scores) * period, alarms)
+    length = seconds + 1 / video.rate(sample.path)
+    return Outcome(sample, whole, np.array(times), np.array(scores), length, alarms)
 
 
 def judge_all(reference: Reference, dataset: layouts.Dataset) -> list[Outcome]:

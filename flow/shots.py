@@ -43,7 +43,7 @@ def from_file(path: Path, preset: Preset, limit: int) -> Shot:
     height, width = preset.input.height, preset.input.width
     preprocessor = Preprocessor(preset.preprocessing)
     count = preprocessor.images(limit)
-    for index, image in enumerate(islice(video.frames(path, preset.input.frame_stride), count)):
+    for index, image in enumerate(islice(video.frames(path, preset.input.images_per_second), count)):
         try:
             prepared = preprocessor.prepare(image, clear=index == 0)
         except UserError as error:
@@ -65,7 +65,7 @@ def synthetic_scenes(path: Path, preset: Preset) -> Shot:
     video.write(path, [image for scene in scenes for image in scene])
     shot = from_file(
         path,
-        preset.model_copy(update={"input": preset.input.model_copy(update={"frame_stride": 1})}),
+        preset.model_copy(update={"input": preset.input.model_copy(update={"images_per_second": None})}),
         frames * len(names),
     )
     return Shot(

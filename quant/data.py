@@ -111,12 +111,11 @@ def read_clips(preset: Preset, path: Path) -> np.ndarray:
     """
     size, length = preset.input, preset.data.num_segments
     try:
-        inputs = list(Preprocessor(preset.preprocessing).clip(video.frames(path, size.frame_stride)))
+        inputs = list(Preprocessor(preset.preprocessing).clip(video.frames(path, size.images_per_second)))
     except UserError as error:
         raise UserError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
     if len(inputs) < length:
-        every = size.frame_stride * size.run_every
-        raise UserError(f"{path}: {len(inputs)} frames (every {every}.), fewer than one clip of {length}")
+        raise UserError(f"{path}: makes {len(inputs)} inputs, fewer than one clip of {length}")
     count = len(inputs) // length
     return np.stack(inputs[: count * length]).reshape(count, length, size.height, size.width, 3)
 

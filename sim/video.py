@@ -9,8 +9,8 @@ import numpy as np
 
 from common.artifacts import ROOT, atomic_file
 from common.errors import UserError
+from sim.sampling import UNTIMED_RATE, Frame, Sampler
 
-PICTURES_RATE = 25.0
 PICTURES = {".jpg", ".jpeg", ".png"}
 REAL_CLIPS = ROOT.parent / "shared" / "data" / "fights"
 ANNOUNCED_SECONDS_SLACK = 1.0  # sound may outlast the picture a little
@@ -21,26 +21,25 @@ def real_clips() -> list[Path]:
     return sorted(REAL_CLIPS.glob("*/*.mp4"))
 
 
-def frames(path: Path, stride: int = 1) -> Iterator[np.ndarray]:
-    """Every `stride`-th frame of the video at `path`, the first included: RGB, uint8 `[H, W, 3]`. A folder of pictures,
-    in the order of their names, is a video too. Raises as `timed`."""
-    for _, image in timed(path, stride):
-        yield image
+def frames(path: Path, rate: int | None = None) -> Iterator[np.ndarray]:
+    """The frames of the video at `path` that `Sampler(rate)` takes, all for None: RGB, uint8 `[H, W, 3]`. A folder of
+    pictures, in the order of their names, is a video too. Raises as `timed`."""
+    for frame in timed(path, rate):
+        yield frame.pixels
 
 
-def timed(path: Path, stride: int = 1) -> Iterator[tuple[float | None, np.ndarray]]:
-    """As `frames`, each with its time stamp in seconds; None where it has none.
+def timed(path: Path, rate: int | None = None) -> Iterator[Frame]:
+    """As `frames`, each with its number and time.
 
     Raises UserError naming the file when it is missing, no video, empty, corrupt, or truncated: at once where that
     shows in the file's head, else when decoding comes to the damage.
     """
     if path.is_dir():
-        for picture in _pictures(path, stride):
-            yield None, picture
+        yield from _pictures(path, Sampler(rate))
         return
     if not path.is_file():
         raise UserError(f"{path}: no such video file")
-    decoded = 0
+    decoded, sample = 0, Sampler(rate)
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -50,8 +49,9 @@ def timed(path: Path, stride: int = 1) -> Iterator[tuple[float | None, np.ndarra
             stream.codec_context.options = {"err_detect": "explode"}  # a damaged picture is an error, not a guess
             end = 0.0
             for frame in container.decode(stream):
-                if decoded % stride == 0:
-                    yield frame.time, frame.to_ndarray(format="rgb24")
+                seconds = sample(decoded, frame.time)
+                if seconds is not None:
+                    yield Frame(decoded, seconds, frame.to_ndarray(format="rgb24"))
                 decoded += 1
                 end = frame.time or end
             missing = _missing(container, stream, decoded, end)
@@ -64,16 +64,19 @@ def timed(path: Path, stride: int = 1) -> Iterator[tuple[float | None, np.ndarra
         raise UserError(f"{path}: truncated after {decoded} frames, {missing}")
 
 
-def _pictures(folder: Path, stride: int) -> Iterator[np.ndarray]:
+def _pictures(folder: Path, sample: Sampler) -> Iterator[Frame]:
     from PIL import Image  # here: a board may have PyAV and no Pillow
 
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
     if not paths:
         raise UserError(f"{folder}: holds no pictures")
-    for path in paths[::stride]:
+    for number, path in enumerate(paths):
+        seconds = sample(number, None)
+        if seconds is None:
+            continue
         try:
             with Image.open(path) as image:
-                yield np.asarray(image.convert("RGB"))
+                yield Frame(number, seconds, np.asarray(image.convert("RGB")))
         except (OSError, SyntaxError):
             raise UserError(f"{path}: not a readable picture") from None
 
@@ -90,7 +93,7 @@ def rate(path: Path) -> float:
     """Frames per second of the video at `path`, on average; pictures do not say, and count as 25. Raises UserError for
     a file that is no video."""
     if path.is_dir():
-        return PICTURES_RATE
+        return UNTIMED_RATE
     try:
         with av.open(str(path)) as container:
             average = container.streams.video[0].average_rate if container.streams.video else None

@@ -204,7 +204,7 @@ class Flaky:
     streams, classes, clock_mhz, backend = 4, ["calm", "fight"], 100.0, "flaky"
     description: dict[str, Any] = {  # noqa: RUF012
         "input": {"height": 2, "width": 2, "channels": 3},
-        "preprocess": {"representation": "rgb", "frame_stride": 1, "run_every": 1},
+        "preprocess": {"representation": "rgb", "images_per_second": None, "run_every": 1},
     }
 
     def __init__(self, real: Accelerator, failing: set[int], error: type[UserError] = StuckError) -> None:
@@ -267,7 +267,7 @@ class Watched(Flaky):
 
     description: dict[str, Any] = {  # noqa: RUF012
         "input": {"height": 32, "width": 32, "channels": 3},
-        "preprocess": {"representation": "motion", "frame_stride": 1, "run_every": 2},
+        "preprocess": {"representation": "motion", "images_per_second": None, "run_every": 2},
     }
 
     def __init__(self, real: Accelerator) -> None:

@@ -37,13 +37,13 @@ def test_every_video_gives_its_whole_clips(folder: Path) -> None:
     assert bright.tolist() == labels.bool().tolist()
 
 
-def test_a_clip_is_consecutive_frames_at_the_stride(tmp_path: Path) -> None:
-    write(tmp_path / "a.mp4", 30, 0)
+def test_a_clip_is_consecutive_images_of_the_rate(tmp_path: Path) -> None:
+    write(tmp_path / "a.mp4", 40, 0)
     every = read_clips(PRESET, tmp_path / "a.mp4")
-    strided = PRESET.model_copy(update={"input": PRESET.input.model_copy(update={"frame_stride": 3})})
-    third = read_clips(strided, tmp_path / "a.mp4")
-    assert every.shape[0] == 3 and third.shape[0] == 1 and every[0, 0].mean() < 2
-    assert np.array_equal(third[0], every.reshape(24, 24, 24, 3)[::3])
+    slower = PRESET.model_copy(update={"input": PRESET.input.model_copy(update={"images_per_second": 5})})
+    fifth = read_clips(slower, tmp_path / "a.mp4")
+    assert every.shape[0] == 5 and fifth.shape[0] == 1 and every[0, 0].mean() < 2
+    assert np.array_equal(fifth[0], every.reshape(40, 24, 24, 3)[::5])
 
 
 def test_unusable_files_are_named_skipped_and_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

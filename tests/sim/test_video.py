@@ -57,11 +57,11 @@ def test_truncated_behind_its_index(tmp_path: Path) -> None:
         list(video.frames(tmp_path / "cut.mp4"))
 
 
-def test_stride_takes_the_first_and_every_nth(tmp_path: Path) -> None:
+def test_a_rate_takes_the_first_frame_of_each_tick(tmp_path: Path) -> None:
     video.write(tmp_path / "a.mp4", pictures(11))
     every = list(video.frames(tmp_path / "a.mp4"))
-    third = list(video.frames(tmp_path / "a.mp4", stride=3))
-    assert [image.tolist() for image in third] == [image.tolist() for image in every[::3]]
+    fifth = list(video.frames(tmp_path / "a.mp4", rate=5))
+    assert [image.tolist() for image in fifth] == [image.tolist() for image in every[::5]]
 
 
 def test_frames_come_one_at_a_time(tmp_path: Path) -> None:
