@@ -241,7 +241,7 @@ def _open(argument: str, rate: int | None, say: Say) -> Source:
 
 
 def _read_file(path: Path, rate: int | None) -> Iterator[Frame]:
-    """The frames that `Sampler(rate)` takes. Raises UserError, naming the file, after the good ones of a damaged one."""
+    """What `Sampler(rate)` takes of a file. Raises UserError, naming it, after the good frames of a damaged one."""
     if find_spec("av"):
         from sim.video import timed
 

@@ -61,7 +61,11 @@ def test_a_frame_smaller_than_the_input_is_refused(shape: tuple[int, int]) -> No
 
 
 def description(representation: str, run_every: int = 1, size: int = 8) -> dict[str, dict[str, object]]:
-    preprocess = {"representation": representation, "images_per_second": None, "run_every": run_every}
+    preprocess: dict[str, object] = {
+        "representation": representation,
+        "images_per_second": None,
+        "run_every": run_every,
+    }
     return {"input": {"height": size, "width": size, "channels": 3}, "preprocess": preprocess}
 
 
