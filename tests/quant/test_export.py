@@ -159,7 +159,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["--preset", "nowhere"], "preset 'nowhere': no file"),
         (["--preset", "tiny", "--checkpoint", "README.md"], "README.md: not a checkpoint"),
         (["--preset", "tiny", "--checkpoint", "absent.pt"], "absent.pt: no such checkpoint"),
-        (["--preset", "cctv", "--checkpoint", "quant/pretrained/tiny.pt"], "trained for another network"),
+        (["--preset", "cctv", "--checkpoint", "quant/pretrained/tiny.pt"], "whose [network] is another"),
     ],
 )
 def test_mistakes_are_one_line(arguments: list[str], reason: str) -> None:

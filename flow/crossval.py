@@ -1,0 +1,197 @@
+"""`make crossval`: train on four fifths of the sources and score the rest, five times; then train the network to ship.
+
+Every clip is scored by the integer model (what the chip computes) of a network that never saw its source. The figures
+are pooled over the folds; nothing is chosen on the scores that it is quoted on. The final network learns from all
+clips; its alarm threshold is chosen on the out-of-fold scores and stored with its weights.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from common import cli
+from common.artifacts import digest, lock, write_json
+from common.preset import Choose, Preset, check_alarm, load_preset
+from driver.alarm import Alarm, Settings
+from flow.crossval_report import lines, write_card, write_picture
+from flow.data_report import bias_floor, examine
+from flow.judging import judge
+from quant import checkpoint, layouts, metrics
+from quant.cross_validation import FOLDS, Row, Scorer, out_of_fold, torch_scorer
+from quant.data import Clips, usable, video_clips
+from quant.export import export
+from quant.layouts import Sample
+from quant.learner import begin, draw_curves, two_phases
+from quant.network import ReducedTSM
+from quant.tuning import trained_parameters
+from sim.reference import Reference
+
+
+def train_fold(preset: Preset, data: Clips, folder: Path) -> Scorer:
+    """Train, export, and score with the integer model; beside it, with the same network in floating point."""
+    trained = two_phases(preset, data, folder)
+    checkpoint.save(trained.network, preset, folder / "best.pt")
+    draw_curves(trained.epochs, folder / "curves.png")
+    reference = Reference.load(export(trained.network, preset, folder / "export", trained=True) / "model.npz")
+    in_float = torch_scorer(trained.warm, preset)
+    history = {phase: epochs[-1]["train_accuracy"] for phase, epochs in trained.epochs.items() if epochs}
+
+    def score(sample: Sample) -> Row:
+        outcome = judge(reference, sample)
+        row: Row = {"scores": outcome.decision.scores.tolist(), "float_scores": in_float(sample)["scores"]}
+        streaming = {"seconds": outcome.seconds, "times": outcome.times.tolist(), "window": outcome.scores.tolist()}
+        return row | streaming | {"train_accuracy": history}
+
+    return score
+
+
+def summarize(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dict[str, Any]:
+    """The pooled figures of out-of-fold `rows`: of all clips, and once more without the sources that the preset sets
+    apart. `accuracy` and its like are at a threshold chosen on the other folds alone."""
+    figures = {"all": _figures(rows, preset, classes)}
+    apart = [row for row in rows if row["source"] not in preset.data.apart]
+    if 0 < len(apart) < len(rows):
+        figures["without " + " and ".join(preset.data.apart)] = _figures(apart, preset, classes)
+    return figures
+
+
+def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dict[str, Any]:
+    alarm = preset.alarm.classes
+    table = [
+        {"label": r["label"], "guess": classes[int(np.argmax(r["scores"]))], "score": _score(r, classes, alarm)} | r
+        for r in rows
+    ]
+    figures = metrics.summary(table, classes, alarm, choose_threshold(rows, preset, classes) if alarm else 0.5)
+    folds = sorted({row["fold"] for row in rows})
+    by_fold = [[row for row in table if row["fold"] == fold] for fold in folds]
+    figures["top1_by_fold"] = [float(np.mean([r["label"] == r["guess"] for r in part])) for part in by_fold]
+    if not alarm:
+        return figures
+    positive, scores, sources = _columns(rows, classes, alarm)
+    others = [choose_threshold([r for r in rows if r["fold"] != fold], preset, classes) for fold in folds]
+    raised = np.array([s >= others[folds.index(r["fold"])] for r, s in zip(rows, scores, strict=True)]).astype(float)
+    figures |= metrics.at_threshold(positive, raised, 0.5)
+    figures["accuracy_ci95"] = metrics.interval(lambda p, r: float((p == (r > 0)).mean()), sources, positive, raised)
+    figures["accuracy_at_half_ci95"] = metrics.interval(
+        lambda p, s: float((p == (s >= 0.5)).mean()), sources, positive, scores
+    )
+    figures["auc_by_fold"] = [metrics.auc(*_columns(part, classes, alarm)[:2]) for part in by_fold]
+    in_float = np.array([_score({"scores": row["float_scores"]}, classes, alarm) for row in rows])
+    figures["float_auc"] = metrics.auc(positive, in_float)
+    figures["quantized_minus_float_auc"] = _auc_difference(positive, scores, in_float)
+    figures["quantized_minus_float_auc_ci95"] = metrics.interval(_auc_difference, sources, positive, scores, in_float)
+    return figures
+
+
+def _auc_difference(positive: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
+    return metrics.auc(positive, first) - metrics.auc(positive, second)
+
+
+def _score(row: Row, classes: Sequence[str], alarm: Sequence[str]) -> float:
+    """The alarm's score: the highest probability among its classes; without any, of all."""
+    return max(score for name, score in zip(classes, row["scores"], strict=True) if name in alarm or not alarm)
+
+
+def _columns(rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str]) -> tuple[np.ndarray, np.ndarray, list]:
+    """Whether each row's clip should raise the alarm, its score, and its source."""
+    positive = np.array([row["label"] in alarm for row in rows])
+    return positive, np.array([_score(row, classes, alarm) for row in rows]), [row["source"] for row in rows]
+
+
+def choose_threshold(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> float:
+    """The alarm's threshold by the preset's rule (common.preset.Choose), on the scores of `rows`."""
+    rule: Choose = preset.alarm.choose
+    positive, scores, _ = _columns(rows, classes, preset.alarm.classes)
+    if rule.recall is not None:
+        return metrics.for_recall(positive, scores, rule.recall)
+    if rule.false_alarms_per_hour is not None:
+        calm = [row for row, raises in zip(rows, positive, strict=True) if not raises]
+        rate = partial(false_alarms_per_hour, calm, preset)
+        return metrics.for_false_alarms(
+            rate, np.concatenate([row["window"] for row in calm]), rule.false_alarms_per_hour
+        )
+    return metrics.best_f_beta(positive, scores, rule.f_beta or 2.0)
+
+
+def false_alarms_per_hour(calm: Sequence[Row], preset: Preset, threshold: float) -> float:
+    """How many alarms an hour the runtime raises at `threshold` on clips with nothing to raise it for."""
+    settled = preset.alarm.model_copy(update={"threshold": "chosen"}).settled(threshold)
+    settings = Settings.of({"alarm": settled.model_dump(mode="json")})
+    assert settings
+    alarms = 0
+    for row in calm:
+        alarm = Alarm(settings)
+        for seconds, score in zip(row["times"], row["window"], strict=True):
+            alarms += sum(change.begin for change in alarm.update(seconds, score, ""))
+    return 3600 * alarms / sum(row["seconds"] for row in calm)
+
+
+def add_floor(figures: dict[str, Any], preset: Preset, videos: Path) -> None:
+    """Put beside the figures of each part what its labels can be told by without looking (flow.data_report)."""
+    dataset = layouts.read(videos)
+    read, _ = layouts.read_each(dataset.samples, examine, "bias floor", dataset.missing)
+    for name, part in figures.items():
+        facts = [fact for _, fact in read if name == "all" or fact.sample.source not in preset.data.apart]
+        samples = [fact.sample for fact in facts]
+        floor = bias_floor(layouts.Dataset(dataset.layout, samples, dataset.sources_known), facts)["all of these"]
+        part |= {f"floor_{key}": value for key, value in floor.items()}
+
+
+def final_network(preset: Preset, videos: Path, folder: Path, threshold: float | None) -> ReducedTSM:
+    """Train on all clips and save the weights with `threshold` where `make export` finds them."""
+    dataset = usable(preset, layouts.read(videos))
+    begin(folder, digest(preset.model_dump_json(), *(str(sample.path) for sample in dataset.samples)))
+    print(f"final network: all {len(dataset.samples)} clips teach")
+    trained = two_phases(preset, video_clips(preset, dataset.classes, dataset.samples, ()), folder)
+    draw_curves(trained.epochs, folder / "curves.png")
+    checkpoint.save(trained.network, preset, checkpoint.trained_path(preset), threshold)
+    return trained.network
+
+
+def main(
+    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")],
+    data: Annotated[Path, typer.Option(help="labelled videos, laid out as docs/data.md shows")],
+) -> None:
+    """Cross-validate PRESET on the videos in DATA, then train it on all of them; goes on where it was interrupted."""
+    settings = load_preset(preset)
+    folder = settings.build / "crossval"
+    with lock(folder), lock(settings.build / "qat"):
+        classes = layouts.read(data).classes
+        check_alarm(settings, classes)
+        rows = out_of_fold(settings, data, partial(train_fold, settings), folder, "crossval")
+        figures, alarm = summarize(rows, settings, classes), settings.alarm.classes
+        add_floor(figures, settings, data)
+        threshold = choose_threshold(rows, settings, classes) if alarm else None
+        about = {"preset": settings.name, "data": data.resolve().name, "classes": classes}
+        report = json.loads(
+            json.dumps(about | {"threshold": threshold, "figures": figures}), parse_constant=lambda _: None
+        )
+        write_json(folder / "metrics.json", report)
+        write_json(folder / "predictions.json", rows)
+        Console().print(table(figures, settings))
+        network = final_network(settings, data, folder / "final", threshold)
+        write_card(folder / "model-card.md", settings, report, trained_parameters(network))
+        if alarm:
+            positive, scores, _ = _columns(rows, classes, alarm)
+            write_picture(folder / "crossval.png", positive, scores, [r["fold"] for r in rows], figures["all"]["auc"])
+    print(f"weights: {checkpoint.trained_path(settings)}\ncard: {folder / 'model-card.md'}")
+    print(f"figures: {folder / 'metrics.json'}")
+
+
+def table(figures: dict[str, Any], preset: Preset) -> Table:
+    """The pooled figures for a terminal."""
+    view = Table("out-of-fold, integer model", *figures, title=f"{preset.name}, {FOLDS} folds by source")
+    for name, cells in lines(figures):
+        view.add_row(name.replace("*", ""), *cells)
+    return view
+
+
+if __name__ == "__main__":
+    cli.run(main)

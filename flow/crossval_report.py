@@ -1,0 +1,113 @@
+"""What `make crossval` leaves for people: the model card and a picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torchmetrics.functional.classification import binary_roc
+
+from common.artifacts import atomic_file
+from common.preset import Preset
+from flow import machine
+from quant.cross_validation import FOLDS
+
+TEMPLATE = Path(__file__).with_name("model_card.md.j2")
+LINES = (
+    ("clips", "n", "d"),
+    ("sources", "sources", "d"),
+    ("**AUC**", "auc", ".3f"),
+    ("AUC of the same networks in floating point", "float_auc", ".3f"),
+    ("quantized minus floating point", "quantized_minus_float_auc", "+.3f"),
+    ("**accuracy at 0.5**", "accuracy_at_half", ".1%"),
+    ("accuracy at the chosen threshold", "accuracy", ".1%"),
+    ("precision there", "precision", ".1%"),
+    ("recall there", "recall", ".1%"),
+    ("F1 there", "f1", ".3f"),
+    ("right class", "top1", ".1%"),
+    ("bias floor: AUC", "floor_auc", ".3f"),
+    ("bias floor: accuracy", "floor_accuracy", ".1%"),
+)
+
+
+def lines(figures: dict[str, dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    """The figures as a table: a name, and a cell for each part of the data; what no part has is left out."""
+    table = []
+    for name, key, form in LINES:
+        if any(part.get(key) is None for part in figures.values()):
+            continue
+        cells = []
+        for part in figures.values():
+            low, high = part.get(f"{key}_ci95") or (None, None)
+            interval = f" ({low:{form}} to {high:{form}})" if low is not None else ""
+            cells.append(f"{part[key]:{form}}{interval}")
+        table.append((name, cells))
+    return table
+
+
+def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: int) -> None:
+    """The model card in Markdown. `report`: what metrics.json holds."""
+    figures, about = report["figures"], machine.describe()
+    chosen = {name: value for name, value in preset.alarm.choose.model_dump().items() if value is not None}
+    name, value = next(iter(chosen.items()), ("f_beta", 2.0))
+    rules = {
+        "f_beta": f"the best F-beta of beta {value:g}",
+        "recall": f"the highest that finds {value:.0%} of what should raise it",
+        "false_alarms_per_hour": f"the lowest of no more than {value:g} false alarms an hour",
+    }
+    tables = ("data", "augmentation", "training")
+    recipe = [
+        (key, ", ".join(f"{k} = {v}" for k, v in getattr(preset, key).model_dump(mode="json").items()))
+        for key in tables
+    ]
+    everything = figures["all"]
+    template = jinja2.Template(TEMPLATE.read_text(), undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    with atomic_file(path) as temporary:
+        temporary.write_text(
+            template.render(
+                preset=preset,
+                parameters=parameters,
+                classes=report["classes"],
+                date=about["date"],
+                cores=about["machine"]["cores"],
+                cpu=about["machine"]["cpu"],
+                folds=FOLDS,
+                parts=list(figures),
+                table=lines(figures),
+                by_fold=", ".join(f"{auc:.3f}" for auc in everything.get("auc_by_fold", [])),
+                threshold=report["threshold"],
+                rule=rules[name],
+                data=report["data"],
+                clips=everything["n"],
+                sources=everything["sources"],
+                recipe=recipe,
+            )
+        )
+
+
+def write_picture(path: Path, positive: np.ndarray, scores: np.ndarray, folds: Sequence[str], auc: float) -> None:
+    """The ROC of all clips and of each fold, and how the scores of the two kinds lie."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    for fold in sorted(set(folds)):
+        part = np.array(folds) == fold
+        left.plot(*_roc(positive[part], scores[part]), color="silver", linewidth=1)
+    left.plot(*_roc(positive, scores), color="C0", linewidth=2, label=f"all folds: AUC {auc:.3f}")
+    left.plot([0, 1], [0, 1], color="gray", linestyle=":")
+    left.set(xlabel="false alarms, share of calm clips", ylabel="found, share of those to find")
+    left.legend(loc="lower right")
+    edges = np.linspace(0, 1, 21).tolist()
+    right.hist(scores[~positive], edges, alpha=0.6, label="nothing to raise the alarm for")
+    right.hist(scores[positive], edges, alpha=0.6, label="something")
+    right.set(xlabel="score of the clip", ylabel="clips")
+    right.legend()
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, dpi=100)
+    plt.close(figure)
+
+
+def _roc(positive: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    false, true, _ = binary_roc(torch.from_numpy(scores), torch.from_numpy(positive.astype(np.int64)))
+    return false.numpy(), true.numpy()

@@ -1,0 +1,78 @@
+"""How a training clip may differ from the video it was taken from: other places, paces and light, as cameras differ.
+
+What comes out is made by the same arithmetic as the network's input (sim.preprocess.motion), of images that a camera
+at another place might have given.
+"""
+
+import numpy as np
+import torch
+from torch.nn.functional import grid_sample
+
+from common.preset import Augmentation, Input
+from quant.frames import Frames
+from sim.preprocess import LOOK_BACK, motion
+
+
+def random_clip(frames: Frames, size: Input, length: int, how: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """`length` inputs from a random part of a video, uint8 `[length, height, width, 3]`. `frames`: all of its frames,
+    whole pictures; gray where the representation is `motion`.
+
+    A video that is too short at the drawn pace gives inputs that follow each other more closely.
+    """
+    chosen = random_images(frames.times, size, length, how.pace, rng)
+    if how.reverse and rng.random() < 0.5:
+        chosen = chosen[:, ::-1][::-1]
+    steps, inverse = np.unique(chosen, return_inverse=True)
+    pictures = torch.from_numpy(frames.pixels[steps]).float()
+    pictures = random_crop(pictures, size.height, size.width, how.crop, rng)
+    images = random_light(pictures, how.light, rng).round().to(torch.uint8).numpy()[inverse.reshape(chosen.shape)]
+    if size.representation == "motion":
+        return np.stack([motion(*images_of_one) for images_of_one in images])
+    return images[:, 0]
+
+
+def random_images(times: np.ndarray, size: Input, length: int, pace: float, rng: np.random.Generator) -> np.ndarray:
+    """Which frames make the inputs of a random part of a video: indices `[inputs, 1 + look-back]`, the newest first.
+
+    They are those that a live camera's sampler would take that begins at any moment, of a scene that is up to `pace`
+    times faster or slower. `times` holds at least `length` + look-back frames.
+    """
+    look_back = LOOK_BACK[size.representation]
+    images = np.arange(len(times))
+    if size.images_per_second is not None:
+        rate = size.images_per_second * pace ** rng.uniform(-1, 1)
+        ticks = np.floor(times * rate + rng.random() + 1e-3)
+        images = np.flatnonzero(np.diff(ticks, prepend=-1) > 0)
+    if len(images) < length + look_back:
+        images = np.arange(len(times))
+    every = min(size.run_every, (len(images) - look_back - 1) // (length - 1))
+    start = look_back + rng.integers(len(images) - look_back - every * (length - 1))
+    newest = start + every * np.arange(length)
+    return images[newest[:, None] - np.arange(1 + look_back)]
+
+
+def random_crop(
+    pictures: torch.Tensor, height: int, width: int, least: float, rng: np.random.Generator
+) -> torch.Tensor:
+    """A window of `pictures`, float `[F, H, W]` or `[F, H, W, 3]`, brought to `height` x `width`: of at least the share
+    `least` of the largest one of that aspect, anywhere. `least` 1 is the centre, as a live camera's."""
+    rows, columns = pictures.shape[1:3]
+    largest = min(rows / height, columns / width)
+    shrink = np.sqrt(rng.uniform(least, 1))
+    tall, wide = largest * height * shrink, largest * width * shrink
+    place = rng.random(2) if least < 1 else (0.5, 0.5)
+    top, left = (rows - tall) * place[0], (columns - wide) * place[1]
+    y = (top + (torch.arange(height) + 0.5) * (tall / height)) / rows * 2 - 1
+    x = (left + (torch.arange(width) + 0.5) * (wide / width)) / columns * 2 - 1
+    grid = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], -1)[None].float()
+    planes = pictures[None] if pictures.ndim == 3 else pictures.permute(3, 0, 1, 2).reshape(1, -1, rows, columns)
+    window = grid_sample(planes, grid, align_corners=False, padding_mode="border")[0]
+    return window if pictures.ndim == 3 else window.unflatten(0, (3, -1)).permute(1, 2, 3, 0)
+
+
+def random_light(pictures: torch.Tensor, amount: float, rng: np.random.Generator) -> torch.Tensor:
+    """Contrast up to `1 + amount` times higher or lower, and brightness up to a fifth of the range times `amount`
+    either way; clipped to 0..255."""
+    contrast = (1 + amount) ** rng.uniform(-1, 1)
+    middle = pictures.mean()
+    return ((pictures - middle) * contrast + middle + 51 * amount * rng.uniform(-1, 1)).clamp(0, 255)

@@ -1,0 +1,79 @@
+"""Out-of-fold scores: every clip is scored by a network that never saw its source, and all are pooled."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from common.artifacts import digest, write_json
+from common.preset import Preset
+from quant import layouts, splits
+from quant.data import Clips, inputs, usable, video_clips
+from quant.layouts import Sample
+from quant.learner import begin
+
+FOLDS = 5
+
+Row = dict[str, Any]
+Scorer = Callable[[Sample], Row]  # what a trained network says of a clip: at least `scores`, a probability a class
+TrainFold = Callable[[Clips, Path], Scorer]  # trains on the clips, keeping its states in the folder
+
+
+def out_of_fold(preset: Preset, videos: Path, train_fold: TrainFold, folder: Path, stamp: str) -> list[Row]:
+    """Train on all folds but one and score that one, for each fold in turn. `folder` keeps what is finished, as long as
+    `stamp`, the preset and the data stay what they were.
+
+    A row a clip: `clip`, `label`, `source`, `fold`, and what the scorer gives. Raises UserError as `data.usable` and
+    `splits.folds`.
+    """
+    whole = layouts.read(videos)
+    dataset = usable(preset, whole)
+    parts = splits.folds(dataset, FOLDS)
+    rows: list[Row] = []
+    for fold, held in enumerate(parts):
+        teach = [sample for other in parts if other is not held for sample in other]
+        rows += _one_fold(preset, dataset.classes, teach, held, videos, train_fold, folder / f"fold{fold}", stamp)
+    return rows
+
+
+def _one_fold(
+    preset: Preset,
+    classes: Sequence[str],
+    teach: Sequence[Sample],
+    held: Sequence[Sample],
+    videos: Path,
+    train_fold: TrainFold,
+    folder: Path,
+    stamp: str,
+) -> list[Row]:
+    path = folder / "predictions.json"
+    names = [str(sample.path.relative_to(videos)) for sample in (*teach, *held)]
+    key = digest(stamp, preset.model_dump_json(), *names)
+    if path.is_file() and (kept := json.loads(path.read_text()))["key"] == key:
+        return list(kept["rows"])
+    print(f"{folder.name}: {len(teach)} clips teach, {len(held)} are held out")
+    begin(folder, key)
+    data = video_clips(preset, classes, teach, ())
+    score = train_fold(data, folder)
+    rows = []
+    for sample in held:
+        about = {"clip": str(sample.path.relative_to(videos)), "label": sample.label, "source": sample.source}
+        rows.append({**about, "fold": folder.name, **score(sample)})
+    write_json(path, {"key": key, "rows": rows})
+    return rows
+
+
+def torch_scorer(network: nn.Module, preset: Preset) -> Scorer:
+    """Scores a clip by the softmax of the mean logits over all its inputs."""
+
+    def score(sample: Sample) -> Row:
+        clip = torch.from_numpy(inputs(preset, sample.path)).permute(0, 3, 1, 2)[None].float()
+        with torch.inference_mode():
+            logits = network.eval()(clip)[0].double().mean(0)
+        return {"scores": np.asarray(logits.softmax(0)).tolist()}
+
+    return score

@@ -1,0 +1,96 @@
+"""Decoded frames, kept on disk: a video is decoded and shrunk once for each size, and mapped into memory from then on.
+
+An entry is known by the video's content and by what was made of it, so it never goes stale; it counts as there when it
+is whole, so neither an interruption nor a second run beside this one can leave half of one. `make clean` removes all.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from common.artifacts import BUILD, atomic_file, digest
+from common.errors import UserError
+from sim import video
+from sim.preprocess import gray, to_input
+
+FOLDER = BUILD / "frames"
+WORKERS = min(8, os.cpu_count() or 1)
+
+
+class Frames(NamedTuple):
+    """The frames kept of one video. `times`: seconds since the video's first, float64 `[F]`; `pixels`: uint8, gray
+    `[F, H, W]` or RGB `[F, H, W, 3]`, on disk until they are touched."""
+
+    times: np.ndarray
+    pixels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a video: `rate` frames a second (sim.sampling; None: all), each cropped and shrunk to `height` x
+    `width` as the network sees it, in colour or gray. With `margin` the whole picture is kept instead, so large that
+    its centre has `margin` times that size; but never enlarged."""
+
+    height: int
+    width: int
+    colour: bool
+    rate: int | None = None
+    margin: float | None = None
+
+    def shrink(self, pixels: np.ndarray) -> np.ndarray:
+        """What is kept of a frame, uint8 `[H, W, 3]`. Raises UserError for one smaller than `height` x `width`."""
+        rows, columns = self.height, self.width
+        if self.margin:
+            factor = min(1.0, self.margin / min(pixels.shape[0] / rows, pixels.shape[1] / columns))
+            rows, columns = max(rows, round(pixels.shape[0] * factor)), max(columns, round(pixels.shape[1] * factor))
+        small = to_input(pixels, rows, columns)
+        return small if self.colour else gray(small)
+
+
+def load(path: Path, kept: Kept) -> Frames:
+    """What is `kept` of the video at `path`, from the cache or else decoded into it. Raises as `sim.video.timed`,
+    UserError for frames smaller than what is kept, and OSError where the disk is full."""
+    entry = FOLDER / digest(path, repr(kept))
+    index = entry.with_suffix(".npz")
+    if not index.is_file():
+        _decode(path, kept, entry.with_suffix(".raw"), index)
+    with np.load(index) as stored:
+        times, shape = stored["times"], tuple(stored["shape"])
+    return Frames(times, np.memmap(entry.with_suffix(".raw"), np.uint8, "r", shape=shape))
+
+
+def fill(paths: Sequence[Path], kept: Kept) -> Iterator[None]:
+    """Bring the videos at `paths` into the cache, several at a time; a step of the iterator for each. What cannot be
+    read is left for `load` to refuse."""
+
+    def try_one(path: Path) -> None:
+        try:
+            load(path, kept)
+        except UserError:
+            return
+
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        yield from pool.map(try_one, paths)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _decode(path: Path, kept: Kept, raw: Path, index: Path) -> None:
+    times: list[float] = []
+    shape: tuple[int, ...] = ()
+    with atomic_file(raw) as temporary, open(temporary, "wb") as file:
+        for frame in video.timed(path, kept.rate):
+            small = kept.shrink(frame.pixels)
+            if shape and small.shape != shape:
+                raise UserError(f"{path}: the picture's size changes after {frame.seconds:.2f} s")
+            shape = small.shape
+            file.write(small.tobytes())
+            times.append(frame.seconds)
+    with atomic_file(index) as temporary:
+        np.savez(temporary, times=np.array(times), shape=np.array([len(times), *shape]))
