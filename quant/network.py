@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from common.preset import Preset
 from quant import integer
@@ -76,7 +77,9 @@ class ReducedTSM(nn.Module):
 
     def snap(self) -> "ReducedTSM":
         """Bring the (quantized) network into canonical form, in place: see `integer.snap`. Evaluate and export it
-        so; training may go on from it."""
+        so; training may go on from it. Raises ValueError while adapters (quant.tuning) are not merged."""
+        if any(parametrize.is_parametrized(module) for module in self.modules()):
+            raise ValueError("merge the adapters first: a weight with adapters cannot be set")
         for layer, scale, _ in self.convolutions():
             integer.snap(layer, scale)
         integer.snap_linear(self.classifier)

@@ -86,7 +86,16 @@ def merge(network: ReducedTSM) -> None:
     have the names of one that never had any. Without adapters nothing happens."""
     for layer, _, _ in network.convolutions():
         if parametrize.is_parametrized(layer.conv, "weight"):
-            parametrize.remove_parametrizations(layer.conv, "weight", leave_parametrized=True)
+            _fold(layer.conv)
+
+
+def _fold(conv: nn.Conv2d) -> None:
+    """As parametrize.remove_parametrizations, which however strips the layer's class of its weight, and copies of the
+    layer share that class."""
+    weight, plain = conv.weight.detach(), parametrize.type_before_parametrizations(conv)
+    del conv.parametrizations
+    conv.__class__ = plain
+    conv.register_parameter("weight", nn.Parameter(weight, requires_grad=False))
 
 
 def trained_parameters(network: ReducedTSM) -> int:
