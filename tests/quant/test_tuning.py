@@ -255,13 +255,6 @@ def test_a_copy_is_one_of_its_own() -> None:
         assert not torch.equal(twin.eval()(images), expected)
 
 
-class Scoped(Learner):
-    """The trainer's part of the contract."""
-
-    def on_train_epoch_start(self) -> None:
-        tuning.keep_statistics(self.network)
-
-
 def fit(preset: Preset, tune: str, folder: Path, epochs: int, resume: Path | None = None) -> State:
     """Train with Lightning, three batches an epoch, to the end of `epochs` of three; returns the parameters."""
     torch.manual_seed(1)
@@ -288,7 +281,8 @@ def fit(preset: Preset, tune: str, folder: Path, epochs: int, resume: Path | Non
         enable_model_summary=False,
         default_root_dir=folder,
     )
-    trainer.fit(Scoped(network, 0.01, 0.01), data, ckpt_path=resume, weights_only=True)
+    learner = Learner(network, len(network.classes), preset.training, learning_rate=0.01)
+    trainer.fit(learner, data, ckpt_path=resume, weights_only=True)
     return state_of(network)
 
 
