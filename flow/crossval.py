@@ -115,7 +115,7 @@ def choose_threshold(rows: Sequence[Row], preset: Preset, classes: Sequence[str]
         calm = [row for row, raises in zip(rows, positive, strict=True) if not raises]
         rate = partial(false_alarms_per_hour, calm, preset)
         return metrics.for_false_alarms(
-            rate, np.concatenate([row["window"] for row in calm]), rule.false_alarms_per_hour
+            rate, np.concatenate([row["window"] for row in rows]), rule.false_alarms_per_hour
         )
     return metrics.best_f_beta(positive, scores, rule.f_beta or 2.0)
 

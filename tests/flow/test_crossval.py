@@ -1,0 +1,174 @@
+"""Cross-validation from end to end, as a user runs it: folds by source, the integer model's scores, the final weights."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.artifacts import ROOT
+from common.preset import parse_preset
+from flow.crossval import choose_threshold, false_alarms_per_hour, summarize
+from quant import checkpoint
+from quant.cross_validation import Row
+from sim import video
+from tests.quant import topologies
+
+PRESET = """
+[input]
+height = 16
+width = 24
+representation = "motion"
+images_per_second = 10
+run_every = 2
+[network]
+stem = { width = 8, stride = 2 }
+stages = [{ width = 8, stride = 2, blocks = 1 }]
+[data]
+source = "folder"
+num_segments = 4
+apart = ["dull"]
+[augmentation]
+crop = 0.7
+pace = 1.2
+light = 0.3
+reverse = true
+[training]
+batch_size = 4
+float_epochs = 12
+float_lr = 0.01
+qat_epochs = 2
+label_smoothing = 0.1
+keep = "last"
+[alarm]
+classes = ["lively"]
+threshold = "chosen"
+"""
+
+
+def write_clips(folder: Path) -> None:
+    """Two classes that only motion tells apart, of eight sources each, one of them called dull."""
+    rows = ["clip,label,source,fold"]
+    for index in range(16):
+        label = "lively" if index % 2 else "calm"
+        rng = np.random.default_rng(index)
+        picture = rng.integers(60, 190, (40, 60, 3))
+        images = [(picture + (rng.integers(-50, 50) if label == "lively" else 0)).astype(np.uint8) for _ in range(25)]
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        video.write(folder / label / f"{index}.mp4", images, rate=20)
+        rows.append(f"{label}/{index}.mp4,{label},{'dull' if index == 0 else f'camera {index}'},")
+    (folder / "index.csv").write_text("\n".join(rows) + "\n")
+
+
+def crossval(workplace: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flow.crossval", "--preset", str(workplace / "small.toml")]
+    environment = os.environ | {"SHIFTCORE_BUILD": str(workplace / "build"), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [*command, "--data", str(workplace / "clips"), *more],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_from_videos_to_a_model_card(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(PRESET)
+    write_clips(tmp_path / "clips")
+    done = crossval(tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "build" / "small" / "crossval"
+    report = json.loads((folder / "metrics.json").read_text())
+    rows = json.loads((folder / "predictions.json").read_text())
+    assert len(rows) == 16 and len({row["clip"] for row in rows}) == 16
+    assert set(report["figures"]) == {"all", "without dull"}
+    everything = report["figures"]["all"]
+    assert everything["n"] == 16 and everything["auc"] > 0.9 and report["figures"]["without dull"]["n"] == 15
+    assert abs(everything["quantized_minus_float_auc"]) < 0.2
+    card = (folder / "model-card.md").read_text()
+    assert f"| **AUC** | {everything['auc']:.3f}" in card and "bias floor" in card
+    assert (folder / "crossval.png").stat().st_size > 10_000
+    weights = tmp_path / "build" / "small" / "qat" / "best.pt"
+    assert checkpoint.chosen_threshold(weights) == report["threshold"]
+
+    again = crossval(tmp_path)
+    assert again.returncode == 0 and "teach" not in again.stdout.replace("all 16 clips teach", "")
+    assert json.loads((folder / "predictions.json").read_text()) == rows
+
+
+def test_a_class_of_one_source_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(PRESET)
+    write_clips(tmp_path / "clips")
+    table = (tmp_path / "clips" / "index.csv").read_text().splitlines()
+    same = [line if ",lively," not in line else f"{line.split(',')[0]},lively,one," for line in table]
+    (tmp_path / "clips" / "index.csv").write_text("\n".join(same))
+    done = crossval(tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: class 'lively' has 1 source (one); 5 are needed")
+
+
+@pytest.mark.skipif(not video.real_clips(), reason="the real clips are not beside this checkout")
+def test_a_few_real_clips(tmp_path: Path) -> None:
+    """Nothing of real files (sizes, rates, containers) stops the pipeline."""
+    (tmp_path / "small.toml").write_text(
+        PRESET.replace('"lively"', '"fight"').replace("float_epochs = 12", "float_epochs = 1")
+    )
+    rows = list(csv.DictReader((video.REAL_CLIPS / "index.csv").open()))
+    chosen = [
+        row
+        for label in ("fight", "no_fight")
+        for fold in "01234"
+        for row in [r for r in rows if (r["label"], r["fold"]) == (label, fold)][:2]
+    ]
+    for row in chosen:
+        target = tmp_path / "clips" / row["clip"]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(video.REAL_CLIPS / row["clip"], target)
+    with (tmp_path / "clips" / "index.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(chosen)
+    done = crossval(tmp_path)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "build" / "small" / "crossval" / "metrics.json").read_text())
+    assert report["figures"]["all"]["n"] == 20
+
+
+def rows_of(scores: list[float], labels: str, fold: str = "") -> list[Row]:
+    return [
+        {
+            "label": "second" if label == "1" else "first",
+            "source": str(index),
+            "fold": (fold or str(index % 2)),
+            "scores": [1 - score, score],
+            "float_scores": [1 - score, score],
+            "window": [score] * 3,
+            "times": [0.0, 1.0, 2.0],
+            "seconds": 3.0,
+        }
+        for index, (score, label) in enumerate(zip(scores, labels, strict=True))
+    ]
+
+
+def test_thresholds_by_each_rule_and_never_on_the_scores_they_judge() -> None:
+    values = topologies.NARROW.model_dump(mode="json")
+    values["alarm"] = {"classes": ["second"], "threshold": "chosen", "choose": {"recall": 0.5}, "min_seconds": 0.5}
+    preset = parse_preset(values, "test")
+    rows = rows_of([0.1, 0.3, 0.6, 0.9, 0.7, 0.2], "001101")
+    classes = ["first", "second"]
+    assert choose_threshold(rows, preset, classes) == pytest.approx(0.45)
+    values["alarm"]["choose"] = {"false_alarms_per_hour": 0}
+    assert choose_threshold(rows, parse_preset(values, "test"), classes) == pytest.approx(0.8)
+    calm = [row for row in rows if row["label"] == "first"]
+    assert false_alarms_per_hour(calm, preset, 0.65) == pytest.approx(3600 / 9)
+    # Fold 0 is all of the first two rules' making: judged by its own threshold it would be perfect.
+    values["alarm"]["choose"] = {}
+    shifted = rows_of([0.6, 0.9], "01", "a") + rows_of([0.1, 0.4], "01", "b")
+    figures = summarize(shifted, parse_preset(values, "test"), classes)["all"]
+    assert figures["auc"] == 0.75 and figures["accuracy"] == 0.5
