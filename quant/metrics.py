@@ -54,6 +54,13 @@ def at_threshold(positive: np.ndarray, scores: np.ndarray, threshold: float) -> 
     }
 
 
+def top_k(labels: np.ndarray, scores: np.ndarray, k: int) -> float:
+    """How often fewer than `k` classes score above the right one. `labels`: indices of classes, `[n]`; `scores`:
+    `[n, classes]`. With no more than `k` classes it is 1."""
+    right = scores[np.arange(len(labels)), labels]
+    return float(((scores > right[:, None]).sum(1) < k).mean())
+
+
 def per_class(labels: np.ndarray, guesses: np.ndarray, classes: Sequence[str]) -> dict[str, dict[str, float]]:
     """Precision, recall, F1 and number of clips of each class; `labels`, `guesses`: indices into `classes`, `[n]`."""
     result = {}
