@@ -6,7 +6,7 @@ finished is not trained again, as long as the preset and the list of clips stay 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +28,7 @@ Build = Callable[[Preset, Sequence[str]], Any]  # of quant.baselines: gives an n
 
 
 def compare(
-    results: dict[str, Rows], classes: Sequence[str], alarm: Sequence[str], base: str = BASE
+    results: Mapping[str, Rows], classes: Sequence[str], alarm: Sequence[str], base: str = BASE
 ) -> dict[str, dict[str, Any]]:
     """The figures of each network, from a row a clip with `clip`, `label` (a class name), `source`, and `scores`, a
     probability for each of `classes`: those of `metrics.summary` for an alarm at 0.5, `top5`, and beside those of
@@ -100,13 +100,13 @@ def table(figures: dict[str, dict[str, Any]], title: str) -> Table:
         interval("auc", ".3f")
         row(f"AUC - {BASE}", "auc_difference", "+.3f")
         interval("auc_difference", "+.3f")
-    row("parameters", "parameters", ",d")
+    row("parameters", "parameters", ",.0f")
     row("MACs a clip, M", "macs_per_clip", ",.1f", 1e6)
     row("ms a clip", "ms_per_clip", ",.1f")
     return view
 
 
-def draw(path: Path, results: dict[str, Rows], classes: Sequence[str], alarm: Sequence[str]) -> None:
+def draw(path: Path, results: Mapping[str, Rows], classes: Sequence[str], alarm: Sequence[str]) -> None:
     """The ROC curve of every network in one picture; none where clips of only one kind make it undefined."""
     import matplotlib.pyplot as plt
     import torch
@@ -164,7 +164,7 @@ def main(
         write_json(folder / "report.json", json.loads(json.dumps(report), parse_constant=lambda _: None))
         draw(folder / "compare.png", results, classes, alarm)
     base = figures[BASE]
-    Console().print(table(figures, f"{data}: {base['n']} clips of {base['sources']} sources, unseen in training"))
+    Console().print(table(figures, f"{data.name}: {base['n']} clips of {base['sources']} sources, unseen in training"))
     print(f"figures: {folder / 'report.json'}")
 
 
