@@ -6,7 +6,7 @@ finished is not trained again, as long as the preset and the list of clips stay 
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,15 +16,15 @@ from rich.console import Console
 from rich.table import Table
 
 from common import cli
-from common.artifacts import atomic_file, digest, lock, write_json
-from common.preset import Preset, check_alarm, load_preset
+from common.artifacts import atomic_file, lock, write_json
+from common.preset import check_alarm, load_preset
+from flow import machine
 from quant import layouts, metrics
 
 THRESHOLD = 0.5
 BASE = "tsm"  # what the others' AUC is compared with
 
 Rows = Sequence[dict[str, Any]]
-Build = Callable[[Preset, Sequence[str]], Any]  # of quant.baselines: gives an nn.Module, and torch is not loaded for it
 
 
 def compare(
@@ -42,7 +42,7 @@ def compare(
 
 def _figures(rows: Rows, classes: Sequence[str], alarm: Sequence[str]) -> dict[str, Any]:
     scores = np.array([row["scores"] for row in rows])
-    _, alarm_scores = alarm_columns(rows, classes, alarm)
+    _, alarm_scores = metrics.alarm_columns(rows, classes, alarm)
     judged = [
         {**row, "guess": classes[guess], "score": score}
         for row, guess, score in zip(rows, scores.argmax(1), alarm_scores, strict=True)
@@ -51,22 +51,14 @@ def _figures(rows: Rows, classes: Sequence[str], alarm: Sequence[str]) -> dict[s
     return {**metrics.summary(judged, classes, alarm, THRESHOLD), "top5": metrics.top_k(labels, scores, 5)}
 
 
-def alarm_columns(rows: Rows, classes: Sequence[str], alarm: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each clip shows an alarm class, and its score: the highest probability among those classes, or among all
-    where no class raises an alarm. Bool and float, `[n]`."""
-    columns = [classes.index(name) for name in alarm or classes]
-    scores = np.array([row["scores"] for row in rows])[:, columns].max(1)
-    return np.array([row["label"] in alarm for row in rows]), scores
-
-
 def _difference(rows: Rows, base: Rows, classes: Sequence[str], alarm: Sequence[str]) -> dict[str, Any]:
     """Paired: each resample takes the same clips for both, so what makes a clip hard for both cancels."""
     if [row["clip"] for row in rows] != [row["clip"] for row in base]:
         raise ValueError("the networks were not scored on the same clips in the same order")
     if not alarm or rows is base:
         return {"auc_difference": None, "auc_difference_ci95": None}
-    positive, scores = alarm_columns(rows, classes, alarm)
-    _, base_scores = alarm_columns(base, classes, alarm)
+    positive, scores = metrics.alarm_columns(rows, classes, alarm)
+    _, base_scores = metrics.alarm_columns(base, classes, alarm)
 
     def difference(positive: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> float:
         return metrics.auc(positive, ours) - metrics.auc(positive, theirs)
@@ -114,7 +106,7 @@ def draw(path: Path, results: Mapping[str, Rows], classes: Sequence[str], alarm:
 
     figure, axes = plt.subplots(figsize=(6, 5), layout="constrained")
     for name, rows in results.items():
-        positive, scores = alarm_columns(rows, classes, alarm)
+        positive, scores = metrics.alarm_columns(rows, classes, alarm)
         if positive.all() or not positive.any():
             plt.close(figure)
             return
@@ -128,39 +120,34 @@ def draw(path: Path, results: Mapping[str, Rows], classes: Sequence[str], alarm:
     plt.close(figure)
 
 
-def trained_rows(preset: Preset, data: Path, build: Build, folder: Path, stamp: str) -> Rows:
-    """The out-of-fold rows of the network that `build` makes, from `folder` where it is finished for this `stamp`."""
-    from quant.cross_validation import out_of_fold  # type: ignore[import-not-found]
-
-    path = folder / "rows.json"
-    if path.is_file() and (kept := json.loads(path.read_text()))["inputs"] == stamp:
-        return list(kept["rows"])
-    print(f"{folder.name}:")
-    rows: Rows = out_of_fold(preset, data, build, folder)
-    write_json(path, {"inputs": stamp, "rows": rows})
-    return rows
-
-
 def main(
     preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")],
     data: Annotated[Path, typer.Option(help="labelled videos, laid out as docs/data.md shows")],
 ) -> None:
     """Train PRESET's network and the baselines on the videos in DATA, and print what each reaches and costs."""
-    from flow.bench import machine
     from quant.baselines import BASELINES
     from quant.complexity import complexity
+    from quant.cross_validation import out_of_fold, train_in_float
 
     settings, dataset = load_preset(preset), layouts.read(data)
     classes, alarm, folder = dataset.classes, settings.alarm.classes, settings.build / "compare"
     check_alarm(settings, classes)  # now, not after hours
     networks = {name: build(settings, classes) for name, build in BASELINES.items()}
     with lock(folder):
-        stamp = digest(settings.model_dump_json(), repr(dataset.samples))
-        results = {name: trained_rows(settings, data, build, folder / name, stamp) for name, build in BASELINES.items()}
+        results = {
+            name: out_of_fold(settings, data, train_in_float(settings, build), folder / name, name)
+            for name, build in BASELINES.items()
+        }
         figures = compare(results, classes, alarm)
         for name, network in networks.items():  # one after the other, so that times are of the same machine
             figures[name] |= complexity(network, settings)
-        report = {**machine(), "preset": settings.name, "data": data.name, "classes": classes, "networks": figures}
+        report = {
+            **machine.describe(),
+            "preset": settings.name,
+            "data": data.name,
+            "classes": classes,
+            "networks": figures,
+        }
         write_json(folder / "report.json", json.loads(json.dumps(report), parse_constant=lambda _: None))
         draw(folder / "compare.png", results, classes, alarm)
     base = figures[BASE]

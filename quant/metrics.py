@@ -110,6 +110,16 @@ def _between(scores: np.ndarray, threshold: float) -> float:
     return float((threshold + lower.max()) / 2 if len(lower) else threshold)
 
 
+def alarm_columns(
+    rows: Sequence[dict[str, Any]], classes: Sequence[str], alarm: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each clip shows an alarm class, and its score: the highest probability among those classes, or among all
+    where no class raises an alarm. Bool and float, `[n]`."""
+    columns = [classes.index(name) for name in alarm or classes]
+    scores = np.array([row["scores"] for row in rows])[:, columns].max(1)
+    return np.array([row["label"] in alarm for row in rows]), scores
+
+
 def summary(
     rows: Sequence[dict[str, Any]], classes: Sequence[str], alarm: Sequence[str], threshold: float
 ) -> dict[str, Any]:

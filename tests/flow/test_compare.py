@@ -1,10 +1,8 @@
 """The comparison: figures of a hand-made example, and a run that is interrupted and goes on."""
 
 import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,11 @@ import pytest
 
 from common.errors import UserError
 from flow import compare
-from quant import baselines, metrics
+from quant import baselines, cross_validation, metrics
+from quant.cross_validation import Scorer
+from quant.data import Clips
+from quant.layouts import Sample
+from tests.flow.test_crossval import PRESET, write_clips
 
 CLASSES = ("calm", "fall", "fight")
 LABELS = ("fight", "fight", "fall", "calm", "calm")
@@ -54,7 +56,7 @@ def test_a_network_differs_from_itself_by_nothing() -> None:
 
 
 def test_several_alarm_classes_count_as_one() -> None:
-    positive, scores = compare.alarm_columns(RESULTS["tsm"], CLASSES, ("fall", "fight"))
+    positive, scores = metrics.alarm_columns(RESULTS["tsm"], CLASSES, ("fall", "fight"))
     assert positive.tolist() == [True, True, True, False, False]
     assert scores.tolist() == [0.7, 0.6, 0.5, 0.1, 0.6]
 
@@ -81,57 +83,59 @@ NETWORKS = ("tsm", "tsn", "tsm_bidirectional")
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Videos that nobody opens, the baselines that need no further library, and builds that go elsewhere."""
+    """Small videos and a preset for them, the baselines that need no further library, and a build folder of its own."""
     monkeypatch.setattr("common.preset.BUILD", tmp_path / "build")
+    monkeypatch.setattr("quant.frames.FOLDER", tmp_path / "build" / "frames")
     monkeypatch.setattr(baselines, "BASELINES", {name: baselines.BASELINES[name] for name in NETWORKS})
-    for label in ("leave_pick", "pick_leave"):
-        (tmp_path / "data" / label).mkdir(parents=True)
-        for index in range(6):
-            (tmp_path / "data" / label / f"{index}.mp4").touch()
+    write_clips(tmp_path / "clips")
+    (tmp_path / "small.toml").write_text(PRESET)
     return tmp_path
 
 
-def pretend_training(monkeypatch: pytest.MonkeyPatch, *interrupted: str) -> list[str]:
-    """Puts scores in training's place; returns which networks were trained, as they come. Those `interrupted` are."""
+def pretend_training(monkeypatch: pytest.MonkeyPatch, interrupted: str = "") -> list[str]:
+    """Puts random scores in training's place; returns which folds of which networks were trained, as they come, up to
+    the one `interrupted`."""
     trained: list[str] = []
 
-    def out_of_fold(_preset: object, _data: Path, _build: object, folder: Path) -> list[dict[str, Any]]:
-        if folder.name in interrupted:
-            raise KeyboardInterrupt
-        trained.append(folder.name)
-        scores = np.random.default_rng(len(folder.name)).dirichlet([1, 1], 12)
-        return rows(scores.tolist(), ["leave_pick", "pick_leave"] * 6)
+    def train_in_float(*_arguments: object) -> Callable[[Clips, Path], Scorer]:
+        def train_fold(_data: Clips, folder: Path) -> Scorer:
+            name = f"{folder.parent.name}/{folder.name}"
+            if name == interrupted:
+                raise KeyboardInterrupt
+            trained.append(name)
+            rng = np.random.default_rng(len(trained))
 
-    module = ModuleType("quant.cross_validation")
-    module.out_of_fold = out_of_fold  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+            def score(_sample: Sample) -> dict[str, Any]:
+                return {"scores": rng.dirichlet([1, 1]).tolist()}
+
+            return score
+
+        return train_fold
+
+    monkeypatch.setattr(cross_validation, "train_in_float", train_in_float)
     return trained
 
 
 def test_goes_on_where_it_stopped(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trained = pretend_training(monkeypatch, "tsm_bidirectional")
+    preset, data = str(workplace / "small.toml"), workplace / "clips"
+    trained = pretend_training(monkeypatch, "tsn/fold3")
     with pytest.raises(KeyboardInterrupt):
-        compare.main("tiny", workplace / "data")
-    assert trained == ["tsm", "tsn"]
+        compare.main(preset, data)
+    assert trained == [f"tsm/fold{k}" for k in range(5)] + [f"tsn/fold{k}" for k in range(3)]
     trained = pretend_training(monkeypatch)
-    compare.main("tiny", workplace / "data")
-    assert trained == ["tsm_bidirectional"]
-    folder = workplace / "build" / "tiny" / "compare"
+    compare.main(preset, data)
+    assert trained == ["tsn/fold3", "tsn/fold4"] + [f"tsm_bidirectional/fold{k}" for k in range(5)]
+    folder = workplace / "build" / "small" / "compare"
     report = json.loads((folder / "report.json").read_text())
-    assert report["classes"] == ["leave_pick", "pick_leave"] and {"date", "machine", "versions"} <= set(report)
+    assert report["classes"] == ["calm", "lively"] and {"date", "machine", "versions"} <= set(report)
     wanted = "top1 top1_ci95 top5 precision recall f1 auc auc_ci95 parameters macs_per_clip ms_per_clip"
     assert list(report["networks"]) == list(NETWORKS)
     assert all(set(wanted.split()) <= set(figures) for figures in report["networks"].values())
     assert (folder / "compare.png").stat().st_size > 10_000
     printed = capsys.readouterr().out
-    assert all(word in printed for word in (*NETWORKS, "top-5", "AUC - tsm", "28,432", "12 clips of 3 sources"))
-
-    (workplace / "data" / "leave_pick" / "another.mp4").touch()
-    trained = pretend_training(monkeypatch)
-    compare.main("tiny", workplace / "data")
-    assert trained == list(NETWORKS)
+    assert all(word in printed for word in (*NETWORKS, "top-5", "AUC - tsm", "16 clips of 16 sources"))
 
 
 def test_an_alarm_that_the_data_does_not_know_is_refused_at_once(
@@ -139,5 +143,19 @@ def test_an_alarm_that_the_data_does_not_know_is_refused_at_once(
 ) -> None:
     trained = pretend_training(monkeypatch)
     with pytest.raises(UserError, match="no class 'fight'"):
-        compare.main("cctv", workplace / "data")
-    assert not trained and not (workplace / "build").exists()
+        compare.main("cctv", workplace / "clips")
+    assert not trained and not (workplace / "build" / "cctv").exists()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_baseline_trains(workplace: Path, name: str) -> None:
+    from common.preset import load_preset
+    from quant.data import usable, video_clips
+    from quant.layouts import read
+
+    preset = load_preset(str(workplace / "small.toml"))
+    preset = preset.model_copy(update={"training": preset.training.model_copy(update={"float_epochs": 1})})
+    dataset = usable(preset, read(workplace / "clips"))
+    data = video_clips(preset, dataset.classes, dataset.samples[2:], ())
+    score = cross_validation.train_in_float(preset, baselines.BASELINES[name])(data, workplace / name)
+    assert sum(score(dataset.samples[0])["scores"]) == pytest.approx(1)
