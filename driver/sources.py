@@ -23,6 +23,7 @@ Stamped = tuple[float | None, np.ndarray]  # a frame's own time in seconds, wher
 RECONNECT_S = (1.0, 2.0, 4.0, 8.0, 15.0)  # the pause before each attempt; after the last one a camera is given up
 TIMEOUT_S = 10.0  # for a connection, and between two frames
 QUEUED = 4  # frames of a live source that wait; beyond that the oldest is dropped
+FRAME_TYPE, BUILT_ON_OTHERS = 69, (ord("P"), ord("B"))  # cv2.CAP_PROP_FRAME_TYPE; OpenCV before 4.9 gives 0 for it
 SLACK_S = 1.0  # a file without a count of frames may announce this much more than it holds, as in sim.video
 
 
@@ -275,119 +276,7 @@ def _opencv_file(path: Path, stride: int) -> Iterator[Stamped]:
     finally:
         capture.release()
     if count == 0:
-        raise UserError(f"{path}: holds no frames")
-    if count < announced - (0 if path.suffix.lower() in (".mp4", ".mov") else SLACK_S * rate):
-        raise UserError(f"{path}: truncated after {count} frames, {announced} are announced")
-
-
-def _opencv_frames(capture: Any, stride: int) -> Iterator[tuple[float | None, np.ndarray | None]]:
-    """Every frame that comes; those between two strides are not converted, and stand as None."""
-    cv2 = _cv2()
-    number = 0
-    while capture.grab():
-        if number % self._stride == 0:
-                yield Image(pixels, self._last, number, self.name, number == 0)
-
-    def _put(self, image: Image) -> None:
-        with self._lock:
-            if len(self._images) == QUEUED:
-                lost = self._images.popleft()
-                self.dropped += 1
-                if lost.first:  # what began there begins with the next one
-                    self._images[0] = self._images[0]._replace(first=True)
-            self._images.append(image)
-
-
-def check_sources(arguments: Sequence[str]) -> None:
-    """Raise UserError for what is no source, before any is opened."""
-    if not find_spec("av") and not find_spec("cv2"):
-        raise UserError("no video can be read: neither PyAV nor OpenCV is installed (pip install av)")
-    for argument in arguments:
-        _check(argument)
-
-
-def open_sources(arguments: Sequence[str], stride: int, say: Say) -> list[Source]:
-    """The source of each argument: a video file, a folder of them, an address (rtsp://...), or /dev/videoN.
-
-    `say` is told, a line each, what is damaged, lost or called again; from several threads. Raises as `check_sources`.
-    """
-    check_sources(arguments)
-    return [_open(argument, stride, say) for argument in arguments]
-
-
-def interleave(sources: Sequence[Source]) -> Iterator[tuple[int, Image] | None]:
-    """One image of each source in turn, with the source's index, until all are done; None when none has one now."""
-    while not all(source.done for source in sources):
-        idle = True
-        for index, source in enumerate(sources):
-            image = None if source.done else source.take()
-            if image is not None:
-                idle = False
-                yield index, image
-        if idle:
-            yield None
-
-
-def _is_live(argument: str) -> bool:
-    return "://" in argument or argument.startswith("/dev/")
-
-
-def _check(argument: str) -> None:
-    if argument.startswith("/dev/") and not find_spec("cv2"):
-        raise UserError(f"{argument}: cameras need OpenCV, which is not installed (pip install opencv-python-headless)")
-    if "://" not in argument and not Path(argument).exists():
-        what = "no such camera" if _is_live(argument) else "no such video file or folder"
-        raise UserError(f"{argument}: {what}")
-    if Path(argument).is_dir() and not _videos(Path(argument)):
-        raise UserError(f"{argument}: an empty folder; put video files there")
-
-
-def _videos(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-
-
-def _open(argument: str, stride: int, say: Say) -> Source:
-    if _is_live(argument):
-        return Live(argument, stride, say)
-    path = Path(argument)
-    return Files(argument, _videos(path) if path.is_dir() else [path], stride, say)
-
-
-def _read_file(path: Path, stride: int) -> Iterator[Stamped]:
-    """Every `stride`-th frame. Raises UserError, naming the file, after the good frames of a damaged one."""
-    if find_spec("av"):
-        from sim.video import timed
-
-        return timed(path, stride)
-    return _opencv_file(path, stride)
-
-
-def _cv2() -> Any:
-    """OpenCV, which is to leave the terminal to us: what went wrong is said in our own words."""
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    import cv2
-
-    return cv2
-
-
-def _opencv_file(path: Path, stride: int) -> Iterator[Stamped]:
-    """OpenCV says nothing of damage: what the file announces and does not hold is all that shows."""
-    cv2 = _cv2()
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    try:
-        if not capture.isOpened():
-            raise UserError(f"{path}: not a readable video")
-        count, rate = 0, capture.get(cv2.CAP_PROP_FPS)
-        for stamp, image in _opencv_frames(capture, stride):
-            if image is not None:
-                yield count / rate if stamp is None and rate > 0 else stamp, image
-            count += 1
-        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    finally:
-        capture.release()
-    if count == 0:
-        raise UserError(f"{path}: holds no frames")
+        raise UserError(f"{path}: holds no frames, or no key frame to decode them from")
     if count < announced - (0 if path.suffix.lower() in (".mp4", ".mov") else SLACK_S * rate):
         raise UserError(f"{path}: truncated after {count} frames, {announced} are announced")
 

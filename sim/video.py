@@ -49,7 +49,7 @@ def timed(path: Path, stride: int = 1) -> Iterator[tuple[float | None, np.ndarra
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"err_detect": "explode"}  # a damaged picture is an error, not a guess
             end = 0.0
-            for frame in container.decode(stream):
+            for frame in _decodable(container, stream):
                 if decoded % stride == 0:
                     yield frame.time, pixels(frame)
                 decoded += 1
@@ -59,7 +59,7 @@ def timed(path: Path, stride: int = 1) -> Iterator[tuple[float | None, np.ndarra
         where = f"damaged after {decoded} frames" if decoded else "not a readable video"
         raise UserError(f"{path}: {where} ({error.strerror})") from None
     if decoded == 0:
-        raise UserError(f"{path}: holds no frames")
+        raise UserError(f"{path}: holds no frames, or no key frame to decode them from")
     if missing:
         raise UserError(f"{path}: truncated after {decoded} frames, {missing}")
 
@@ -70,6 +70,16 @@ def pixels(frame: av.VideoFrame) -> np.ndarray:
     turns = frame.rotation // 90 if frame.rotation % 90 == 0 else 0
     image = frame.to_ndarray(format="bgr24", interpolation="BICUBIC")[:, :, ::-1]
     return np.ascontiguousarray(np.rot90(image, turns))
+
+
+def _decodable(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """Every frame from the first key frame on. Those before it, where a recording was cut, build on pictures that are
+    gone; some decoders would guess them, others fail."""
+    begun = False
+    for packet in container.demux(stream):
+        begun = begun or packet.is_keyframe
+        if begun:
+            yield from packet.decode()
 
 
 def _pictures(folder: Path, stride: int) -> Iterator[np.ndarray]:
