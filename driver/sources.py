@@ -26,6 +26,7 @@ Stamped = tuple[float | None, Pixels]  # a frame's own time in seconds, where it
 RECONNECT_S = (1.0, 2.0, 4.0, 8.0, 15.0)  # the pause before each attempt; after the last one a camera is given up
 TIMEOUT_S = 10.0  # for a connection, and between two frames
 QUEUED = 4  # frames of a live source that wait; beyond that the oldest is dropped
+FRAME_TYPE, BUILT_ON_OTHERS = 69, (ord("P"), ord("B"))  # cv2.CAP_PROP_FRAME_TYPE; OpenCV before 4.9 gives 0 for it
 SLACK_S = 1.0  # a file without a count of frames may announce this much more than it holds, as in sim.video
 
 
@@ -278,7 +279,7 @@ def _opencv_file(path: Path, rate: int | None) -> Iterator[Frame]:
     finally:
         capture.release()
     if count == 0:
-        raise UserError(f"{path}: holds no frames")
+        raise UserError(f"{path}: holds no frames, or no key frame to decode them from")
     if count < announced - (0 if path.suffix.lower() in (".mp4", ".mov") else SLACK_S * own_rate):
         raise UserError(f"{path}: truncated after {count} frames, {announced} are announced")
 
@@ -293,6 +294,8 @@ def _opencv_frames(capture: Any) -> Iterator[Stamped]:
 
     first = True
     while capture.grab():
+        if first and capture.get(FRAME_TYPE) in BUILT_ON_OTHERS:
+            continue  # before the first key frame, as in sim.video
         stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         yield stamp if stamp > 0 or first else None, convert
         first = False
@@ -308,13 +311,15 @@ def _read_live(address: str) -> Iterator[Stamped]:
 def _pyav_live(address: str) -> Iterator[Stamped]:
     import av
 
+    from sim.video import pixels
+
     options = {"rtsp_transport": "tcp"}  # UDP loses packets, and with them pictures
     try:
         with av.open(address, options=options, timeout=TIMEOUT_S) as container:
             if not container.streams.video:
                 raise UserError("sends no video")
             for frame in container.decode(container.streams.video[0]):
-                yield frame.time, partial(frame.to_ndarray, format="rgb24")
+                yield frame.time, partial(pixels, frame)
     except av.FFmpegError as error:
         raise UserError(error.strerror or str(error)) from None
 

@@ -19,6 +19,7 @@ from sim import video
 from sim.preprocess import gray, to_input
 
 FOLDER = BUILD / "frames"
+DECODING = "2"  # changes whenever sim.video or sim.preprocess make other bytes of a video
 WORKERS = min(8, os.cpu_count() or 1)
 
 
@@ -55,7 +56,7 @@ class Kept:
 def load(path: Path, kept: Kept) -> Frames:
     """What is `kept` of the video at `path`, from the cache or else decoded into it. Raises as `sim.video.timed`,
     UserError for frames smaller than what is kept, and OSError where the disk is full."""
-    entry = FOLDER / digest(path, repr(kept))
+    entry = FOLDER / digest(path, repr(kept), DECODING)
     index = entry.with_suffix(".npz")
     if not index.is_file():
         _decode(path, kept, entry.with_suffix(".raw"), index)

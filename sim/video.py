@@ -48,10 +48,10 @@ def timed(path: Path, rate: int | None = None) -> Iterator[Frame]:
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"err_detect": "explode"}  # a damaged picture is an error, not a guess
             end = 0.0
-            for frame in container.decode(stream):
+            for frame in _decodable(container, stream):
                 seconds = sample(decoded, frame.time)
                 if seconds is not None:
-                    yield Frame(decoded, seconds, frame.to_ndarray(format="rgb24"))
+                    yield Frame(decoded, seconds, pixels(frame))
                 decoded += 1
                 end = frame.time or end
             missing = _missing(container, stream, decoded, end)
@@ -59,9 +59,27 @@ def timed(path: Path, rate: int | None = None) -> Iterator[Frame]:
         where = f"damaged after {decoded} frames" if decoded else "not a readable video"
         raise UserError(f"{path}: {where} ({error.strerror})") from None
     if decoded == 0:
-        raise UserError(f"{path}: holds no frames")
+        raise UserError(f"{path}: holds no frames, or no key frame to decode them from")
     if missing:
         raise UserError(f"{path}: truncated after {decoded} frames, {missing}")
+
+
+def pixels(frame: av.VideoFrame) -> np.ndarray:
+    """A decoded frame, of any size and pixel format, as people see it: RGB, uint8 `[H, W, 3]`, turned upright by the
+    quarter turns that a phone notes beside it. Byte for byte what OpenCV makes of it: blue first, colours bicubic."""
+    turns = frame.rotation // 90 if frame.rotation % 90 == 0 else 0
+    image = frame.to_ndarray(format="bgr24", interpolation="BICUBIC")[:, :, ::-1]
+    return np.ascontiguousarray(np.rot90(image, turns))
+
+
+def _decodable(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """Every frame from the first key frame on. Those before it, where a recording was cut, build on pictures that are
+    gone; some decoders would guess them, others fail."""
+    begun = False
+    for packet in container.demux(stream):
+        begun = begun or packet.is_keyframe
+        if begun:
+            yield from packet.decode()
 
 
 def _pictures(folder: Path, sample: Sampler) -> Iterator[Frame]:

@@ -1,0 +1,206 @@
+"""Videos as phones, recorders and archives make them: whoever reads them, all frames come, upright, the same bytes."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from av.video.reformatter import ColorRange
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.errors import UserError
+from common.preset import Preset, parse_preset
+from driver import sources
+from quant.data import read_clips
+from sim import video
+from sim.sampling import Frame
+
+HEIGHT, WIDTH = 48, 64
+QUIET = {"x265-params": "log-level=none:keyint=12:min-keyint=12"}
+
+
+def pictures(count: int, height: int = HEIGHT, width: int = WIDTH, seed: int = 0) -> list[np.ndarray]:
+    """Coloured blocks of noise, brighter from frame to frame."""
+    shape = (height // 8 + 1, width // 8 + 1, 3)
+    texture = np.random.default_rng(seed).integers(0, 150, shape).repeat(8, 0).repeat(8, 1)[:height, :width]
+    return [(texture + 100 * index // count).astype(np.uint8) for index in range(count)]
+
+
+def encode(
+    path: Path,
+    codec: str,
+    images: list[np.ndarray],
+    pix_fmt: str = "yuv420p",
+    rotation: int | None = None,
+    times_ms: list[int] | None = None,
+) -> Path:
+    """Write `images`, a key frame every twelve; `rotation`: by how many degrees, counter-clockwise, a player turns."""
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec, rate=25)
+        stream.height, stream.width, stream.pix_fmt = *images[0].shape[:2], pix_fmt
+        stream.bit_rate, stream.options = 4_000_000, QUIET if codec == "libx265" else {"g": "12"}
+        if pix_fmt.startswith("gray"):
+            stream.codec_context.color_range = ColorRange.JPEG  # as FFmpeg makes gray from colours
+        if rotation is not None:
+            stream.set_display_rotation(rotation)
+        if times_ms:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for index, image in enumerate(images):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            if times_ms:
+                frame.pts, frame.time_base = times_ms[index], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def cut(source: Path, first: int, count: int = 1000) -> Path:
+    """The video at `source` without its first packets, as a recorder that joins a running stream stores it."""
+    path = source.with_name(f"cut-{source.name}")
+    with av.open(str(source)) as whole, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(whole.streams.video[0])
+        packets = [packet for packet in whole.demux(video=0) if packet.size]
+        for packet in packets[first : first + count]:
+            packet.stream = stream
+            container.mux(packet)
+    return path
+
+
+def both(path: Path) -> list[Frame]:
+    """What PyAV reads, after a check that OpenCV reads the same."""
+    with_pyav, with_opencv = list(video.timed(path)), list(sources._opencv_file(path, None))
+    assert [frame.number for frame in with_pyav] == [frame.number for frame in with_opencv]
+    for ours, other in zip(with_pyav, with_opencv, strict=True):
+        assert ours.pixels.dtype == np.uint8 and ours.pixels.flags.c_contiguous
+        assert np.array_equal(ours.pixels, other.pixels)
+        assert ours.seconds == pytest.approx(other.seconds, abs=1e-3)
+    return with_pyav
+
+
+def small_preset() -> Preset:
+    values = {
+        "name": "small",
+        "input": {"height": 16, "width": 16},
+        "network": {"stem": {"width": 8}, "stages": [{"width": 8, "stride": 1}]},
+        "data": {"source": "folder", "num_segments": 4},
+    }
+    return parse_preset(values, "small")
+
+
+def distance(decoded: list[Frame], images: list[np.ndarray]) -> float:
+    """Mean difference of a pixel; what a codec loses is a few steps, a wrong picture is tens."""
+    assert [frame.pixels.shape for frame in decoded] == [image.shape for image in images]
+    return max(float(np.abs(a.astype(int) - b).mean()) for (_, _, a), b in zip(decoded, images, strict=True))
+
+
+@pytest.mark.parametrize("container", ["mp4", "mov", "mkv"])
+@pytest.mark.parametrize("rotation", [0, 90, 180, -90])
+def test_what_a_phone_turned_comes_upright(tmp_path: Path, container: str, rotation: int) -> None:
+    seen = pictures(4, 64, 48)
+    stored = [np.ascontiguousarray(np.rot90(image, -rotation // 90)) for image in seen]
+    path = encode(tmp_path / f"a.{container}", "libx264", stored, "yuv444p", rotation)
+    assert distance(both(path), seen) < 4
+
+
+def test_a_slant_is_left_as_it_is(tmp_path: Path) -> None:
+    images = pictures(2)
+    assert distance(both(encode(tmp_path / "a.mp4", "libx264", images, "yuv444p", rotation=30)), images) < 4
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv"])
+def test_variable_frame_rate_keeps_every_frame_and_its_time(tmp_path: Path, container: str) -> None:
+    times, images = [0, 40, 80, 300, 1000, 1013], pictures(6)
+    decoded = both(encode(tmp_path / f"a.{container}", "libx264", images, "yuv444p", times_ms=times))
+    assert [frame.seconds for frame in decoded] == pytest.approx([time / 1000 for time in times], abs=1e-3)
+    assert distance(decoded, images) < 4
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"),
+    [("a.mkv", "ffv1", "gray"), ("a.mp4", "libx264", "gray"), ("a.mp4", "libx264", "gray10le")],
+)
+def test_gray_is_gray_in_all_three_colours(tmp_path: Path, name: str, codec: str, pix_fmt: str) -> None:
+    images = [image[:, :, :1].repeat(3, 2) for image in pictures(4)]
+    decoded = both(encode(tmp_path / name, codec, images, pix_fmt))
+    assert distance(decoded, images) < 4
+    assert all(np.ptp(frame.pixels.astype(int), axis=2).max() <= 3 for frame in decoded)
+
+
+@pytest.mark.parametrize("size", [(48, 64), (63, 97)])
+@pytest.mark.parametrize("pix_fmt", ["yuv420p10le", "yuv422p10le", "yuv444p10le"])
+def test_ten_bits_become_eight(tmp_path: Path, pix_fmt: str, size: tuple[int, int]) -> None:
+    images = pictures(3, *size)
+    assert distance(both(encode(tmp_path / "a.mkv", "ffv1", images, pix_fmt)), images) < 12
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_ten_bits_of_a_recorder(tmp_path: Path, codec: str) -> None:
+    images = pictures(3)
+    assert distance(both(encode(tmp_path / "a.mp4", codec, images, "yuv420p10le")), images) < 12
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.integers(17, 99),
+    st.integers(17, 99),
+    st.sampled_from([("ffv1", "mkv", "yuv420p"), ("mpeg4", "avi", "yuv420p"), ("libx264", "mp4", "yuv444p")]),
+)
+def test_odd_sizes(tmp_path_factory: pytest.TempPathFactory, height: int, width: int, kind: tuple[str, ...]) -> None:
+    codec, container, pix_fmt = kind
+    images = pictures(2, height, width)
+    path = encode(tmp_path_factory.mktemp("odd") / f"a.{container}", codec, images, pix_fmt)
+    assert distance(both(path), images) < 20
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.ts", "libx264"), ("a.avi", "mpeg4")])
+def test_one_frame_is_a_video_and_no_clip(tmp_path: Path, name: str, codec: str) -> None:
+    path = encode(tmp_path / name, codec, pictures(1))
+    assert len(both(path)) == 1
+    with pytest.raises(UserError, match=rf"{name}: 1 images, fewer than the 4 that one clip takes"):
+        read_clips(small_preset(), path)
+
+
+CUT = [("a.ts", "libx264"), ("a.ts", "libx265"), ("a.ts", "mpeg2video"), ("a.mkv", "libx264"), ("a.mkv", "mpeg4")]
+
+
+@pytest.mark.parametrize(("name", "codec"), CUT)
+def test_a_recording_that_begins_between_key_frames_gives_all_from_the_first_on(
+    tmp_path: Path, name: str, codec: str
+) -> None:
+    """Of 40 frames the first 5 are cut off; the key frames are 0, 12, 24, 36. Nothing is guessed."""
+    whole = encode(tmp_path / name, codec, pictures(40))
+    decoded, expected = both(cut(whole, 5)), both(whole)[12:]
+    assert [frame.pixels.tolist() for frame in decoded] == [frame.pixels.tolist() for frame in expected]
+    assert len(read_clips(small_preset(), tmp_path / f"cut-{name}")) == 7
+
+
+def test_where_the_container_counts_frames_those_lost_are_missed(tmp_path: Path) -> None:
+    path = cut(encode(tmp_path / "a.avi", "mpeg4", pictures(40)), 5)
+    frames: list[Frame] = []
+    with pytest.raises(UserError, match=r"cut-a.avi: truncated after 28 frames, 40 are announced"):
+        for frame in video.timed(path):
+            frames.append(frame)
+    others = [frame.pixels.tolist() for frame in sources._opencv_file(path, None)]  # its count may be a second off
+    assert [frame.pixels.tolist() for frame in frames] == others
+
+
+@pytest.mark.parametrize(("name", "codec"), CUT)
+def test_without_a_key_frame_there_is_nothing_and_one_line_says_so(tmp_path: Path, name: str, codec: str) -> None:
+    path = cut(encode(tmp_path / name, codec, pictures(12)), 3)
+    with pytest.raises(UserError, match=rf"cut-{name}: (holds no frames|not a readable)") as caught:
+        list(video.timed(path))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=rf"cut-{name}: (holds no frames|not a readable)"):
+        list(sources._opencv_file(path, None))
+
+
+@pytest.mark.parametrize("rotation", [90, 180])
+def test_what_is_learned_from_is_upright_too(tmp_path: Path, rotation: int) -> None:
+    seen = pictures(8, 64, 48)
+    stored = [np.ascontiguousarray(np.rot90(image, -rotation // 90)) for image in seen]
+    turned = encode(tmp_path / "turned.mkv", "ffv1", stored, "bgr0", rotation)
+    upright = encode(tmp_path / "upright.mkv", "ffv1", seen, "bgr0")
+    assert np.array_equal(read_clips(small_preset(), turned), read_clips(small_preset(), upright))
