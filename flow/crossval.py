@@ -74,7 +74,7 @@ def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dic
     figures["top1_by_fold"] = [float(np.mean([r["label"] == r["guess"] for r in part])) for part in by_fold]
     if not alarm:
         return figures
-    positive, scores, sources = _columns(rows, classes, alarm)
+    positive, scores, sources = columns(rows, classes, alarm)
     others = [choose_threshold([r for r in rows if r["fold"] != fold], preset, classes) for fold in folds]
     raised = np.array([s >= others[folds.index(r["fold"])] for r, s in zip(rows, scores, strict=True)]).astype(float)
     figures |= metrics.at_threshold(positive, raised, 0.5)
@@ -82,15 +82,16 @@ def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dic
     figures["accuracy_at_half_ci95"] = metrics.interval(
         lambda p, s: float((p == (s >= 0.5)).mean()), sources, positive, scores
     )
-    figures["auc_by_fold"] = [metrics.auc(*_columns(part, classes, alarm)[:2]) for part in by_fold]
+    figures["auc_by_fold"] = [metrics.auc(*columns(part, classes, alarm)[:2]) for part in by_fold]
     in_float = np.array([_score({"scores": row["float_scores"]}, classes, alarm) for row in rows])
     figures["float_auc"] = metrics.auc(positive, in_float)
-    figures["quantized_minus_float_auc"] = _auc_difference(positive, scores, in_float)
-    figures["quantized_minus_float_auc_ci95"] = metrics.interval(_auc_difference, sources, positive, scores, in_float)
+    figures["quantized_minus_float_auc"] = auc_difference(positive, scores, in_float)
+    figures["quantized_minus_float_auc_ci95"] = metrics.interval(auc_difference, sources, positive, scores, in_float)
     return figures
 
 
-def _auc_difference(positive: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
+def auc_difference(positive: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
+    """How much greater the AUC of the scores `first` is than that of `second`; as `metrics.auc` otherwise."""
     return metrics.auc(positive, first) - metrics.auc(positive, second)
 
 
@@ -99,7 +100,7 @@ def _score(row: Row, classes: Sequence[str], alarm: Sequence[str]) -> float:
     return max(score for name, score in zip(classes, row["scores"], strict=True) if name in alarm or not alarm)
 
 
-def _columns(rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str]) -> tuple[np.ndarray, np.ndarray, list]:
+def columns(rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str]) -> tuple[np.ndarray, np.ndarray, list]:
     """Whether each row's clip should raise the alarm, its score, and its source."""
     positive = np.array([row["label"] in alarm for row in rows])
     return positive, np.array([_score(row, classes, alarm) for row in rows]), [row["source"] for row in rows]
@@ -108,7 +109,7 @@ def _columns(rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str]) 
 def choose_threshold(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> float:
     """The alarm's threshold by the preset's rule (common.preset.Choose), on the scores of `rows`."""
     rule: Choose = preset.alarm.choose
-    positive, scores, _ = _columns(rows, classes, preset.alarm.classes)
+    positive, scores, _ = columns(rows, classes, preset.alarm.classes)
     if rule.recall is not None:
         return metrics.for_recall(positive, scores, rule.recall)
     if rule.false_alarms_per_hour is not None:
@@ -179,7 +180,7 @@ def main(
         network = final_network(settings, data, folder / "final", threshold)
         write_card(folder / "model-card.md", settings, report, trained_parameters(network))
         if alarm:
-            positive, scores, _ = _columns(rows, classes, alarm)
+            positive, scores, _ = columns(rows, classes, alarm)
             write_picture(folder / "crossval.png", positive, scores, [r["fold"] for r in rows], figures["all"]["auc"])
     print(f"weights: {checkpoint.trained_path(settings)}\ncard: {folder / 'model-card.md'}")
     print(f"figures: {folder / 'metrics.json'}")
