@@ -60,13 +60,10 @@ def _difference(rows: Rows, base: Rows, classes: Sequence[str], alarm: Sequence[
     positive, scores = metrics.alarm_columns(rows, classes, alarm)
     _, base_scores = metrics.alarm_columns(base, classes, alarm)
 
-    def difference(positive: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> float:
-        return metrics.auc(positive, ours) - metrics.auc(positive, theirs)
-
     sources = [row["source"] for row in rows]
     return {
-        "auc_difference": difference(positive, scores, base_scores),
-        "auc_difference_ci95": metrics.interval(difference, sources, positive, scores, base_scores),
+        "auc_difference": metrics.auc_difference(positive, scores, base_scores),
+        "auc_difference_ci95": metrics.interval(metrics.auc_difference, sources, positive, scores, base_scores),
     }
 
 

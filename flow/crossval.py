@@ -86,13 +86,11 @@ def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dic
     figures["auc_by_fold"] = [metrics.auc(*metrics.alarm_columns(part, classes, alarm)) for part in by_fold]
     _, in_float = metrics.alarm_columns([row | {"scores": row["float_scores"]} for row in rows], classes, alarm)
     figures["float_auc"] = metrics.auc(positive, in_float)
-    figures["quantized_minus_float_auc"] = _auc_difference(positive, scores, in_float)
-    figures["quantized_minus_float_auc_ci95"] = metrics.interval(_auc_difference, sources, positive, scores, in_float)
+    figures["quantized_minus_float_auc"] = metrics.auc_difference(positive, scores, in_float)
+    figures["quantized_minus_float_auc_ci95"] = metrics.interval(
+        metrics.auc_difference, sources, positive, scores, in_float
+    )
     return figures
-
-
-def _auc_difference(positive: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    return metrics.auc(positive, first) - metrics.auc(positive, second)
 
 
 def choose_threshold(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> float:

@@ -31,13 +31,26 @@ def out_of_fold(preset: Preset, videos: Path, train_fold: TrainFold, folder: Pat
     A row a clip: `clip`, `label`, `source`, `fold`, and what the scorer gives. Raises UserError as `data.usable` and
     `splits.folds`.
     """
-    whole = layouts.read(videos)
-    dataset = usable(preset, whole)
-    parts = splits.folds(dataset, FOLDS)
+    dataset = usable(preset, layouts.read(videos))
+    return each_fold(preset, dataset.classes, splits.folds(dataset, FOLDS), videos, train_fold, folder, stamp)
+
+
+def each_fold(
+    preset: Preset,
+    classes: Sequence[str],
+    parts: Sequence[Sequence[Sample]],
+    videos: Path,
+    train_fold: TrainFold,
+    folder: Path,
+    stamp: str,
+    always: Sequence[Sample] = (),
+) -> list[Row]:
+    """As `out_of_fold`, for folds that are made already, of `usable` samples in `videos`, and a network of `classes`.
+    The clips `always` teach in each fold and are scored in none."""
     rows: list[Row] = []
     for fold, held in enumerate(parts):
-        teach = [sample for other in parts if other is not held for sample in other]
-        rows += _one_fold(preset, dataset.classes, teach, held, videos, train_fold, folder / f"fold{fold}", stamp)
+        teach = [*always, *(sample for other in parts if other is not held for sample in other)]
+        rows += _one_fold(preset, classes, teach, held, videos, train_fold, folder / f"fold{fold}", stamp)
     return rows
 
 

@@ -77,7 +77,8 @@ class TemporalShift(nn.Module):
         frames = x.unflatten(0, (len(previous), -1))
         current = frames[:, :, : self.channels]
         late = torch.cat([previous.expand_as(current[:, 0])[:, None], current[:, :-1]], 1)
-        return torch.cat([late, frames[:, :, self.channels :]], 2).flatten(0, 1), current[:, -1]
+        shifted = torch.cat([late, frames[:, :, self.channels :]], 2).flatten(0, 1)
+        return shifted.contiguous(memory_format=torch.channels_last), current[:, -1]  # as the network keeps its maps
 
     def _operator(self, x: Tensor) -> Tensor:
         name = f"{qonnx_ops.DOMAIN}::TemporalShift"

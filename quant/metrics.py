@@ -22,6 +22,12 @@ def auc(positive: np.ndarray, scores: np.ndarray) -> float:
     return float(wins / (positive.sum() * (~positive).sum()))
 
 
+def auc_difference(positive: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
+    """AUC of the scores `first` minus that of `second`, of the same clips: what makes a clip hard for both cancels in
+    its `interval`."""
+    return auc(positive, first) - auc(positive, second)
+
+
 def interval(
     statistic: Callable[..., float], sources: Sequence[str], *columns: np.ndarray, seed: int = SEED
 ) -> tuple[float, float]:
