@@ -12,7 +12,7 @@ INSTALL = @command -v $(PYTHON) >/dev/null || \
 	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup qat export compile estimate bitstream deploy registers trace demo test bench soak formal lint clean fuzz evaluate data-report
+.PHONY: help setup qat export compile estimate bitstream deploy registers trace demo test bench soak formal lint clean fuzz evaluate data-report adapt rollback
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ data-report: $(READY) ## what is in the videos in DATA, and how much of their la
 
 evaluate: $(READY) ## how good PRESET is on the videos in DATA: figures, predictions, a report to look at
 	@$(RUN) flow.evaluate --preset $(PRESET) --data "$(DATA)" $(if $(MODEL),--model "$(MODEL)")
+
+adapt: $(READY) ## fine-tune PRESET on the videos in DATA, used only if shown to be better (STRATEGY=name)
+	@$(RUN) flow.adapt run --preset $(PRESET) --data "$(DATA)" $(if $(STRATEGY),--strategy $(STRATEGY))
+
+rollback: $(READY) ## put the weights of PRESET before the last `make adapt` back; again goes further back
+	@$(RUN) flow.adapt rollback --preset $(PRESET)
 
 compile: $(READY) ## PRESET to RTL for BOARD, each step verified against the one before
 	@$(RUN) hw.compile --preset $(PRESET) --board $(BOARD)
