@@ -44,6 +44,12 @@ evaluate: $(READY) ## how good PRESET is on the videos in DATA: figures, predict
 compare: $(READY) ## PRESET's network beside TSN, bi-directional TSM and SlowFast, all trained on the videos in DATA
 	@$(RUN) flow.compare --preset $(PRESET) --data "$(DATA)"
 
+adapt: $(READY) ## fine-tune PRESET on the videos in DATA, used only if shown to be better (STRATEGY=name)
+	@$(RUN) flow.adapt run --preset $(PRESET) --data "$(DATA)" $(if $(STRATEGY),--strategy $(STRATEGY))
+
+rollback: $(READY) ## put the weights of PRESET before the last `make adapt` back; again goes further back
+	@$(RUN) flow.adapt rollback --preset $(PRESET)
+
 compile: $(READY) ## PRESET to RTL for BOARD, each step verified against the one before
 	@$(RUN) hw.compile --preset $(PRESET) --board $(BOARD)
 

@@ -96,7 +96,8 @@ def read_footage(preset: Preset, folder: Path, classes: Sequence[str], version: 
     sources |= {sample.source for sample in dataset.samples if digests[sample.path] in contents}
     fresh = [sample for sample in dataset.samples if sample.source not in sources]
     known = [sample for sample in dataset.samples if sample.source in sources]
-    return Footage(folder, whole.sources_known, fresh, known, digests)
+    named = whole.sources_known or all(s.source != str(s.path.relative_to(folder)) for s in dataset.samples)
+    return Footage(folder, named, fresh, known, digests)
 
 
 def too_little(footage: Footage, confidence: float) -> str | None:
@@ -305,7 +306,7 @@ def list_versions(preset: PresetOption) -> None:
     if not found:
         print(f"preset {settings.name!r} was never adapted")
         return
-    Console().print(adapt_report.history(found, versions.in_use(settings)))
+    print("\n".join(adapt_report.history(found, versions.in_use(settings))))
     print(f"reports: {versions.home(settings) / 'versions'}")
 
 

@@ -85,34 +85,28 @@ def markdown(report: dict[str, Any]) -> str:
     taught = (
         f" {report['only_teaching']} more clips, of sources it knew, only taught." if report["only_teaching"] else ""
     )
-    threshold = f"\nThe alarm's threshold chosen on the same scores: {report['threshold']:.3f}.\n"
+    chosen = report["threshold"]
+    threshold = "" if chosen is None else f"\nThe alarm's threshold chosen on the same scores: {chosen:.3f}.\n"
     return (
         f"# {report['preset']} on `{data['folder']}`: {report['strategy']} from version {report['parent']}\n\n"
         f"**{verdict(report)}**\n\n"
         f"{figures['clips']} clips of {figures['sources']} sources, {data['folds']} folds by source: each clip is "
         f"scored by networks that never saw its source, as the chip computes.{taught}\n\n"
         f"| held out | old | new |\n|---|---|---|\n{rows}\n\n{said}\n"
-        f"{threshold if report['threshold'] is not None else ''}\n"
+        f"{threshold}\n"
         f"Fingerprint of the data: `{data['fingerprint'][:16]}`; every clip is in `report.json`.\n"
     )
 
 
-def history(found: Sequence[Version], used: Version | None) -> Table:
-    """All versions for a terminal."""
-    view = Table("version", "date", "outcome", "from", "strategy", "clips", "right old, new", "p", "")
+def history(found: Sequence[Version], used: Version | None) -> list[str]:
+    """All versions for a terminal, a line each."""
+    said = []
     for version in found:
         report = version.report
-        cells = [str(version.number), report["date"], report["outcome"]]
+        line = f"{version.number:>4}  {report['date']}  {report['outcome']:<8}"
         if report["outcome"] != ORIGINAL:
             figures = report["figures"]
-            right = f"{figures['right']['old']}, {figures['right']['new']} of {figures['clips']}"
-            cells += [
-                str(report["parent"]),
-                report["strategy"],
-                str(len(report["clips"])),
-                right,
-                f"{figures['p']:.2g}",
-            ]
-        cells += [""] * (8 - len(cells))
-        view.add_row(*cells, "in use" if used and version.number == used.number else "")
-    return view
+            right = f"{figures['right']['old']} -> {figures['right']['new']} of {figures['clips']} right"
+            line += f"  {report['strategy']} from {report['parent']}, {right}, p = {figures['p']:.2g}"
+        said.append(line + ("  <- in use" if used and version.number == used.number else ""))
+    return said
