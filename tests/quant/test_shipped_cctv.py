@@ -1,0 +1,42 @@
+"""The shipped `cctv` on real footage: what the chip computes is what the quantized network predicts, clip by clip."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from common.preset import load_preset
+from quant.checkpoint import PRETRAINED, chosen_threshold, load_network
+from quant.data import inputs
+from quant.export import export
+from sim import video
+from sim.reference import Reference
+
+PRESET = load_preset("cctv")
+WEIGHTS = PRETRAINED / "cctv.pt"
+
+
+def test_weights_are_of_this_preset_and_carry_their_threshold(tmp_path: Path) -> None:
+    network, source = load_network(PRESET, WEIGHTS)
+    assert source == WEIGHTS and network.classes == ("fight", "no_fight")
+    threshold = chosen_threshold(WEIGHTS)
+    assert threshold is not None and 0 < threshold < 1
+    folder = export(network, PRESET, tmp_path / "export", trained=True, threshold=threshold)
+    assert Reference.load(folder / "model.npz").description["alarm"]["threshold"] == threshold
+
+
+@pytest.mark.skipif(not video.real_clips(), reason="the real clips are not beside this checkout")
+def test_integer_predictions_are_the_networks(tmp_path: Path) -> None:
+    """Every eighth clip: its total of integer logits equals the quantized network's, divided by the known scale."""
+    network, _ = load_network(PRESET, WEIGHTS)
+    reference = Reference.load(export(network, PRESET, tmp_path / "export", trained=True) / "model.npz")
+    rows = list(csv.DictReader((video.REAL_CLIPS / "index.csv").open()))[::8]
+    for row in rows:
+        clip = inputs(PRESET, video.REAL_CLIPS / row["clip"])
+        integers = [reference.infer(pixels, clear=index == 0) for index, pixels in enumerate(clip)]
+        with torch.inference_mode():
+            real = network.eval()(torch.from_numpy(clip).permute(0, 3, 1, 2)[None].float())[0].double()
+        expected = np.rint(real.numpy() / reference.description["logit_scale"]).astype(np.int64)
+        assert np.array_equal(np.stack(integers), expected), row["clip"]
