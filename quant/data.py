@@ -195,7 +195,7 @@ def _load(path: Path, kept: Kept) -> Frames:
 
 
 def _room(preset: Preset, times: np.ndarray) -> int:
-    """How many clips, as far spread as augmentation may, fit into a video of frames at `times` end to end; at least 1."""
+    """How many clips, at their widest spread, fit into a video of frames at `times` end to end; at least 1."""
     rate = preset.input.images_per_second
     images = len(times) if rate is None else min(len(times), int(times[-1] * rate) + 1)
     spread = preset.input.run_every * preset.augmentation.spread
