@@ -12,7 +12,7 @@ INSTALL = @command -v $(PYTHON) >/dev/null || \
 	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup qat export compile estimate bitstream deploy registers trace demo test bench soak formal lint clean fuzz evaluate data-report
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,12 @@ $(READY): requirements.lock flow/install.py
 setup: ## the environment in .venv, pinned by requirements.lock (TORCH=cuda: the CUDA build of torch)
 	$(INSTALL) $(if $(TORCH),--torch $(TORCH)) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 
-qat: $(READY) ## train PRESET: float warm-up, then quantization-aware (DATA=folder trains on your clips)
-	@$(RUN) quant.train --preset $(PRESET) $(if $(DATA),--data $(DATA))
+qat: $(READY) ## train PRESET: float warm-up, then quantization-aware (DATA=folder; STRATEGY=, FROM=, TEACHER=)
+	@$(RUN) quant.train --preset $(PRESET) $(if $(DATA),--data "$(DATA)") $(if $(STRATEGY),--strategy $(STRATEGY)) \
+		$(if $(FROM),--from "$(FROM)") $(if $(TEACHER),--teacher "$(TEACHER)")
+
+crossval: $(READY) ## score PRESET's recipe on DATA, five folds by source; then train it on all of DATA
+	@$(RUN) flow.crossval --preset $(PRESET) --data "$(DATA)"
 
 export: $(READY) ## PRESET's weights to QONNX and to the integer model of the reference
 	@$(RUN) quant.export --preset $(PRESET)
@@ -36,6 +40,9 @@ data-report: $(READY) ## what is in the videos in DATA, and how much of their la
 
 evaluate: $(READY) ## how good PRESET is on the videos in DATA: figures, predictions, a report to look at
 	@$(RUN) flow.evaluate --preset $(PRESET) --data "$(DATA)" $(if $(MODEL),--model "$(MODEL)")
+
+compare: $(READY) ## PRESET's network beside TSN, bi-directional TSM and SlowFast, all trained on the videos in DATA
+	@$(RUN) flow.compare --preset $(PRESET) --data "$(DATA)"
 
 compile: $(READY) ## PRESET to RTL for BOARD, each step verified against the one before
 	@$(RUN) hw.compile --preset $(PRESET) --board $(BOARD)

@@ -89,12 +89,14 @@ class Data(_Table):
 
 class Augmentation(_Table):
     """How training clips of videos may differ from them (quant.augment). `mirror`: left may be right; `crop`: the least
-    share of the picture; `pace`: how many times faster or slower; `light`: of contrast and brightness; `reverse`: time
+    share of the picture; `pace`: how many times faster or slower; `spread`: inputs may lie up to so many times further
+    apart in time, so that a clip tells of more of its video; `light`: of contrast and brightness; `reverse`: time
     may run backwards (where its direction tells nothing)."""
 
     mirror: bool = True
     crop: Annotated[float, Field(gt=0, le=1)] = 1.0
     pace: Annotated[float, Field(ge=1, le=4)] = 1.0
+    spread: Annotated[int, Field(ge=1, le=16)] = 1
     light: Annotated[float, Field(ge=0, le=1)] = 0.0
     reverse: bool = False
 

@@ -64,9 +64,10 @@ def summarize(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> di
 
 def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dict[str, Any]:
     alarm = preset.alarm.classes
+    positive, scores = metrics.alarm_columns(rows, classes, alarm)
     table = [
-        {"label": r["label"], "guess": classes[int(np.argmax(r["scores"]))], "score": _score(r, classes, alarm)} | r
-        for r in rows
+        row | {"guess": classes[int(np.argmax(row["scores"]))], "score": score}
+        for row, score in zip(rows, scores, strict=True)
     ]
     figures = metrics.summary(table, classes, alarm, choose_threshold(rows, preset, classes) if alarm else 0.5)
     folds = sorted({row["fold"] for row in rows})
@@ -74,7 +75,7 @@ def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dic
     figures["top1_by_fold"] = [float(np.mean([r["label"] == r["guess"] for r in part])) for part in by_fold]
     if not alarm:
         return figures
-    positive, scores, sources = _columns(rows, classes, alarm)
+    sources = [row["source"] for row in rows]
     others = [choose_threshold([r for r in rows if r["fold"] != fold], preset, classes) for fold in folds]
     raised = np.array([s >= others[folds.index(r["fold"])] for r, s in zip(rows, scores, strict=True)]).astype(float)
     figures |= metrics.at_threshold(positive, raised, 0.5)
@@ -82,8 +83,8 @@ def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dic
     figures["accuracy_at_half_ci95"] = metrics.interval(
         lambda p, s: float((p == (s >= 0.5)).mean()), sources, positive, scores
     )
-    figures["auc_by_fold"] = [metrics.auc(*_columns(part, classes, alarm)[:2]) for part in by_fold]
-    in_float = np.array([_score({"scores": row["float_scores"]}, classes, alarm) for row in rows])
+    figures["auc_by_fold"] = [metrics.auc(*metrics.alarm_columns(part, classes, alarm)) for part in by_fold]
+    _, in_float = metrics.alarm_columns([row | {"scores": row["float_scores"]} for row in rows], classes, alarm)
     figures["float_auc"] = metrics.auc(positive, in_float)
     figures["quantized_minus_float_auc"] = _auc_difference(positive, scores, in_float)
     figures["quantized_minus_float_auc_ci95"] = metrics.interval(_auc_difference, sources, positive, scores, in_float)
@@ -94,21 +95,10 @@ def _auc_difference(positive: np.ndarray, first: np.ndarray, second: np.ndarray)
     return metrics.auc(positive, first) - metrics.auc(positive, second)
 
 
-def _score(row: Row, classes: Sequence[str], alarm: Sequence[str]) -> float:
-    """The alarm's score: the highest probability among its classes; without any, of all."""
-    return max(score for name, score in zip(classes, row["scores"], strict=True) if name in alarm or not alarm)
-
-
-def _columns(rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str]) -> tuple[np.ndarray, np.ndarray, list]:
-    """Whether each row's clip should raise the alarm, its score, and its source."""
-    positive = np.array([row["label"] in alarm for row in rows])
-    return positive, np.array([_score(row, classes, alarm) for row in rows]), [row["source"] for row in rows]
-
-
 def choose_threshold(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> float:
     """The alarm's threshold by the preset's rule (common.preset.Choose), on the scores of `rows`."""
     rule: Choose = preset.alarm.choose
-    positive, scores, _ = _columns(rows, classes, preset.alarm.classes)
+    positive, scores = metrics.alarm_columns(rows, classes, preset.alarm.classes)
     if rule.recall is not None:
         return metrics.for_recall(positive, scores, rule.recall)
     if rule.false_alarms_per_hour is not None:
@@ -179,7 +169,7 @@ def main(
         network = final_network(settings, data, folder / "final", threshold)
         write_card(folder / "model-card.md", settings, report, trained_parameters(network))
         if alarm:
-            positive, scores, _ = _columns(rows, classes, alarm)
+            positive, scores = metrics.alarm_columns(rows, classes, alarm)
             write_picture(folder / "crossval.png", positive, scores, [r["fold"] for r in rows], figures["all"]["auc"])
     print(f"weights: {checkpoint.trained_path(settings)}\ncard: {folder / 'model-card.md'}")
     print(f"figures: {folder / 'metrics.json'}")

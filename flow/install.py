@@ -21,6 +21,8 @@ STAMP = VENV / ".complete"
 LOG = VENV / "install.log"
 LOCK = ROOT / "requirements.lock"
 NEEDED_GB = 3
+# Published only as source. All are pure Python: the lock's setuptools makes their wheels here, without a compiler.
+SOURCE_ONLY = ("fvcore", "iopath", "pytorchvideo")
 
 TORCH_HELP = (
     "pip finds no {torch}, the build without CUDA; run `make setup TORCH_INDEX=<URL of PyTorch's CPU wheels>` (the URL"
@@ -114,9 +116,11 @@ def install(flavour: str, torch_index: str) -> None:
             if "No matching distribution found" in str(error):
                 raise PipError(TORCH_HELP.format(torch=torch)) from None
             raise
+    from_source = [package for package in others if package.split("==")[0] in SOURCE_ONLY]
     listed = VENV / "others.txt"
-    listed.write_text("\n".join(others))
+    listed.write_text("\n".join(package for package in others if package not in from_source))
     pip("--no-deps", "--only-binary=:all:", "--requirement", str(listed))
+    pip("--no-deps", "--no-build-isolation", *from_source)  # after setuptools, which would else be fetched unpinned
 
 
 def set_up(wanted: "dict[str, str]", torch_index: str) -> None:

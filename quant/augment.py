@@ -19,7 +19,7 @@ def random_clip(frames: Frames, size: Input, length: int, how: Augmentation, rng
 
     A video that is too short at the drawn pace gives inputs that follow each other more closely.
     """
-    chosen = random_images(frames.times, size, length, how.pace, rng)
+    chosen = random_images(frames.times, size, length, how, rng)
     if how.reverse and rng.random() < 0.5:
         chosen = chosen[:, ::-1][::-1]
     steps, inverse = np.unique(chosen, return_inverse=True)
@@ -31,21 +31,24 @@ def random_clip(frames: Frames, size: Input, length: int, how: Augmentation, rng
     return images[:, 0]
 
 
-def random_images(times: np.ndarray, size: Input, length: int, pace: float, rng: np.random.Generator) -> np.ndarray:
+def random_images(
+    times: np.ndarray, size: Input, length: int, how: Augmentation, rng: np.random.Generator
+) -> np.ndarray:
     """Which frames make the inputs of a random part of a video: indices `[inputs, 1 + look-back]`, the newest first.
 
-    They are those that a live camera's sampler would take that begins at any moment, of a scene that is up to `pace`
-    times faster or slower. `times` holds at least `length` + look-back frames.
+    The images are those that a live camera's sampler would take that begins at any moment, of a scene that is up to
+    `pace` times faster or slower; the inputs lie `run_every` of them apart, or up to `spread` times that. `times` holds
+    at least `length` + look-back frames.
     """
     look_back = LOOK_BACK[size.representation]
     images = np.arange(len(times))
     if size.images_per_second is not None:
-        rate = size.images_per_second * pace ** rng.uniform(-1, 1)
+        rate = size.images_per_second * how.pace ** rng.uniform(-1, 1)
         ticks = np.floor(times * rate + rng.random() + 1e-3)
         images = np.flatnonzero(np.diff(ticks, prepend=-1) > 0)
     if len(images) < length + look_back:
         images = np.arange(len(times))
-    every = min(size.run_every, (len(images) - look_back - 1) // (length - 1))
+    every = min(size.run_every * int(rng.integers(1, how.spread + 1)), (len(images) - look_back - 1) // (length - 1))
     start = look_back + rng.integers(len(images) - look_back - every * (length - 1))
     newest = start + every * np.arange(length)
     return images[newest[:, None] - np.arange(1 + look_back)]

@@ -3,6 +3,7 @@
 import torch
 
 from common.preset import Preset
+from quant.baselines import without_shift
 from quant.checkpoint import load_network
 from quant.data import HELD_OUT_SEED, render
 from quant.network import ReducedTSM
@@ -20,16 +21,10 @@ def accuracy(network: ReducedTSM, preset: Preset, clips: int, seed: int = HELD_O
     return right / clips
 
 
-def baseline(preset: Preset) -> Preset:
-    """The TSN of `preset`: the same network, data and recipe, without the shift."""
-    network = preset.network.model_copy(update={"shift": False})
-    return preset.model_copy(update={"name": f"{preset.name}_tsn", "network": network})
-
-
 def compare(preset: Preset, clips: int = 1000) -> dict[str, float | None]:
     """`tsm_accuracy` and `tsn_accuracy` of the best trained or shipped weights; None where there are none."""
     result: dict[str, float | None] = {}
-    for key, variant in (("tsm_accuracy", preset), ("tsn_accuracy", baseline(preset))):
+    for key, variant in (("tsm_accuracy", preset), ("tsn_accuracy", without_shift(preset))):
         network, source = load_network(variant)
         result[key] = accuracy(network, variant, clips) if source else None
     return result

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import lightning
 import numpy as np
 import torch
 from torch import nn
@@ -14,7 +15,7 @@ from common.preset import Preset
 from quant import layouts, splits
 from quant.data import Clips, inputs, usable, video_clips
 from quant.layouts import Sample
-from quant.learner import begin
+from quant.learner import Learner, begin, fit
 
 FOLDS = 5
 
@@ -65,6 +66,19 @@ def _one_fold(
         rows.append({**about, "fold": folder.name, **score(sample)})
     write_json(path, {"key": key, "rows": rows})
     return rows
+
+
+def train_in_float(preset: Preset, build: Callable[[Preset, Sequence[str]], nn.Module]) -> TrainFold:
+    """Trains the network that `build` gives (quant.baselines) by the float phase of the preset's recipe alone."""
+
+    def train_fold(data: Clips, folder: Path) -> Scorer:
+        lightning.seed_everything(preset.training.seed, verbose=False)
+        recipe, network = preset.training, build(preset, data.classes)
+        learner = Learner(network, len(data.classes), recipe, recipe.float_lr, preset.augmentation.mirror)
+        fit(learner, data, recipe, recipe.float_epochs, folder / "float")
+        return torch_scorer(network, preset)
+
+    return train_fold
 
 
 def torch_scorer(network: nn.Module, preset: Preset) -> Scorer:

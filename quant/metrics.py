@@ -54,6 +54,13 @@ def at_threshold(positive: np.ndarray, scores: np.ndarray, threshold: float) -> 
     }
 
 
+def top_k(labels: np.ndarray, scores: np.ndarray, k: int) -> float:
+    """How often fewer than `k` classes score above the right one. `labels`: indices of classes, `[n]`; `scores`:
+    `[n, classes]`. With no more than `k` classes it is 1."""
+    right = scores[np.arange(len(labels)), labels]
+    return float(((scores > right[:, None]).sum(1) < k).mean())
+
+
 def per_class(labels: np.ndarray, guesses: np.ndarray, classes: Sequence[str]) -> dict[str, dict[str, float]]:
     """Precision, recall, F1 and number of clips of each class; `labels`, `guesses`: indices into `classes`, `[n]`."""
     result = {}
@@ -101,6 +108,16 @@ def _between(scores: np.ndarray, threshold: float) -> float:
     """Halfway between `threshold`, one of the scores, and the next lower one: no decision hangs on a rounding."""
     lower = scores[scores < threshold]
     return float((threshold + lower.max()) / 2 if len(lower) else threshold)
+
+
+def alarm_columns(
+    rows: Sequence[dict[str, Any]], classes: Sequence[str], alarm: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each clip shows an alarm class, and its score: the highest probability among those classes, or among all
+    where no class raises an alarm. Bool and float, `[n]`."""
+    columns = [classes.index(name) for name in alarm or classes]
+    scores = np.array([row["scores"] for row in rows])[:, columns].max(1)
+    return np.array([row["label"] in alarm for row in rows]), scores
 
 
 def summary(

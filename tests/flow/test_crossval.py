@@ -1,4 +1,4 @@
-"""Cross-validation from end to end, as a user runs it: folds by source, the integer model's scores, the final weights."""
+"""Cross-validation from end to end, as a user runs it: folds by source, the integer model's scores, final weights."""
 
 import csv
 import json

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from common.preset import Preset, load_preset
+from common.preset import Preset
 from quant import integer
 from quant.layers import TemporalShift
 from quant.network import ReducedTSM, random_network
@@ -124,18 +124,3 @@ def test_unsnapped_thresholds_on_an_integer_are_refused() -> None:
         layer.norm.bias[0] -= slope[0] * float((np.ceil(real[0, 7]) - real[0, 7]) * weight_scale[0] * scale)
     with pytest.raises(ValueError, match="was the network snapped"):
         integer.integer_thresholds(layer, scale, largest)
-
-
-def test_cctv_costs_what_its_file_says() -> None:
-    """51 million multiply-accumulates a frame (convolutions; the classifier is nothing beside them)."""
-    preset, macs = load_preset("cctv"), 0
-
-    def count(module: torch.nn.Module, _input: tuple[Tensor], output: Tensor) -> None:
-        nonlocal macs
-        macs += output[0].numel() * module.get_parameter("weight")[0].numel()
-
-    network = ReducedTSM(preset, CLASSES, quantized=False)
-    for layer, _, _ in network.convolutions():
-        layer.conv.register_forward_hook(count)
-    network(torch.zeros(1, 1, 3, preset.input.height, preset.input.width))
-    assert round(macs / 1e6) == 51

@@ -1,0 +1,159 @@
+"""`make compare`: the reduced TSM beside other networks, learned from the same clips and scored on sources that none of
+them saw in training.
+
+Everything is under `build/<preset>/compare`: a folder a network, `report.json` and `compare.png`. A network that is
+finished is not trained again, as long as the preset and the list of clips stay the same.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from common import cli
+from common.artifacts import atomic_file, lock, write_json
+from common.preset import check_alarm, load_preset
+from flow import machine
+from quant import layouts, metrics
+
+THRESHOLD = 0.5
+BASE = "tsm"  # what the others' AUC is compared with
+
+Rows = Sequence[dict[str, Any]]
+
+
+def compare(
+    results: Mapping[str, Rows], classes: Sequence[str], alarm: Sequence[str], base: str = BASE
+) -> dict[str, dict[str, Any]]:
+    """The figures of each network, from a row a clip with `clip`, `label` (a class name), `source`, and `scores`, a
+    probability for each of `classes`: those of `metrics.summary` for an alarm at 0.5, `top5`, and beside those of
+    `base` `auc_difference`, the network's AUC minus that of `base`, with `auc_difference_ci95`. Without alarm classes
+    what concerns the alarm is None. Raises ValueError where networks were not scored on the same clips."""
+    return {
+        name: {**_figures(rows, classes, alarm), **_difference(rows, results[base], classes, alarm)}
+        for name, rows in results.items()
+    }
+
+
+def _figures(rows: Rows, classes: Sequence[str], alarm: Sequence[str]) -> dict[str, Any]:
+    scores = np.array([row["scores"] for row in rows])
+    _, alarm_scores = metrics.alarm_columns(rows, classes, alarm)
+    judged = [
+        {**row, "guess": classes[guess], "score": score}
+        for row, guess, score in zip(rows, scores.argmax(1), alarm_scores, strict=True)
+    ]
+    labels = np.array([classes.index(row["label"]) for row in rows])
+    return {**metrics.summary(judged, classes, alarm, THRESHOLD), "top5": metrics.top_k(labels, scores, 5)}
+
+
+def _difference(rows: Rows, base: Rows, classes: Sequence[str], alarm: Sequence[str]) -> dict[str, Any]:
+    """Paired: each resample takes the same clips for both, so what makes a clip hard for both cancels."""
+    if [row["clip"] for row in rows] != [row["clip"] for row in base]:
+        raise ValueError("the networks were not scored on the same clips in the same order")
+    if not alarm or rows is base:
+        return {"auc_difference": None, "auc_difference_ci95": None}
+    positive, scores = metrics.alarm_columns(rows, classes, alarm)
+    _, base_scores = metrics.alarm_columns(base, classes, alarm)
+
+    def difference(positive: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> float:
+        return metrics.auc(positive, ours) - metrics.auc(positive, theirs)
+
+    sources = [row["source"] for row in rows]
+    return {
+        "auc_difference": difference(positive, scores, base_scores),
+        "auc_difference_ci95": metrics.interval(difference, sources, positive, scores, base_scores),
+    }
+
+
+def table(figures: dict[str, dict[str, Any]], title: str) -> Table:
+    """A column a network; under a figure its 95 % interval."""
+    view = Table("", *figures, title=title, title_justify="left")
+
+    def row(name: str, key: str, form: str, scale: float = 1) -> None:
+        values = [network.get(key) for network in figures.values()]
+        view.add_row(name, *("" if value is None else format(value / scale, form) for value in values))
+
+    def interval(key: str, form: str) -> None:
+        ranges = [network.get(f"{key}_ci95") for network in figures.values()]
+        view.add_row("  95 %", *(f"{pair[0]:{form}} to {pair[1]:{form}}" if pair else "" for pair in ranges))
+
+    row("top-1", "top1", ".3f")
+    interval("top1", ".3f")
+    row("top-5", "top5", ".3f")
+    if any(network["auc"] is not None for network in figures.values()):
+        for name, key in (("precision", "precision"), ("recall", "recall"), ("F1", "f1")):
+            row(name, key, ".3f")
+        row("AUC", "auc", ".3f")
+        interval("auc", ".3f")
+        row(f"AUC - {BASE}", "auc_difference", "+.3f")
+        interval("auc_difference", "+.3f")
+    row("parameters", "parameters", ",.0f")
+    row("MACs a clip, M", "macs_per_clip", ",.1f", 1e6)
+    row("ms a clip", "ms_per_clip", ",.1f")
+    return view
+
+
+def draw(path: Path, results: Mapping[str, Rows], classes: Sequence[str], alarm: Sequence[str]) -> None:
+    """The ROC curve of every network in one picture; none where clips of only one kind make it undefined."""
+    import matplotlib.pyplot as plt
+    import torch
+    from torchmetrics.functional.classification import binary_roc
+
+    figure, axes = plt.subplots(figsize=(6, 5), layout="constrained")
+    for name, rows in results.items():
+        positive, scores = metrics.alarm_columns(rows, classes, alarm)
+        if positive.all() or not positive.any():
+            plt.close(figure)
+            return
+        false, true, _ = binary_roc(torch.from_numpy(scores), torch.from_numpy(positive.astype(np.int64)))
+        axes.plot(false, true, label=f"{name}, AUC {metrics.auc(positive, scores):.3f}")
+    axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="chance")
+    axes.set(xlabel="false alarms, share of calm clips", ylabel="found, share of those to find")
+    axes.legend(loc="lower right")
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+    plt.close(figure)
+
+
+def main(
+    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")],
+    data: Annotated[Path, typer.Option(help="labelled videos, laid out as docs/data.md shows")],
+) -> None:
+    """Train PRESET's network and the baselines on the videos in DATA, and print what each reaches and costs."""
+    from quant.baselines import BASELINES
+    from quant.complexity import complexity
+    from quant.cross_validation import out_of_fold, train_in_float
+
+    settings, dataset = load_preset(preset), layouts.read(data)
+    classes, alarm, folder = dataset.classes, settings.alarm.classes, settings.build / "compare"
+    check_alarm(settings, classes)  # now, not after hours
+    networks = {name: build(settings, classes) for name, build in BASELINES.items()}
+    with lock(folder):
+        results = {
+            name: out_of_fold(settings, data, train_in_float(settings, build), folder / name, name)
+            for name, build in BASELINES.items()
+        }
+        figures = compare(results, classes, alarm)
+        for name, network in networks.items():  # one after the other, so that times are of the same machine
+            figures[name] |= complexity(network, settings)
+        report = {
+            **machine.describe(),
+            "preset": settings.name,
+            "data": data.name,
+            "classes": classes,
+            "networks": figures,
+        }
+        write_json(folder / "report.json", json.loads(json.dumps(report), parse_constant=lambda _: None))
+        draw(folder / "compare.png", results, classes, alarm)
+    base = figures[BASE]
+    Console().print(table(figures, f"{data.name}: {base['n']} clips of {base['sources']} sources, unseen in training"))
+    print(f"figures: {folder / 'report.json'}")
+
+
+if __name__ == "__main__":
+    cli.run(main)
