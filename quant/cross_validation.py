@@ -1,7 +1,8 @@
 """Out-of-fold scores: every clip is scored by a network that never saw its source, and all are pooled."""
 
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from common.artifacts import digest, write_json
 from common.preset import Preset
 from quant import layouts, splits
 from quant.data import Clips, inputs, usable, video_clips
-from quant.layouts import Sample
+from quant.layouts import Dataset, Sample
 from quant.learner import Learner, begin, fit
 
 FOLDS = 5
@@ -31,14 +32,21 @@ def out_of_fold(preset: Preset, videos: Path, train_fold: TrainFold, folder: Pat
     A row a clip: `clip`, `label`, `source`, `fold`, and what the scorer gives. Raises UserError as `data.usable` and
     `splits.folds`.
     """
-    whole = layouts.read(videos)
-    dataset = usable(preset, whole)
+    dataset = usable(preset, layouts.read(videos))
+    return [row for rows in fold_by_fold(preset, videos, dataset, train_fold, folder, stamp) for row in rows]
+
+
+def fold_by_fold(
+    preset: Preset, videos: Path, dataset: Dataset, train_fold: TrainFold, folder: Path, stamp: str
+) -> Iterator[list[Row]]:
+    """The rows of `out_of_fold`, one fold after another, each as soon as it is scored. `dataset`: what is usable of
+    `videos`. Raises UserError as `splits.folds`."""
+    # Lightning's own default for what follows: on several GPUs it would start this whole loop once more for each.
+    os.environ.setdefault("PL_TRAINER_DEVICES", "1")
     parts = splits.folds(dataset, FOLDS)
-    rows: list[Row] = []
     for fold, held in enumerate(parts):
         teach = [sample for other in parts if other is not held for sample in other]
-        rows += _one_fold(preset, dataset.classes, teach, held, videos, train_fold, folder / f"fold{fold}", stamp)
-    return rows
+        yield _one_fold(preset, dataset.classes, teach, held, videos, train_fold, folder / f"fold{fold}", stamp)
 
 
 def _one_fold(
