@@ -32,6 +32,10 @@ qat: $(READY) ## train PRESET: float warm-up, then quantization-aware (DATA=fold
 crossval: $(READY) ## score PRESET's recipe on DATA, five folds by source; then train it on all of DATA
 	@$(RUN) flow.crossval --preset $(PRESET) --data "$(DATA)"
 
+search: $(READY) ## a better recipe for PRESET on the folds of DATA (TRIALS=n, STORAGE=url of a shared database)
+	@$(RUN) flow.search --preset $(PRESET) $(if $(DATA),--data "$(DATA)") $(if $(TRIALS),--trials $(TRIALS)) \
+		$(if $(STORAGE),--storage "$(STORAGE)")
+
 export: $(READY) ## PRESET's weights to QONNX and to the integer model of the reference
 	@$(RUN) quant.export --preset $(PRESET)
 

@@ -226,7 +226,8 @@ def adapt(preset: Preset, videos: Path, strategy_name: str, confidence: float) -
     parts = make_folds(footage.fresh, footage.sources_known)
     old = Reference.load(export(network, preset, folder / "old", trained=True) / "model.npz")
     teach = partial(train_fold, preset, strategy, old)
-    rows = each_fold(preset, network.classes, parts, videos, teach, folder, stamp, footage.known)
+    folds = each_fold(preset, network.classes, parts, videos, teach, folder, stamp, footage.known)
+    rows = [row for fold in folds for row in fold]
     figures = compare(rows, preset, network.classes, confidence)
     parent = versions.keep_original(preset)
     report: dict[str, Any] = {

@@ -1,7 +1,8 @@
 """Out-of-fold scores: every clip is scored by a network that never saw its source, and all are pooled."""
 
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,10 @@ def out_of_fold(preset: Preset, videos: Path, train_fold: TrainFold, folder: Pat
     `splits.folds`.
     """
     dataset = usable(preset, layouts.read(videos))
-    return each_fold(preset, dataset.classes, splits.folds(dataset, FOLDS), videos, train_fold, folder, stamp)
+    parts = splits.folds(dataset, FOLDS)
+    return [
+        row for rows in each_fold(preset, dataset.classes, parts, videos, train_fold, folder, stamp) for row in rows
+    ]
 
 
 def each_fold(
@@ -44,14 +48,15 @@ def each_fold(
     folder: Path,
     stamp: str,
     always: Sequence[Sample] = (),
-) -> list[Row]:
-    """As `out_of_fold`, for folds that are made already, of `usable` samples in `videos`, and a network of `classes`.
-    The clips `always` teach in each fold and are scored in none."""
-    rows: list[Row] = []
+) -> Iterator[list[Row]]:
+    """The rows of `out_of_fold`, one fold after another, each as soon as it is scored, for folds that are made already,
+    of `usable` samples in `videos`, and a network of `classes`. The clips `always` teach in each fold and are scored in
+    none."""
+    # Lightning's own default for what follows: on several GPUs it would start this whole loop once more for each.
+    os.environ.setdefault("PL_TRAINER_DEVICES", "1")
     for fold, held in enumerate(parts):
         teach = [*always, *(sample for other in parts if other is not held for sample in other)]
-        rows += _one_fold(preset, classes, teach, held, videos, train_fold, folder / f"fold{fold}", stamp)
-    return rows
+        yield _one_fold(preset, classes, teach, held, videos, train_fold, folder / f"fold{fold}", stamp)
 
 
 def _one_fold(

@@ -7,6 +7,7 @@ interrupted run goes on, and at the end `best.pt`, `metrics.json` and `curves.pn
 import contextlib
 import json
 import logging
+import os
 import shutil
 import warnings
 from collections.abc import Iterator, Sequence
@@ -34,12 +35,16 @@ TEMPERATURE = 2.0  # of distillation
 History = list[dict[str, float]]  # loss and accuracy of each epoch
 
 
+class DivergedError(UserError):
+    """The loss is no longer a number."""
+
+
 class Learner(lightning.LightningModule):
     """Teaches a network the class of a clip: the mean of its frames' logits (TSN's segmental consensus).
 
     `network` maps clips `[N, T, 3, H, W]`, floats of whole numbers 0 to 255, to logits `[N, T', classes]`. With
     `teachers`, networks of the same kind, the share `recipe.distillation` of the loss is the distance to their mean
-    logits (Hinton et al. 2015). Raises UserError when the loss is no longer a number.
+    logits (Hinton et al. 2015). Raises DivergedError when the loss is no longer a number.
     """
 
     def __init__(
@@ -76,7 +81,7 @@ class Learner(lightning.LightningModule):
             share = self._recipe.distillation
             loss = (1 - share) * loss + share * self._distance(consensus, clips)
         if not torch.isfinite(loss):
-            raise UserError(
+            raise DivergedError(
                 f"training diverged in epoch {self.current_epoch + 1}: the loss is {float(loss)}; lower the learning "
                 f"rate (it was {self._learning_rate:g}), or look for broken clips with `make data-report`"
             )
@@ -141,21 +146,31 @@ def train(preset: Preset, videos: Path | None = None, strategy: Strategy = SCRAT
     `metrics.json` holds. `videos`: the folder of its clips, None for synthetic scenes. Raises UserError for data that
     cannot be used, and for what does not fit the strategy."""
     folder = preset.build / "qat"
-    with lock(folder):
-        begin(folder, digest(preset.model_dump_json(), str(videos and videos.resolve()), strategy.stamp()))
+    first = is_first()
+    with lock(folder) if first else contextlib.nullcontext():
+        if first:
+            begin(folder, digest(preset.model_dump_json(), str(videos and videos.resolve()), strategy.stamp()))
         if (folder / "metrics.json").is_file():
             print(f"{folder}: this preset is trained; remove that folder to train it anew")
             return json.loads((folder / "metrics.json").read_text())
         data = load_clips(preset, videos)
         check_alarm(preset, data.classes)  # now, not after hours
         network, _, epochs = two_phases(preset, data, folder, strategy)
-        checkpoint.save(network, preset, checkpoint.trained_path(preset))
         metrics = {"preset": preset.name, "classes": data.classes, "strategy": strategy.name, **_kept(preset, epochs)}
+        if not first:
+            return metrics
+        checkpoint.save(network, preset, checkpoint.trained_path(preset))
         if videos is None:
             metrics["held_out_accuracy"] = compare.accuracy(network, preset, HELD_OUT_CLIPS)
         draw_curves(epochs, folder / "curves.png")
         write_json(folder / "metrics.json", {**metrics, "epochs": epochs})
         return metrics
+
+
+def is_first() -> bool:
+    """Whether this process holds the folder, writes and speaks: with several GPUs Lightning starts the program once
+    more for each, and numbers them."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 class Trained(NamedTuple):

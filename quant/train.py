@@ -1,5 +1,6 @@
 """The command that trains a preset."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -18,13 +19,14 @@ def main(
 ) -> None:
     """Train PRESET, float first and then quantized; goes on where it was interrupted."""
     settings = load_preset(preset)
-    from quant.learner import train
+    from quant.learner import is_first, train
     from quant.strategies import Strategy
 
     chosen = Strategy(strategy or ("finetune" if start else "scratch"), start, tuple(teacher or ()))
-    metrics = train(settings, data, chosen)
-    print(f"{settings.build / 'qat' / 'best.pt'}: validation accuracy {metrics['val_accuracy']:.1%}", end="")
-    print(f", held-out accuracy {metrics['held_out_accuracy']:.1%}" if "held_out_accuracy" in metrics else "")
+    with contextlib.nullcontext() if is_first() else contextlib.redirect_stdout(None):
+        metrics = train(settings, data, chosen)
+        print(f"{settings.build / 'qat' / 'best.pt'}: validation accuracy {metrics['val_accuracy']:.1%}", end="")
+        print(f", held-out accuracy {metrics['held_out_accuracy']:.1%}" if "held_out_accuracy" in metrics else "")
 
 
 if __name__ == "__main__":

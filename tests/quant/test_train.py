@@ -48,12 +48,12 @@ def workplace(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(workplace: Path) -> subprocess.Popen[str]:
+def start(workplace: Path, **more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "quant.train", "--preset", str(workplace / "light.toml")]
     return subprocess.Popen(
         [*command, "--data", str(workplace / "videos")],
         cwd=ROOT,
-        env={**os.environ, "SHIFTCORE_BUILD": str(workplace / "build"), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "SHIFTCORE_BUILD": str(workplace / "build"), "OMP_NUM_THREADS": "1", **more},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -62,8 +62,8 @@ def start(workplace: Path) -> subprocess.Popen[str]:
     )
 
 
-def finish(workplace: Path) -> str:
-    process = start(workplace)
+def finish(workplace: Path, **more: str) -> str:
+    process = start(workplace, **more)
     output, errors = process.communicate()
     assert process.returncode == 0, errors
     return output
@@ -131,3 +131,13 @@ def test_shipped_weights_tell_time_and_their_baseline_cannot() -> None:
         assert preset.network.shift == (name == "tiny")
         assert preset.network.model_copy(update={"shift": True}) == topologies.TINY.network
         assert low <= compare.accuracy(network, preset, clips=600) <= high
+
+
+def test_two_processes_train_one_network(workplace: Path) -> None:
+    """As Lightning does it on several GPUs, here on two CPU processes by its own environment variables."""
+    (workplace / "light.toml").write_text(PRESET.replace("qat_epochs = 12", "qat_epochs = 2") % 1)
+    output = finish(workplace, PL_TRAINER_ACCELERATOR="cpu", PL_TRAINER_DEVICES="2", PL_TRAINER_STRATEGY="ddp")
+    folder = workplace / "build" / "light" / "qat"
+    assert output.count("best.pt: validation accuracy") == 1 and output.count("float warm-up") == 1
+    assert len(json.loads((folder / "metrics.json").read_text())["epochs"]["quantized"]) == 2
+    assert load(folder / "best.pt")[1].name == "light"
