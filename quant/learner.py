@@ -196,6 +196,8 @@ def two_phases(preset: Preset, data: Clips, folder: Path, strategy: Strategy = S
         model = warm if phase == "float" else network
         if phase == "quantized":
             network.load_state_dict(warm.state_dict(), strict=False)
+            # What it was before quantization teaches it, where nobody else does: few clips alone would lead it astray.
+            teachers = teachers or ([warm] if recipe.float_epochs else [])
         if length == 0:
             continue
         tuning.restrict(model, strategy.tune)
