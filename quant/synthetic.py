@@ -13,25 +13,29 @@ from typing import NamedTuple
 
 import numpy as np
 
+from quant import orders
 from quant.scene import WALL_BASE, Canvas, Figure, draw_room, expose, passer_by, random_clothes, standing, walking
 
-EVENTS = {"door": ("enter", "leave"), "object": ("put", "pick")}  # forward, backward
+# Forward, backward; the tasks of quant.orders are scenes of their own, each alone in its clip.
+EVENTS = {"door": ("enter", "leave"), "object": ("put", "pick"), **orders.CLASSES}
 
 _BAG = np.array([0.9, 0.75, 0.1])
 
 
 def class_names(events: Sequence[str]) -> list[str]:
     """All combinations of the events' orders: `("door", "object")` gives enter_put, enter_pick, leave_put, ..."""
-    return ["_".join(orders) for orders in itertools.product(*(EVENTS[event] for event in events))]
+    return ["_".join(names) for names in itertools.product(*(EVENTS[event] for event in events))]
 
 
 def clip(events: Sequence[str], label: int, shape: tuple[int, int, int], seed: Sequence[int]) -> np.ndarray:
     """One clip of class `label` (its place in `class_names`) and `shape` (frames, height, width): uint8 `[T, H, W, 3]`,
     RGB. The same `seed` gives the same scene."""
+    if events[0] in orders.CLASSES:
+        return orders.clip(events[0], label, shape, seed)
     rng = np.random.default_rng(seed)
     frames, height, width = shape
     time = (np.arange(frames) + 0.5) / frames
-    orders = list(itertools.product((False, True), repeat=len(events)))[label]
+    directions = list(itertools.product((False, True), repeat=len(events)))[label]
     canvas = Canvas(frames, height, width)
     door = rng.uniform(0.25, 0.75)
     wall = draw_room(canvas, rng)
@@ -39,7 +43,7 @@ def clip(events: Sequence[str], label: int, shape: tuple[int, int, int], seed: S
     canvas.box(door, WALL_BASE - 0.14, 0.065, 0.145, wall * 0.12)
 
     figures: list[Figure | _Bag] = [passer_by(rng, time) for _ in range(rng.integers(1, 3))]
-    for event, backward in zip(events, orders, strict=True):
+    for event, backward in zip(events, directions, strict=True):
         event_time = 1 - time if backward else time
         figures += [_door_user(rng, event_time, door)] if event == "door" else _object_bearer(rng, event_time)
     for figure in sorted(figures, key=lambda figure: figure.y.mean()):
