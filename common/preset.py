@@ -14,6 +14,7 @@ PRESETS = ROOT / "quant" / "presets"
 
 Bits = Annotated[int, Field(ge=2, le=8)]
 Positive = Annotated[int, Field(ge=1)]
+Event = Literal["door", "object", "arrow", "passes", "put_take"]
 
 
 class _Table(BaseModel):
@@ -76,15 +77,24 @@ class Quantization(_Table):
 
 class Data(_Table):
     """What the network learns from. `synthetic`: the procedural CCTV renderer, whose classes are all orders of
-    `events`; `folder`: labelled videos (docs/data.md), given on the command line. `apart`: sources of them without
-    which figures are reported once more, because they are easy."""
+    `events`, or those of one task of quant.orders; `folder`: labelled videos (docs/data.md), given on the command line.
+    `apart`: sources of them without which figures are reported once more, because they are easy."""
 
     source: Literal["synthetic", "folder"] = "synthetic"
-    events: Annotated[tuple[Literal["door", "object"], ...], Field(min_length=1)] = ("door",)
+    events: Annotated[tuple[Event, ...], Field(min_length=1)] = ("door",)
     num_segments: Annotated[int, Field(ge=2, le=64)] = 8
     train_clips: Positive = 2048
     val_clips: Positive = 512
     apart: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _tasks_fit(self) -> "Data":
+        for event in self.events:
+            if event not in ("door", "object") and len(self.events) > 1:
+                raise ValueError(f"events: {event!r} is a scene of its own and stands alone")
+        if "passes" in self.events and self.num_segments < 8:
+            raise ValueError(f"num_segments = {self.num_segments}: `passes` needs 8 frames or more")
+        return self
 
 
 class Augmentation(_Table):

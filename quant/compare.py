@@ -1,5 +1,6 @@
 """How often a network is right, on synthetic clips that it has never seen."""
 
+import numpy as np
 import torch
 
 from common.preset import Preset
@@ -11,14 +12,18 @@ from quant.network import ReducedTSM
 
 def accuracy(network: ReducedTSM, preset: Preset, clips: int, seed: int = HELD_OUT_SEED) -> float:
     """The share of `clips` held-out synthetic clips whose class has the largest sum of logits over the clip."""
-    images, labels = render(preset, clips, seed)
+    return float(hits(network, *render(preset, clips, seed)).mean())
+
+
+def hits(network: ReducedTSM, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Of which clips, uint8 `[N, T, H, W, 3]`, the class, `[N]`, has the largest sum of logits: bool `[N]`."""
     network.eval()
-    right = 0
+    right = []
     with torch.inference_mode():
         for batch, expected in zip(torch.from_numpy(images).split(64), torch.from_numpy(labels).split(64), strict=True):
             logits = network(batch.permute(0, 1, 4, 2, 3).float()).sum(1)
-            right += int((logits.argmax(1) == expected).sum())
-    return right / clips
+            right.append(logits.argmax(1) == expected)
+    return torch.cat(right).numpy()
 
 
 def compare(preset: Preset, clips: int = 1000) -> dict[str, float | None]:

@@ -41,6 +41,16 @@ MISTAKES = {
     ),
     "a threshold that is no probability": ("[network]", "[alarm]\nthreshold = 80\n[network]", "alarm.threshold"),
     "a time below zero": ("[network]", "[alarm]\nmin_seconds = -1\n[network]", "alarm.min_seconds"),
+    "a task beside an event": (
+        "[network]",
+        '[data]\nevents = ["door", "arrow"]\n[network]',
+        "data: events: 'arrow' is a scene of its own",
+    ),
+    "too few frames to pass a gate": (
+        "[network]",
+        '[data]\nevents = ["passes"]\nnum_segments = 4\n[network]',
+        "data: num_segments = 4: `passes` needs 8 frames",
+    ),
     "streams": ("[network]", "[hardware]\nstreams = 0\n[network]", "hardware.streams"),
 }
 
@@ -76,7 +86,7 @@ def test_shipped_presets_load(preset: Path) -> None:
 
 
 def test_unknown_name_lists_the_shipped_ones() -> None:
-    with pytest.raises(UserError, match=r"'tyni'.*cctv, tiny"):
+    with pytest.raises(UserError, match=r"'tyni'.*cctv.*tiny"):
         load_preset("tyni")
 
 

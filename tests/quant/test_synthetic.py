@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from quant import synthetic
+from quant import scene, synthetic
 from quant.data import render
 from tests.quant import topologies
 
@@ -26,7 +26,7 @@ def test_a_wider_picture_shows_the_same_square() -> None:
     """What a preset of square input sees of a wide video is what it was trained on."""
 
     def painted(width: int) -> np.ndarray:
-        canvas = synthetic._Canvas(1, 24, width)
+        canvas = scene.Canvas(1, 24, width)
         canvas.box(0.4, 0.6, 0.2, 0.1, (1.0, 0.5, 0.2))
         return canvas.picture
 
