@@ -149,14 +149,14 @@ def open_study(preset: Preset, videos: Path, dataset: Dataset, storage: str) -> 
         study = optuna.create_study(
             storage=_connect(storage),
             sampler=_SeededByTrial(),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),  # one fold alone tells little
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=2),  # one fold alone tells little
             study_name=name,
             direction="maximize",
             load_if_exists=True,
         )
         study.set_user_attr("seeds", SEEDS)
-        if not study.trials:
-            study.enqueue_trial(own_recipe(preset))
+        if not any(trial.user_attrs.get("own") and trial.state != TrialState.FAIL for trial in study.trials):
+            study.enqueue_trial(own_recipe(preset), {"own": True})
     except (ValueError, ImportError, RuntimeError, SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         # The URL may hold a password, and so may what the database says of it.
         raise UserError(

@@ -91,11 +91,11 @@ def draw(study: optuna.Study, path: Path) -> None:
     for panel, name in zip(panels.flat[1:], names, strict=False):
         drawn = [trial.params[name] for trial in complete]
         kind = complete[0].distributions[name]
+        panel.set(xlabel=name, xscale="log" if getattr(kind, "log", False) else "linear")
         if isinstance(kind, optuna.distributions.CategoricalDistribution):
             drawn, labels = [kind.choices.index(value) for value in drawn], [str(choice) for choice in kind.choices]
             panel.set_xticks(range(len(labels)), labels)
         panel.scatter(drawn, values, s=12, c=numbers)
-        panel.set(xlabel=name, xscale="log" if getattr(kind, "log", False) else "linear")
     figure.suptitle(WARNING)
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=100)

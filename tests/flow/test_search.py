@@ -6,14 +6,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 from common.artifacts import ROOT
-from common.preset import load_preset
+from common.preset import Preset, load_preset
+from flow import search
 from flow.search_report import to_toml
+from quant.cross_validation import Row
+from quant.layouts import Dataset, Sample
+from quant.learner import DivergedError
 from tests.flow.test_crossval import PRESET, write_clips
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -83,6 +90,8 @@ def test_an_interrupted_trial_does_not_count(workplace: Path) -> None:
     assert list((workplace / "build" / "small" / "search" / "trials").iterdir()) == []
     finish(start(workplace, 1))
     assert states(workplace) == ["FAIL", "COMPLETE"]
+    best = load_preset(str(workplace / "build" / "small" / "search" / "best.toml"))
+    assert best.training.float_lr == 0.01  # the preset's own recipe was interrupted, and is tried again
 
 
 def test_two_workers_share_a_study(workplace: Path) -> None:
@@ -94,6 +103,40 @@ def test_two_workers_share_a_study(workplace: Path) -> None:
     assert len(trials) in (3, 4) and all(trial.state.is_finished() for trial in trials)
     assert all("trial" in output for output in outputs)
     assert len({trial.params["crop"] for trial in trials}) >= len(trials) - 1  # both may begin with the preset's own
+
+
+def fake_folds(drawn: Preset, *_: object) -> Iterator[list[Row]]:
+    """Ten folds scored without training: the smaller the crop, the worse; a high learning rate diverges."""
+    if drawn.training.float_lr > 0.01:
+        raise DivergedError("too fast")
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        scores = [drawn.augmentation.crop * right + rng.random() for right in (0, 1) * 4]
+        yield [{"label": ("calm", "lively")[i % 2], "scores": [-score, score]} for i, score in enumerate(scores)]
+
+
+def test_what_is_behind_diverges_or_was_killed_is_not_the_best(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_folds", fake_folds)
+    monkeypatch.setattr(search, "PULSE_SECONDS", 1)
+    preset = load_preset(str(workplace / "small.toml"))
+    samples = [Sample(workplace / f"{i}.mp4", ("calm", "lively")[i % 2], str(i)) for i in range(40)]
+    dataset = Dataset("test", samples, True)
+    study = search.open_study(preset, workplace, dataset, f"sqlite:///{workplace / 'study.db'}")
+    killed = study.ask()
+    study._storage.record_heartbeat(killed._trial_id)  # type: ignore[attr-defined]  # as a worker that then is killed
+    time.sleep(3)
+    study.optimize(lambda trial: search.objective(trial, preset, workplace, dataset, workplace / "trial"), n_trials=30)
+    assert study.trials[0].state == TrialState.FAIL
+    pruned = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
+    diverged = [trial for trial in pruned if trial.params["float_lr"] > 0.01]
+    behind = [trial for trial in pruned if trial.params["float_lr"] <= 0.01]
+    assert diverged and behind
+    assert all(1 < len(trial.intermediate_values) < 10 for trial in behind)
+    complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
+    assert study.best_value == max(trial.values[0] for trial in complete)
+    assert study.best_params["crop"] > np.median([trial.params["crop"] for trial in study.trials])
 
 
 @pytest.mark.parametrize("storage", ["nonsense", "sqlite:////no/such/folder/study.db", "nodb://me:secret@nowhere/x"])
