@@ -40,6 +40,9 @@ class Strategy:
             raise UserError("strategy 'scratch' starts from no checkpoint; 'finetune' does")
         if self.name != "scratch" and not self.start:
             raise UserError(f"strategy {self.name!r} needs a checkpoint to start from: FROM=...")
+        for path in (*([self.start] if self.start else []), *self.taught_by):
+            if not path.is_file():
+                raise UserError(f"{path}: no such checkpoint")
 
     @property
     def tune(self) -> str:

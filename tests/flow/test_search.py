@@ -105,7 +105,7 @@ def test_two_workers_share_a_study(workplace: Path) -> None:
     assert len({trial.params["crop"] for trial in trials}) >= len(trials) - 1  # both may begin with the preset's own
 
 
-def fake_folds(drawn: Preset, *_: object) -> Iterator[list[Row]]:
+def fake_folds(drawn: Preset, *_rest: object) -> Iterator[list[Row]]:
     """Ten folds scored without training: the smaller the crop, the worse; a high learning rate diverges."""
     if drawn.training.float_lr > 0.01:
         raise DivergedError("too fast")

@@ -86,10 +86,10 @@ def test_a_loss_that_is_no_number_stops_in_one_line(videos: Path, tmp_path: Path
         two_phases(preset, folder_clips(preset, videos), tmp_path / "run")
 
 
-def test_every_strategy_is_one_that_tuning_knows() -> None:
+def test_every_strategy_is_one_that_tuning_knows(start: Path) -> None:
     network = random_network(preset_of(), 0, CLASSES)
     for name in ("scratch", "finetune", "head", "adapters", "last-1"):
-        tuning.restrict(network, Strategy(name, None if name == "scratch" else Path("x")).tune)
+        tuning.restrict(network, Strategy(name, None if name == "scratch" else start).tune)
 
 
 @pytest.mark.parametrize(
