@@ -34,7 +34,7 @@ START = ROOT / "driver" / "start.sh"
 # What the board imports beside driver/: NumPy, the standard library, and the packages of driver/requirements.txt.
 MODULES = (
     *("common/__init__.py", "common/errors.py", "common/cli.py", "common/artifacts.py"),
-    *("sim/__init__.py", "sim/reference.py", "sim/decision.py", "sim/preprocess.py", "sim/video.py"),
+    *("sim/__init__.py", "sim/reference.py", "sim/decision.py", "sim/preprocess.py", "sim/sampling.py", "sim/video.py"),
 )
 
 Files = dict[str, bytes]  # by their path in the archive
