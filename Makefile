@@ -12,7 +12,7 @@ INSTALL = @command -v $(PYTHON) >/dev/null || \
 	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
+.PHONY: help setup qat crossval search export data-report evaluate compare temporal adapt rollback compile deploy registers bitstream estimate trace demo test bench soak fuzz formal lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -88,7 +88,7 @@ def test_several_videos_are_several_streams_kept_apart(
 def test_the_table_fits_80_columns_and_says_it_all(driver: Callable[..., Result], tmp_path: Path, folder: Path) -> None:
     path = scene(tmp_path / "a_camera_with_quite_a_long_name.mp4", "leave_pick")
     with Accelerator.open(folder, "reference") as accelerator:
-        going = Run(accelerator, [sources.Files(str(path), [path], 1, print)], lambda *_: None, [], print)
+        going = Run(accelerator, [sources.Files(str(path), [path], None, print)], lambda *_: None, [], print)
         going()
         channel = going.channels[0]
         channel.latency, channel.started, channel.now = (28_225, 128_225), 0.0, 0.6
@@ -283,7 +283,7 @@ def test_motion_looks_back_in_its_own_camera_only(folder: Path, tmp_path: Path) 
     paths = [scene(tmp_path / f"{name}.mp4", name, clips=1) for name in ("leave_pick", "enter_put")]
     with Accelerator.open(folder, "reference") as real:
         watched: Any = Watched(real)
-        Run(watched, sources.open_sources(list(map(str, paths)), 1, print), lambda *_: None, [], print)()
+        Run(watched, sources.open_sources(list(map(str, paths)), None, print), lambda *_: None, [], print)()
     for stream, path in enumerate(paths):
         expected = [pixels.tolist() for pixels in Preprocessor(Watched.description).clip(video.frames(path))]
         assert len(expected) == 3
