@@ -70,6 +70,11 @@ def write_json(path: Path, value: Any) -> None:
         temporary.write_text(json.dumps(value, indent=2) + "\n")
 
 
+def without_nan(value: Any) -> Any:
+    """`value` as JSON holds it (tuples are lists), and None wherever a figure is not defined: JSON knows no NaN."""
+    return json.loads(json.dumps(value), parse_constant=lambda _: None)
+
+
 def digest(*parts: Path | bytes | str) -> str:
     """SHA-256 over the parts in order; a Path stands for its file's content, a folder for all files in it."""
     state = hashlib.sha256()

@@ -152,6 +152,12 @@ class Choose(_Table):
             raise ValueError(f"{given[0]} and {given[1]} are two rules; give one")
         return self
 
+    @property
+    def rule(self) -> tuple[str, float]:
+        """The rule's name and its number."""
+        given = self.model_dump(exclude_none=True)
+        return next(iter(given.items()), ("f_beta", 2.0))
+
 
 class Alarm(_Table):
     """When the runtime raises an alarm (docs/alarms.md). The score is the highest probability among `classes`; no
@@ -172,11 +178,11 @@ class Alarm(_Table):
         return self
 
     def settled(self, chosen: float | None) -> "Alarm":
-        """With a number for a threshold of "chosen": `chosen`, or 0.5 where nothing was. A release above it comes down
-        to it."""
-        if self.threshold != "chosen":
-            return self
-        threshold = 0.5 if chosen is None else chosen
+        """With a number for a threshold of "chosen": `chosen`, or 0.5 where nothing was."""
+        return self if self.threshold != "chosen" else self.at(0.5 if chosen is None else chosen)
+
+    def at(self, threshold: float) -> "Alarm":
+        """With this `threshold`, in (0, 1]. A release above it comes down to it."""
         return self.model_copy(update={"threshold": threshold, "release": min(self.release, threshold)})
 
 

@@ -157,12 +157,7 @@ def train_fold(preset: Preset, strategy: Strategy, old: Reference, data: Clips, 
     new = Reference.load(export(network, preset, folder / "export", trained=True) / "model.npz")
 
     def score(sample: Sample) -> Row:
-        outcome = judge(new, sample)
-        row: Row = {
-            "scores": outcome.decision.scores.tolist(),
-            "old_scores": judge(old, sample).decision.scores.tolist(),
-        }
-        return row | {"seconds": outcome.seconds, "times": outcome.times.tolist(), "window": outcome.scores.tolist()}
+        return judge(new, sample).row() | {"old_scores": judge(old, sample).row()["scores"]}
 
     return score
 

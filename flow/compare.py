@@ -5,7 +5,6 @@ Everything is under `build/<preset>/compare`: a folder a network, `report.json` 
 finished is not trained again, as long as the preset and the list of clips stay the same.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common import cli
-from common.artifacts import atomic_file, lock, write_json
+from common.artifacts import atomic_file, lock, without_nan, write_json
 from common.preset import check_alarm, load_preset
 from flow import machine
 from quant import layouts, metrics
@@ -42,13 +41,11 @@ def compare(
 
 def _figures(rows: Rows, classes: Sequence[str], alarm: Sequence[str]) -> dict[str, Any]:
     scores = np.array([row["scores"] for row in rows])
-    _, alarm_scores = metrics.alarm_columns(rows, classes, alarm)
-    judged = [
-        {**row, "guess": classes[guess], "score": score}
-        for row, guess, score in zip(rows, scores.argmax(1), alarm_scores, strict=True)
-    ]
     labels = np.array([classes.index(row["label"]) for row in rows])
-    return {**metrics.summary(judged, classes, alarm, THRESHOLD), "top5": metrics.top_k(labels, scores, 5)}
+    return {
+        **metrics.summary(metrics.judged(rows, classes, alarm), classes, alarm, THRESHOLD),
+        "top5": metrics.top_k(labels, scores, 5),
+    }
 
 
 def _difference(rows: Rows, base: Rows, classes: Sequence[str], alarm: Sequence[str]) -> dict[str, Any]:
@@ -98,8 +95,6 @@ def table(figures: dict[str, dict[str, Any]], title: str) -> Table:
 def draw(path: Path, results: Mapping[str, Rows], classes: Sequence[str], alarm: Sequence[str]) -> None:
     """The ROC curve of every network in one picture; none where clips of only one kind make it undefined."""
     import matplotlib.pyplot as plt
-    import torch
-    from torchmetrics.functional.classification import binary_roc
 
     figure, axes = plt.subplots(figsize=(6, 5), layout="constrained")
     for name, rows in results.items():
@@ -107,8 +102,7 @@ def draw(path: Path, results: Mapping[str, Rows], classes: Sequence[str], alarm:
         if positive.all() or not positive.any():
             plt.close(figure)
             return
-        false, true, _ = binary_roc(torch.from_numpy(scores), torch.from_numpy(positive.astype(np.int64)))
-        axes.plot(false, true, label=f"{name}, AUC {metrics.auc(positive, scores):.3f}")
+        axes.plot(*metrics.roc(positive, scores), label=f"{name}, AUC {metrics.auc(positive, scores):.3f}")
     axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="chance")
     axes.set(xlabel="false alarms, share of calm clips", ylabel="found, share of those to find")
     axes.legend(loc="lower right")
@@ -145,7 +139,7 @@ def main(
             "classes": classes,
             "networks": figures,
         }
-        write_json(folder / "report.json", json.loads(json.dumps(report), parse_constant=lambda _: None))
+        write_json(folder / "report.json", without_nan(report))
         draw(folder / "compare.png", results, classes, alarm)
     base = figures[BASE]
     Console().print(table(figures, f"{data.name}: {base['n']} clips of {base['sources']} sources, unseen in training"))

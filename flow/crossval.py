@@ -5,7 +5,6 @@ are pooled over the folds; nothing is chosen on the scores that it is quoted on.
 clips; its alarm threshold is chosen on the out-of-fold scores and stored with its weights.
 """
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -17,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from common import cli
-from common.artifacts import digest, lock, write_json
-from common.preset import Choose, Preset, check_alarm, load_preset
+from common.artifacts import digest, lock, without_nan, write_json
+from common.preset import Preset, check_alarm, load_preset
 from driver.alarm import Alarm, Settings
 from flow.crossval_report import lines, write_card, write_picture
 from flow.data_report import bias_floor, examine
@@ -44,10 +43,8 @@ def train_fold(preset: Preset, data: Clips, folder: Path) -> Scorer:
     history = {phase: epochs[-1]["train_accuracy"] for phase, epochs in trained.epochs.items() if epochs}
 
     def score(sample: Sample) -> Row:
-        outcome = judge(reference, sample)
-        row: Row = {"scores": outcome.decision.scores.tolist(), "float_scores": in_float(sample)["scores"]}
-        streaming = {"seconds": outcome.seconds, "times": outcome.times.tolist(), "window": outcome.scores.tolist()}
-        return row | streaming | {"train_accuracy": history}
+        beside = {"float_scores": in_float(sample)["scores"], "train_accuracy": history}
+        return judge(reference, sample).row() | beside
 
     return score
 
@@ -64,17 +61,14 @@ def summarize(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> di
 
 def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dict[str, Any]:
     alarm = preset.alarm.classes
-    positive, scores = metrics.alarm_columns(rows, classes, alarm)
-    table = [
-        row | {"guess": classes[int(np.argmax(row["scores"]))], "score": score}
-        for row, score in zip(rows, scores, strict=True)
-    ]
+    table = metrics.judged(rows, classes, alarm)
     figures = metrics.summary(table, classes, alarm, choose_threshold(rows, preset, classes) if alarm else 0.5)
     folds = sorted({row["fold"] for row in rows})
     by_fold = [[row for row in table if row["fold"] == fold] for fold in folds]
     figures["top1_by_fold"] = [float(np.mean([r["label"] == r["guess"] for r in part])) for part in by_fold]
     if not alarm:
         return figures
+    positive, scores = metrics.alarm_columns(rows, classes, alarm)
     sources = [row["source"] for row in rows]
     others = [choose_threshold([r for r in rows if r["fold"] != fold], preset, classes) for fold in folds]
     raised = np.array([s >= others[folds.index(r["fold"])] for r, s in zip(rows, scores, strict=True)]).astype(float)
@@ -95,23 +89,20 @@ def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dic
 
 def choose_threshold(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> float:
     """The alarm's threshold by the preset's rule (common.preset.Choose), on the scores of `rows`."""
-    rule: Choose = preset.alarm.choose
+    rule, value = preset.alarm.choose.rule
     positive, scores = metrics.alarm_columns(rows, classes, preset.alarm.classes)
-    if rule.recall is not None:
-        return metrics.for_recall(positive, scores, rule.recall)
-    if rule.false_alarms_per_hour is not None:
+    if rule == "recall":
+        return metrics.for_recall(positive, scores, value)
+    if rule == "false_alarms_per_hour":
         calm = [row for row, raises in zip(rows, positive, strict=True) if not raises]
         rate = partial(false_alarms_per_hour, calm, preset)
-        return metrics.for_false_alarms(
-            rate, np.concatenate([row["window"] for row in rows]), rule.false_alarms_per_hour
-        )
-    return metrics.best_f_beta(positive, scores, rule.f_beta or 2.0)
+        return metrics.for_false_alarms(rate, np.concatenate([row["window"] for row in rows]), value)
+    return metrics.best_f_beta(positive, scores, value)
 
 
 def false_alarms_per_hour(calm: Sequence[Row], preset: Preset, threshold: float) -> float:
     """How many alarms an hour the runtime raises at `threshold` on clips with nothing to raise it for."""
-    settled = preset.alarm.model_copy(update={"threshold": "chosen"}).settled(threshold)
-    settings = Settings.of({"alarm": settled.model_dump(mode="json")})
+    settings = Settings.of({"alarm": preset.alarm.at(threshold).model_dump(mode="json")})
     assert settings
     alarms = 0
     for row in calm:
@@ -158,9 +149,7 @@ def main(
         add_floor(figures, settings, data)
         threshold = choose_threshold(rows, settings, classes) if alarm else None
         about = {"preset": settings.name, "data": data.resolve().name, "classes": classes}
-        report = json.loads(
-            json.dumps(about | {"threshold": threshold, "figures": figures}), parse_constant=lambda _: None
-        )
+        report = without_nan(about | {"threshold": threshold, "figures": figures})
         write_json(folder / "metrics.json", report)
         write_json(folder / "predictions.json", rows)
         Console().print(table(figures, settings))

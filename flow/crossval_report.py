@@ -7,12 +7,11 @@ from typing import Any
 import jinja2
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
-from torchmetrics.functional.classification import binary_roc
 
 from common.artifacts import atomic_file
 from common.preset import Preset
 from flow import machine
+from quant import metrics
 from quant.cross_validation import FOLDS
 
 TEMPLATE = Path(__file__).with_name("model_card.md.j2")
@@ -51,8 +50,7 @@ def lines(figures: dict[str, dict[str, Any]]) -> list[tuple[str, list[str]]]:
 def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: int) -> None:
     """The model card in Markdown. `report`: what metrics.json holds."""
     figures, about = report["figures"], machine.describe()
-    chosen = {name: value for name, value in preset.alarm.choose.model_dump().items() if value is not None}
-    name, value = next(iter(chosen.items()), ("f_beta", 2.0))
+    name, value = preset.alarm.choose.rule
     rules = {
         "f_beta": f"the best F-beta of beta {value:g}",
         "recall": f"the highest that finds {value:.0%} of what should raise it",
@@ -93,8 +91,8 @@ def write_picture(path: Path, positive: np.ndarray, scores: np.ndarray, folds: S
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     for fold in sorted(set(folds)):
         part = np.array(folds) == fold
-        left.plot(*_roc(positive[part], scores[part]), color="silver", linewidth=1)
-    left.plot(*_roc(positive, scores), color="C0", linewidth=2, label=f"all folds: AUC {auc:.3f}")
+        left.plot(*metrics.roc(positive[part], scores[part]), color="silver", linewidth=1)
+    left.plot(*metrics.roc(positive, scores), color="C0", linewidth=2, label=f"all folds: AUC {auc:.3f}")
     left.plot([0, 1], [0, 1], color="gray", linestyle=":")
     left.set(xlabel="false alarms, share of calm clips", ylabel="found, share of those to find")
     left.legend(loc="lower right")
@@ -106,8 +104,3 @@ def write_picture(path: Path, positive: np.ndarray, scores: np.ndarray, folds: S
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=100)
     plt.close(figure)
-
-
-def _roc(positive: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    false, true, _ = binary_roc(torch.from_numpy(scores), torch.from_numpy(positive.astype(np.int64)))
-    return false.numpy(), true.numpy()

@@ -5,7 +5,6 @@ it, and the alarms that it would raise.
 """
 
 import csv
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common import cli
-from common.artifacts import atomic_file, write_json
+from common.artifacts import atomic_file, without_nan, write_json
 from common.preset import load_preset
 from driver.alarm import Settings
 from driver.records import alarm_indices
@@ -107,9 +106,7 @@ def main(
     figures = measure(outcomes, reference)
     folder = settings.build / "evaluate"
     provenance = {"preset": reference.description["preset"]["name"], "data": data.name, "layout": dataset.layout}
-    write_json(
-        folder / "metrics.json", json.loads(json.dumps({**figures, **provenance}), parse_constant=lambda _: None)
-    )
+    write_json(folder / "metrics.json", without_nan({**figures, **provenance}))
     write_predictions(folder / "predictions.csv", outcomes, reference, data)
     if figures["n"]:
         Console().print(table(figures, model))

@@ -12,12 +12,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from torchmetrics.functional.classification import binary_precision_recall_curve, binary_roc
+from torchmetrics.functional.classification import binary_precision_recall_curve
 
 from common.artifacts import atomic_file
 from driver.records import alarm_indices
 from flow.judging import Outcome
 from flow.thumbnail import thumbnail
+from quant import metrics
 from sim import video
 from sim.reference import Reference
 
@@ -76,8 +77,8 @@ def _mistake(outcome: Outcome, threshold: float | None) -> dict[str, Any]:
 def _thumbnails(path: Path) -> list[str]:
     """A few frames of a video, evenly spaced, as JPEG data URLs."""
     count = sum(1 for _ in video.frames(path))
-    chosen = islice(video.frames(path), 0, count, max(1, count // THUMBNAILS))
-    chosen = islice(chosen, THUMBNAILS)
+    step = max(1, count // THUMBNAILS)
+    chosen = islice(video.frames(path), 0, THUMBNAILS * step, step)
     return [thumbnail(image) for image in chosen]
 
 
@@ -111,7 +112,7 @@ def _per_class(axes: Axes, figures: dict[str, dict[str, float]]) -> None:
 
 
 def _roc(axes: Axes, positive: np.ndarray, scores: np.ndarray, figures: dict[str, Any]) -> None:
-    false, true, _ = binary_roc(torch.from_numpy(scores), torch.from_numpy(positive.astype(np.int64)))
+    false, true = metrics.roc(positive, scores)
     low, high = figures["auc_ci95"]
     axes.plot(false, true, label=f"AUC {figures['auc']:.3f} ({low:.3f} to {high:.3f})")
     axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="chance")

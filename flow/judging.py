@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,16 @@ class Outcome:
     def score(self, alarm: Sequence[int]) -> float:
         """The clip's score: the highest probability among the classes of indices `alarm`; without any, of all."""
         return alarm_score(self.decision, alarm)
+
+    def row(self) -> dict[str, Any]:
+        """What cross-validation keeps of it: `scores`, a probability a class; `seconds`, `times`, and the alarm's score
+        at each as `window`."""
+        return {
+            "scores": self.decision.scores.tolist(),
+            "seconds": self.seconds,
+            "times": self.times.tolist(),
+            "window": self.scores.tolist(),
+        }
 
 
 def judge(reference: Reference, sample: Sample) -> Outcome:

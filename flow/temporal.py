@@ -114,9 +114,6 @@ def table(report: dict[str, Any]) -> Table:
 
 def draw(report: dict[str, Any], path: Path) -> None:
     """Accuracy of each task and variant with its interval, every seed's and chance, as a PNG at `path`."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
@@ -142,9 +139,6 @@ def draw(report: dict[str, Any], path: Path) -> None:
 
 def draw_scenes(path: Path, frames: int) -> None:
     """One clip of `frames` frames of every class of every task, of the same seed within a task, as a PNG at `path`."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     rows = list(_scenes(frames))

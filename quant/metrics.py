@@ -28,6 +28,16 @@ def auc_difference(positive: np.ndarray, first: np.ndarray, second: np.ndarray) 
     return auc(positive, first) - auc(positive, second)
 
 
+def roc(positive: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ROC curve: the shares of negatives and of positives that score at least each threshold, from the highest
+    threshold on."""
+    import torch
+    from torchmetrics.functional.classification import binary_roc
+
+    false, true, _ = binary_roc(torch.from_numpy(scores), torch.from_numpy(positive.astype(np.int64)))
+    return false.numpy(), true.numpy()
+
+
 def interval(
     statistic: Callable[..., float], sources: Sequence[str], *columns: np.ndarray, seed: int = SEED
 ) -> tuple[float, float]:
@@ -124,6 +134,16 @@ def alarm_columns(
     columns = [classes.index(name) for name in alarm or classes]
     scores = np.array([row["scores"] for row in rows])[:, columns].max(1)
     return np.array([row["label"] in alarm for row in rows]), scores
+
+
+def judged(rows: Sequence[dict[str, Any]], classes: Sequence[str], alarm: Sequence[str]) -> list[dict[str, Any]]:
+    """`rows`, each with `scores`, a probability for each of `classes`, as `summary` takes them: with the class that has
+    the highest as `guess`, and the alarm's `score`."""
+    _, scores = alarm_columns(rows, classes, alarm)
+    guesses = np.array([row["scores"] for row in rows]).argmax(1)
+    return [
+        row | {"guess": classes[guess], "score": score} for row, guess, score in zip(rows, guesses, scores, strict=True)
+    ]
 
 
 def summary(
