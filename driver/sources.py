@@ -311,14 +311,14 @@ def _read_live(address: str) -> Iterator[Stamped]:
 def _pyav_live(address: str) -> Iterator[Stamped]:
     import av
 
-    from sim.video import pixels
+    from sim.video import decodable, pixels
 
     options = {"rtsp_transport": "tcp"}  # UDP loses packets, and with them pictures
     try:
         with av.open(address, options=options, timeout=TIMEOUT_S) as container:
             if not container.streams.video:
                 raise UserError("sends no video")
-            for frame in container.decode(container.streams.video[0]):
+            for frame in decodable(container, container.streams.video[0]):
                 yield frame.time, partial(pixels, frame)
     except av.FFmpegError as error:
         raise UserError(error.strerror or str(error)) from None

@@ -27,7 +27,7 @@ from hw.boards import load_board
 from hw.chip import build_chip
 from hw.compile import compile_model, exported_model, read_model
 from hw.graph import Frame, execute
-from quant import compare, synthetic
+from quant import accuracy, synthetic
 from quant.checkpoint import PRETRAINED
 from sim.core import CoreModel, read_manifest
 from sim.reference import Reference
@@ -159,7 +159,7 @@ class Bench:
         if self.preset.data.source != "synthetic":
             return {"tsm_accuracy": None, "tsn_accuracy": None}
         with self.console.status("accuracy on held-out seeds ..."):
-            return dict(compare.compare(self.preset))
+            return dict(accuracy.with_and_without_shift(self.preset))
 
 
 def table(figures: dict[str, Figures]) -> Table:

@@ -119,14 +119,16 @@ def main(
     from quant.baselines import BASELINES
     from quant.complexity import complexity
     from quant.cross_validation import out_of_fold, train_in_float
+    from quant.data import usable
 
-    settings, dataset = load_preset(preset), layouts.read(data)
-    classes, alarm, folder = dataset.classes, settings.alarm.classes, settings.build / "compare"
+    settings, whole = load_preset(preset), layouts.read(data)
+    classes, alarm, folder = whole.classes, settings.alarm.classes, settings.build / "compare"
     check_alarm(settings, classes)  # now, not after hours
     networks = {name: build(settings, classes) for name, build in BASELINES.items()}
     with lock(folder):
+        dataset = usable(settings, whole)
         results = {
-            name: out_of_fold(settings, data, train_in_float(settings, build), folder / name, name)
+            name: out_of_fold(settings, data, dataset, train_in_float(settings, build), folder / name, name)
             for name, build in BASELINES.items()
         }
         figures = compare(results, classes, alarm)

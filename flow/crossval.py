@@ -26,7 +26,7 @@ from quant import checkpoint, layouts, metrics
 from quant.cross_validation import FOLDS, Row, Scorer, out_of_fold, torch_scorer
 from quant.data import Clips, usable, video_clips
 from quant.export import export
-from quant.layouts import Sample
+from quant.layouts import Dataset, Sample
 from quant.learner import begin, draw_curves, two_phases
 from quant.network import ReducedTSM
 from quant.tuning import trained_parameters
@@ -112,20 +112,18 @@ def false_alarms_per_hour(calm: Sequence[Row], preset: Preset, threshold: float)
     return 3600 * alarms / sum(row["seconds"] for row in calm)
 
 
-def add_floor(figures: dict[str, Any], preset: Preset, videos: Path) -> None:
+def add_floor(figures: dict[str, Any], preset: Preset, dataset: Dataset) -> None:
     """Put beside the figures of each part what its labels can be told by without looking (flow.data_report)."""
-    dataset = layouts.read(videos)
     read, _ = layouts.read_each(dataset.samples, examine, "bias floor", dataset.missing)
     for name, part in figures.items():
         facts = [fact for _, fact in read if name == "all" or fact.sample.source not in preset.data.apart]
         samples = [fact.sample for fact in facts]
-        floor = bias_floor(layouts.Dataset(dataset.layout, samples, dataset.sources_known), facts)["all of these"]
+        floor = bias_floor(Dataset(dataset.layout, samples, dataset.sources_known), facts)["all of these"]
         part |= {f"floor_{key}": value for key, value in floor.items()}
 
 
-def final_network(preset: Preset, videos: Path, folder: Path, threshold: float | None) -> ReducedTSM:
+def final_network(preset: Preset, dataset: Dataset, folder: Path, threshold: float | None) -> ReducedTSM:
     """Train on all clips and save the weights with `threshold` where `make export` finds them."""
-    dataset = usable(preset, layouts.read(videos))
     begin(folder, digest(preset.model_dump_json(), *(str(sample.path) for sample in dataset.samples)))
     print(f"final network: all {len(dataset.samples)} clips teach")
     trained = two_phases(preset, video_clips(preset, dataset.classes, dataset.samples, ()), folder)
@@ -142,18 +140,20 @@ def main(
     settings = load_preset(preset)
     folder = settings.build / "crossval"
     with lock(folder), lock(settings.build / "qat"):
-        classes = layouts.read(data).classes
+        whole = layouts.read(data)
+        classes = whole.classes
         check_alarm(settings, classes)
-        rows = out_of_fold(settings, data, partial(train_fold, settings), folder, "crossval")
+        dataset = usable(settings, whole)
+        rows = out_of_fold(settings, data, dataset, partial(train_fold, settings), folder, "crossval")
         figures, alarm = summarize(rows, settings, classes), settings.alarm.classes
-        add_floor(figures, settings, data)
+        add_floor(figures, settings, whole)
         threshold = choose_threshold(rows, settings, classes) if alarm else None
         about = {"preset": settings.name, "data": data.resolve().name, "classes": classes}
         report = without_nan(about | {"threshold": threshold, "figures": figures})
         write_json(folder / "metrics.json", report)
         write_json(folder / "predictions.json", rows)
         Console().print(table(figures, settings))
-        network = final_network(settings, data, folder / "final", threshold)
+        network = final_network(settings, dataset, folder / "final", threshold)
         write_card(folder / "model-card.md", settings, report, trained_parameters(network))
         if alarm:
             positive, scores = metrics.alarm_columns(rows, classes, alarm)

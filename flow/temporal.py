@@ -44,7 +44,7 @@ def variant(base: Preset, task: str, name: str, seed: int) -> Preset:
 def measure(preset: Preset, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Which of the clips `images`, uint8 `[N, T, H, W, 3]`, the trained `preset` takes for what they are: bool `[N]`.
     Trains it unless that is done; what another preset or another renderer left there is removed."""
-    from quant import checkpoint, compare, learner
+    from quant import accuracy, checkpoint, learner
 
     path = preset.build / "result.json"
     key = digest(preset.model_dump_json(), Path(orders.__file__), Path(scene.__file__), labels.tobytes())
@@ -56,7 +56,7 @@ def measure(preset: Preset, images: np.ndarray, labels: np.ndarray) -> np.ndarra
     if "hits" not in result:
         learner.train(preset)
         network, _ = checkpoint.load_network(preset)
-        result["hits"] = "".join(str(int(hit)) for hit in compare.hits(network, images, labels))
+        result["hits"] = "".join(str(int(hit)) for hit in accuracy.hits(network, images, labels))
         write_json(path, result)
     return np.array([hit == "1" for hit in result["hits"]])
 

@@ -13,9 +13,9 @@ from torch import nn
 
 from common.artifacts import digest, write_json
 from common.preset import Preset
-from quant import layouts, splits
-from quant.data import Clips, inputs, usable, video_clips
-from quant.layouts import Sample
+from quant import splits
+from quant.data import Clips, inputs, video_clips
+from quant.layouts import Dataset, Sample
 from quant.learner import Learner, begin, fit
 
 FOLDS = 5
@@ -25,14 +25,14 @@ Scorer = Callable[[Sample], Row]  # what a trained network says of a clip: at le
 TrainFold = Callable[[Clips, Path], Scorer]  # trains on the clips, keeping its states in the folder
 
 
-def out_of_fold(preset: Preset, videos: Path, train_fold: TrainFold, folder: Path, stamp: str) -> list[Row]:
-    """Train on all folds but one and score that one, for each fold in turn. `folder` keeps what is finished, as long as
-    `stamp`, the preset and the data stay what they were.
+def out_of_fold(
+    preset: Preset, videos: Path, dataset: Dataset, train_fold: TrainFold, folder: Path, stamp: str
+) -> list[Row]:
+    """Train on all folds but one of `dataset`, what is `usable` in `videos`, and score that one, for each fold in turn.
+    `folder` keeps what is finished, as long as `stamp`, the preset and the data stay what they were.
 
-    A row a clip: `clip`, `label`, `source`, `fold`, and what the scorer gives. Raises UserError as `data.usable` and
-    `splits.folds`.
+    A row a clip: `clip`, `label`, `source`, `fold`, and what the scorer gives. Raises UserError as `splits.folds`.
     """
-    dataset = usable(preset, layouts.read(videos))
     parts = splits.folds(dataset, FOLDS)
     return [
         row for rows in each_fold(preset, dataset.classes, parts, videos, train_fold, folder, stamp) for row in rows

@@ -134,7 +134,7 @@ def usable(preset: Preset, dataset: layouts.Dataset) -> layouts.Dataset:
             pass
 
     def check(sample: Sample) -> None:
-        inputs(preset, sample.path)
+        _images(preset, sample.path)
         wide_frames(preset, sample.path)
 
     read, refused = layouts.read_each(labelled, check, "checking videos", dataset.missing)
@@ -153,15 +153,22 @@ def inputs(preset: Preset, path: Path) -> np.ndarray:
 
     Raises UserError for a video that is damaged, too small, or has not even so many images.
     """
-    images, length = _load(path, _exact(preset)).pixels, preset.data.num_segments
+    images, length = _images(preset, path), preset.data.num_segments
     look_back = LOOK_BACK[preset.input.representation]
-    if len(images) < look_back + length:
-        raise UserError(f"{path}: {len(images)} images, fewer than the {look_back + length} that one clip takes")
     every = min(preset.input.run_every, (len(images) - look_back - 1) // (length - 1))
     newest = np.arange(look_back, len(images), every)
     if preset.input.representation == "motion":
         return np.stack([motion(images[t], images[t - 1], images[t - 2]) for t in newest])
     return np.asarray(images[newest])
+
+
+def _images(preset: Preset, path: Path) -> np.ndarray:
+    """The images of a video, as the network sees them, on disk; raises as `inputs`."""
+    images = _load(path, _exact(preset)).pixels
+    least = LOOK_BACK[preset.input.representation] + preset.data.num_segments
+    if len(images) < least:
+        raise UserError(f"{path}: {len(images)} images, fewer than the {least} that one clip takes")
+    return images
 
 
 def read_clips(preset: Preset, path: Path) -> np.ndarray:

@@ -24,7 +24,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from common.artifacts import atomic_file, digest, lock, write_json
 from common.errors import UserError
 from common.preset import Preset, Training, check_alarm
-from quant import checkpoint, compare, tuning
+from quant import accuracy, checkpoint, tuning
 from quant.data import Clips, load_clips
 from quant.network import ReducedTSM
 from quant.strategies import SCRATCH, Strategy
@@ -161,7 +161,7 @@ def train(preset: Preset, videos: Path | None = None, strategy: Strategy = SCRAT
             return metrics
         checkpoint.save(network, preset, checkpoint.trained_path(preset))
         if videos is None:
-            metrics["held_out_accuracy"] = compare.accuracy(network, preset, HELD_OUT_CLIPS)
+            metrics["held_out_accuracy"] = accuracy.accuracy(network, preset, HELD_OUT_CLIPS)
         draw_curves(epochs, folder / "curves.png")
         write_json(folder / "metrics.json", {**metrics, "epochs": epochs})
         return metrics
@@ -185,48 +185,40 @@ def two_phases(preset: Preset, data: Clips, folder: Path, strategy: Strategy = S
     """Train the network of `preset` on `data` as `strategy` says, keeping its states in `folder`."""
     lightning.seed_everything(preset.training.seed, verbose=False)
     recipe, teachers = preset.training, strategy.teachers(preset, data.classes)
-    mirror = preset.augmentation.mirror
     warm = strategy.begin(preset, data.classes)
-    epochs = {"float": [], "quantized": []}  # type: dict[str, History]
     network = ReducedTSM(preset, data.classes)
-    for phase, length, rate in (
-        ("float", recipe.float_epochs, recipe.float_lr),
-        ("quantized", recipe.qat_epochs, recipe.qat_lr),
-    ):
-        model = warm if phase == "float" else network
-        if phase == "quantized":
-            network.load_state_dict(warm.state_dict(), strict=False)
-            # What it was before quantization teaches it, where nobody else does: few clips alone would lead it astray.
-            teachers = teachers or ([warm] if recipe.float_epochs else [])
+
+    def phase(model: ReducedTSM, name: str, length: int, rate: float, teachers: Sequence[nn.Module]) -> History:
         if length == 0:
-            continue
+            return []
         tuning.restrict(model, strategy.tune)
-        learner = Learner(model, len(data.classes), recipe, rate, mirror, teachers)
-        # Only the second phase may stop early: the warm-up's first epochs are at chance, until it finds the motion.
-        epochs[phase] = fit(learner, data, recipe, length, folder / phase, may_stop=phase == "quantized")
+        learner = Learner(model, len(data.classes), recipe, rate, preset.augmentation.mirror, teachers)
+        history = fit(learner, data, recipe, length, folder / name)
         tuning.merge(model)
+        return history
+
+    epochs = {"float": phase(warm, "float", recipe.float_epochs, recipe.float_lr, teachers)}
+    network.load_state_dict(warm.state_dict(), strict=False)
+    # What it was before quantization teaches it, where nobody else does: few clips alone would lead it astray.
+    teachers = teachers or ([warm] if recipe.float_epochs else [])
+    epochs["quantized"] = phase(network, "quantized", recipe.qat_epochs, recipe.qat_lr, teachers)
     return Trained(network.snap(), warm.eval(), epochs)
 
 
-def fit(
-    learner: Learner,
-    data: Clips,
-    recipe: Training,
-    epochs: int,
-    folder: Path,
-    may_stop: bool = False,
-    more: Sequence[callbacks.Callback] = (),
-) -> History:
-    """Train for `epochs`, from the last state in `folder` if there is one, and leave the learner with the weights of
-    the epoch that `recipe.keep` names. Returns loss and accuracy of each epoch."""
+def fit(learner: Learner, data: Clips, recipe: Training, epochs: int, folder: Path) -> History:
+    """Train the phase called as `folder` for `epochs`, from the last state in `folder` if there is one, and leave the
+    learner with the weights of the epoch that `recipe.keep` names. Returns loss and accuracy of each epoch.
+
+    Only the quantized phase may stop early: the warm-up's first epochs are at chance, until it finds the motion.
+    """
     print({"float": "float warm-up", "quantized": "quantization-aware training"}.get(folder.name, folder.name))
     history = _Epochs()
     choose = recipe.keep == "best" and len(data.validation) > 0  # type: ignore[arg-type]  # ours have a length
     best: dict[str, Any] = {"monitor": "val_accuracy", "mode": "max"} if choose else {}
     states = callbacks.ModelCheckpoint(folder, "best", save_last=True, enable_version_counter=False, **best)
     states.CHECKPOINT_NAME_LAST = "last"
-    used: list[callbacks.Callback] = [history, states, callbacks.RichProgressBar(leave=True), *more]
-    if choose and may_stop:
+    used: list[callbacks.Callback] = [history, states, callbacks.RichProgressBar(leave=True)]
+    if choose and folder.name == "quantized":
         used.append(callbacks.EarlyStopping("val_accuracy", mode="max", patience=recipe.patience))
     last = folder / "last.ckpt"
     with _quiet():

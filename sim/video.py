@@ -48,7 +48,7 @@ def timed(path: Path, rate: int | None = None) -> Iterator[Frame]:
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"err_detect": "explode"}  # a damaged picture is an error, not a guess
             end = 0.0
-            for frame in _decodable(container, stream):
+            for frame in decodable(container, stream):
                 seconds = sample(decoded, frame.time)
                 if seconds is not None:
                     yield Frame(decoded, seconds, pixels(frame))
@@ -72,7 +72,7 @@ def pixels(frame: av.VideoFrame) -> np.ndarray:
     return np.ascontiguousarray(np.rot90(image, turns))
 
 
-def _decodable(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+def decodable(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
     """Every frame from the first key frame on. Those before it, where a recording was cut, build on pictures that are
     gone; some decoders would guess them, others fail."""
     begun = False

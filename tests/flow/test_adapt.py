@@ -20,18 +20,11 @@ from quant.data import folder_clips
 from quant.learner import two_phases
 from quant.network import random_network
 from sim import video
+from tests.flow.test_crossval import NETWORK
 
-PRESET = """
-[input]
-height = 16
-width = 24
-representation = "motion"
-images_per_second = 10
-run_every = 2
-[network]
-stem = { width = 8, stride = 2 }
-stages = [{ width = 8, stride = 2, blocks = 1 }]
-[data]
+PRESET = (
+    NETWORK
+    + """[data]
 source = "folder"
 num_segments = 4
 [augmentation]
@@ -47,6 +40,7 @@ keep = "last"
 classes = ["lively"]
 threshold = "chosen"
 """
+)
 SHARP, FAINT = 50, 9  # how much the lights of a lively scene change: where the base network learned, and elsewhere
 
 

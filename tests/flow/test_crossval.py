@@ -19,7 +19,7 @@ from quant.cross_validation import Row
 from sim import video
 from tests.quant import topologies
 
-PRESET = """
+NETWORK = """
 [input]
 height = 16
 width = 24
@@ -29,7 +29,10 @@ run_every = 2
 [network]
 stem = { width = 8, stride = 2 }
 stages = [{ width = 8, stride = 2, blocks = 1 }]
-[data]
+"""
+PRESET = (
+    NETWORK
+    + """[data]
 source = "folder"
 num_segments = 4
 apart = ["dull"]
@@ -49,6 +52,7 @@ keep = "last"
 classes = ["lively"]
 threshold = "chosen"
 """
+)
 
 
 def write_clips(folder: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from common.artifacts import ROOT
-from quant import compare
+from quant import accuracy
 from quant.checkpoint import PRETRAINED, load
 from sim import video
 from tests.quant import topologies
@@ -130,7 +130,7 @@ def test_shipped_weights_tell_time_and_their_baseline_cannot() -> None:
         network, preset = load(path)
         assert preset.network.shift == (name == "tiny")
         assert preset.network.model_copy(update={"shift": True}) == topologies.TINY.network
-        assert low <= compare.accuracy(network, preset, clips=600) <= high
+        assert low <= accuracy.accuracy(network, preset, clips=600) <= high
 
 
 def test_two_processes_train_one_network(workplace: Path) -> None:

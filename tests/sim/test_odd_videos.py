@@ -1,5 +1,7 @@
 """Videos as phones, recorders and archives make them: whoever reads them, all frames come, upright, the same bytes."""
 
+import contextlib
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -175,6 +177,18 @@ def test_a_recording_that_begins_between_key_frames_gives_all_from_the_first_on(
     decoded, expected = both(cut(whole, 5)), both(whole)[12:]
     assert [frame.pixels.tolist() for frame in decoded] == [frame.pixels.tolist() for frame in expected]
     assert len(read_clips(small_preset(), tmp_path / f"cut-{name}")) == 7
+
+
+@pytest.mark.parametrize("read", [sources._pyav_live, sources._opencv_live])
+def test_a_camera_that_is_joined_between_key_frames_begins_at_the_next(
+    tmp_path: Path, read: Callable[[str], Iterator[sources.Stamped]]
+) -> None:
+    path = cut(encode(tmp_path / "a.ts", "mpeg2video", pictures(40)), 5)
+    received: list[list[int]] = []
+    with contextlib.suppress(UserError):  # no more frames
+        for _, convert in read(str(path)):
+            received.append(np.asarray(convert()).tolist())
+    assert received == [frame.pixels.tolist() for frame in video.timed(path)]
 
 
 def test_where_the_container_counts_frames_those_lost_are_missed(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def hits(network: ReducedTSM, images: np.ndarray, labels: np.ndarray) -> np.ndar
     return torch.cat(right).numpy()
 
 
-def compare(preset: Preset, clips: int = 1000) -> dict[str, float | None]:
+def with_and_without_shift(preset: Preset, clips: int = 1000) -> dict[str, float | None]:
     """`tsm_accuracy` and `tsn_accuracy` of the best trained or shipped weights; None where there are none."""
     result: dict[str, float | None] = {}
     for key, variant in (("tsm_accuracy", preset), ("tsn_accuracy", without_shift(preset))):
