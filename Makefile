@@ -12,7 +12,7 @@ INSTALL = @command -v $(PYTHON) >/dev/null || \
 	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup qat crossval search export data-report evaluate compare temporal adapt rollback compile deploy registers bitstream estimate trace demo test bench soak fuzz formal lint clean
+.PHONY: help setup synthesize qat crossval search export data-report evaluate compare temporal adapt rollback compile deploy registers bitstream estimate trace demo test bench soak fuzz formal lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ $(READY): requirements.lock flow/install.py
 
 setup: ## the environment in .venv, pinned by requirements.lock (TORCH=cuda: the CUDA build of torch)
 	$(INSTALL) $(if $(TORCH),--torch $(TORCH)) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+
+synthesize: $(READY) ## write drawn videos of fights and calm scenes into DATA, to learn from first (CLIPS=n)
+	@$(RUN) flow.synthesize --data "$(DATA)" $(if $(CLIPS),--clips $(CLIPS))
 
 qat: $(READY) ## train PRESET: float warm-up, then quantization-aware (DATA=folder; STRATEGY=, FROM=, TEACHER=)
 	@$(RUN) quant.train --preset $(PRESET) $(if $(DATA),--data "$(DATA)") $(if $(STRATEGY),--strategy $(STRATEGY)) \

@@ -20,11 +20,14 @@ BUILD = Path(os.environ.get("SHIFTCORE_BUILD") or ROOT / "build")
 
 @contextlib.contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process. Raises UserError when another process builds in it.
+    """Hold `folder` for this process. Raises UserError when another process builds in it, or when it is a file.
 
     The kernel drops the lock with the process, so a killed build never blocks the next one.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UserError(f"{folder}: not a folder") from None
     with open(folder / ".lock", "w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -114,9 +114,10 @@ class Augmentation(_Table):
 class Training(_Table):
     """The recipe: float warm-up, then quantization-aware training, each one-cycle AdamW. `keep`: the weights of the
     epoch that was best in validation, or of the last one, which chooses nothing; `distillation`: the share of the loss
-    that follows a teacher, where there is one."""
+    that follows a teacher, where there is one; `start`: the preset whose weights it starts from, else random ones."""
 
     seed: int = 0
+    start: str | None = None
     batch_size: Positive = 32
     float_epochs: Annotated[int, Field(ge=0)] = 10
     qat_epochs: Positive = 10

@@ -29,13 +29,14 @@ from quant.export import export
 from quant.layouts import Dataset, Sample
 from quant.learner import begin, draw_curves, two_phases
 from quant.network import ReducedTSM
+from quant.strategies import Strategy, own
 from quant.tuning import trained_parameters
 from sim.reference import Reference
 
 
-def train_fold(preset: Preset, data: Clips, folder: Path) -> Scorer:
+def train_fold(preset: Preset, strategy: Strategy, data: Clips, folder: Path) -> Scorer:
     """Train, export, and score with the integer model; beside it, with the same network in floating point."""
-    trained = two_phases(preset, data, folder)
+    trained = two_phases(preset, data, folder, strategy)
     checkpoint.save(trained.network, preset, folder / "best.pt")
     draw_curves(trained.epochs, folder / "curves.png")
     reference = Reference.load(export(trained.network, preset, folder / "export", trained=True) / "model.npz")
@@ -122,11 +123,14 @@ def add_floor(figures: dict[str, Any], preset: Preset, dataset: Dataset) -> None
         part |= {f"floor_{key}": value for key, value in floor.items()}
 
 
-def final_network(preset: Preset, dataset: Dataset, folder: Path, threshold: float | None) -> ReducedTSM:
+def final_network(
+    preset: Preset, strategy: Strategy, dataset: Dataset, folder: Path, threshold: float | None
+) -> ReducedTSM:
     """Train on all clips and save the weights with `threshold` where `make export` finds them."""
-    begin(folder, digest(preset.model_dump_json(), *(str(sample.path) for sample in dataset.samples)))
+    begin(folder, digest(strategy.stamp(), preset.model_dump_json(), *(str(sample.path) for sample in dataset.samples)))
     print(f"final network: all {len(dataset.samples)} clips teach")
-    trained = two_phases(preset, video_clips(preset, dataset.classes, dataset.samples, ()), folder)
+    data = video_clips(preset, dataset.classes, dataset.samples, ())
+    trained = two_phases(preset, data, folder, strategy)
     draw_curves(trained.epochs, folder / "curves.png")
     checkpoint.save(trained.network, preset, checkpoint.trained_path(preset), threshold)
     return trained.network
@@ -138,13 +142,13 @@ def main(
 ) -> None:
     """Cross-validate PRESET on the videos in DATA, then train it on all of them; goes on where it was interrupted."""
     settings = load_preset(preset)
-    folder = settings.build / "crossval"
+    folder, strategy = settings.build / "crossval", own(settings)
     with lock(folder), lock(settings.build / "qat"):
         whole = layouts.read(data)
         classes = whole.classes
         check_alarm(settings, classes)
         dataset = usable(settings, whole)
-        rows = out_of_fold(settings, data, dataset, partial(train_fold, settings), folder, "crossval")
+        rows = out_of_fold(settings, data, dataset, partial(train_fold, settings, strategy), folder, strategy.stamp())
         figures, alarm = summarize(rows, settings, classes), settings.alarm.classes
         add_floor(figures, settings, whole)
         threshold = choose_threshold(rows, settings, classes) if alarm else None
@@ -153,7 +157,7 @@ def main(
         write_json(folder / "metrics.json", report)
         write_json(folder / "predictions.json", rows)
         Console().print(table(figures, settings))
-        network = final_network(settings, dataset, folder / "final", threshold)
+        network = final_network(settings, strategy, dataset, folder / "final", threshold)
         write_card(folder / "model-card.md", settings, report, trained_parameters(network))
         if alarm:
             positive, scores = metrics.alarm_columns(rows, classes, alarm)

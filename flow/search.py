@@ -36,7 +36,7 @@ from quant.cross_validation import FOLDS, Row, each_fold, train_in_float
 from quant.data import usable
 from quant.layouts import Dataset
 from quant.learner import DivergedError
-from quant.network import ReducedTSM
+from quant.strategies import own
 
 SEEDS = 2
 TRIALS = 40
@@ -115,7 +115,7 @@ def _folds(preset: Preset, videos: Path, dataset: Dataset, folder: Path) -> Iter
     for index in range(SEEDS):
         training = preset.training.model_copy(update={"seed": preset.training.seed + index})
         seeded = preset.model_copy(update={"training": training})
-        teach = train_in_float(seeded, partial(ReducedTSM, quantized=False))
+        teach = train_in_float(seeded, own(seeded).begin)
         parts = splits.folds(dataset, FOLDS)
         yield from each_fold(seeded, dataset.classes, parts, videos, teach, folder / f"seed{index}", "search")
 

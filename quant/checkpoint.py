@@ -69,10 +69,15 @@ def load_network(preset: Preset, path: Path | None = None) -> tuple[ReducedTSM, 
 
     Raises UserError when `path` holds a network of another shape.
     """
-    candidates = [path] if path else [trained_path(preset), PRETRAINED / f"{preset.name}.pt"]
-    for candidate in candidates:
-        if path or candidate.is_file():
-            network, trained = load(candidate)
-            check_same(preset, trained, candidate)
-            return network, candidate
-    return random_network(preset, preset.training.seed, class_names(preset.data.events)), None
+    found = path or find(preset)
+    if not found:
+        return random_network(preset, preset.training.seed, class_names(preset.data.events)), None
+    network, trained = load(found)
+    check_same(preset, trained, found)
+    return network, found
+
+
+def find(preset: Preset) -> Path | None:
+    """The weights of `preset`: those trained here, or else those shipped, or else none."""
+    candidates = (trained_path(preset), PRETRAINED / f"{preset.name}.pt")
+    return next((candidate for candidate in candidates if candidate.is_file()), None)

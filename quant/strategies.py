@@ -17,7 +17,7 @@ from torch import nn
 
 from common.artifacts import digest
 from common.errors import UserError
-from common.preset import Preset
+from common.preset import Preset, load_preset
 from quant import checkpoint
 from quant.network import ReducedTSM
 
@@ -82,3 +82,17 @@ class Strategy:
 
 
 SCRATCH = Strategy()
+
+
+def own(preset: Preset) -> Strategy:
+    """What the preset's recipe says: `finetune` from the weights of `training.start`, or `scratch`. Raises UserError
+    where that preset has no weights."""
+    name = preset.training.start
+    if not name:
+        return SCRATCH
+    start = checkpoint.find(load_preset(name))
+    if not start:
+        raise UserError(
+            f"preset {preset.name!r} starts from {name!r}, which has no weights: train them first, with `make qat`"
+        )
+    return Strategy("finetune", start)

@@ -1,6 +1,7 @@
 """The command that trains a preset."""
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,16 +14,21 @@ from common.preset import load_preset
 def main(
     preset: Annotated[str, typer.Option(help="a preset's name, or the path of its TOML file")],
     data: Annotated[Path | None, typer.Option(help="labelled videos (docs/data.md); default: synthetic scenes")] = None,
-    strategy: Annotated[str, typer.Option(help="scratch, finetune, head, adapters or last-N (docs/training.md)")] = "",
+    strategy: Annotated[
+        str, typer.Option(help="scratch, finetune, head, adapters or last-N; default: the preset's own")
+    ] = "",
     start: Annotated[Path | None, typer.Option("--from", help="the checkpoint that training starts from")] = None,
     teacher: Annotated[list[Path] | None, typer.Option(help="a checkpoint to learn from beside the labels")] = None,
 ) -> None:
     """Train PRESET, float first and then quantized; goes on where it was interrupted."""
     settings = load_preset(preset)
     from quant.learner import is_first, train
-    from quant.strategies import Strategy
+    from quant.strategies import Strategy, own
 
-    chosen = Strategy(strategy or ("finetune" if start else "scratch"), start, tuple(teacher or ()))
+    if strategy or start:
+        chosen = Strategy(strategy or "finetune", start, tuple(teacher or ()))
+    else:
+        chosen = replace(own(settings), taught_by=tuple(teacher or ()))
     with contextlib.nullcontext() if is_first() else contextlib.redirect_stdout(None):
         metrics = train(settings, data, chosen)
         print(f"{settings.build / 'qat' / 'best.pt'}: validation accuracy {metrics['val_accuracy']:.1%}", end="")

@@ -122,13 +122,14 @@ def rate(path: Path) -> float:
     return float(average)
 
 
-def write(path: Path, images: Sequence[np.ndarray], rate: int = 25) -> None:
-    """Write uint8 RGB images `[H, W, 3]` (H and W even) as an H.264 video of `rate` frames per second, atomically."""
+def write(path: Path, images: Sequence[np.ndarray], rate: int = 25, crf: int = 18) -> None:
+    """Write uint8 RGB images `[H, W, 3]` (H and W even) as an H.264 video of `rate` frames per second, atomically.
+    `crf`: x264's constant rate factor, 0 (nothing is lost) to 51."""
     height, width = images[0].shape[:2]
     with atomic_file(path) as temporary, av.open(str(temporary), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(rate))
         stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-        stream.options = {"crf": "18", "threads": "1"}
+        stream.options = {"crf": str(crf), "threads": "1"}
         for image in images:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))

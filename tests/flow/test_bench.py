@@ -32,7 +32,8 @@ def quick(tiny_core: Path, tiny_chip: Path, tiny_export: Path, tmp_path: Path, m
         "build_chip": lambda *_: tiny_chip,
     }.items():
         monkeypatch.setattr(bench, name, value)
-    monkeypatch.setattr(bench.compare, "compare", lambda _preset: {"tsm_accuracy": 0.99, "tsn_accuracy": 0.3})
+    accuracies = {"tsm_accuracy": 0.99, "tsn_accuracy": 0.3}
+    monkeypatch.setattr(bench.accuracy, "with_and_without_shift", lambda _preset: accuracies)
     return tmp_path
 
 

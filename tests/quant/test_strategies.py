@@ -10,12 +10,12 @@ import torch
 
 from common.artifacts import ROOT
 from common.errors import UserError
-from common.preset import Preset, parse_preset
+from common.preset import Preset, load_preset, parse_preset
 from quant import checkpoint, tuning
 from quant.data import folder_clips
 from quant.learner import two_phases
 from quant.network import random_network
-from quant.strategies import Strategy
+from quant.strategies import Strategy, own
 from tests.quant import topologies
 from tests.quant.test_frames import PRESET, write
 
@@ -90,6 +90,19 @@ def test_every_strategy_is_one_that_tuning_knows(start: Path) -> None:
     network = random_network(preset_of(), 0, CLASSES)
     for name in ("scratch", "finetune", "head", "adapters", "last-1"):
         tuning.restrict(network, Strategy(name, None if name == "scratch" else start).tune)
+
+
+def test_a_preset_names_what_it_starts_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.preset.BUILD", tmp_path / "build")
+    path = tmp_path / "start.toml"
+    path.write_text(PRESET)
+    before, preset = load_preset(str(path)), preset_of(start=str(path))
+    assert own(preset_of()) == Strategy()
+    with pytest.raises(UserError, match="preset 'narrow' starts from '.*start.toml', which has no weights"):
+        own(preset)
+    trained = checkpoint.trained_path(before)
+    checkpoint.save(random_network(before, 3, CLASSES), before, trained)
+    assert own(preset) == Strategy("finetune", trained)
 
 
 @pytest.mark.parametrize(

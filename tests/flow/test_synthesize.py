@@ -1,0 +1,35 @@
+"""Synthetic videos: real files in a layout that training reads, the same from the same numbers, resumable."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from common.artifacts import ROOT
+from quant import layouts
+from sim import video
+
+
+def synthesize(folder: Path, clips: int) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flow.synthesize", "--data", str(folder), "--clips", str(clips)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_a_folder_a_class_whose_videos_go_on_where_they_stopped(tmp_path: Path) -> None:
+    done = synthesize(tmp_path / "a", 4)
+    assert done.returncode == 0 and "4 clips in fight and no_fight" in done.stdout, done.stderr
+    first = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "a").rglob("*.mp4")}
+    (tmp_path / "a" / "fight" / "00002.mp4").unlink()
+    assert synthesize(tmp_path / "a", 6).returncode == 0
+    dataset = layouts.read(tmp_path / "a")
+    assert dataset.classes == ["fight", "no_fight"] and len(dataset.samples) == 6
+    for path, (content, written) in first.items():
+        assert path.read_bytes() == content
+        assert path.name == "00002.mp4" or path.stat().st_mtime_ns == written
+    frames = list(video.frames(tmp_path / "a" / "fight" / "00000.mp4"))
+    assert frames[0].shape == (96, 128, 3) and len(frames) > 20
+
+
+def test_mistakes_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = synthesize(tmp_path / "file", 4)
+    assert done.returncode == 2 and done.stderr == f"error: {tmp_path / 'file'}: not a folder\n"
