@@ -12,12 +12,13 @@ import typer
 from rich.progress import track
 
 from common import cli
-from common.artifacts import lock
+from common.artifacts import BUILD, atomic_file, lock
 from quant import brawl
 from sim import video
 
 CLASSES = ("fight", "no_fight")  # as the footage is labelled that a network is to go on with
 HEIGHT, WIDTH = 96, 128  # whole macroblocks: at other sizes x264 does not write the same bytes twice
+EXAMPLES = BUILD / "synthesize" / "examples.png"
 CRF = (16, 40)  # from hardly a loss to blocks that smear small movements
 
 
@@ -42,6 +43,22 @@ def write_all(folder: Path, clips: int) -> Iterator[None]:
             pool.shutdown(cancel_futures=True)
 
 
+def draw(folder: Path, path: Path) -> None:
+    """Of each class eight clips, at three moments each, as a PNG at `path`."""
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(2, 1, figsize=(12, 7), layout="constrained")
+    for name, axes in zip(CLASSES, panels, strict=True):
+        clips = [list(video.frames(clip)) for clip in sorted((folder / name).glob("*.mp4"))[:8]]
+        columns = [np.concatenate([clip[len(clip) * part // 4] for part in (1, 2, 3)]) for clip in clips]
+        axes.imshow(np.concatenate(columns, axis=1))
+        axes.set_ylabel(name)
+        axes.set(xticks=[], yticks=[])
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, dpi=90)
+    plt.close(figure)
+
+
 def main(
     data: Annotated[Path, typer.Option(help="the folder to write, one folder a class")],
     clips: Annotated[int, typer.Option(min=4, help="how many, half of them fights")] = 6000,
@@ -50,7 +67,8 @@ def main(
     with lock(data):
         for _ in track(write_all(data, clips), "drawing clips", clips):
             pass
-    print(f"{data}: {clips} clips in {' and '.join(CLASSES)}")
+        draw(data, EXAMPLES)
+    print(f"{data}: {clips} clips in {' and '.join(CLASSES)}, some of them in {EXAMPLES}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Synthetic videos: real files in a layout that training reads, the same from the same numbers, resumable."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ from sim import video
 
 def synthesize(folder: Path, clips: int) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "flow.synthesize", "--data", str(folder), "--clips", str(clips)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = os.environ | {"SHIFTCORE_BUILD": str(folder.parent / "build")}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_a_folder_a_class_whose_videos_go_on_where_they_stopped(tmp_path: Path) -> None:
@@ -25,6 +27,7 @@ def test_a_folder_a_class_whose_videos_go_on_where_they_stopped(tmp_path: Path) 
     for path, (content, written) in first.items():
         assert path.read_bytes() == content
         assert path.name == "00002.mp4" or path.stat().st_mtime_ns == written
+    assert (tmp_path / "build" / "synthesize" / "examples.png").stat().st_size > 10_000
     frames = list(video.frames(tmp_path / "a" / "fight" / "00000.mp4"))
     assert frames[0].shape == (96, 128, 3) and len(frames) > 20
 

@@ -98,7 +98,7 @@ def test_a_preset_names_what_it_starts_from(tmp_path: Path, monkeypatch: pytest.
     path.write_text(PRESET)
     before, preset = load_preset(str(path)), preset_of(start=str(path))
     assert own(preset_of()) == Strategy()
-    with pytest.raises(UserError, match="preset 'narrow' starts from '.*start.toml', which has no weights"):
+    with pytest.raises(UserError, match=r"preset 'narrow' starts from '.*start\.toml', which has no weights"):
         own(preset)
     trained = checkpoint.trained_path(before)
     checkpoint.save(random_network(before, 3, CLASSES), before, trained)
