@@ -11,17 +11,28 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from quant import actors
-from quant.actors import Actor, wander
+from quant.actors import (
+    Action,
+    Actor,
+    be_beaten,
+    dance,
+    embrace,
+    fight,
+    gesture,
+    idle,
+    run,
+    walk,
+    wander,
+    work,
+)
 from quant.scene import Canvas
 
 SECONDS = 2.25
 RATES = (10, 12, 15, 20, 25, 30)  # of cameras, frames a second
 
-_BYSTANDERS = (actors.idle, actors.idle, actors.walk, actors.gesture, actors.work)
-_LIVELY = (
-    *(actors.walk, actors.walk, actors.run, actors.gesture, actors.dance, actors.work, actors.idle, actors.embrace),
-)
+# What people do around a fight, and where there is none; what stands twice is twice as likely.
+BYSTANDERS = (idle, idle, walk, gesture, work)
+LIVELY = (walk, walk, run, gesture, dance, work, idle, embrace)
 
 
 def clip(with_fight: bool, rate: int, height: int, width: int, seed: Sequence[int]) -> np.ndarray:
@@ -41,14 +52,12 @@ def clip(with_fight: bool, rate: int, height: int, width: int, seed: Sequence[in
     return _film(canvas.picture, rng, time)
 
 
-def _actor(rng: np.random.Generator, action: actors.Action, x: float, y: float, size: float, facing: float) -> Actor:
+def _actor(rng: np.random.Generator, action: Action, x: float, y: float, size: float, facing: float) -> Actor:
     grays = rng.uniform([0.02, 0.02, 0.3], [0.9, 0.6, 0.8])[:, None]
     return Actor(action, x, y, size, facing, np.clip(grays * rng.uniform(0.8, 1.2, (3, 3)), 0, 1))
 
 
-def _crowd(
-    rng: np.random.Generator, size: float, half: float, count: int, does: Sequence[actors.Action]
-) -> list[Actor]:
+def _crowd(rng: np.random.Generator, size: float, half: float, count: int, does: Sequence[Action]) -> list[Actor]:
     """`count` people anywhere, each doing something of `does`."""
     return [
         _actor(
@@ -70,12 +79,12 @@ def _fight(rng: np.random.Generator, size: float, half: float) -> list[Actor]:
     cast = []
     for place in range(count):
         facing = 1.0 if place == 0 or (place < count - 1 and rng.random() < 0.5) else -1.0
-        action = actors.be_beaten if beaten and place == count // 2 else actors.fight
+        action = be_beaten if beaten and place == count // 2 else fight
         feet = y + rng.uniform(-0.08, 0.08) * size
         cast.append(
             _actor(rng, action, x + apart * place - 0.2 * size * count, feet, size * rng.uniform(0.9, 1.1), facing)
         )
-    return cast + _crowd(rng, size, half, rng.choice([0, 0, 1, 2, 4]), _BYSTANDERS)
+    return cast + _crowd(rng, size, half, rng.choice([0, 0, 1, 2, 4]), BYSTANDERS)
 
 
 def _calm(rng: np.random.Generator, size: float, half: float) -> list[Actor]:
@@ -84,14 +93,14 @@ def _calm(rng: np.random.Generator, size: float, half: float) -> list[Actor]:
     if kind < 0.12:
         return []
     if kind > 0.35:
-        return _crowd(rng, size, half, int(rng.integers(1, 7)), _LIVELY)
+        return _crowd(rng, size, half, int(rng.integers(1, 7)), LIVELY)
     x, y = 0.5 + rng.uniform(-half, half), rng.uniform(0.45 + 0.3 * size, 1.1)
     apart = size * rng.uniform(0.25, 0.5)
     pair = [
-        _actor(rng, actors.embrace, x, y, size, 1.0),
-        _actor(rng, actors.embrace, x + apart, y + 0.01, size, -1.0),
+        _actor(rng, embrace, x, y, size, 1.0),
+        _actor(rng, embrace, x + apart, y + 0.01, size, -1.0),
     ]
-    return pair + _crowd(rng, size, half, int(rng.integers(0, 4)), _LIVELY)
+    return pair + _crowd(rng, size, half, int(rng.integers(0, 4)), LIVELY)
 
 
 def _draw_vehicle(canvas: Canvas, rng: np.random.Generator, time: np.ndarray, size: float, half: float) -> None:
