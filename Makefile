@@ -51,7 +51,7 @@ evaluate: $(READY) ## how good PRESET is on the videos in DATA: figures, predict
 compare: $(READY) ## PRESET's network beside TSN, bi-directional TSM and SlowFast, all trained on the videos in DATA
 	@$(RUN) flow.compare --preset $(PRESET) --data "$(DATA)"
 
-temporal: $(READY) ## what the shift is worth on three tasks where the order of time decides (some 20 minutes)
+temporal: $(READY) ## what the shift is worth on three tasks where the order of time decides (some 50 minutes)
 	@$(RUN) flow.temporal
 
 adapt: $(READY) ## fine-tune PRESET on the videos in DATA, used only if shown to be better (STRATEGY=name)
