@@ -229,7 +229,7 @@ def fit(learner: Learner, data: Clips, recipe: Training, epochs: int, folder: Pa
             enable_model_summary=False,
             num_sanity_val_steps=0,
             limit_val_batches=None if len(data.validation) else 0,  # type: ignore[arg-type]
-            precision=_precision(folder.name),
+            precision=_precision(folder.name, learner.network),
             deterministic="warn",  # the pool has no deterministic CUDA kernel
         )
         trainer.fit(learner, data, ckpt_path=last if last.is_file() else None)
@@ -239,10 +239,15 @@ def fit(learner: Learner, data: Clips, recipe: Training, epochs: int, folder: Pa
     return history.epochs
 
 
-def _precision(phase: str) -> Literal["bf16-mixed", "32-true"]:
-    """Half the time in bfloat16 where the machine multiplies it; quantizers need exact scales."""
-    fast = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
-    return "bf16-mixed" if fast and phase == "float" else "32-true"
+def _precision(phase: str, network: nn.Module) -> Literal["bf16-mixed", "32-true"]:
+    """Half the time in bfloat16 where the machine multiplies it; quantizers need exact scales. Not for convolutions
+    over time on a CPU: of torch 2.13 their bfloat16 weight gradient is at times memory that nobody wrote (up to 1e29
+    seen in SlowFast's last stage, in one step of eight)."""
+    if phase != "float":
+        return "32-true"
+    volume = any(isinstance(module, nn.Conv3d) for module in network.modules())
+    fast = torch.cuda.is_available() or (torch.cpu._is_avx512_bf16_supported() and not volume)
+    return "bf16-mixed" if fast else "32-true"
 
 
 def _kept(preset: Preset, epochs: dict[str, History]) -> dict[str, float]:

@@ -11,10 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.utils.data import TensorDataset
 
 from common.artifacts import ROOT
+from common.preset import Training
 from quant import accuracy
 from quant.checkpoint import PRETRAINED, load
+from quant.data import Clips
+from quant.learner import Learner, fit
 from sim import video
 from tests.quant import topologies
 
@@ -141,3 +146,31 @@ def test_two_processes_train_one_network(workplace: Path) -> None:
     assert output.count("best.pt: validation accuracy") == 1 and output.count("float warm-up") == 1
     assert len(json.loads((folder / "metrics.json").read_text())["epochs"]["quantized"]) == 2
     assert load(folder / "best.pt")[1].name == "light"
+
+
+class OneConvolution(nn.Module):
+    """A convolution over space, or over time as well, and a mean; notes the precision it runs in."""
+
+    def __init__(self, convolution: nn.Module) -> None:
+        super().__init__()
+        self.convolution = convolution
+        self.in_half = False
+
+    def forward(self, clips: torch.Tensor) -> torch.Tensor:
+        frames = clips.transpose(1, 2) if isinstance(self.convolution, nn.Conv3d) else clips[:, 0]
+        result = self.convolution(frames)
+        self.in_half = result.dtype == torch.bfloat16
+        return result.flatten(2).mean(2)[:, None]
+
+
+@pytest.mark.parametrize("convolution, in_half", [(nn.Conv2d(3, 2, 1), True), (nn.Conv3d(3, 2, 1), False)])
+def test_convolutions_over_time_learn_in_full_precision(
+    convolution: nn.Module, in_half: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU: their gradient in bfloat16 is not to be trusted (quant.learner)."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    network, few = OneConvolution(convolution), TensorDataset(torch.zeros(4, 2, 3, 4, 4), torch.tensor([0, 1, 0, 1]))
+    learner = Learner(network, 2, Training(), learning_rate=0.01)
+    fit(learner, Clips(("a", "b"), few, TensorDataset(torch.empty(0)), 2), Training(), 1, tmp_path / "float")
+    assert network.in_half == in_half
