@@ -98,6 +98,6 @@ def _slowfast_builder() -> Callable[..., Any]:
 BASELINES: dict[str, Callable[[Preset, Sequence[str]], nn.Module]] = {
     "tsm": lambda preset, classes: ReducedTSM(preset, classes, quantized=False),
     "tsn": lambda preset, classes: ReducedTSM(without_shift(preset), classes, quantized=False),
-    "tsm_bidirectional": bidirectional,
+    "tsm_offline": bidirectional,
     "slowfast": lambda _preset, classes: SlowFast(classes),
 }

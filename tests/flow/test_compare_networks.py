@@ -78,7 +78,7 @@ def test_top_k() -> None:
     assert metrics.top_k(labels, scores, 6) == metrics.top_k(labels[:2], scores[:2, :2], 5) == 1
 
 
-NETWORKS = ("tsm", "tsn", "tsm_bidirectional")
+NETWORKS = ("tsm", "tsn", "tsm_offline")
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_goes_on_where_it_stopped(
     assert trained == [f"tsm/fold{k}" for k in range(5)] + [f"tsn/fold{k}" for k in range(3)]
     trained = pretend_training(monkeypatch)
     compare.main(preset, data)
-    assert trained == ["tsn/fold3", "tsn/fold4"] + [f"tsm_bidirectional/fold{k}" for k in range(5)]
+    assert trained == ["tsn/fold3", "tsn/fold4"] + [f"tsm_offline/fold{k}" for k in range(5)]
     folder = workplace / "build" / "small" / "compare"
     report = json.loads((folder / "report.json").read_text())
     assert report["classes"] == ["calm", "lively"] and {"date", "machine", "versions"} <= set(report)

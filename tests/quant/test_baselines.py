@@ -69,11 +69,11 @@ def test_which_frames_see_which() -> None:
     """Two shifts in a row: a frame is seen two frames far. Only the bi-directional network sees what comes."""
     assert changed("tsn", at=4) == [index == 4 for index in range(8)]
     assert changed("tsm", at=4) == [4 <= index <= 6 for index in range(8)]
-    assert changed("tsm_bidirectional", at=4) == [2 <= index <= 6 for index in range(8)]
+    assert changed("tsm_offline", at=4) == [2 <= index <= 6 for index in range(8)]
 
 
 def test_both_directions_take_channels_of_their_own() -> None:
-    network = BASELINES["tsm_bidirectional"](topologies.NARROW, CLASSES)
+    network = BASELINES["tsm_offline"](topologies.NARROW, CLASSES)
     shift = network.stages[0].blocks[0].shift  # type: ignore[union-attr,index]
     x = torch.arange(2 * 3 * 16).float().reshape(6, 16, 1, 1)
     result, _ = shift(x, torch.zeros(2, 1, 1, 1))
@@ -87,7 +87,7 @@ def test_both_directions_take_channels_of_their_own() -> None:
 def test_no_channels_for_the_frame_after() -> None:
     network = topologies.NARROW.network.model_copy(update={"fold_div": 1})
     with pytest.raises(UserError, match="fold_div = 1"):
-        BASELINES["tsm_bidirectional"](topologies.NARROW.model_copy(update={"network": network}), CLASSES)
+        BASELINES["tsm_offline"](topologies.NARROW.model_copy(update={"network": network}), CLASSES)
 
 
 def test_slowfast_leaves_no_stand_in_behind() -> None:
