@@ -1,6 +1,6 @@
 """`python -m driver run SOURCE...` and `python -m driver selftest`."""
 
-import contextlib
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -64,8 +64,8 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         quiet = json or events == "-"
         seen = _Printer(recorders, json)
         going = Run(accelerator, opened, seen, publish, say)
-        with _shown(going, quiet, say):
-            _until_stopped(going, opened)
+        with _shown(going, quiet, say), _stopped_by_signals(opened):
+            going()
         for line in problems(going.channels):
             errors.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True, highlight=False)
     if any(source.problems for source in opened):
@@ -177,11 +177,30 @@ def _shown(going: Run, quiet: bool, say: _Voice) -> Iterator[None]:
         say.console = elsewhere
 
 
-def _until_stopped(going: Run, sources: list[Source]) -> None:
-    """Run; a camera has no end, so where there is one Ctrl-C (or SIGTERM) is the end."""
-    live = any(source.live for source in sources)
-    with contextlib.suppress(KeyboardInterrupt) if live else contextlib.nullcontext():
-        going()
+@contextmanager
+def _stopped_by_signals(sources: list[Source]) -> Iterator[None]:
+    """A camera has no end, so where there is one Ctrl-C (or SIGTERM) is the end: frames under way are finished first.
+    A second signal interrupts, as the first does where all are files."""
+    if not any(source.live for source in sources):
+        yield
+        return
+    interrupts = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in interrupts.items():
+            signal.signal(number, handler)
+
+    def stop(_number: int, _frame: object) -> None:
+        restore()
+        for source in sources:
+            source.stop()
+
+    for number in interrupts:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        restore()
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ Stamped = tuple[float | None, Pixels]  # a frame's own time in seconds, where it
 
 RECONNECT_S = (1.0, 2.0, 4.0, 8.0, 15.0)  # the pause before each attempt; after the last one a camera is given up
 TIMEOUT_S = 10.0  # for a connection, and between two frames
+PATIENCE_S = 1.0  # of one who leaves a camera, before a line says what is waited for
 QUEUED = 4  # frames of a live source that wait; beyond that the oldest is dropped
 FRAME_TYPE, BUILT_ON_OTHERS = 69, (ord("P"), ord("B"))  # cv2.CAP_PROP_FRAME_TYPE; OpenCV before 4.9 gives 0 for it
 SLACK_S = 1.0  # a file without a count of frames may announce this much more than it holds, as in sim.video
@@ -60,9 +61,13 @@ class Source:
         """Say what is wrong with what it gives, and leave this file, or this camera, out."""
         raise NotImplementedError
 
-    def close(self) -> None:
-        """Let go of files and cameras."""
+    def stop(self) -> None:
+        """Give no more images. Returns at once; a signal's handler may call it."""
         self.done = True
+
+    def close(self) -> None:
+        """Stop, and let go of files and cameras."""
+        self.stop()
 
     def _complain(self, problem: str) -> None:
         self.problems += 1
@@ -133,12 +138,20 @@ class Live(Source):
     def abandon(self, problem: str) -> None:
         """Say what is wrong with this camera, and leave it."""
         self._complain(problem)
-        self.close()
+        self.stop()
+
+    def stop(self) -> None:
+        """Give no more images. The thread ends with the camera's next frame, or with `TIMEOUT_S` without one."""
+        super().stop()
+        self._stopped.set()
 
     def close(self) -> None:
-        """Leave the camera; its thread ends with its next frame, or with the time that it waits for one."""
+        """Stop, and wait for the thread: to end the interpreter while it is in FFmpeg crashes at times."""
         super().close()
-        self._stopped.set()
+        self._thread.join(PATIENCE_S)
+        if self._thread.is_alive():
+            self._say(f"{self.name}: silent; the end waits for it, {TIMEOUT_S:g} s at most")
+            self._thread.join()
 
     def _run(self) -> None:
         started, failures = time.monotonic(), 0
@@ -148,10 +161,10 @@ class Live(Source):
                 for image in self._connection(started):
                     failures = 0
                     self._put(image)
-                    if self._stopped.is_set():
-                        return
             except UserError as error:
                 problem = str(error)
+            if self._stopped.is_set():
+                return
             if failures == len(RECONNECT_S):
                 self._complain(f"{self.name}: {problem}; given up after {failures} attempts")
                 return
@@ -165,6 +178,8 @@ class Live(Source):
         camera's own clock."""
         begin, sample = 0.0, Sampler(self._rate)
         for number, (stamp, convert) in enumerate(_read_live(self.name)):
+            if self._stopped.is_set():
+                return
             now = time.monotonic() - started
             begin = max(now, self._last) if number == 0 else begin
             seconds = sample(number, now if stamp is None else stamp)

@@ -1,5 +1,6 @@
 """Frames from files, folders and cameras: all of them, in order, in time, and one line for what is broken."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -246,7 +247,10 @@ def test_a_camera_that_goes_silent_is_called_again(
     assert said and "attempt 1 of 3" in said[0]
 
 
-def test_the_newest_frames_are_kept_and_the_rest_counted(camera: Make, said: list[str]) -> None:
+def test_the_newest_frames_are_kept_and_the_rest_counted(
+    camera: Make, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "TIMEOUT_S", 2.0)
     door = camera(count=40, pace_s=0.002, freeze=True)
     (source,) = open_sources([door.address], None, said.append)
     end = time.monotonic() + LIMIT_S
@@ -256,6 +260,30 @@ def test_the_newest_frames_are_kept_and_the_rest_counted(camera: Make, said: lis
     assert isinstance(source, Live) and first is not None
     assert source.dropped >= 20 and first.first and first.number >= 20 - sources.QUEUED  # what began still begins
     source.close()
+
+
+def test_whoever_closes_a_silent_camera_waits_for_its_thread(
+    reader: Reader, camera: Make, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "TIMEOUT_S", 2.0)
+    monkeypatch.setattr(sources, "PATIENCE_S", 0.1)
+    door = camera(count=12, freeze=True)
+    (source,) = open_sources([door.address], None, said.append)
+    drain(source, lambda images: len(images) > 0)
+    time.sleep(0.5)  # all are sent: what follows is silence
+    source.close()
+    assert door.address not in {thread.name for thread in threading.enumerate()}
+    assert said == [f"{door.address}: silent; the end waits for it, 2 s at most"]
+    assert source.done and door.connections == 1  # nobody called again
+
+
+def test_one_who_stops_a_camera_does_not_wait(camera: Make, said: list[str]) -> None:
+    (source,) = open_sources([camera(count=100, pace_s=0.01).address], None, said.append)
+    drain(source, lambda images: len(images) > 0)
+    source.stop()
+    assert source.done and list(interleave([source])) == []
+    source.close()
+    assert said == []
 
 
 def test_without_frames_there_is_nothing_to_take_but_others_go_on(
