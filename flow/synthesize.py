@@ -61,7 +61,7 @@ def draw(folder: Path, path: Path) -> None:
 
 def main(
     data: Annotated[Path, typer.Option(help="the folder to write, one folder a class")],
-    clips: Annotated[int, typer.Option(min=4, help="how many, half of them fights")] = 6000,
+    clips: Annotated[int, typer.Option(min=4, help="how many, half of them fights")] = 12000,
 ) -> None:
     """Write synthetic videos of fights and calm scenes into DATA; what is there already stays."""
     with lock(data):
