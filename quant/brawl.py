@@ -2,12 +2,11 @@
 
 For a network that is to learn from few real clips: what learned from these knows jointed bodies, walks, gestures and
 blows at all sizes (docs/training.md says what that is worth). Calm scenes are lively: people walk, run, wave, work,
-dance, embrace and play in a throng. In a fight two to five people are near each other and strike, kick, lurch or fall,
-and others may stand by. In both vehicles pass and the camera shakes. All of it is drawn by rule, none from any footage.
+dance and embrace, vehicles pass, the camera shakes. In a fight two to five people are near each other and strike, kick,
+lurch or fall, and others may stand by. All of it is drawn by rule, none of it from any footage.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -34,7 +33,6 @@ RATES = (10, 12, 15, 20, 25, 30)  # of cameras, frames a second
 # What people do around a fight, and where there is none; what stands twice is twice as likely.
 BYSTANDERS = (idle, idle, walk, gesture, work)
 LIVELY = (walk, walk, run, gesture, dance, work, idle, embrace)
-PLAY = (run, run, dance, dance, walk, gesture)
 
 
 def clip(with_fight: bool, rate: int, height: int, width: int, seed: Sequence[int]) -> np.ndarray:
@@ -47,7 +45,7 @@ def clip(with_fight: bool, rate: int, height: int, width: int, seed: Sequence[in
     half = width / height / 2  # how far the picture reaches to either side of its middle
     size = float(np.exp(rng.uniform(np.log(0.22), np.log(0.85))))
     cast = _fight(rng, size, half) if with_fight else _calm(rng, size, half)
-    if rng.random() < 0.15:
+    if not with_fight and rng.random() < 0.15:
         _draw_vehicle(canvas, rng, time, size, half)
     for actor in sorted(cast, key=lambda actor: actor.y):
         actor.draw(canvas, rng, time)
@@ -90,17 +88,14 @@ def _fight(rng: np.random.Generator, size: float, half: float) -> list[Actor]:
 
 
 def _calm(rng: np.random.Generator, size: float, half: float) -> list[Actor]:
-    """An empty place, or a throng at play, or two who meet and others, or up to six people."""
+    """An empty place, or two who meet and others, or up to six people."""
     kind = rng.random()
-    if kind < 0.1:
+    if kind < 0.12:
         return []
-    if kind > 0.45:
+    if kind > 0.35:
         return _crowd(rng, size, half, int(rng.integers(1, 7)), LIVELY)
     x, y = 0.5 + rng.uniform(-half, half), rng.uniform(0.45 + 0.3 * size, 1.1)
     apart = size * rng.uniform(0.25, 0.5)
-    if kind > 0.3:
-        throng = _crowd(rng, size, size * rng.uniform(0.5, 1.2), int(rng.integers(3, 8)), PLAY)
-        return [replace(actor, x=actor.x + x - 0.5) for actor in throng]
     pair = [
         _actor(rng, embrace, x, y, size, 1.0),
         _actor(rng, embrace, x + apart, y + 0.01, size, -1.0),
