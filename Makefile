@@ -26,81 +26,81 @@ setup: ## the environment in .venv, pinned by requirements.lock (TORCH=cuda: the
 	$(INSTALL) $(if $(TORCH),--torch $(TORCH)) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 
 synthesize: $(READY) ## write drawn videos of fights and calm scenes into DATA, to learn from first (CLIPS=n)
-	@$(RUN) flow.synthesize --data "$(DATA)" $(if $(CLIPS),--clips $(CLIPS))
+	@$(RUN) shiftcore.flow.synthesize --data "$(DATA)" $(if $(CLIPS),--clips $(CLIPS))
 
 qat: $(READY) ## train PRESET: float warm-up, then quantization-aware (DATA=folder; STRATEGY=, FROM=, TEACHER=)
-	@$(RUN) quant.train --preset $(PRESET) $(if $(DATA),--data "$(DATA)") $(if $(STRATEGY),--strategy $(STRATEGY)) \
+	@$(RUN) shiftcore.quant.train --preset $(PRESET) $(if $(DATA),--data "$(DATA)") $(if $(STRATEGY),--strategy $(STRATEGY)) \
 		$(if $(FROM),--from "$(FROM)") $(if $(TEACHER),--teacher "$(TEACHER)")
 
 crossval: $(READY) ## score PRESET's recipe on DATA, five folds by source; then train it on all of DATA
-	@$(RUN) flow.crossval --preset $(PRESET) --data "$(DATA)"
+	@$(RUN) shiftcore.flow.crossval --preset $(PRESET) --data "$(DATA)"
 
 search: $(READY) ## a better recipe for PRESET on the folds of DATA (TRIALS=n, STORAGE=url of a shared database)
-	@$(RUN) flow.search --preset $(PRESET) $(if $(DATA),--data "$(DATA)") $(if $(TRIALS),--trials $(TRIALS)) \
+	@$(RUN) shiftcore.flow.search --preset $(PRESET) $(if $(DATA),--data "$(DATA)") $(if $(TRIALS),--trials $(TRIALS)) \
 		$(if $(STORAGE),--storage "$(STORAGE)")
 
 export: $(READY) ## PRESET's weights to QONNX and to the integer model of the reference
-	@$(RUN) quant.export --preset $(PRESET)
+	@$(RUN) shiftcore.quant.export --preset $(PRESET)
 
 data-report: $(READY) ## what is in the videos in DATA, and how much of their labels is told without looking
-	@$(RUN) flow.data_report --data "$(DATA)"
+	@$(RUN) shiftcore.flow.data_report --data "$(DATA)"
 
 evaluate: $(READY) ## how good PRESET is on the videos in DATA: figures, predictions, a report to look at
-	@$(RUN) flow.evaluate --preset $(PRESET) --data "$(DATA)" $(if $(MODEL),--model "$(MODEL)")
+	@$(RUN) shiftcore.flow.evaluate --preset $(PRESET) --data "$(DATA)" $(if $(MODEL),--model "$(MODEL)")
 
 compare: $(READY) ## PRESET's network beside TSN, bi-directional TSM and SlowFast, all trained on the videos in DATA
-	@$(RUN) flow.compare --preset $(PRESET) --data "$(DATA)"
+	@$(RUN) shiftcore.flow.compare --preset $(PRESET) --data "$(DATA)"
 
 temporal: $(READY) ## what the shift is worth on three tasks where the order of time decides (some 50 minutes)
-	@$(RUN) flow.temporal
+	@$(RUN) shiftcore.flow.temporal
 
 adapt: $(READY) ## fine-tune PRESET on the videos in DATA, used only if shown to be better (STRATEGY=name)
-	@$(RUN) flow.adapt run --preset $(PRESET) --data "$(DATA)" $(if $(STRATEGY),--strategy $(STRATEGY))
+	@$(RUN) shiftcore.flow.adapt run --preset $(PRESET) --data "$(DATA)" $(if $(STRATEGY),--strategy $(STRATEGY))
 
 rollback: $(READY) ## put the weights of PRESET before the last `make adapt` back; again goes further back
-	@$(RUN) flow.adapt rollback --preset $(PRESET)
+	@$(RUN) shiftcore.flow.adapt rollback --preset $(PRESET)
 
 compile: $(READY) ## PRESET to RTL for BOARD, each step verified against the one before
-	@$(RUN) hw.compile --preset $(PRESET) --board $(BOARD)
+	@$(RUN) shiftcore.hw.compile --preset $(PRESET) --board $(BOARD)
 
 deploy: $(READY) ## one archive for BOARD: driver, reference, model, packages, and the bitstream if there is one
-	@$(RUN) flow.deploy --preset $(PRESET) --board $(BOARD)
+	@$(RUN) shiftcore.flow.deploy --preset $(PRESET) --board $(BOARD)
 
 registers: $(READY) ## what is made from the register map, hw/registers.toml
-	@$(RUN) hw.registers
+	@$(RUN) shiftcore.hw.registers
 
 bitstream: $(READY) ## PRESET's bitstream for BOARD with Vivado (TOOLCHAIN=openxc7: open tools, tiny on Zynq-7 only)
-	@$(RUN) hw.bitstream --preset $(PRESET) --board $(BOARD) $(if $(TOOLCHAIN),--toolchain $(TOOLCHAIN))
+	@$(RUN) shiftcore.hw.bitstream --preset $(PRESET) --board $(BOARD) $(if $(TOOLCHAIN),--toolchain $(TOOLCHAIN))
 
 estimate: $(READY) ## what the compiled PRESET costs on BOARD, a table a layer (Yosys; no vendor tool)
-	@$(RUN) hw.estimate --preset $(PRESET) --board $(BOARD)
+	@$(RUN) shiftcore.hw.estimate --preset $(PRESET) --board $(BOARD)
 
 trace: $(READY) ## compare every layer of the RTL with the reference; name the first difference
-	@$(RUN) flow.trace --preset $(PRESET) --board $(BOARD) $(if $(VIDEO),--video "$(VIDEO)")
+	@$(RUN) shiftcore.flow.trace --preset $(PRESET) --board $(BOARD) $(if $(VIDEO),--video "$(VIDEO)")
 
 demo: $(READY) ## a video through the driver and the simulated chip, every logit compared (VIDEO=file)
-	@$(RUN) flow.demo $(if $(VIDEO),--video "$(VIDEO)")
+	@$(RUN) shiftcore.flow.demo $(if $(VIDEO),--video "$(VIDEO)")
 
 test: $(READY) ## all tests
 	@$(RUN) pytest -n 2
 
 bench: $(READY) ## measure everything; writes build/bench/report.json (some minutes)
-	@$(RUN) flow.bench
+	@$(RUN) shiftcore.flow.bench
 
 soak: $(READY) ## 10,000 frames through the whole simulated chip: stalls, streams, resets; goes on where it stopped
-	@$(RUN) flow.soak --preset $(PRESET) --board $(BOARD)
+	@$(RUN) shiftcore.flow.soak --preset $(PRESET) --board $(BOARD)
 
 fuzz: $(READY) ## random networks through compile, reference and RTL until stopped (MINUTES=n, CASE=file)
-	@$(RUN) flow.fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CASE),--case "$(CASE)")
+	@$(RUN) shiftcore.flow.fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CASE),--case "$(CASE)")
 
 formal: $(READY) ## prove the properties of our RTL blocks, and that the proofs find defects
-	@$(RUN) hw.formal
+	@$(RUN) shiftcore.hw.formal
 
 lint: $(READY) ## ruff, mypy, and Verilator's lint of our RTL
 	@$(RUN) ruff check
 	@$(RUN) ruff format --check
 	@$(RUN) mypy
-	@$(RUN) hw.lint
+	@$(RUN) shiftcore.hw.lint
 
 clean: ## remove build/ (the environment stays)
 	rm -rf build

@@ -1,7 +1,7 @@
 """What runs on the board, and drives the Verilated chip or its NumPy model with the same code (docs/driver.md)."""
 
-from driver.accelerator import Accelerator
-from driver.errors import (
+from shiftcore.driver.accelerator import Accelerator
+from shiftcore.driver.errors import (
     AcceleratorError,
     BackendError,
     BuildError,
@@ -22,7 +22,7 @@ from driver.errors import (
     StuckError,
     WindowError,
 )
-from driver.records import Counters, Result
+from shiftcore.model.records import Counters, Result
 
 __all__ = [
     "Accelerator",

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from driver.backends import Backend, open_backend
-from driver.build import Build
-from driver.compare import Comparison
-from driver.device import Device, Flight
-from driver.errors import (
+from shiftcore.driver.backends import Backend, open_backend
+from shiftcore.driver.build import Build
+from shiftcore.driver.compare import Comparison
+from shiftcore.driver.device import Device, Flight
+from shiftcore.driver.errors import (
     AcceleratorError,
     ChipError,
     ClosedError,
@@ -23,8 +23,8 @@ from driver.errors import (
     ResultsWaitingError,
     StreamBusyError,
 )
-from driver.records import Counters, Record, Result, alarm_indices, alarm_score
-from sim.preprocess import Preprocessor
+from shiftcore.model.preprocess import Preprocessor
+from shiftcore.model.records import Counters, Record, Result, alarm_indices, alarm_score
 
 WAITING = 1024  # results that may wait to be taken
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from driver.errors import BuildError
-from sim.reference import Reference
+from shiftcore.driver.errors import BuildError
+from shiftcore.model.reference import Reference
 
 FORMAT, VERSION = "shiftcore-chip", 1
 HEADER_BYTES = 16  # of a record: frame id, context, latency, sequence number

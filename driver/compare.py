@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from driver import registers as reg
-from driver.build import Build
-from driver.device import Flight
-from driver.errors import BuildError, DifferenceError
-from driver.records import Record
-from sim.reference import Reference
+from shiftcore.driver.build import Build
+from shiftcore.driver.device import Flight
+from shiftcore.driver.errors import BuildError, DifferenceError
+from shiftcore.model import registers as reg
+from shiftcore.model.records import Record
+from shiftcore.model.reference import Reference
 
 
 class Difference(NamedTuple):

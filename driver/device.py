@@ -7,10 +7,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from driver import registers as reg
-from driver.backends import Backend, Buffer
-from driver.build import Build
-from driver.errors import (
+from shiftcore.driver.backends import Backend, Buffer
+from shiftcore.driver.build import Build
+from shiftcore.driver.errors import (
     ChipError,
     DescriptorError,
     IdentityError,
@@ -23,7 +22,8 @@ from driver.errors import (
     StuckError,
     WindowError,
 )
-from driver.records import Counters, Record
+from shiftcore.model import registers as reg
+from shiftcore.model.records import Counters, Record
 
 SLOTS = 32  # frames that may be under way: a full descriptor queue, and what DMA and core hold
 _LINE = 64  # bytes of a cache line, at most: no two frames share one

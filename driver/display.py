@@ -6,8 +6,8 @@ from pathlib import Path
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from driver.alarm import COOLING, PENDING, RAISED
-from driver.run import Channel
+from shiftcore.driver.run import Channel
+from shiftcore.model.alarm import COOLING, PENDING, RAISED
 
 _STYLES = {RAISED: "bold white on red", PENDING: "yellow", COOLING: "dim"}
 

@@ -1,6 +1,6 @@
 """What can go wrong with an accelerator: one exception a cause. docs/errors.md says what to do about each."""
 
-from common.errors import UserError
+from shiftcore.errors import UserError
 
 
 class AcceleratorError(UserError):

@@ -16,8 +16,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TextIO
 
-from common.errors import UserError
-from driver.alarm import Change
+from shiftcore.errors import UserError
+from shiftcore.model.alarm import Change
 
 Event = dict[str, Any]
 KEEP_ALIVE_S = 15

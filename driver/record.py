@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import UserError
+from shiftcore.errors import UserError
 
 WHITE, RED = (255, 255, 255), (230, 30, 30)
 LEAST_ROWS = 360  # smaller frames are enlarged, so that the text can be read

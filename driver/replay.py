@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
-from driver.accelerator import Accelerator
-from driver.compare import Difference, first_difference, read_case
-from driver.device import Flight
-from driver.errors import BuildError
-from sim.reference import Reference
+from shiftcore.driver.accelerator import Accelerator
+from shiftcore.driver.compare import Difference, first_difference, read_case
+from shiftcore.driver.device import Flight
+from shiftcore.driver.errors import BuildError
+from shiftcore.model.reference import Reference
 
 
 def replay(folder: Path | str, backend: str = "auto") -> list[Difference]:
@@ -43,7 +43,7 @@ def replay(folder: Path | str, backend: str = "auto") -> list[Difference]:
 if __name__ == "__main__":
     import typer
 
-    from common import cli
+    from shiftcore import cli
 
     def main(
         folder: Annotated[Path, typer.Argument(help="the folder that a difference was saved in")],

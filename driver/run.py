@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.errors import UserError
-from driver.accelerator import Accelerator
-from driver.alarm import RAISED, Alarm, Change, Settings
-from driver.errors import ChipError, DifferenceError
-from driver.events import Event, Reporter
-from driver.records import Result
-from driver.sources import Image, Say, Source, interleave
+from shiftcore.driver.accelerator import Accelerator
+from shiftcore.driver.errors import ChipError, DifferenceError
+from shiftcore.driver.events import Event, Reporter
+from shiftcore.driver.sources import Image, Say, Source, interleave
+from shiftcore.errors import UserError
+from shiftcore.model.alarm import RAISED, Alarm, Change, Settings
+from shiftcore.model.records import Result
 
 FAILURES = 3  # chip errors in a row, without a result between them, after which a run gives up
 _NAP_S, _IDLE_S = 0.002, 0.01  # while no camera has a frame: rest, and wait for results (in the chip's time)

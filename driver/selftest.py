@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from driver import registers as reg
-from driver.accelerator import Accelerator
-from driver.backends import Backend, open_backend
-from driver.build import Build
-from driver.errors import AcceleratorError, BuildError, ChipError
-from driver.records import Result
+from shiftcore.driver.accelerator import Accelerator
+from shiftcore.driver.backends import Backend, open_backend
+from shiftcore.driver.build import Build
+from shiftcore.driver.errors import AcceleratorError, BuildError, ChipError
+from shiftcore.model import registers as reg
+from shiftcore.model.records import Result
 
 _READ_ONLY = (reg.ID, reg.VERSION, reg.BUILD_HASH, reg.INPUT_SHAPE, reg.STREAMS, reg.FRAME_INTERVAL, reg.FRAMES_DONE)
 _UNREADABLE = (reg.CYCLES_LO, reg.CYCLES_HI)  # they count

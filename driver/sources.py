@@ -1,7 +1,7 @@
 """Where frames come from: video files, folders of them, network cameras, cameras of this machine.
 
 Frames are RGB, uint8 `[H, W, 3]`, decoded by PyAV where it is installed and by OpenCV otherwise; the two give the same
-bytes. As many frames a second are taken as in training, `rate` (sim.sampling), the first included.
+bytes. As many frames a second are taken as in training, `rate` (model.sampling), the first included.
 """
 
 import os
@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from common.errors import UserError
-from sim.sampling import Frame, Sampler
+from shiftcore.errors import UserError
+from shiftcore.model.sampling import Frame, Sampler
 
 Say = Callable[[str], None]
 Pixels = Callable[[], np.ndarray | None]  # converts a frame, which takes time; None where it turns out damaged
@@ -28,7 +28,7 @@ TIMEOUT_S = 10.0  # for a connection, and between two frames
 PATIENCE_S = 1.0  # of one who leaves a camera, before a line says what is waited for
 QUEUED = 4  # frames of a live source that wait; beyond that the oldest is dropped
 FRAME_TYPE, BUILT_ON_OTHERS = 69, (ord("P"), ord("B"))  # cv2.CAP_PROP_FRAME_TYPE; OpenCV before 4.9 gives 0 for it
-SLACK_S = 1.0  # a file without a count of frames may announce this much more than it holds, as in sim.video
+SLACK_S = 1.0  # a file without a count of frames may announce this much more than it holds, as in model.video
 
 
 class Image(NamedTuple):
@@ -259,7 +259,7 @@ def _open(argument: str, rate: int | None, say: Say) -> Source:
 def _read_file(path: Path, rate: int | None) -> Iterator[Frame]:
     """What `Sampler(rate)` takes of a file. Raises UserError, naming it, after the good frames of a damaged one."""
     if find_spec("av"):
-        from sim.video import timed
+        from shiftcore.model.video import timed
 
         return timed(path, rate)
     return _opencv_file(path, rate)
@@ -310,7 +310,7 @@ def _opencv_frames(capture: Any) -> Iterator[Stamped]:
     first = True
     while capture.grab():
         if first and capture.get(FRAME_TYPE) in BUILT_ON_OTHERS:
-            continue  # before the first key frame, as in sim.video
+            continue  # before the first key frame, as in model.video
         stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         yield stamp if stamp > 0 or first else None, convert
         first = False
@@ -326,7 +326,7 @@ def _read_live(address: str) -> Iterator[Stamped]:
 def _pyav_live(address: str) -> Iterator[Stamped]:
     import av
 
-    from sim.video import decodable, pixels
+    from shiftcore.model.video import decodable, pixels
 
     options = {"rtsp_transport": "tcp"}  # UDP loses packets, and with them pictures
     try:

@@ -18,22 +18,22 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from common import cli
-from common.artifacts import digest, lock
-from common.errors import UserError
-from common.preset import Preset, check_alarm, load_preset
-from flow import adapt_report, versions
-from flow.crossval import choose_threshold
-from flow.judging import judge
-from quant import checkpoint, layouts, metrics, paired, splits
-from quant.cross_validation import FOLDS, Row, Scorer, each_fold
-from quant.data import Clips, usable, video_clips
-from quant.export import export
-from quant.layouts import Dataset, Sample
-from quant.learner import begin, two_phases
-from quant.network import ReducedTSM
-from quant.strategies import Strategy
-from sim.reference import Reference
+from shiftcore import cli
+from shiftcore.artifacts import digest, lock
+from shiftcore.errors import UserError
+from shiftcore.flow import adapt_report, versions
+from shiftcore.flow.crossval import choose_threshold
+from shiftcore.flow.judging import judge
+from shiftcore.model.reference import Reference
+from shiftcore.quant import checkpoint, layouts, metrics, paired, splits
+from shiftcore.quant.cross_validation import FOLDS, Row, Scorer, each_fold
+from shiftcore.quant.data import Clips, usable, video_clips
+from shiftcore.quant.export import export
+from shiftcore.quant.layouts import Dataset, Sample
+from shiftcore.quant.learner import begin, two_phases
+from shiftcore.quant.network import ReducedTSM
+from shiftcore.quant.preset import Preset, check_alarm, load_preset
+from shiftcore.quant.strategies import Strategy
 
 STEPS = 200  # of training at least: twenty clips a class make an epoch of two or three
 BATCH = 16

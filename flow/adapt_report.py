@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from flow.versions import ORIGINAL, PROMOTED, Version
+from shiftcore.flow.versions import ORIGINAL, PROMOTED, Version
 
 
 def warn(sources_known: bool, classes: Sequence[str], found: set[str]) -> None:

@@ -16,26 +16,25 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from common import cli
-from common.artifacts import BUILD, digest, lock, write_json
-from common.preset import Preset, load_preset
-from driver.build import Build
-from flow import driver_cost, machine, measure, soak
-from flow.cocotb_speed import cycles_per_second
-from flow.shots import from_file
-from hw.boards import load_board
-from hw.chip import build_chip
-from hw.compile import compile_model, exported_model, read_model
-from hw.graph import Frame, execute
-from quant import accuracy, synthetic
-from quant.checkpoint import PRETRAINED
-from sim.core import CoreModel, read_manifest
-from sim.reference import Reference
-from sim.video import real_clips
+from shiftcore.artifacts import build_folder, digest, lock, write_json
+from shiftcore.driver.build import Build
+from shiftcore.flow import driver_cost, machine, measure, soak
+from shiftcore.flow.cocotb_speed import cycles_per_second
+from shiftcore.flow.shots import from_file
+from shiftcore.hw.boards import load_board
+from shiftcore.hw.chip import build_chip
+from shiftcore.hw.compile import compile_model, exported_model, read_model
+from shiftcore.hw.graph import Frame, execute
+from shiftcore.model.reference import Reference
+from shiftcore.model.video import real_clips
+from shiftcore.quant import accuracy, synthetic
+from shiftcore.quant.checkpoint import PRETRAINED
+from shiftcore.quant.preset import Preset, load_preset
+from shiftcore.sim.core import CoreModel, read_manifest
 
 Figures = dict[str, Any]
 
-FOLDER = BUILD / "bench"
+FOLDER = build_folder() / "bench"
 FRAMES = 60  # through the core: noise, a synthetic scene, and real clips where there are some
 QONNX_FRAMES = 3  # seconds each on a large preset
 SEED = 7
@@ -183,7 +182,3 @@ def main(
         write_json(FOLDER / "report.json", {**machine.describe(), "board": board, "presets": figures})
     console.print(table(figures))
     print(f"figures: {FOLDER / 'report.json'}")
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -16,11 +16,11 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles
 from cocotbext.axi import AxiStreamBus, AxiStreamSink, AxiStreamSource
 
-from common.artifacts import write_json
-from hw.graph import Frame
-from sim import cocotb_runner
-from sim.cocotb_axis import Source, reset, step
-from sim.core import pack, read_manifest
+from shiftcore.artifacts import write_json
+from shiftcore.hw.graph import Frame
+from shiftcore.sim import cocotb_runner
+from shiftcore.sim.cocotb_axis import Source, reset, step
+from shiftcore.sim.core import pack, read_manifest
 
 PLAN = "COCOTB_SPEED_PLAN"
 
@@ -37,7 +37,7 @@ def cycles_per_second(core: Path, frame: Frame, cycles: int = 30_000) -> float:
     write_json(
         plan, {"words": words, "bytes": port["tdata_bits"] // 8, "idle": manifest["frame_interval"], "cycles": cycles}
     )
-    cocotb_runner.run("core", "flow.cocotb_speed", folder, {PLAN: str(plan)})
+    cocotb_runner.run("core", "shiftcore.flow.cocotb_speed", folder, {PLAN: str(plan)})
     return max(float((folder / name).read_text()) for name in ("usual", "lean"))
 
 

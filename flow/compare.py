@@ -14,11 +14,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from common import cli
-from common.artifacts import atomic_file, lock, without_nan, write_json
-from common.preset import check_alarm, load_preset
-from flow import machine
-from quant import layouts, metrics
+from shiftcore.artifacts import atomic_file, lock, without_nan, write_json
+from shiftcore.flow import machine
+from shiftcore.quant import layouts, metrics
+from shiftcore.quant.preset import check_alarm, load_preset
 
 THRESHOLD = 0.5
 BASE = "tsm"  # what the others' AUC is compared with
@@ -116,10 +115,10 @@ def main(
     data: Annotated[Path, typer.Option(help="labelled videos, laid out as docs/data.md shows")],
 ) -> None:
     """Train PRESET's network and the baselines on the videos in DATA, and print what each reaches and costs."""
-    from quant.baselines import BASELINES
-    from quant.complexity import complexity
-    from quant.cross_validation import out_of_fold, train_in_float
-    from quant.data import usable
+    from shiftcore.quant.baselines import BASELINES
+    from shiftcore.quant.complexity import complexity
+    from shiftcore.quant.cross_validation import out_of_fold, train_in_float
+    from shiftcore.quant.data import usable
 
     settings, whole = load_preset(preset), layouts.read(data)
     classes, alarm, folder = whole.classes, settings.alarm.classes, settings.build / "compare"
@@ -146,7 +145,3 @@ def main(
     base = figures[BASE]
     Console().print(table(figures, f"{data.name}: {base['n']} clips of {base['sources']} sources, unseen in training"))
     print(f"figures: {folder / 'report.json'}")
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -15,23 +15,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from common import cli
-from common.artifacts import digest, lock, without_nan, write_json
-from common.preset import Preset, check_alarm, load_preset
-from driver.alarm import Alarm, Settings
-from flow.crossval_report import lines, write_card, write_picture
-from flow.data_report import bias_floor, examine
-from flow.judging import judge
-from quant import checkpoint, layouts, metrics
-from quant.cross_validation import FOLDS, Row, Scorer, out_of_fold, torch_scorer
-from quant.data import Clips, usable, video_clips
-from quant.export import export
-from quant.layouts import Dataset, Sample
-from quant.learner import begin, draw_curves, two_phases
-from quant.network import ReducedTSM
-from quant.strategies import Strategy, own
-from quant.tuning import trained_parameters
-from sim.reference import Reference
+from shiftcore.artifacts import digest, lock, without_nan, write_json
+from shiftcore.flow.crossval_report import lines, write_card, write_picture
+from shiftcore.flow.data_report import bias_floor, examine
+from shiftcore.flow.judging import judge
+from shiftcore.model.alarm import Alarm, Settings
+from shiftcore.model.reference import Reference
+from shiftcore.quant import checkpoint, layouts, metrics
+from shiftcore.quant.cross_validation import FOLDS, Row, Scorer, out_of_fold, torch_scorer
+from shiftcore.quant.data import Clips, usable, video_clips
+from shiftcore.quant.export import export
+from shiftcore.quant.layouts import Dataset, Sample
+from shiftcore.quant.learner import begin, draw_curves, two_phases
+from shiftcore.quant.network import ReducedTSM
+from shiftcore.quant.preset import Preset, check_alarm, load_preset
+from shiftcore.quant.strategies import Strategy, own
+from shiftcore.quant.tuning import trained_parameters
 
 
 def train_fold(preset: Preset, strategy: Strategy, data: Clips, folder: Path) -> Scorer:
@@ -89,7 +88,7 @@ def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dic
 
 
 def choose_threshold(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> float:
-    """The alarm's threshold by the preset's rule (common.preset.Choose), on the scores of `rows`."""
+    """The alarm's threshold by the preset's rule (shiftcore.quant.preset.Choose), on the scores of `rows`."""
     rule, value = preset.alarm.choose.rule
     positive, scores = metrics.alarm_columns(rows, classes, preset.alarm.classes)
     if rule == "recall":
@@ -172,7 +171,3 @@ def table(figures: dict[str, Any], preset: Preset) -> Table:
     for name, cells in lines(figures):
         view.add_row(name.replace("*", ""), *cells)
     return view
-
-
-if __name__ == "__main__":
-    cli.run(main)

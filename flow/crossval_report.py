@@ -8,11 +8,11 @@ import jinja2
 import matplotlib.pyplot as plt
 import numpy as np
 
-from common.artifacts import atomic_file
-from common.preset import Preset
-from flow import machine
-from quant import metrics
-from quant.cross_validation import FOLDS
+from shiftcore.artifacts import atomic_file
+from shiftcore.flow import machine
+from shiftcore.quant import metrics
+from shiftcore.quant.cross_validation import FOLDS
+from shiftcore.quant.preset import Preset
 
 TEMPLATE = Path(__file__).with_name("model_card.md.j2")
 LINES = (

@@ -20,14 +20,13 @@ from rich.table import Table
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 from scipy.special import log_softmax, softmax  # type: ignore[import-untyped]
 
-from common import cli
-from common.artifacts import BUILD, atomic_file, write_json
-from common.errors import UserError
-from flow.thumbnail import thumbnail
-from quant import layouts, metrics, splits
-from quant.layouts import Dataset, Sample
-from sim import video
-from sim.preprocess import gray
+from shiftcore.artifacts import atomic_file, build_folder, write_json
+from shiftcore.errors import UserError
+from shiftcore.flow.thumbnail import thumbnail
+from shiftcore.model import video
+from shiftcore.model.preprocess import gray
+from shiftcore.quant import layouts, metrics, splits
+from shiftcore.quant.layouts import Dataset, Sample
 
 TEMPLATE = Path(__file__).with_name("data_report.html")
 SHEET_COLUMNS = 6
@@ -259,11 +258,7 @@ def main(data: Annotated[Path, typer.Option(help="videos, laid out as docs/data.
         contradictory = sum(not pair["labels_agree"] for pair in twins)
         crossing = sum(not pair["sources_agree"] for pair in twins)
         print(f"{len(twins)} pairs of equal videos; {contradictory} with other labels, {crossing} with other sources")
-    folder = BUILD / "data-report" / data.resolve().name
+    folder = build_folder() / "data-report" / data.resolve().name
     write_json(folder / "report.json", report)
     write_page(folder / "report.html", data.resolve().name, report, facts)
     print(f"figures: {folder / 'report.json'}\npage: {folder / 'report.html'}")
-
-
-if __name__ == "__main__":
-    cli.run(main)

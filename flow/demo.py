@@ -13,22 +13,21 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from common import cli
-from common.artifacts import BUILD, write_json
-from common.preset import Preset, load_preset
-from driver.build import Build
-from flow import measure
-from flow.picture import Track, draw
-from flow.shots import Shot, from_file, synthetic_scenes
-from hw.graph import Frame
-from sim.chip import build_library
-from sim.core import read_manifest
-from sim.decision import Decision
-from sim.reference import Reference
-from sim.verilator import environment
-from sim.video import real_clips
+from shiftcore.artifacts import build_folder, write_json
+from shiftcore.driver.build import Build
+from shiftcore.flow import measure
+from shiftcore.flow.picture import Track, draw
+from shiftcore.flow.shots import Shot, from_file, synthetic_scenes
+from shiftcore.hw.graph import Frame
+from shiftcore.model.decision import Decision
+from shiftcore.model.reference import Reference
+from shiftcore.model.video import real_clips
+from shiftcore.quant.preset import Preset, load_preset
+from shiftcore.sim.chip import build_library
+from shiftcore.sim.core import read_manifest
+from shiftcore.sim.verilator import environment
 
-FOLDER = BUILD / "demo"
+FOLDER = build_folder() / "demo"
 
 
 def choose(video: Path | None, preset: Preset, limit: int) -> list[Shot]:
@@ -130,7 +129,7 @@ def main(
     network = load_preset(preset)
     shots = choose(video, network, frames)
     environment()  # a missing compiler shows now, not minutes later
-    from hw.compile import compiled_chip
+    from shiftcore.hw.compile import compiled_chip
 
     chip = compiled_chip(network, board, console)
     with console.status("building the simulator, once ..."):
@@ -168,7 +167,3 @@ def main(
     if figures["differing_bits"]:
         console.print("[bold red]the chip differs from the reference[/]; `make trace` names the layer")
         raise typer.Exit(1)
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -16,21 +16,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from common import cli
-from common.artifacts import BUILD, ROOT, atomic_file, atomic_folder, digest
-from common.errors import UserError
-from common.preset import load_preset
-from driver import Accelerator
-from driver.build import Build
-from driver.selftest import Known, run_known
-from hw import selftest
-from hw.bitstream import maker
-from hw.boards import load_board
-from hw.compile import compiled_chip
-from sim.reference import Reference
+from shiftcore.artifacts import PACKAGE, atomic_file, atomic_folder, build_folder, digest
+from shiftcore.driver import Accelerator
+from shiftcore.driver.build import Build
+from shiftcore.driver.selftest import Known, run_known
+from shiftcore.errors import UserError
+from shiftcore.hw import selftest
+from shiftcore.hw.bitstream import maker
+from shiftcore.hw.boards import load_board
+from shiftcore.hw.compile import compiled_chip
+from shiftcore.model.reference import Reference
+from shiftcore.quant.preset import load_preset
 
-REQUIREMENTS = ROOT / "driver" / "requirements.txt"
-START = ROOT / "driver" / "start.sh"
+REQUIREMENTS = PACKAGE / "driver" / "requirements.txt"
+START = PACKAGE / "driver" / "start.sh"
 # What the board imports beside driver/: NumPy, the standard library, and the packages of driver/requirements.txt.
 MODULES = (
     *("common/__init__.py", "common/errors.py", "common/cli.py", "common/artifacts.py"),
@@ -57,7 +56,7 @@ def measured_latency(folder: Path) -> int:
 
 def wheels() -> list[Path]:
     """The wheels of driver/requirements.txt, fetched once; none, after a line that says why, where that fails."""
-    folder = BUILD / "tools" / f"wheels-{digest(REQUIREMENTS)[:12]}"
+    folder = build_folder() / "tools" / f"wheels-{digest(REQUIREMENTS)[:12]}"
     if not folder.is_dir():
         command = [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
@@ -80,7 +79,7 @@ def contents(folder: Path, latency_cycles: int, packages: list[Path]) -> Files:
     """Every file of the archive for the build in `folder`, build/PRESET/BOARD."""
     preset, board = folder.parent.name, folder.name
     where = f"build/{preset}/{board}"
-    sources = [path for path in (ROOT / "driver").rglob("*.py") if "__pycache__" not in path.parts]
+    sources = [path for path in (PACKAGE / "driver").rglob("*.py") if "__pycache__" not in path.parts]
     files = {str(path.relative_to(ROOT)): path.read_bytes() for path in (*sources, REQUIREMENTS, ROOT / "LICENSE")}
     files |= {name: (ROOT / name).read_bytes() for name in MODULES}
     files |= {f"{where}/chip/{name}": (folder / "chip" / name).read_bytes() for name in ("manifest.json", "model.npz")}
@@ -150,7 +149,3 @@ def main(
     print(f"{path}: {len(files)} files, {path.stat().st_size / 1e6:.1f} MB; every frame takes {latency:,} cycles")
     if not maker(folder / "chip"):
         print(f"no bitstream in it: `make bitstream PRESET={preset} BOARD={board}` makes one, then deploy again")
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from driver import Accelerator
-from driver.backends.reference import ReferenceBackend
-from driver.backends.rtl import RtlBackend
-from driver.build import Build
+from shiftcore.driver import Accelerator
+from shiftcore.driver.backends.reference import ReferenceBackend
+from shiftcore.driver.backends.rtl import RtlBackend
+from shiftcore.driver.build import Build
 
 FRAMES = 24  # through the Verilated chip
 CALLS = 2000  # through the driver alone

@@ -14,15 +14,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from common import cli
-from common.artifacts import atomic_file, without_nan, write_json
-from common.preset import load_preset
-from driver.alarm import Settings
-from driver.records import alarm_indices
-from flow.evaluation_report import write_report
-from flow.judging import Outcome, judge_all
-from quant import layouts, metrics
-from sim.reference import Reference
+from shiftcore.artifacts import atomic_file, without_nan, write_json
+from shiftcore.flow.evaluation_report import write_report
+from shiftcore.flow.judging import Outcome, judge_all
+from shiftcore.model.alarm import Settings
+from shiftcore.model.records import alarm_indices
+from shiftcore.model.reference import Reference
+from shiftcore.quant import layouts, metrics
+from shiftcore.quant.preset import load_preset
 
 COLUMNS = ("clip", "label", "source", "guess", "score", "frames", "seconds", "alarms")
 
@@ -96,7 +95,7 @@ def main(
     settings = load_preset(preset)
     dataset = layouts.read(data)
     if model is None:
-        from hw.compile import exported_model
+        from shiftcore.hw.compile import exported_model
 
         model = exported_model(settings).with_name("model.npz")
     reference = Reference.load(model)
@@ -113,7 +112,3 @@ def main(
         write_report(folder / "report.html", outcomes, figures, reference)
         print(f"report: {folder / 'report.html'}")
     print(f"figures: {folder / 'metrics.json'}\npredictions: {folder / 'predictions.csv'}")
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -14,13 +14,13 @@ import torch
 from matplotlib.axes import Axes
 from torchmetrics.functional.classification import binary_precision_recall_curve
 
-from common.artifacts import atomic_file
-from driver.records import alarm_indices
-from flow.judging import Outcome
-from flow.thumbnail import thumbnail
-from quant import metrics
-from sim import video
-from sim.reference import Reference
+from shiftcore.artifacts import atomic_file
+from shiftcore.flow.judging import Outcome
+from shiftcore.flow.thumbnail import thumbnail
+from shiftcore.model import video
+from shiftcore.model.records import alarm_indices
+from shiftcore.model.reference import Reference
+from shiftcore.quant import metrics
 
 TEMPLATE = Path(__file__).with_name("evaluation_report.html")
 WORST = 8

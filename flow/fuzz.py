@@ -21,18 +21,17 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from common import cli
-from common.artifacts import BUILD, write_json
-from common.errors import UserError
-from common.preset import parse_preset
-from hw.compile import compile_model
-from hw.graph import Frame
-from quant.export import export
-from quant.network import random_network
-from sim.core import CoreModel, build_library
-from sim.reference import Reference
+from shiftcore.artifacts import build_folder, write_json
+from shiftcore.errors import UserError
+from shiftcore.hw.compile import compile_model
+from shiftcore.hw.graph import Frame
+from shiftcore.model.reference import Reference
+from shiftcore.quant.export import export
+from shiftcore.quant.network import random_network
+from shiftcore.quant.preset import parse_preset
+from shiftcore.sim.core import CoreModel, build_library
 
-FOLDER = BUILD / "fuzz"
+FOLDER = build_folder() / "fuzz"
 BOARDS = ("pynq-z1", "pynq-z2")
 CASE_LIMIT_S = 1800
 FRAMES = 12
@@ -194,10 +193,6 @@ def main(
             write_json(FOLDER / f"{drawn['preset']['name']}.json", {**drawn, "detail": result["detail"]})
             console.print(f"  kept: {FOLDER / drawn['preset']['name']}.json")
         else:
-            shutil.rmtree(BUILD / drawn["preset"]["name"], ignore_errors=True)
+            shutil.rmtree(build_folder() / drawn["preset"]["name"], ignore_errors=True)
     console.print(", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()))
     raise typer.Exit(bool(outcomes["failed"]))
-
-
-if __name__ == "__main__":
-    cli.run(main)

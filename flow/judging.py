@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import UserError
-from driver.alarm import Alarm, Settings
-from driver.records import alarm_indices, alarm_score
-from quant import layouts
-from quant.layouts import Sample
-from sim import video
-from sim.decision import Decision
-from sim.preprocess import Preprocessor
-from sim.reference import Reference
+from shiftcore.errors import UserError
+from shiftcore.model import video
+from shiftcore.model.alarm import Alarm, Settings
+from shiftcore.model.decision import Decision
+from shiftcore.model.preprocess import Preprocessor
+from shiftcore.model.records import alarm_indices, alarm_score
+from shiftcore.model.reference import Reference
+from shiftcore.quant import layouts
+from shiftcore.quant.layouts import Sample
 
 
 @dataclass

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from driver import Accelerator
-from driver.backends.rtl import RtlBackend
-from driver.build import Build
-from driver.records import Result
-from hw.graph import Frame
-from sim.core import CoreModel, read_manifest
-from sim.reference import Reference
+from shiftcore.driver import Accelerator
+from shiftcore.driver.backends.rtl import RtlBackend
+from shiftcore.driver.build import Build
+from shiftcore.hw.graph import Frame
+from shiftcore.model.records import Result
+from shiftcore.model.reference import Reference
+from shiftcore.sim.core import CoreModel, read_manifest
 
 
 @dataclass

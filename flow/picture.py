@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from common.artifacts import atomic_file
+from shiftcore.artifacts import atomic_file
 
 COLOURS = ("#b91c1c", "#0284c7", "#b45309", "#15803d", "#7e22ce", "#475569")
 INK, GRAY = "#0f172a", "#475569"

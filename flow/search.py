@@ -26,17 +26,16 @@ from optuna.trial import BaseTrial, FrozenTrial, TrialState
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from common import cli
-from common.artifacts import digest
-from common.errors import UserError
-from common.preset import Preset, check_alarm, load_preset
-from flow.search_report import draw, table, write_results
-from quant import layouts, metrics, splits
-from quant.cross_validation import FOLDS, Row, each_fold, train_in_float
-from quant.data import usable
-from quant.layouts import Dataset
-from quant.learner import DivergedError
-from quant.strategies import own
+from shiftcore.artifacts import digest
+from shiftcore.errors import UserError
+from shiftcore.flow.search_report import draw, table, write_results
+from shiftcore.quant import layouts, metrics, splits
+from shiftcore.quant.cross_validation import FOLDS, Row, each_fold, train_in_float
+from shiftcore.quant.data import usable
+from shiftcore.quant.layouts import Dataset
+from shiftcore.quant.learner import DivergedError
+from shiftcore.quant.preset import Preset, check_alarm, load_preset
+from shiftcore.quant.strategies import own
 
 SEEDS = 2
 TRIALS = 40
@@ -238,7 +237,3 @@ def main(
         f"figure to quote run `make crossval` with another seed: PRESET={best} has one. The clips are still those that "
         "the recipe was chosen on; what the search never saw (`make evaluate`) is stricter."
     )
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -9,9 +9,9 @@ import optuna
 from optuna.trial import BaseTrial, FixedTrial, FrozenTrial, TrialState
 from rich.table import Table
 
-from common.artifacts import atomic_file
-from common.preset import Preset
-from quant.cross_validation import FOLDS
+from shiftcore.artifacts import atomic_file
+from shiftcore.quant.cross_validation import FOLDS
+from shiftcore.quant.preset import Preset
 
 SHOWN = 5
 WARNING = "chosen on the folds that it was measured on: not a figure to quote"
@@ -43,7 +43,7 @@ def ranking(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def to_toml(preset: Preset) -> str:
-    """`preset` as a file that common.preset.load_preset reads, every key written out."""
+    """`preset` as a file that shiftcore.quant.preset.load_preset reads, every key written out."""
     lines = []
     for name, table in preset.model_dump(mode="json", exclude_none=True).items():
         if isinstance(table, dict):

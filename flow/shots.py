@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError
-from common.preset import Preset
-from quant import synthetic
-from sim import video
-from sim.preprocess import Preprocessor, to_input
+from shiftcore.errors import UserError
+from shiftcore.model import video
+from shiftcore.model.preprocess import Preprocessor, to_input
+from shiftcore.quant import synthetic
+from shiftcore.quant.preset import Preset
 
 ENLARGED = 4  # the pictures people see have this many times the pixels of the core's frames, a side
 SEED = 20260  # of the synthetic scenes: none of training or validation

@@ -17,15 +17,14 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from common import cli
-from common.artifacts import BUILD, digest, lock, write_json
-from common.preset import load_preset
-from driver import Accelerator
-from driver.backends.rtl import RtlBackend
-from driver.build import Build
-from driver.records import Result
+from shiftcore.artifacts import build_folder, digest, lock, write_json
+from shiftcore.driver import Accelerator
+from shiftcore.driver.backends.rtl import RtlBackend
+from shiftcore.driver.build import Build
+from shiftcore.model.records import Result
+from shiftcore.quant.preset import load_preset
 
-FOLDER = BUILD / "soak"
+FOLDER = build_folder() / "soak"
 BATCH = 250  # results between two points at which an interrupted soak goes on
 LONGEST_CLIP, LONGEST_SESSION = 20, 60  # frames
 SLOWEST_MEMORY = 200  # cycles
@@ -152,8 +151,8 @@ def main(
     seed: Annotated[int, typer.Option(help="of frames, streams, clips, stalls and resets")] = 1,
 ) -> None:
     """Frames through the whole Verilated chip, every one compared; an interrupted soak goes on where it stopped."""
-    from hw.compile import compiled_chip
-    from sim.chip import build_library
+    from shiftcore.hw.compile import compiled_chip
+    from shiftcore.sim.chip import build_library
 
     console = Console()
     chip = compiled_chip(load_preset(preset), board, console)
@@ -168,7 +167,3 @@ def main(
         f"none lost, doubled or out of order, {report['differing_bits']} differing bits"
     )
     print(f"report: {FOLDER}")
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -11,14 +11,13 @@ import numpy as np
 import typer
 from rich.progress import track
 
-from common import cli
-from common.artifacts import BUILD, atomic_file, lock
-from quant import brawl
-from sim import video
+from shiftcore.artifacts import atomic_file, build_folder, lock
+from shiftcore.model import video
+from shiftcore.quant import brawl
 
 CLASSES = ("fight", "no_fight")  # as the footage is labelled that a network is to go on with
 HEIGHT, WIDTH = 96, 128  # whole macroblocks: at other sizes x264 does not write the same bytes twice
-EXAMPLES = BUILD / "synthesize" / "examples.png"
+EXAMPLES = build_folder() / "synthesize" / "examples.png"
 CRF = (16, 40)  # from hardly a loss to blocks that smear small movements
 
 
@@ -69,7 +68,3 @@ def main(
             pass
         draw(data, EXAMPLES)
     print(f"{data}: {clips} clips in {' and '.join(CLASSES)}, some of them in {EXAMPLES}")
-
-
-if __name__ == "__main__":
-    cli.run(main)

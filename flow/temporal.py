@@ -16,12 +16,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from common import cli
-from common.artifacts import BUILD, atomic_file, digest, lock, write_json
-from common.preset import Preset, load_preset
-from quant import metrics, orders, scene
+from shiftcore.artifacts import atomic_file, build_folder, digest, lock, write_json
+from shiftcore.quant import metrics, orders, scene
+from shiftcore.quant.preset import Preset, load_preset
 
-FOLDER = BUILD / "temporal"
+FOLDER = build_folder() / "temporal"
 VARIANTS = {"shift": True, "no_shift": False}
 HELD_OUT_CLIPS = 1000
 SCENE_SEED, SCENE_SIZE = (20261, 6), 96  # of the picture of the tasks
@@ -44,7 +43,7 @@ def variant(base: Preset, task: str, name: str, seed: int) -> Preset:
 def measure(preset: Preset, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Which of the clips `images`, uint8 `[N, T, H, W, 3]`, the trained `preset` takes for what they are: bool `[N]`.
     Trains it unless that is done; what another preset or another renderer left there is removed."""
-    from quant import accuracy, checkpoint, learner
+    from shiftcore.quant import accuracy, checkpoint, learner
 
     path = preset.build / "result.json"
     key = digest(preset.model_dump_json(), Path(orders.__file__), Path(scene.__file__), labels.tobytes())
@@ -63,7 +62,7 @@ def measure(preset: Preset, images: np.ndarray, labels: np.ndarray) -> np.ndarra
 
 def measure_all(base: Preset, seeds: int, console: Console) -> Hits:
     """Every task with every variant from `seeds` seeds, all on the same held-out clips of their task."""
-    from quant.data import HELD_OUT_SEED, render
+    from shiftcore.quant.data import HELD_OUT_SEED, render
 
     todo = len(orders.CLASSES) * len(VARIANTS) * seeds
     hits: Hits = {}
@@ -172,7 +171,3 @@ def main(
         draw(report, FOLDER / "temporal.png")
     console.print(table(report))
     print(f"figures: {FOLDER / 'report.json'}\npictures: {FOLDER / 'temporal.png'}, {FOLDER / 'scenes.png'}")
-
-
-if __name__ == "__main__":
-    cli.run(main)

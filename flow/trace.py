@@ -7,15 +7,14 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from common import cli
-from common.artifacts import BUILD
-from common.preset import load_preset
-from hw.compile import compile_model, exported_model
-from sim import video as files
-from sim.core import CoreModel
-from sim.preprocess import Preprocessor
-from sim.reference import Reference
-from sim.trace import FrameInContext, first_difference
+from shiftcore.artifacts import build_folder
+from shiftcore.hw.compile import compile_model, exported_model
+from shiftcore.model import video as files
+from shiftcore.model.preprocess import Preprocessor
+from shiftcore.model.reference import Reference
+from shiftcore.quant.preset import load_preset
+from shiftcore.sim.core import CoreModel
+from shiftcore.sim.trace import FrameInContext, first_difference
 
 
 def _frames(reference: Reference, video: Path | None, count: int) -> list[FrameInContext]:
@@ -40,7 +39,7 @@ def main(
     exported = exported_model(settings)
     core = compile_model(exported, board)
     reference = Reference.load(exported.with_name("model.npz"))
-    waveform = BUILD / settings.name / board / "trace.fst" if wave else None
+    waveform = build_folder() / settings.name / board / "trace.fst" if wave else None
     model = CoreModel(core, trace=True, wave=waveform)
     difference = first_difference(reference, model, _frames(reference, video, frames))
     model.close()
@@ -50,7 +49,3 @@ def main(
         print(difference)
         raise typer.Exit(1)
     print(f"{core}: {len(model.manifest['trace'])} layers of {frames} frames equal the reference")
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common.artifacts import atomic_file, atomic_folder, digest, lock, write_json
-from common.errors import UserError
-from common.preset import Preset
-from quant import checkpoint
+from shiftcore.artifacts import atomic_file, atomic_folder, digest, lock, write_json
+from shiftcore.errors import UserError
+from shiftcore.quant import checkpoint
+from shiftcore.quant.preset import Preset
 
 ORIGINAL, PROMOTED, KEPT = OUTCOMES = ("original", "promoted", "kept")
 

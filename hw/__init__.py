@@ -7,9 +7,9 @@ import logging
 import os
 import warnings
 
-from common.artifacts import BUILD
+from shiftcore.artifacts import build_folder
 
-os.environ.setdefault("FINN_BUILD_DIR", str(BUILD / "finn"))
+os.environ.setdefault("FINN_BUILD_DIR", str(build_folder() / "finn"))
 
 # FINN and qonnx report each tensor they look at; what matters to a user, our steps say themselves.
 logging.getLogger("finn_logger").setLevel(logging.CRITICAL)

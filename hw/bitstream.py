@@ -13,13 +13,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from common import cli
-from common.artifacts import ROOT, atomic_folder, digest, lock, write_json
-from common.preset import load_preset
-from hw.boards import Board, load_board
-from hw.compile import compiled_chip
-from hw.hwh import write_hwh
-from hw.toolchains import openxc7, vivado
+from shiftcore.artifacts import atomic_folder, digest, lock, write_json
+from shiftcore.hw.boards import Board, load_board
+from shiftcore.hw.compile import compiled_chip
+from shiftcore.hw.hwh import write_hwh
+from shiftcore.hw.toolchains import openxc7, vivado
+from shiftcore.quant.preset import load_preset
 
 BITSTREAMS = ROOT / "bitstreams"
 FORMAT, VERSION = "shiftcore-bitstream", 1
@@ -121,7 +120,3 @@ def main(
             shutil.rmtree(chip.parent / "bitstream", ignore_errors=True)  # another chip's, which no driver would take
         built = build_vivado(chip, place) if toolchain == "vivado" else build_openxc7(chip, place)
     print(f"{built}: built, and copied to {BITSTREAMS.name}/{settings.name}-{place.name}")
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -14,14 +14,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from common.artifacts import ROOT, atomic_folder, digest, write_json
-from common.errors import UserError
-from hw import selftest
-from hw.boards import Board
-from sim.core import read_manifest
-from sim.reference import Reference
+from shiftcore.artifacts import PACKAGE, atomic_folder, digest, write_json
+from shiftcore.errors import UserError
+from shiftcore.hw import selftest
+from shiftcore.hw.boards import Board
+from shiftcore.model.reference import Reference
+from shiftcore.sim.core import read_manifest
 
-RTL = ROOT / "hw" / "rtl"
+RTL = PACKAGE / "hw" / "rtl"
 FORMAT, VERSION = "shiftcore-chip", 1
 
 PACKAGE = "registers_pkg.sv"

@@ -22,17 +22,16 @@ from qonnx.core.modelwrapper import ModelWrapper
 from rich.console import Console
 from rich.status import Status
 
-from common import cli
-from common.artifacts import BUILD, atomic_file, atomic_folder, digest, lock, write_json
-from common.errors import UserError
-from common.preset import Preset, load_preset, parse_preset
-from hw import dataflow, fifo, folding
-from hw.boards import Board, load_board
-from hw.chip import PACKAGE, SHELL, build_chip
-from hw.core import build_core
-from hw.graph import Frame
-from hw.streamline import streamline
-from hw.verify import first_difference, integer_logits, verification_frames
+from shiftcore.artifacts import atomic_file, atomic_folder, build_folder, digest, lock, write_json
+from shiftcore.errors import UserError
+from shiftcore.hw import dataflow, fifo, folding
+from shiftcore.hw.boards import Board, load_board
+from shiftcore.hw.chip import PACKAGE, SHELL, build_chip
+from shiftcore.hw.core import build_core
+from shiftcore.hw.graph import Frame
+from shiftcore.hw.streamline import streamline
+from shiftcore.hw.verify import first_difference, integer_logits, verification_frames
+from shiftcore.quant.preset import Preset, load_preset, parse_preset
 
 STEP_LIMIT_S = 3600
 _MODULES = ("compile", "core", "dataflow", "fifo", "folding", "graph", "memory", "resources", "streamline", "verify")
@@ -273,7 +272,7 @@ def compile_model(path: Path, board_name: str, console: Console | None = None, v
 
 
 def _run_steps(model: ModelWrapper, job: Job, key: str, verify: bool) -> None:
-    (BUILD / "finn").mkdir(parents=True, exist_ok=True)
+    (build_folder() / "finn").mkdir(parents=True, exist_ok=True)
     steps = _Steps(job.folder)
     logits: np.ndarray | None = None
     for index, step in enumerate(STEPS):
@@ -308,8 +307,8 @@ def _verify(step: Step, model: ModelWrapper, before: np.ndarray | None, job: Job
 
 def exported_model(preset: Preset) -> Path:
     """The QONNX model of `preset`, exported now unless the one there is of the same preset and weights."""
-    from quant.checkpoint import PRETRAINED, trained_path
-    from quant.export import export_preset
+    from shiftcore.quant.checkpoint import PRETRAINED, trained_path
+    from shiftcore.quant.export import export_preset
 
     path = preset.build / "export" / "model.onnx"
     candidates = (trained_path(preset), PRETRAINED / f"{preset.name}.pt")
@@ -345,7 +344,3 @@ def main(
         print(f"{integers}: not there; no chip is made without the integer model beside the QONNX file")
     else:
         print(f"{build_chip(core, integers, place)}: the chip around it")
-
-
-if __name__ == "__main__":
-    cli.run(main)

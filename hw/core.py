@@ -15,11 +15,11 @@ from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType
 from qonnx.core.modelwrapper import ModelWrapper
 
-from common.artifacts import atomic_folder, digest, write_json
-from hw import patches
-from hw.boards import Board
-from hw.dataflow import layer
-from hw.folding import cycles, slowest
+from shiftcore.artifacts import atomic_folder, digest, write_json
+from shiftcore.hw import patches
+from shiftcore.hw.boards import Board
+from shiftcore.hw.dataflow import layer
+from shiftcore.hw.folding import cycles, slowest
 
 RTLLIB = Path(finn.__path__[0]) / "finn-rtllib"
 RTL = Path(__file__).parent / "rtl"

@@ -31,10 +31,10 @@ from qonnx.transformation.base import Transformation
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
-import hw.ops  # noqa: F401 - registers our ops with FINN
-from common.errors import UserError
-from hw.graph import tidy
-from quant import qonnx_ops
+import shiftcore.hw.ops  # noqa: F401 - registers our ops with FINN
+from shiftcore.errors import UserError
+from shiftcore.hw.graph import tidy
+from shiftcore.quant import qonnx_ops
 
 # What a user can do about a layer that FINN has in HLS only.
 _INSTEAD = {

@@ -14,14 +14,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from common import cli
-from common.artifacts import write_json
-from common.errors import UserError
-from common.preset import load_preset
-from hw.boards import USABLE, Board, load_board
-from hw.toolchains import yosys
-from hw.toolchains.yosys.parts import Design, children, split, synthesize
-from sim.core import read_manifest
+from shiftcore.artifacts import write_json
+from shiftcore.errors import UserError
+from shiftcore.hw.boards import USABLE, Board, load_board
+from shiftcore.hw.toolchains import yosys
+from shiftcore.hw.toolchains.yosys.parts import Design, children, split, synthesize
+from shiftcore.quant.preset import load_preset
+from shiftcore.sim.core import read_manifest
 
 COLUMNS = ("LUT", "FF", "LUTRAM", "DSP", "RAMB18", "RAMB36")
 # LUTs that a cell of memory takes (7-series and UltraScale CLB guides, UG474 and UG574). LUTs count memory too.
@@ -209,7 +208,3 @@ def main(
     write_json(folder / "estimate.json", report)
     _say(report, there, console)
     print(f"{folder / 'estimate.json'}: written")
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -12,11 +12,11 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.general import GiveReadableTensorNames
 
-from hw import memory
-from hw.dataflow import layer
-from hw.graph import Frame
-from hw.verify import first_difference
-from sim.core import CoreModel, Deadlock, Result
+from shiftcore.hw import memory
+from shiftcore.hw.dataflow import layer
+from shiftcore.hw.graph import Frame
+from shiftcore.hw.verify import first_difference
+from shiftcore.sim.core import CoreModel, Deadlock, Result
 
 _CAPS = (32, 128, 512, 2048)  # words in a FIFO, the least that does is taken
 _INTERVALS = (1.0, 1.005, 1.0195)  # of the fewest cycles that a frame can take; the shortest that does is taken

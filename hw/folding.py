@@ -17,11 +17,11 @@ from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNode
 from rich import box
 from rich.table import Table
 
-from common.errors import UserError
-from hw import memory, resources
-from hw.boards import Board
-from hw.dataflow import layer
-from hw.ops import foldings
+from shiftcore.errors import UserError
+from shiftcore.hw import memory, resources
+from shiftcore.hw.boards import Board
+from shiftcore.hw.dataflow import layer
+from shiftcore.hw.ops import foldings
 
 
 def _divisors(number: int) -> list[int]:

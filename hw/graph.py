@@ -19,7 +19,7 @@ from qonnx.transformation.infer_data_layouts import InferDataLayouts
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
-from common import temporal
+from shiftcore.quant import temporal
 
 
 class Frame(NamedTuple):

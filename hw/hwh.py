@@ -7,9 +7,9 @@ processing system with its clocks, the chip at its address with its registers, a
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from common.artifacts import atomic_file
-from hw.boards import Board
-from hw.registers import Register, RegisterMap, load_registers
+from shiftcore.artifacts import atomic_file
+from shiftcore.hw.boards import Board
+from shiftcore.hw.registers import Register, RegisterMap, load_registers
 
 IO_PLL_MHZ = 1000  # what the boot loader of PYNQ's images sets, whatever the board's oscillator
 _MAX_DIVISOR = 63

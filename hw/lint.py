@@ -5,14 +5,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.artifacts import ROOT
-from common.cli import run
-from common.errors import UserError
-from hw.chip import PACKAGE, config_package
-from hw.toolchains import yosys
-from sim.verilator import environment
+from shiftcore.artifacts import PACKAGE
+from shiftcore.errors import UserError
+from shiftcore.hw.chip import PACKAGE, config_package
+from shiftcore.hw.toolchains import yosys
+from shiftcore.sim.verilator import environment
 
-RTL = ROOT / "hw" / "rtl"
+RTL = PACKAGE / "hw" / "rtl"
 
 Parameters = dict[str, int | str]
 
@@ -146,7 +145,3 @@ def main() -> None:
             raise UserError(f"{top}: not clean\n{complaints}")
         count += 1
     print(f"hw/rtl: {count} modules and parameter sets, no complaint from Verilator")
-
-
-if __name__ == "__main__":
-    run(main)

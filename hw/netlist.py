@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from common.artifacts import atomic_folder, write_json
-from hw.toolchains import yosys
-from hw.toolchains.yosys.models import models
-from hw.toolchains.yosys.parts import Design, children, split, synthesize
-from sim.core import read_manifest
+from shiftcore.artifacts import atomic_folder, write_json
+from shiftcore.hw.toolchains import yosys
+from shiftcore.hw.toolchains.yosys.models import models
+from shiftcore.hw.toolchains.yosys.parts import Design, children, split, synthesize
+from shiftcore.sim.core import read_manifest
 
 FAMILY = "xc7"  # the one whose cells all have models
 

@@ -14,11 +14,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import Field as Constrained
 
-from common import cli
-from common.artifacts import ROOT, atomic_file
-from common.errors import UserError
+from shiftcore.artifacts import PACKAGE, atomic_file
+from shiftcore.errors import UserError
 
-MAP = ROOT / "hw" / "registers.toml"
+MAP = PACKAGE / "hw" / "registers.toml"
 WORD_BYTES = 4
 _OTHER_HALF = {"_LO": "_HI", "_HI": "_LO"}
 
@@ -315,8 +314,8 @@ def document(registers: RegisterMap) -> str:
 def generated(registers: RegisterMap) -> dict[Path, str]:
     """Every file that is made from the map, with its text."""
     return {
-        ROOT / "hw" / "rtl" / "registers_pkg.sv": package(registers),
-        ROOT / "driver" / "registers.py": constants(registers),
+        PACKAGE / "hw" / "rtl" / "registers_pkg.sv": package(registers),
+        PACKAGE / "driver" / "registers.py": constants(registers),
         ROOT / "docs" / "registers.md": document(registers),
     }
 
@@ -327,7 +326,3 @@ def main() -> None:
         with atomic_file(path) as temporary:
             temporary.write_text(text)
         print(f"{path.relative_to(ROOT)}: written")
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -6,9 +6,9 @@ from finn.util.basic import get_dsp_block
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from hw import memory
-from hw.boards import USABLE, Resources
-from hw.dataflow import layer
+from shiftcore.hw import memory
+from shiftcore.hw.boards import USABLE, Resources
+from shiftcore.hw.dataflow import layer
 
 # LUTs of FINN's RTL as Yosys synthesizes it (docs/area.md), where FINN's own estimate is far from it.
 _MVU_LUT, _MVU_LUT_PER_MAC = 120, 17  # cross-lane correction, adder trees, input and output queues

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.reference import Reference
+from shiftcore.model.reference import Reference
 
 CLIP, MIXED = 8, 24  # frames of one clip alone, and of all streams in turn
 SEED = 2026

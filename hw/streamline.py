@@ -17,8 +17,8 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 from qonnx.util.basic import get_by_name
 
-from hw.graph import tidy
-from quant import qonnx_ops
+from shiftcore.hw.graph import tidy
+from shiftcore.quant import qonnx_ops
 
 _NCHW_TO_NHWC = [0, 2, 3, 1]
 _NHWC_TO_NCHW = [0, 3, 1, 2]

@@ -6,10 +6,10 @@ from itertools import islice
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
-from hw.graph import Frame, execute
-from quant import synthetic
-from sim import video
-from sim.preprocess import to_input
+from shiftcore.hw.graph import Frame, execute
+from shiftcore.model import video
+from shiftcore.model.preprocess import to_input
+from shiftcore.quant import synthetic
 
 # A float executor's logit, divided by the logits' scale, lies this close to an integer (float32 is good for
 # seven digits, a logit has up to six), or something is wrong.

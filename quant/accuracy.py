@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from common.preset import Preset
-from quant.baselines import without_shift
-from quant.checkpoint import load_network
-from quant.data import HELD_OUT_SEED, render
-from quant.network import ReducedTSM
+from shiftcore.quant.baselines import without_shift
+from shiftcore.quant.checkpoint import load_network
+from shiftcore.quant.data import HELD_OUT_SEED, render
+from shiftcore.quant.network import ReducedTSM
+from shiftcore.quant.preset import Preset
 
 
 def accuracy(network: ReducedTSM, preset: Preset, clips: int, seed: int = HELD_OUT_SEED) -> float:

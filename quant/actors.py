@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from quant.scene import Canvas
+from shiftcore.quant.scene import Canvas
 
 UPPER, LOWER = 0, 1  # of a limb: above and below the elbow or the knee
 _THIGH, _ARM, _TORSO, _NECK, _HIP_HEIGHT = 0.24, 0.17, 0.30, 0.13, 0.47

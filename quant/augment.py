@@ -1,6 +1,6 @@
 """How a training clip may differ from the video it was taken from: other places, paces and light, as cameras differ.
 
-What comes out is made by the same arithmetic as the network's input (sim.preprocess.motion), of images that a camera
+What comes out is made by the same arithmetic as the network's input (model.preprocess.motion), of images that a camera
 at another place might have given.
 """
 
@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch.nn.functional import grid_sample
 
-from common.preset import Augmentation, Input
-from quant.frames import Frames
-from sim.preprocess import LOOK_BACK, motion
+from shiftcore.model.preprocess import LOOK_BACK, motion
+from shiftcore.quant.frames import Frames
+from shiftcore.quant.preset import Augmentation, Input
 
 
 def random_clip(frames: Frames, size: Input, length: int, how: Augmentation, rng: np.random.Generator) -> np.ndarray:

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from common.errors import UserError
-from common.preset import Preset
-from quant.layers import TemporalShift
-from quant.network import ReducedTSM
+from shiftcore.errors import UserError
+from shiftcore.quant.layers import TemporalShift
+from shiftcore.quant.network import ReducedTSM
+from shiftcore.quant.preset import Preset
 
 
 def without_shift(preset: Preset) -> Preset:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from quant.actors import (
+from shiftcore.quant.actors import (
     Action,
     Actor,
     be_beaten,
@@ -25,7 +25,7 @@ from quant.actors import (
     wander,
     work,
 )
-from quant.scene import Canvas
+from shiftcore.quant.scene import Canvas
 
 SECONDS = 2.25
 RATES = (10, 12, 15, 20, 25, 30)  # of cameras, frames a second

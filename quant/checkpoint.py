@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from common.artifacts import ROOT, atomic_file
-from common.errors import UserError
-from common.preset import Preset, parse_preset
-from quant.network import ReducedTSM, random_network
-from quant.synthetic import class_names
+from shiftcore.artifacts import PACKAGE, atomic_file
+from shiftcore.errors import UserError
+from shiftcore.quant.network import ReducedTSM, random_network
+from shiftcore.quant.preset import Preset, parse_preset
+from shiftcore.quant.synthetic import class_names
 
-PRETRAINED = ROOT / "quant" / "pretrained"
+PRETRAINED = PACKAGE / "quant" / "pretrained"
 
 
 def trained_path(preset: Preset) -> Path:

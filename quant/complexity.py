@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from common.preset import Preset
+from shiftcore.quant.preset import Preset
 
 WARM_UP, REPEATS = 3, 25
 

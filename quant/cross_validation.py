@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from common.artifacts import digest, write_json
-from common.preset import Preset
-from quant import splits
-from quant.data import Clips, inputs, video_clips
-from quant.layouts import Dataset, Sample
-from quant.learner import Learner, begin, fit
+from shiftcore.artifacts import digest, write_json
+from shiftcore.quant import splits
+from shiftcore.quant.data import Clips, inputs, video_clips
+from shiftcore.quant.layouts import Dataset, Sample
+from shiftcore.quant.learner import Learner, begin, fit
+from shiftcore.quant.preset import Preset
 
 FOLDS = 5
 

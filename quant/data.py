@@ -11,13 +11,13 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from common.errors import UserError
-from common.preset import Preset
-from quant import frames, layouts, splits, synthetic
-from quant.augment import random_clip
-from quant.frames import Frames, Kept
-from quant.layouts import Sample
-from sim.preprocess import LOOK_BACK, Preprocessor, motion
+from shiftcore.errors import UserError
+from shiftcore.model.preprocess import LOOK_BACK, Preprocessor, motion
+from shiftcore.quant import frames, layouts, splits, synthetic
+from shiftcore.quant.augment import random_clip
+from shiftcore.quant.frames import Frames, Kept
+from shiftcore.quant.layouts import Sample
+from shiftcore.quant.preset import Preset
 
 # Which clips of the scene serve for what: no clip of one is in another.
 TRAIN_SEED, VALIDATION_SEED, HELD_OUT_SEED = 1, 2, 3

@@ -15,13 +15,12 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 from torch import Tensor, nn
 
-from common import cli
-from common.artifacts import atomic_folder, lock
-from common.preset import Preset, check_alarm, load_preset
-from quant import integer
-from quant.checkpoint import chosen_threshold, load_network
-from quant.layers import ConvLayer
-from quant.network import ReducedTSM
+from shiftcore.artifacts import atomic_folder, lock
+from shiftcore.quant import integer
+from shiftcore.quant.checkpoint import chosen_threshold, load_network
+from shiftcore.quant.layers import ConvLayer
+from shiftcore.quant.network import ReducedTSM
+from shiftcore.quant.preset import Preset, check_alarm, load_preset
 
 FORMAT, VERSION = "shiftcore-integer-model", 1
 
@@ -173,7 +172,3 @@ def main(
 ) -> None:
     """Write the QONNX and the integer model of PRESET to build/PRESET/export."""
     export_preset(load_preset(preset), checkpoint)
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common.artifacts import BUILD, atomic_file, digest
-from common.errors import UserError
-from sim import video
-from sim.preprocess import gray, to_input
+from shiftcore.artifacts import atomic_file, build_folder, digest
+from shiftcore.errors import UserError
+from shiftcore.model import video
+from shiftcore.model.preprocess import gray, to_input
 
-FOLDER = BUILD / "frames"
-DECODING = "2"  # changes whenever sim.video or sim.preprocess make other bytes of a video
+FOLDER = build_folder() / "frames"
+DECODING = "2"  # changes whenever model.video or model.preprocess make other bytes of a video
 WORKERS = min(8, os.cpu_count() or 1)
 
 
@@ -33,7 +33,7 @@ class Frames(NamedTuple):
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of a video: `rate` frames a second (sim.sampling; None: all), each cropped and shrunk to `height` x
+    """What is kept of a video: `rate` frames a second (model.sampling; None: all), each cropped and shrunk to `height` x
     `width` as the network sees it, in colour or gray. With `margin` the whole picture is kept instead, so large that
     its centre has `margin` times that size; but never enlarged."""
 
@@ -54,7 +54,7 @@ class Kept:
 
 
 def load(path: Path, kept: Kept) -> Frames:
-    """What is `kept` of the video at `path`, from the cache or else decoded into it. Raises as `sim.video.timed`,
+    """What is `kept` of the video at `path`, from the cache or else decoded into it. Raises as `model.video.timed`,
     UserError for frames smaller than what is kept, and OSError where the disk is full."""
     entry = FOLDER / digest(path, repr(kept), DECODING)
     index = entry.with_suffix(".npz")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from quant.layers import ACT_RANGE, ConvLayer
+from shiftcore.quant.layers import ACT_RANGE, ConvLayer
 
 SMALLEST_FACTOR = 1e-2  # of batch norm: below it a channel is constant, and float32 cannot place its thresholds
 MARGIN = 1e-3  # how near a threshold may come to an accumulator value, in steps of the accumulator

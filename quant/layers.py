@@ -19,8 +19,8 @@ from brevitas.quant import (
 )
 from torch import Tensor, nn
 
-from common.preset import Quantization
-from quant import qonnx_ops
+from shiftcore.quant import qonnx_ops
+from shiftcore.quant.preset import Quantization
 
 ACT_RANGE = 4.0  # activations cover [0, 4), branches [-2, 2): one scale, ACT_RANGE / 2**act_bits, for both
 

@@ -14,7 +14,7 @@ from typing import ClassVar, TypeVar
 
 from rich.progress import track
 
-from common.errors import UserError
+from shiftcore.errors import UserError
 
 VIDEOS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".ts", ".flv", ".wmv"}
 

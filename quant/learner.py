@@ -21,13 +21,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics.classification import MulticlassAccuracy
 
-from common.artifacts import atomic_file, digest, lock, write_json
-from common.errors import UserError
-from common.preset import Preset, Training, check_alarm
-from quant import accuracy, checkpoint, tuning
-from quant.data import Clips, load_clips
-from quant.network import ReducedTSM
-from quant.strategies import SCRATCH, Strategy
+from shiftcore.artifacts import atomic_file, digest, lock, write_json
+from shiftcore.errors import UserError
+from shiftcore.quant import accuracy, checkpoint, tuning
+from shiftcore.quant.data import Clips, load_clips
+from shiftcore.quant.network import ReducedTSM
+from shiftcore.quant.preset import Preset, Training, check_alarm
+from shiftcore.quant.strategies import SCRATCH, Strategy
 
 HELD_OUT_CLIPS = 1000
 TEMPERATURE = 2.0  # of distillation

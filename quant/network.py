@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from common.preset import Preset
-from quant import integer
-from quant.layers import ConvLayer, Precision, Stage
+from shiftcore.quant import integer
+from shiftcore.quant.layers import ConvLayer, Precision, Stage
+from shiftcore.quant.preset import Preset
 
 State = list[Tensor]
 

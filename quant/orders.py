@@ -22,7 +22,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from quant.scene import WALL_BASE, Canvas, Figure, draw_room, expose, passer_by, random_clothes, standing
+from shiftcore.quant.scene import WALL_BASE, Canvas, Figure, draw_room, expose, passer_by, random_clothes, standing
 
 CLASSES = {"arrow": ("forward", "backward"), "passes": ("once", "twice", "thrice"), "put_take": ("put", "take")}
 

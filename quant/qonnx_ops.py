@@ -7,7 +7,7 @@ from onnx import GraphProto, NodeProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 
-from common import temporal
+from shiftcore.quant import temporal
 
 DOMAIN = __name__
 
@@ -15,7 +15,7 @@ DOMAIN = __name__
 class TemporalShift(CustomOp):
     """Replace channels [0, shift_channels) by those of the previous frame of the same stream (TSM, Lin et al.
     2019, uni-directional); zeros at the first frame of a clip. One frame a call: `[1, C, H, W]`, or
-    `[1, H, W, C]` with data_layout NHWC. The frame's context comes from `common.temporal`."""
+    `[1, H, W, C]` with data_layout NHWC. The frame's context comes from `shiftcore.quant.temporal`."""
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return {"shift_channels": ("i", True, 0), "data_layout": ("s", False, "NCHW", {"NCHW", "NHWC"})}

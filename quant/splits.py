@@ -5,8 +5,8 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from common.errors import UserError
-from quant.layouts import Dataset, Sample
+from shiftcore.errors import UserError
+from shiftcore.quant.layouts import Dataset, Sample
 
 
 def folds(dataset: Dataset, count: int, seed: int = 0) -> list[list[Sample]]:

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from torch import nn
 
-from common.artifacts import digest
-from common.errors import UserError
-from common.preset import Preset, load_preset
-from quant import checkpoint
-from quant.network import ReducedTSM
+from shiftcore.artifacts import digest
+from shiftcore.errors import UserError
+from shiftcore.quant import checkpoint
+from shiftcore.quant.network import ReducedTSM
+from shiftcore.quant.preset import Preset, load_preset
 
 NAMES = ("scratch", "finetune", "head", "adapters", "last-N")
 

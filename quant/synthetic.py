@@ -13,8 +13,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from quant import orders
-from quant.scene import WALL_BASE, Canvas, Figure, draw_room, expose, passer_by, random_clothes, standing, walking
+from shiftcore.quant import orders
+from shiftcore.quant.scene import (
+    WALL_BASE,
+    Canvas,
+    Figure,
+    draw_room,
+    expose,
+    passer_by,
+    random_clothes,
+    standing,
+    walking,
+)
 
 # Forward, backward; the tasks of quant.orders are scenes of their own, each alone in its clip.
 EVENTS = {"door": ("enter", "leave"), "object": ("put", "pick"), **orders.CLASSES}

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from common import cli
-from common.preset import load_preset
+from shiftcore.quant.preset import load_preset
 
 
 def main(
@@ -22,8 +21,8 @@ def main(
 ) -> None:
     """Train PRESET, float first and then quantized; goes on where it was interrupted."""
     settings = load_preset(preset)
-    from quant.learner import is_first, train
-    from quant.strategies import Strategy, own
+    from shiftcore.quant.learner import is_first, train
+    from shiftcore.quant.strategies import Strategy, own
 
     if strategy or start:
         chosen = Strategy(strategy or "finetune", start, tuple(teacher or ()))
@@ -33,7 +32,3 @@ def main(
         metrics = train(settings, data, chosen)
         print(f"{settings.build / 'qat' / 'best.pt'}: validation accuracy {metrics['val_accuracy']:.1%}", end="")
         print(f", held-out accuracy {metrics['held_out_accuracy']:.1%}" if "held_out_accuracy" in metrics else "")
-
-
-if __name__ == "__main__":
-    cli.run(main)

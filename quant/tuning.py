@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from common.errors import UserError
-from quant.network import ReducedTSM
+from shiftcore.errors import UserError
+from shiftcore.quant.network import ReducedTSM
 
 RANK = 4  # of an adapter's matrix, or as many as the layer has channels
 

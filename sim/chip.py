@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import UserError
-from sim import library
+from shiftcore.errors import UserError
+from shiftcore.sim import library
 
 _HARNESS = Path(__file__).parent / "chip_harness.cpp"
 _MANIFEST = ("top", "files", "memory_port", "address_bits", "family")  # what is read here

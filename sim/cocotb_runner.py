@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cocotb_tools import runner
 
-from common.artifacts import BUILD
-from sim.core import read_manifest
-from sim.verilator import environment
+from shiftcore.artifacts import build_folder
+from shiftcore.sim.core import read_manifest
+from shiftcore.sim.verilator import environment
 
 
 class BenchError(AssertionError):
@@ -66,7 +66,7 @@ def build_core(core: Path) -> Path:
     Processes that want the same bench wait for the first one.
     """
     manifest = read_manifest(core)
-    folder = BUILD / "cocotb" / manifest["content"][:24]
+    folder = build_folder() / "cocotb" / manifest["content"][:24]
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

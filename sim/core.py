@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import UserError
-from sim import library
+from shiftcore.errors import UserError
+from shiftcore.sim import library
 
 _HARNESS = Path(__file__).parent / "core_harness.cpp"
 

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from common.artifacts import BUILD, atomic_folder, digest
-from sim.verilator import environment
+from shiftcore.artifacts import atomic_folder, build_folder, digest
+from shiftcore.sim.verilator import environment
 
 _HERE = Path(__file__).parent
 _HEADER = _HERE / "harness.h"
@@ -64,7 +64,7 @@ def build(
         _FST,
         *sources,
     )
-    target = BUILD / "models" / key[:24]
+    target = build_folder() / "models" / key[:24]
     library = target / f"{top}.so"
     if library.is_file():
         return library

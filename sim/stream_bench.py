@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common.artifacts import lock, write_json
-from sim import cocotb_runner
+from shiftcore.artifacts import lock, write_json
+from shiftcore.sim import cocotb_runner
 
 
 @dataclasses.dataclass
@@ -69,7 +69,9 @@ def check(
         if implement is not None:
             files = [implement(files, top)]
         cocotb_runner.build(top, files, folder, ["-CFLAGS", "-O0"])  # compiling is most of it
-        return cocotb_runner.run(top, "sim.stream_bench_cocotb", folder, {"STREAM_BENCH_PLAN": str(plan)}, seed)
+        return cocotb_runner.run(
+            top, "shiftcore.sim.stream_bench_cocotb", folder, {"STREAM_BENCH_PLAN": str(plan)}, seed
+        )
 
 
 def load(plan: Path) -> tuple[int, list[Case]]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import cocotb
 
-from sim.cocotb_axis import Agent, Sink, Source, reset, step, transfer
-from sim.stream_bench import Case, load
+from shiftcore.sim.cocotb_axis import Agent, Sink, Source, reset, step, transfer
+from shiftcore.sim.stream_bench import Case, load
 
 SEED, CASES = load(Path(os.environ["STREAM_BENCH_PLAN"]))
 LIMIT = 100 * max(len(stream.words) for case in CASES for stream in (case.inputs | case.outputs).values()) + 1000

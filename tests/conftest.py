@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from common.artifacts import BUILD
+from shiftcore.artifacts import build_folder
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,8 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @contextmanager
 def one_at_a_time(name: str) -> Iterator[None]:
     """Let one test process in; the others wait, and find the work done."""
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with open(BUILD / f".{name}.lock", "w") as handle:
+    build_folder().mkdir(parents=True, exist_ok=True)
+    with open(build_folder() / f".{name}.lock", "w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -30,8 +30,8 @@ def one_at_a_time(name: str) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tiny_export() -> Path:
     """The folder with model.onnx and model.npz of the shipped `tiny`, as `make export` leaves it."""
-    from common.preset import load_preset
-    from hw.compile import exported_model
+    from shiftcore.hw.compile import exported_model
+    from shiftcore.quant.preset import load_preset
 
     with one_at_a_time("tiny-export"):
         return exported_model(load_preset("tiny")).parent
@@ -40,7 +40,7 @@ def tiny_export() -> Path:
 @pytest.fixture(scope="session")
 def tiny_core(tiny_export: Path) -> Path:
     """The core's folder of the shipped `tiny` for the PYNQ-Z2, as `make compile` leaves it."""
-    from hw.compile import compile_model
+    from shiftcore.hw.compile import compile_model
 
     with one_at_a_time("tiny-core"):
         return compile_model(tiny_export / "model.onnx", "pynq-z2")
@@ -49,8 +49,8 @@ def tiny_core(tiny_export: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_chip(tiny_core: Path, tiny_export: Path) -> Path:
     """The chip's folder of the shipped `tiny` for the PYNQ-Z2, as `make compile` leaves it."""
-    from hw.boards import load_board
-    from hw.chip import build_chip
+    from shiftcore.hw.boards import load_board
+    from shiftcore.hw.chip import build_chip
 
     with one_at_a_time("tiny-chip"):
         return build_chip(tiny_core, tiny_export / "model.npz", load_board("pynq-z2"))
@@ -59,7 +59,7 @@ def tiny_chip(tiny_core: Path, tiny_export: Path) -> Path:
 @pytest.fixture(scope="session")
 def pynq_python() -> Path:
     """The Python of an environment with the real pynq, made once; skips where pynq cannot be had."""
-    folder = BUILD / "tools" / "pynq-3.1.2"
+    folder = build_folder() / "tools" / "pynq-3.1.2"
     python, complete = folder / "bin" / "python", folder / ".complete"
     with one_at_a_time("pynq"):
         if not complete.is_file():

@@ -5,8 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
-from driver.build import Build
-from driver.errors import BackendError
+from shiftcore.driver.build import Build
+from shiftcore.driver.errors import BackendError
 
 NAMES = ("board", "rtl", "reference")
 
@@ -69,15 +69,15 @@ def open_backend(name: str, build: Build) -> Backend:
     if name == "auto":
         name = _best()
     if name == "board":
-        from driver.backends.board import BoardBackend
+        from shiftcore.driver.backends.board import BoardBackend
 
         return BoardBackend(build)
     if name == "rtl":
-        from driver.backends.rtl import RtlBackend
+        from shiftcore.driver.backends.rtl import RtlBackend
 
         return RtlBackend(build)
     if name == "reference":
-        from driver.backends.reference import ReferenceBackend
+        from shiftcore.driver.backends.reference import ReferenceBackend
 
         return ReferenceBackend(build)
     raise BackendError(f"backend {name!r}: not known; there are auto, {', '.join(NAMES)}")

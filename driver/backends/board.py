@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from driver import registers as reg
-from driver.backends import Backend
-from driver.build import Build
-from driver.errors import BackendError, IdentityError
+from shiftcore.driver.backends import Backend
+from shiftcore.driver.build import Build
+from shiftcore.driver.errors import BackendError, IdentityError
+from shiftcore.model import registers as reg
 
 _SLOWER, _FASTER = 0.01, 0.0005  # shares of the clock: slower costs speed, but faster than it was built for is unsafe
 _QUIESCE_S = 0.1

@@ -1,7 +1,7 @@
 """The back end `reference`: a model of the chip in NumPy, at the level of its registers (docs/registers.md).
 
 It keeps the descriptor queue, the ring of records, the windows and the error flags as the RTL does, and runs each frame
-through sim.reference. It has no clock: latency and all counters of cycles read 0, and time passes only where something
+through model.reference. It has no clock: latency and all counters of cycles read 0, and time passes only where something
 is waited for.
 """
 
@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from driver import registers as reg
-from driver.backends import Backend
-from driver.build import Build
-from driver.records import Record
-from sim.reference import Reference
+from shiftcore.driver.backends import Backend
+from shiftcore.driver.build import Build
+from shiftcore.model import registers as reg
+from shiftcore.model.records import Record
+from shiftcore.model.reference import Reference
 
 DESCRIPTOR_SLOTS = 16
 _FIRST_ADDRESS = 0x1000_0000

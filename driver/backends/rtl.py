@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from driver.backends import Backend
-from driver.build import Build
-from driver.errors import BackendError
+from shiftcore.driver.backends import Backend
+from shiftcore.driver.build import Build
+from shiftcore.driver.errors import BackendError
 
 _PAGE = 4096
 
@@ -40,8 +40,8 @@ class RtlBackend(Backend):
 
     def __init__(self, build: Build, seed: int = 1) -> None:
         try:
-            from sim.chip import ChipModel
-            from sim.library import SimulationError
+            from shiftcore.sim.chip import ChipModel
+            from shiftcore.sim.library import SimulationError
         except ImportError as error:
             raise BackendError(f"backend 'rtl': {error}; it needs the project's environment (`make setup`)") from None
         try:

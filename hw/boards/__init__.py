@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from common.errors import UserError
+from shiftcore.errors import UserError
 
 BOARDS = Path(__file__).parent
 USABLE = 0.85

@@ -13,12 +13,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from common.artifacts import BUILD, write_json
-from common.cli import run
-from common.errors import UserError
-from hw.formal import prover
-from hw.formal.blocks import BLOCKS
-from hw.formal.prover import Job, Kind, Outcome
+from shiftcore.artifacts import build_folder, write_json
+from shiftcore.errors import UserError
+from shiftcore.hw.formal import prover
+from shiftcore.hw.formal.blocks import BLOCKS
+from shiftcore.hw.formal.prover import Job, Kind, Outcome
 
 WORKERS = min(2, os.cpu_count() or 1)
 
@@ -34,7 +33,7 @@ def run_all(jobs: Iterable[Job], console: Console) -> dict[Job, Outcome]:
                 outcome = outcomes[futures[future]] = future.result()
                 progress.update(bar, advance=1, description=outcome.name)
                 if not outcome.good:
-                    folder = BUILD / "formal" / outcome.name
+                    folder = build_folder() / "formal" / outcome.name
                     console.print(f"{outcome.name}: {outcome.said} ({folder})", markup=False, soft_wrap=True)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -113,12 +112,8 @@ def main(
             raise UserError(f"--block {name}: no such block; there are {', '.join(BLOCKS)}")
     console = Console()
     outcomes = run_all((job for name in block or BLOCKS for job in prover.jobs(name)), console)
-    write_json(BUILD / "formal" / "report.json", [asdict(outcome) for outcome in outcomes.values()])
+    write_json(build_folder() / "formal" / "report.json", [asdict(outcome) for outcome in outcomes.values()])
     console.print(report(outcomes))
     if failed := [outcome.name for outcome in outcomes.values() if not outcome.good]:
         raise UserError(f"{len(failed)} of {len(outcomes)} checks failed: {', '.join(failed)}")
-    console.print(f"{len(outcomes)} checks passed; {BUILD / 'formal' / 'report.json'}", soft_wrap=True)
-
-
-if __name__ == "__main__":
-    run(main)
+    console.print(f"{len(outcomes)} checks passed; {build_folder() / 'formal' / 'report.json'}", soft_wrap=True)

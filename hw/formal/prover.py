@@ -15,13 +15,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from common.artifacts import BUILD, ROOT, digest, lock, write_json
-from common.errors import UserError
-from hw.formal.blocks import BLOCKS, Block, Mutant, Parameters
-from hw.toolchains import yosys
+from shiftcore.artifacts import PACKAGE, build_folder, digest, lock, write_json
+from shiftcore.errors import UserError
+from shiftcore.hw.formal.blocks import BLOCKS, Block, Mutant, Parameters
+from shiftcore.hw.toolchains import yosys
 
 HERE = Path(__file__).parent
-RTL = ROOT / "hw" / "rtl"
+RTL = PACKAGE / "hw" / "rtl"
 CHECKERS = tuple(
     HERE / f"{name}.sv"
     for name in ("anyseq", "power_up", "axi_stream_rules", "in_order", "axi_burst_rules", "axi_read_memory")
@@ -222,7 +222,7 @@ def run(job: Job) -> Outcome:
 
     Raises UserError when another process is at the same job.
     """
-    folder = BUILD / "formal" / job.name
+    folder = build_folder() / "formal" / job.name
     with lock(folder):
         files = _sources(job, folder)
         structural = job.kind == "ready_to_valid" or (job.mutant is not None and job.mutant.check == "ready_to_valid")

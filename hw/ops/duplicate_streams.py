@@ -3,8 +3,8 @@
 from finn.custom_op.fpgadataflow.duplicatestreams import DuplicateStreams
 from finn.custom_op.fpgadataflow.rtl import register_custom_op as register_rtl_op
 
-from common.errors import UserError
-from hw.ops.rtl_op import RtlOp, check_folding, check_integer
+from shiftcore.errors import UserError
+from shiftcore.hw.ops.rtl_op import RtlOp, check_folding, check_integer
 
 
 @register_rtl_op

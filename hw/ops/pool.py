@@ -5,8 +5,8 @@ import math
 from finn.custom_op.fpgadataflow.pool import Pool
 from finn.custom_op.fpgadataflow.rtl import register_custom_op as register_rtl_op
 
-from common.errors import UserError
-from hw.ops.rtl_op import RtlOp, check_folding, check_integer, counter_bits
+from shiftcore.errors import UserError
+from shiftcore.hw.ops.rtl_op import RtlOp, check_folding, check_integer, counter_bits
 
 
 @register_rtl_op

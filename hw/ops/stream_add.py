@@ -6,8 +6,8 @@ from finn.custom_op.fpgadataflow.rtl import register_custom_op as register_rtl_o
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
-from common.errors import UserError
-from hw.ops.rtl_op import RtlOp, check_folding, check_integer
+from shiftcore.errors import UserError
+from shiftcore.hw.ops.rtl_op import RtlOp, check_folding, check_integer
 
 
 def sum_type(lhs: BaseDataType, rhs: BaseDataType) -> BaseDataType:

@@ -11,10 +11,10 @@ from onnx import GraphProto
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
-from common import temporal
-from common.errors import UserError
-from hw import memory
-from hw.ops.rtl_op import Port, RtlOp, check_folding, check_integer, counter_bits
+from shiftcore.errors import UserError
+from shiftcore.hw import memory
+from shiftcore.hw.ops.rtl_op import Port, RtlOp, check_folding, check_integer, counter_bits
+from shiftcore.quant import temporal
 
 
 @register_custom_op
@@ -24,7 +24,7 @@ class TemporalShift(HWCustomOp):
     Input and output are `numInputVectors + [NumChannels]`, e.g. `[1, H, W, C]`, of the same integer type. Channels
     `[0, ShiftChannels)` of each pixel are those of the previous frame of the same stream; they are zero in a frame
     whose context says clear, in a stream's first frame, and always in a stream that is not below Streams. The
-    context comes from `common.temporal` here, and from the stream `ctx_V` in hardware.
+    context comes from `shiftcore.quant.temporal` here, and from the stream `ctx_V` in hardware.
     """
 
     def get_nodeattr_types(self) -> dict[str, Any]:

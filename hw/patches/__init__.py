@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from common.errors import UserError
+from shiftcore.errors import UserError
 
 _PATCHES = {path.name.removesuffix(".patch"): path for path in Path(__file__).parent.glob("*.patch")}
 

@@ -4,8 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
-from common.artifacts import ROOT
-from hw.boards import Board
+from shiftcore.artifacts import PACKAGE
+from shiftcore.hw.boards import Board
 
 TOPS = {
     "zynq7": ("reset_synchronizer.sv", "axi3_to_axil.sv", "top_zynq7.sv"),
@@ -23,6 +23,6 @@ def copy_sources(chip: Path, board: Board, folder: Path) -> list[str]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(chip / name, folder / name)
     for top in TOPS[board.family]:
-        shutil.copyfile(ROOT / "hw" / "rtl" / top, folder / "rtl" / top)
+        shutil.copyfile(PACKAGE / "hw" / "rtl" / top, folder / "rtl" / top)
         names.append(f"rtl/{top}")
     return names

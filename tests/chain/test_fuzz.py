@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from common import cli
-from common.errors import UserError
-from common.preset import parse_preset
-from flow import fuzz
+from shiftcore import cli
+from shiftcore.errors import UserError
+from shiftcore.flow import fuzz
+from shiftcore.quant.preset import parse_preset
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.json"))
 

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from qonnx.core.modelwrapper import ModelWrapper
 
-from common.preset import Preset
-from hw.compile import compile_model
-from hw.graph import Frame
-from hw.verify import integer_logits
-from quant import synthetic
-from quant.export import export
-from quant.network import random_network
-from sim import video
-from sim.core import CoreModel
-from sim.preprocess import to_input
-from sim.reference import Reference
+from shiftcore.hw.compile import compile_model
+from shiftcore.hw.graph import Frame
+from shiftcore.hw.verify import integer_logits
+from shiftcore.model import video
+from shiftcore.model.preprocess import to_input
+from shiftcore.model.reference import Reference
+from shiftcore.quant import synthetic
+from shiftcore.quant.export import export
+from shiftcore.quant.network import random_network
+from shiftcore.quant.preset import Preset
+from shiftcore.sim.core import CoreModel
 from tests.conftest import one_at_a_time
 from tests.quant.topologies import NARROW, POOLED, TIMELESS
 

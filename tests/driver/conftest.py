@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driver import Accelerator
-from driver.backends import Backend, open_backend
-from driver.build import Build
-from sim.reference import Reference
+from shiftcore.driver import Accelerator
+from shiftcore.driver.backends import Backend, open_backend
+from shiftcore.driver.build import Build
+from shiftcore.model.reference import Reference
 
 Job = tuple[np.ndarray, int, bool]
 

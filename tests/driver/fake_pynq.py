@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from driver import registers as reg
-from sim.chip import ChipModel
+from shiftcore.model import registers as reg
+from shiftcore.sim.chip import ChipModel
 
 PAGE = 4096
 READ_CYCLES = 200  # what a CPU's read of a register takes, much longer than here so that polling gets on

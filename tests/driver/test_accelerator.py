@@ -8,9 +8,17 @@ from collections.abc import AsyncIterator, Iterator
 import numpy as np
 import pytest
 
-from driver import Accelerator, ClosedError, FrameError, Result, ResultsWaitingError, StreamBusyError, accelerator
-from driver.records import alarm_indices
-from sim.reference import Reference
+from shiftcore.driver import (
+    Accelerator,
+    ClosedError,
+    FrameError,
+    Result,
+    ResultsWaitingError,
+    StreamBusyError,
+    accelerator,
+)
+from shiftcore.model.records import alarm_indices
+from shiftcore.model.reference import Reference
 from tests.driver.conftest import Rig, behind, logits
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from driver import Accelerator, BackendError, IdentityError, backends
-from driver.backends import board
-from sim.chip import ChipModel
+from shiftcore.driver import Accelerator, BackendError, IdentityError, backends
+from shiftcore.driver.backends import board
+from shiftcore.sim.chip import ChipModel
 from tests.driver.conftest import logits
 from tests.driver.fake_pynq import World
 
@@ -160,6 +160,6 @@ def test_auto(monkeypatch: pytest.MonkeyPatch, there: set[str], best: str) -> No
 
 
 def test_the_width_of_every_boards_port_is_known() -> None:
-    from hw.boards import FAMILIES
+    from shiftcore.hw.boards import FAMILIES
 
     assert set(board.WIDTH_REGISTERS) == {(name, family.memory_port) for name, family in FAMILIES.items()}

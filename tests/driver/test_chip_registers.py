@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from driver import registers as reg
-from driver.backends import Buffer
-from driver.records import Record
+from shiftcore.driver.backends import Buffer
+from shiftcore.model import registers as reg
+from shiftcore.model.records import Record
 from tests.driver.conftest import Rig
 
 SLOTS = 2

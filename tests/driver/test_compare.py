@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.artifacts import ROOT
-from driver import Accelerator, BuildError, DifferenceError
-from driver import accelerator as accelerator_module
-from driver.backends.reference import ReferenceBackend
-from driver.build import Build
-from driver.compare import read_case
-from driver.replay import replay
-from sim.reference import Reference
+from shiftcore.driver import Accelerator, BuildError, DifferenceError
+from shiftcore.driver import accelerator as accelerator_module
+from shiftcore.driver.backends.reference import ReferenceBackend
+from shiftcore.driver.build import Build
+from shiftcore.driver.compare import read_case
+from shiftcore.driver.replay import replay
+from shiftcore.model.reference import Reference
+from tests.checkout import ROOT
 from tests.driver.conftest import Rig, logits
 
 
@@ -105,7 +105,7 @@ def test_what_is_saved_is_enough(build: Build, monkeypatch: pytest.MonkeyPatch) 
 def test_the_command_that_replays(build: Build) -> None:
     _, folder, opened = provoke(build)
     opened.close()
-    command = [sys.executable, "-m", "driver.replay", str(folder), "--backend", "reference"]
+    command = [sys.executable, "-m", "shiftcore.driver.replay", str(folder), "--backend", "reference"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "no difference\n")
     command[3] = str(folder.parent)

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.artifacts import BUILD, ROOT, digest
-from flow import deploy
-from quant import synthetic
-from sim import video
+from shiftcore.artifacts import build_folder, digest
+from shiftcore.flow import deploy
+from shiftcore.model import video
+from shiftcore.quant import synthetic
+from tests.checkout import ROOT
 from tests.conftest import one_at_a_time
 
 PACKAGES = ["numpy==1.26.4", "opencv-python-headless==4.10.0.84"]
@@ -55,7 +56,7 @@ def board_python() -> str:
     python = old_python()
     if python is None:
         pytest.skip("no Python 3.10 on this machine (PATH, pyenv)")
-    folder = BUILD / "tools" / f"board-python-{digest(python, *PACKAGES)[:12]}"
+    folder = build_folder() / "tools" / f"board-python-{digest(python, *PACKAGES)[:12]}"
     with one_at_a_time("board-python"):
         if not (folder / ".complete").is_file():
             subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True, capture_output=True)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import driver
-from common.artifacts import ROOT
-from common.errors import UserError
-from driver import Accelerator, AcceleratorError, errors
+from shiftcore.driver import Accelerator, AcceleratorError, errors
+from shiftcore.errors import UserError
+from tests.checkout import ROOT
 from tests.driver.conftest import Rig
 
 CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, AcceleratorError)]

@@ -13,11 +13,11 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 
-from common.artifacts import ROOT
-from common.errors import UserError
-from driver import events
-from driver.alarm import Change
-from driver.events import JsonLines, Mqtt, Reporter, Spool, split_address
+from shiftcore.driver import events
+from shiftcore.driver.events import JsonLines, Mqtt, Reporter, Spool, split_address
+from shiftcore.errors import UserError
+from shiftcore.model.alarm import Change
+from tests.checkout import ROOT
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 needs_broker = pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto here (Debian: mosquitto)")

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from common.artifacts import ROOT
-from driver import (
+from shiftcore.driver import (
     Accelerator,
     BackendError,
     BuildError,
@@ -30,10 +29,11 @@ from driver import (
     StuckError,
     WindowError,
 )
-from driver import registers as reg
-from driver.backends import Backend
-from driver.build import Build
-from driver.device import SLOTS
+from shiftcore.driver.backends import Backend
+from shiftcore.driver.build import Build
+from shiftcore.driver.device import SLOTS
+from shiftcore.model import registers as reg
+from tests.checkout import ROOT
 from tests.driver.conftest import Rig, behind, logits, spoil
 
 
@@ -340,7 +340,7 @@ def test_a_wrong_bitstream(rig: Rig, monkeypatch: pytest.MonkeyPatch, offset: in
     """Both values are named, nothing was written to the chip, and it is let go."""
     chip = rig.raw()
     other = _Another(chip, offset, word)
-    monkeypatch.setattr("driver.accelerator.open_backend", lambda *_: other)
+    monkeypatch.setattr("shiftcore.driver.accelerator.open_backend", lambda *_: other)
     with pytest.raises(IdentityError, match=text) as caught:
         rig.open()
     one_line(caught.value)

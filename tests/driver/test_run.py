@@ -16,19 +16,19 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from common.artifacts import ROOT
-from common.errors import UserError
-from driver import Accelerator, display, sources
-from driver import run as running
-from driver.__main__ import app
-from driver.build import Build
-from driver.errors import DifferenceError, StuckError
-from driver.run import Run
-from driver.sources import Image, Source
-from quant import synthetic
-from sim import video
-from sim.preprocess import Preprocessor
-from sim.reference import Reference
+from shiftcore.driver import Accelerator, display, sources
+from shiftcore.driver import run as running
+from shiftcore.driver.build import Build
+from shiftcore.driver.commands import app
+from shiftcore.driver.errors import DifferenceError, StuckError
+from shiftcore.driver.run import Run
+from shiftcore.driver.sources import Image, Source
+from shiftcore.errors import UserError
+from shiftcore.model import video
+from shiftcore.model.preprocess import Preprocessor
+from shiftcore.model.reference import Reference
+from shiftcore.quant import synthetic
+from tests.checkout import ROOT
 from tests.driver.rtsp_camera import Camera, transport_stream
 
 EVENTS = ("door", "object")
@@ -149,7 +149,7 @@ def test_several_sources_are_several_recordings(
     driver: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Written by OpenCV, as on a board without PyAV."""
-    monkeypatch.setattr("driver.record.find_spec", lambda name: None if name == "av" else True)
+    monkeypatch.setattr("shiftcore.driver.record.find_spec", lambda name: None if name == "av" else True)
     path = scene(tmp_path / "a.mp4", "leave_pick", clips=1)
     assert driver(path, path, "--record", tmp_path / "out.mp4").exit_code == 0
     assert [len(list(video.frames(tmp_path / f"out.{index}.mp4"))) for index in (0, 1)] == [8, 8]

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from driver import registers as reg
-from driver.__main__ import app
-from driver.backends.reference import ReferenceChip
-from hw import selftest as known_frames
-from sim.reference import Reference
+from shiftcore.driver.backends.reference import ReferenceChip
+from shiftcore.driver.commands import app
+from shiftcore.hw import selftest as known_frames
+from shiftcore.model import registers as reg
+from shiftcore.model.reference import Reference
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_is_found(build: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    monkeypatch.setattr("driver.selftest._WAIT_S", 0.2)
+    monkeypatch.setattr("shiftcore.driver.selftest._WAIT_S", 0.2)
     apply, expected = FAULTS[fault]
     apply(monkeypatch)
     result = selftest(build)

@@ -11,13 +11,13 @@ import av
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from common.preset import load_preset, parse_preset
-from driver import sources
-from driver.sources import Files, Image, Live, Source, interleave, open_sources
-from quant.data import read_clips
-from sim import video
-from sim.preprocess import Preprocessor
+from shiftcore.driver import sources
+from shiftcore.driver.sources import Files, Image, Live, Source, interleave, open_sources
+from shiftcore.errors import UserError
+from shiftcore.model import video
+from shiftcore.model.preprocess import Preprocessor
+from shiftcore.quant.data import read_clips
+from shiftcore.quant.preset import load_preset, parse_preset
 from tests.driver.rtsp_camera import Camera, transport_stream
 
 Reader = str

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from common import preset as presets
-from common.artifacts import ROOT
-from common.preset import Preset, load_preset
-from flow import adapt, versions
-from quant import checkpoint, frames
-from quant.data import folder_clips
-from quant.learner import two_phases
-from quant.network import random_network
-from sim import video
+from shiftcore.flow import adapt, versions
+from shiftcore.model import video
+from shiftcore.quant import checkpoint, frames
+from shiftcore.quant import preset as presets
+from shiftcore.quant.data import folder_clips
+from shiftcore.quant.learner import two_phases
+from shiftcore.quant.network import random_network
+from shiftcore.quant.preset import Preset, load_preset
+from tests.checkout import ROOT
 from tests.flow.test_crossval import NETWORK
 
 PRESET = (
@@ -133,7 +133,14 @@ def test_promoted_where_the_old_network_fails_and_back_again(place: Preset, base
 def command(preset: Preset, name: str) -> subprocess.CompletedProcess[str]:
     """As a user types it, in a process of its own."""
     environment = os.environ | {"SHIFTCORE_BUILD": str(preset.build.parent)}
-    words = [sys.executable, "-m", "flow.adapt", name, "--preset", str(preset.build.parent.parent / "small.toml")]
+    words = [
+        sys.executable,
+        "-m",
+        "shiftcore.flow.adapt",
+        name,
+        "--preset",
+        str(preset.build.parent.parent / "small.toml"),
+    ]
     return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 

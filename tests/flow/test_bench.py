@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.preset import load_preset
-from flow import bench, measure
-from flow.cocotb_speed import cycles_per_second
+from shiftcore.flow import bench, measure
+from shiftcore.flow.cocotb_speed import cycles_per_second
+from shiftcore.quant.preset import load_preset
 
 PROMISED = {
     *("cycles_per_frame", "slowest_op_cycles", "fps_at_clock", "latency_cycles_min", "latency_cycles_max"),

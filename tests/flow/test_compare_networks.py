@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from flow import compare
-from quant import baselines, cross_validation, metrics
-from quant.cross_validation import Scorer
-from quant.data import Clips
-from quant.layouts import Sample
+from shiftcore.errors import UserError
+from shiftcore.flow import compare
+from shiftcore.quant import baselines, cross_validation, metrics
+from shiftcore.quant.cross_validation import Scorer
+from shiftcore.quant.data import Clips
+from shiftcore.quant.layouts import Sample
 from tests.flow.test_crossval import PRESET, write_clips
 
 CLASSES = ("calm", "fall", "fight")
@@ -84,8 +84,8 @@ NETWORKS = ("tsm", "tsn", "tsm_offline")
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Small videos and a preset for them, the baselines that need no further library, and a build folder of its own."""
-    monkeypatch.setattr("common.preset.BUILD", tmp_path / "build")
-    monkeypatch.setattr("quant.frames.FOLDER", tmp_path / "build" / "frames")
+    monkeypatch.setattr("shiftcore.quant.preset.BUILD", tmp_path / "build")
+    monkeypatch.setattr("shiftcore.quant.frames.FOLDER", tmp_path / "build" / "frames")
     monkeypatch.setattr(baselines, "BASELINES", {name: baselines.BASELINES[name] for name in NETWORKS})
     write_clips(tmp_path / "clips")
     (tmp_path / "small.toml").write_text(PRESET)
@@ -149,9 +149,9 @@ def test_an_alarm_that_the_data_does_not_know_is_refused_at_once(
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_baseline_trains(workplace: Path, name: str) -> None:
-    from common.preset import load_preset
-    from quant.data import usable, video_clips
-    from quant.layouts import read
+    from shiftcore.quant.data import usable, video_clips
+    from shiftcore.quant.layouts import read
+    from shiftcore.quant.preset import load_preset
 
     preset = load_preset(str(workplace / "small.toml"))
     preset = preset.model_copy(update={"training": preset.training.model_copy(update={"float_epochs": 1})})

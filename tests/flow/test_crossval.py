@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.artifacts import ROOT
-from common.preset import parse_preset
-from flow.crossval import choose_threshold, false_alarms_per_hour, summarize
-from quant import checkpoint
-from quant.cross_validation import Row
-from sim import video
+from shiftcore.flow.crossval import choose_threshold, false_alarms_per_hour, summarize
+from shiftcore.model import video
+from shiftcore.quant import checkpoint
+from shiftcore.quant.cross_validation import Row
+from shiftcore.quant.preset import parse_preset
+from tests.checkout import ROOT
 from tests.quant import topologies
 
 NETWORK = """
@@ -70,7 +70,7 @@ def write_clips(folder: Path) -> None:
 
 
 def crossval(workplace: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flow.crossval", "--preset", str(workplace / "small.toml")]
+    command = [sys.executable, "-m", "shiftcore.flow.crossval", "--preset", str(workplace / "small.toml")]
     environment = os.environ | {"SHIFTCORE_BUILD": str(workplace / "build"), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [*command, "--data", str(workplace / "clips"), *more],

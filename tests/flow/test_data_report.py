@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.artifacts import ROOT
-from flow import data_report
-from quant import layouts
-from sim import video
+from shiftcore.flow import data_report
+from shiftcore.model import video
+from shiftcore.quant import layouts
+from tests.checkout import ROOT
 
 
 def clip(path: Path, seed: int, brightness: int, size: tuple[int, int] = (48, 64)) -> None:
@@ -61,7 +61,7 @@ def test_a_video_coded_anew_looks_alike(tmp_path: Path) -> None:
 
 
 def test_what_a_user_sees(footage: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "flow.data_report", "--data", str(footage)]
+    command = [sys.executable, "-m", "shiftcore.flow.data_report", "--data", str(footage)]
     environment = os.environ | {"SHIFTCORE_BUILD": str(tmp_path)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

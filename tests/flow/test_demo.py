@@ -15,14 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from common.artifacts import ROOT
-from common.errors import UserError
-from common.preset import load_preset
-from flow import demo, measure, shots
-from hw import compile
-from sim import core, library, video
-from sim.decision import Decision
-from sim.reference import Reference
+from shiftcore.errors import UserError
+from shiftcore.flow import demo, measure, shots
+from shiftcore.hw import compile
+from shiftcore.model import video
+from shiftcore.model.decision import Decision
+from shiftcore.model.reference import Reference
+from shiftcore.quant.preset import load_preset
+from shiftcore.sim import core, library
+from tests.checkout import ROOT
 
 TINY = load_preset("tiny")
 KEYS = [
@@ -121,7 +122,7 @@ def test_a_bad_video_is_refused_by_name(clip: Path, fault: str) -> None:
 
 
 def test_no_compiler_is_one_line_and_exit_code_2(clip: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "flow.demo", "--video", str(clip)]
+    command = [sys.executable, "-m", "shiftcore.flow.demo", "--video", str(clip)]
     variables = {**os.environ, "PATH": str(tmp_path), "SHIFTCORE_BUILD": str(tmp_path / "build")}
     done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -136,7 +137,7 @@ def test_a_disk_that_fills_while_the_simulator_compiles(
     failed = subprocess.CompletedProcess([], 2, stdout="", stderr=log)
     monkeypatch.setattr(library, "BUILD", tmp_path)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
-    with pytest.raises(OSError, match="No space left on device") as caught:  # common.cli makes one line of it
+    with pytest.raises(OSError, match="No space left on device") as caught:  # shiftcore.cli makes one line of it
         core.build_library(tiny_core)
     assert caught.value.errno == errno.ENOSPC
 

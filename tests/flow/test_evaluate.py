@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.artifacts import ROOT
-from common.preset import load_preset
-from quant import synthetic
-from quant.checkpoint import load_network
-from sim import video
-from sim.decision import Decision
-from sim.preprocess import Preprocessor
-from sim.reference import Reference
+from shiftcore.model import video
+from shiftcore.model.decision import Decision
+from shiftcore.model.preprocess import Preprocessor
+from shiftcore.model.reference import Reference
+from shiftcore.quant import synthetic
+from shiftcore.quant.checkpoint import load_network
+from shiftcore.quant.preset import load_preset
+from tests.checkout import ROOT
 
 PRESET = load_preset("tiny")
 CLASSES = synthetic.class_names(PRESET.data.events)
@@ -36,7 +36,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def evaluate(data: Path, build: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flow.evaluate", "--preset", "tiny", "--data", str(data), *more]
+    command = [sys.executable, "-m", "shiftcore.flow.evaluate", "--preset", "tiny", "--data", str(data), *more]
     environment = os.environ | {"SHIFTCORE_BUILD": str(build)}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 

@@ -14,13 +14,13 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from common.artifacts import ROOT
-from common.preset import Preset, load_preset
-from flow import search
-from flow.search_report import to_toml
-from quant.cross_validation import Row
-from quant.layouts import Dataset, Sample
-from quant.learner import DivergedError
+from shiftcore.flow import search
+from shiftcore.flow.search_report import to_toml
+from shiftcore.quant.cross_validation import Row
+from shiftcore.quant.layouts import Dataset, Sample
+from shiftcore.quant.learner import DivergedError
+from shiftcore.quant.preset import Preset, load_preset
+from tests.checkout import ROOT
 from tests.flow.test_crossval import PRESET, write_clips
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -34,7 +34,15 @@ def workplace(tmp_path: Path) -> Path:
 
 
 def start(workplace: Path, trials: int, *more: str, data: bool = True) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "flow.search", "--preset", str(workplace / "small.toml"), "--trials", str(trials)]
+    command = [
+        sys.executable,
+        "-m",
+        "shiftcore.flow.search",
+        "--preset",
+        str(workplace / "small.toml"),
+        "--trials",
+        str(trials),
+    ]
     return subprocess.Popen(
         [*command, *(["--data", str(workplace / "clips")] if data else []), *more],
         cwd=ROOT,

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from driver import DifferenceError, LostFrameError
-from driver.build import Build
-from driver.device import Device, Flight
-from flow import driver_cost, soak
+from shiftcore.driver import DifferenceError, LostFrameError
+from shiftcore.driver.build import Build
+from shiftcore.driver.device import Device, Flight
+from shiftcore.flow import driver_cost, soak
 
 
 @pytest.fixture

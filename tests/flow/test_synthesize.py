@@ -5,13 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common.artifacts import ROOT
-from quant import layouts
-from sim import video
+from shiftcore.model import video
+from shiftcore.quant import layouts
+from tests.checkout import ROOT
 
 
 def synthesize(folder: Path, clips: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flow.synthesize", "--data", str(folder), "--clips", str(clips)]
+    command = [sys.executable, "-m", "shiftcore.flow.synthesize", "--data", str(folder), "--clips", str(clips)]
     environment = os.environ | {"SHIFTCORE_BUILD": str(folder.parent / "build")}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 

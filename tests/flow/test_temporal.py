@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from common.preset import Preset, load_preset
-from flow import temporal
-from quant import data, learner, orders
+from shiftcore.flow import temporal
+from shiftcore.quant import data, learner, orders
+from shiftcore.quant.preset import Preset, load_preset
 
 BASE = load_preset("temporal")
 
@@ -22,7 +22,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the presets that were trained, in order; nothing is really trained: weights stay random."""
     names: list[str] = []
     monkeypatch.setattr(temporal, "HELD_OUT_CLIPS", 12)
-    monkeypatch.setattr("common.preset.BUILD", tmp_path)
+    monkeypatch.setattr("shiftcore.quant.preset.BUILD", tmp_path)
     monkeypatch.setattr(learner, "train", lambda preset: names.append(preset.name))
     return names
 

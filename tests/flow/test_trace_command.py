@@ -4,11 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common.artifacts import ROOT
+from tests.checkout import ROOT
 
 
 def trace(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flow.trace", *arguments]
+    command = [sys.executable, "-m", "shiftcore.flow.trace", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

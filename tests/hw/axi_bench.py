@@ -13,8 +13,9 @@ from typing import Any
 import cocotb
 from cocotb.triggers import Timer
 
-from common.artifacts import BUILD, ROOT, write_json
-from sim import cocotb_runner
+from shiftcore.artifacts import build_folder, write_json
+from shiftcore.sim import cocotb_runner
+from tests.checkout import ROOT
 
 RTL = ROOT / "hw" / "rtl"
 SEED = 4
@@ -81,7 +82,7 @@ def simulate(
     """Build one simulator of `instances` and `mutants` (each with its parameters) of `module`, whose RTL is `files`;
     run the tests of tests.hw.<module>_cocotb there and return how many ran. Raises sim.cocotb_runner.BenchError.
     """
-    folder = BUILD / "tests" / module
+    folder = build_folder() / "tests" / module
     folder.mkdir(parents=True, exist_ok=True)
     faulty = [Instance(f"m{k}", f"{module}_{one.name}", values) for k, (values, one) in enumerate(mutants)]
     plan = {"seed": SEED, "instances": list(map(asdict, instances)), "mutants": list(map(asdict, faulty))}

@@ -10,7 +10,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, ReadOnly, RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
-from driver import registers as reg
+from shiftcore.model import registers as reg
 
 SEED = int(os.environ["REGISTERS_SEED"])
 REPORTS = {  # port: register, bits

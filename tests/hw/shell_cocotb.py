@@ -17,8 +17,8 @@ from cocotb.triggers import ClockCycles, RisingEdge
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiRam, AxiResp
 
-from driver import registers as reg
-from hw.registers import Register, load_registers
+from shiftcore.hw.registers import Register, load_registers
+from shiftcore.model import registers as reg
 
 PLAN = json.loads(Path(os.environ["SHELL_PLAN"]).read_text())
 N = SimpleNamespace(**PLAN["numbers"])

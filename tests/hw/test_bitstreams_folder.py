@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from common.artifacts import ROOT, digest
-from hw.bitstream import BITSTREAMS, FORMAT
+from shiftcore.artifacts import digest
+from shiftcore.hw.bitstream import BITSTREAMS, FORMAT
+from tests.checkout import ROOT
 
 SMALLEST_BIT = 1_000_000
 FILES = {"shiftcore.bit", "shiftcore.hwh", "manifest.json"}

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import UserError
-from hw import boards
-from hw.boards import FAMILIES, load_board
+from shiftcore.errors import UserError
+from shiftcore.hw import boards
+from shiftcore.hw.boards import FAMILIES, load_board
 
 NAMES = sorted(path.stem for path in boards.BOARDS.glob("*.toml"))
 # LUT, FF, DSP, RAMB36 and LUTs that can be memory of each die (AMD DS190, DS891, DS987).

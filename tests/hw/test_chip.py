@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from driver import registers as reg
-from hw import compile as flow
-from hw.boards import load_board
-from hw.chip import PACKAGE, RTL, SHELL, build_chip, config_package
-from sim.chip import ChipModel
-from sim.reference import Reference
+from shiftcore.errors import UserError
+from shiftcore.hw import compile as flow
+from shiftcore.hw.boards import load_board
+from shiftcore.hw.chip import PACKAGE, RTL, SHELL, build_chip, config_package
+from shiftcore.model import registers as reg
+from shiftcore.model.reference import Reference
+from shiftcore.sim.chip import ChipModel
 
 FRAMES = 8
 SEED = 5
@@ -67,7 +67,7 @@ def test_another_model_or_shell_is_another_build(
     for file in (PACKAGE, *SHELL):
         (rtl / file).write_bytes((RTL / file).read_bytes())
     (rtl / "shell.sv").write_text((rtl / "shell.sv").read_text() + "// other\n")
-    monkeypatch.setattr("hw.chip.RTL", rtl)
+    monkeypatch.setattr("shiftcore.hw.chip.RTL", rtl)
     hashes.append(build_hash())
     assert len(set(hashes)) == 3
 

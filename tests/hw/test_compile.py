@@ -17,14 +17,15 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 from rich.console import Console
 
-from common.artifacts import ROOT, digest, lock
-from common.errors import UserError
-from hw import compile as flow
-from hw import dataflow, folding
-from hw.boards import load_board
-from hw.core import build_core
-from hw.graph import Frame
-from hw.verify import first_difference, integer_logits
+from shiftcore.artifacts import digest, lock
+from shiftcore.errors import UserError
+from shiftcore.hw import compile as flow
+from shiftcore.hw import dataflow, folding
+from shiftcore.hw.boards import load_board
+from shiftcore.hw.core import build_core
+from shiftcore.hw.graph import Frame
+from shiftcore.hw.verify import first_difference, integer_logits
+from tests.checkout import ROOT
 
 BOARD = load_board("pynq-z2")
 PART = BOARD.part
@@ -33,7 +34,7 @@ PART = BOARD.part
 def run(*arguments: str, build: Path | None = None) -> subprocess.CompletedProcess[str]:
     """`python -m hw.compile` as `make compile` runs it."""
     environment = os.environ | ({"SHIFTCORE_BUILD": str(build)} if build else {})
-    command = [sys.executable, "-m", "hw.compile", *arguments]
+    command = [sys.executable, "-m", "shiftcore.hw.compile", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -183,7 +184,7 @@ def test_ctrl_c_leaves_nothing_half_written(tiny_export: Path, tmp_path: Path) -
     """Interrupted in the longest graph step and resumed: what was finished is kept, nothing else is there."""
     shutil.copy(tiny_export / "model.onnx", tmp_path / "model.onnx")
     environment = os.environ | {"SHIFTCORE_BUILD": str(tmp_path / "build")}
-    command = [sys.executable, "-m", "hw.compile", "--model", str(tmp_path / "model.onnx")]
+    command = [sys.executable, "-m", "shiftcore.hw.compile", "--model", str(tmp_path / "model.onnx")]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

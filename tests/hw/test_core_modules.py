@@ -3,10 +3,10 @@
 import random
 from pathlib import Path
 
-from common.artifacts import BUILD
-from hw.core import RTL
-from hw.netlist import implementation
-from sim.stream_bench import Case, Stream, check
+from shiftcore.artifacts import build_folder
+from shiftcore.hw.core import RTL
+from shiftcore.hw.netlist import implementation
+from shiftcore.sim.stream_bench import Case, Stream, check
 
 SEED = 77
 
@@ -82,16 +82,16 @@ def fanouts(folder: Path) -> list[Case]:
 
 
 def test_frame_pacer_passes_every_beat() -> None:
-    folder = BUILD / "tests" / "frame_pacer"
+    folder = build_folder() / "tests" / "frame_pacer"
     assert check("frame_pacer_bench", pacers(folder), folder, SEED) == 3
 
 
 def test_context_fanout_gives_every_word_to_every_reader() -> None:
-    folder = BUILD / "tests" / "context_fanout"
+    folder = build_folder() / "tests" / "context_fanout"
     assert check("context_fanout_bench", fanouts(folder), folder, SEED) == 3
 
 
 def test_their_netlists_do_the_same() -> None:
-    folder = BUILD / "tests" / "core_modules_netlist"
+    folder = build_folder() / "tests" / "core_modules_netlist"
     cases = pacers(folder)[:6] + fanouts(folder)
     assert check("core_modules_netlist", cases, folder, SEED, implementation(folder / "synthesis")) == 3

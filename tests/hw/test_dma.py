@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from common.artifacts import BUILD
-from sim import cocotb_runner
+from shiftcore.artifacts import build_folder
+from shiftcore.sim import cocotb_runner
 from tests.hw import dma_read_cocotb, dma_write_cocotb
 from tests.hw.axi_bench import RTL, SEED, Instance, Mutant, simulate
 
@@ -101,7 +101,7 @@ def test_dma_write() -> None:
 
 @pytest.mark.parametrize("beats", [16, 256])
 def test_dma_copies_in_an_independent_memory(beats: int) -> None:
-    folder, name = BUILD / "tests" / f"dma_copy_{beats}", "dma_copy"
+    folder, name = build_folder() / "tests" / f"dma_copy_{beats}", "dma_copy"
     files = [READ, GEARBOX, FIFO, WRITE]
     sources = [*(RTL / file for file in files), Path(__file__).parent / f"{name}.sv"]
     cocotb_runner.build(name, sources, folder, [f"-GMAX_BURST_BEATS={beats}", "-Wno-lint"])

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from common.artifacts import BUILD
-from common.errors import UserError
-from hw import estimate
-from hw.boards import load_board
+from shiftcore.artifacts import build_folder
+from shiftcore.errors import UserError
+from shiftcore.hw import estimate
+from shiftcore.hw.boards import load_board
 
 BOARD = load_board("pynq-z2")
 
@@ -53,4 +53,4 @@ def test_whole_tiny(tiny_core: Path) -> None:
     worst = estimate.largest(report, BOARD)
     assert len(worst) == 10 and worst[0][2] >= worst[-1][2] > 0
     assert estimate.estimate(folder, BOARD, Console(quiet=True)) == report
-    assert not list((BUILD / "synthesis").glob("*/.batch.*"))
+    assert not list((build_folder() / "synthesis").glob("*/.batch.*"))

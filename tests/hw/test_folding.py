@@ -7,10 +7,10 @@ import pytest
 from qonnx.core.modelwrapper import ModelWrapper
 from rich.console import Console
 
-from common.errors import UserError
-from hw import dataflow, folding, resources
-from hw.boards import load_board
-from hw.compile import read_model
+from shiftcore.errors import UserError
+from shiftcore.hw import dataflow, folding, resources
+from shiftcore.hw.boards import load_board
+from shiftcore.hw.compile import read_model
 
 BOARD = load_board("pynq-z2")
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from common.artifacts import ROOT
-from hw.formal import prover
-from hw.formal.__main__ import markdown
-from hw.formal.blocks import BLOCKS, Block, Mutant
-from hw.formal.prover import Job
+from shiftcore.hw.formal import prover
+from shiftcore.hw.formal.__main__ import markdown
+from shiftcore.hw.formal.blocks import BLOCKS, Block, Mutant
+from shiftcore.hw.formal.prover import Job
+from tests.checkout import ROOT
 
 SLOW = {"dma_read", "dma_read_data", "dma_write", "result_writer", "result_writer_data", "axi3_to_axil"}
 """Blocks whose proofs take minutes together: `make formal` runs them, this test does not."""

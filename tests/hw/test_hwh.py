@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from hw.boards import load_board
-from hw.hwh import IO_PLL_MHZ, divisors, write_hwh
-from hw.registers import load_registers
+from shiftcore.hw.boards import load_board
+from shiftcore.hw.hwh import IO_PLL_MHZ, divisors, write_hwh
+from shiftcore.hw.registers import load_registers
 
 READER = Path(__file__).with_name("pynq_reads.py")
 

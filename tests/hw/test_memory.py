@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.artifacts import BUILD
-from hw import memory, patches
-from hw.core import RTLLIB
-from hw.estimate import count
-from hw.toolchains import yosys
-from hw.toolchains.yosys.parts import children, split, synthesize
+from shiftcore.artifacts import build_folder
+from shiftcore.hw import memory, patches
+from shiftcore.hw.core import RTLLIB
+from shiftcore.hw.estimate import count
+from shiftcore.hw.toolchains import yosys
+from shiftcore.hw.toolchains.yosys.parts import children, split, synthesize
 
 KINDS = st.sampled_from(("rom", "ram", "single"))
 
@@ -44,7 +44,7 @@ def test_style_by_size(depth: int, width: int, kind: memory.Kind, style: str) ->
 
 def test_fifos_cost_what_the_rule_says() -> None:
     """FINN's FIFO in its three forms: no flip-flop a bit of memory, and as many LUTs or block RAMs as expected."""
-    folder = BUILD / "tests" / "fifo_area"
+    folder = build_folder() / "tests" / "fifo_area"
     folder.mkdir(parents=True, exist_ok=True)
     file = patches.install(RTLLIB / "fifo" / "hdl" / "fifo.sv", folder)
     shapes = [(32, 24), (16, 16), (128, 32), (500, 36)]

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import numpy as np
 
-from common.artifacts import BUILD
-from hw.netlist import netlist_core
-from hw.verify import verification_frames
-from sim.core import CoreModel
-from sim.reference import Reference
+from shiftcore.artifacts import build_folder
+from shiftcore.hw.netlist import netlist_core
+from shiftcore.hw.verify import verification_frames
+from shiftcore.model.reference import Reference
+from shiftcore.sim.core import CoreModel
 
 FRAMES = 3
 
 
 def test_netlist_of_the_whole_core_equals_the_reference(tiny_core: Path, tiny_export: Path) -> None:
     """Every logit of every frame, and the latency of the RTL: the netlist is the same machine cycle by cycle."""
-    netlist = netlist_core(tiny_core, BUILD / "tests" / "netlist_core")
+    netlist = netlist_core(tiny_core, build_folder() / "tests" / "netlist_core")
     text = (netlist / "netlist.v").read_text()
     for cell in ("DSP48E1", "RAMB36E1", "LUT6", "FDRE", "CARRY4", "SRL16E", "RAM32M"):
         assert f"  {cell} " in text, f"no {cell} in the netlist: is it one?"

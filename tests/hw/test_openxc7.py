@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from common.artifacts import ROOT
-from common.errors import UserError
-from hw import bitstream
-from hw.boards import load_board
-from hw.toolchains import openxc7, yosys
+from shiftcore.errors import UserError
+from shiftcore.hw import bitstream
+from shiftcore.hw.boards import load_board
+from shiftcore.hw.toolchains import openxc7, yosys
+from tests.checkout import ROOT
 
 Z2 = load_board("pynq-z2")
 SIZE = openxc7.BITSTREAM_BYTES["xc7z020"]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import UserError
-from hw import patches
-from hw.core import RTLLIB
-from hw.toolchains import yosys
-from sim.verilator import environment
+from shiftcore.errors import UserError
+from shiftcore.hw import patches
+from shiftcore.hw.core import RTLLIB
+from shiftcore.hw.toolchains import yosys
+from shiftcore.sim.verilator import environment
 
 MVU = ("mvu_pkg.sv", "mvu_vvu_axi.sv", "replay_buffer.sv", "mvu.sv", "mvu_vvu_8sx9_dsp58.sv", "add_multi.sv")
 WAIVED = ("-Wno-fatal", "-Wno-lint", "-Wno-style")  # FINN's code, not ours

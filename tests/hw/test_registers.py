@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import UserError
-from driver import registers as constants
-from hw.registers import MAP, generated, load_registers
+from shiftcore.errors import UserError
+from shiftcore.hw.registers import MAP, generated, load_registers
+from shiftcore.model import registers as constants
 
 
 def test_generated_files_are_those_of_the_map() -> None:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from common.artifacts import BUILD, write_json
-from hw.chip import PACKAGE, RTL, SHELL, config_package, record_bytes
-from sim import cocotb_runner
+from shiftcore.artifacts import build_folder, write_json
+from shiftcore.hw.chip import PACKAGE, RTL, SHELL, config_package, record_bytes
+from shiftcore.sim import cocotb_runner
 
 HERE = Path(__file__).parent
 SEED = 11
@@ -107,7 +107,7 @@ def broken_rtl(mutant: Mutant, folder: Path) -> Path:
 
 
 def test_registers_alone() -> None:
-    folder = BUILD / "tests" / "axil_registers"
+    folder = build_folder() / "tests" / "axil_registers"
     sources = [RTL / PACKAGE, RTL / "axil_registers.sv"]
     cocotb_runner.build("axil_registers", sources, folder)
     variables = {"REGISTERS_SEED": str(SEED)}
@@ -116,13 +116,13 @@ def test_registers_alone() -> None:
 
 @pytest.mark.parametrize("name", CHIPS)
 def test_shell(name: str) -> None:
-    assert bench(name, BUILD / "tests" / f"shell_{name}") == TESTS
+    assert bench(name, build_folder() / "tests" / f"shell_{name}") == TESTS
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_broken_shell_is_noticed(name: str) -> None:
     mutant = MUTANTS[name]
-    folder = BUILD / "tests" / "shell_mutants" / name.replace(" ", "_")
+    folder = build_folder() / "tests" / "shell_mutants" / name.replace(" ", "_")
     rtl = broken_rtl(mutant, folder / "rtl")
     with pytest.raises(cocotb_runner.BenchError, match=mutant.seen_by):
         bench("axi3", folder, rtl, mutant.seen_by)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.artifacts import BUILD
-from hw.boards import load_board
-from hw.toolchains.sources import copy_sources
-from sim.reference import Reference
-from sim.verilator import environment
+from shiftcore.artifacts import build_folder
+from shiftcore.hw.boards import load_board
+from shiftcore.hw.toolchains.sources import copy_sources
+from shiftcore.model.reference import Reference
+from shiftcore.sim.verilator import environment
 
 MODEL = Path(__file__).with_name("ps7_model.sv")
 SEED = 7
@@ -21,7 +21,7 @@ SEED = 7
 @pytest.fixture(scope="module")
 def printed(tiny_chip: Path) -> tuple[list[list[str]], np.ndarray]:
     """What the model of the processor printed, word by word, and the two frames that it ran."""
-    folder = BUILD / "tests" / "top_zynq7"
+    folder = build_folder() / "tests" / "top_zynq7"
     folder.mkdir(parents=True, exist_ok=True)
     for old in ("rtl", "core", "data"):
         shutil.rmtree(folder / old, ignore_errors=True)

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from common.artifacts import ROOT, digest
-from common.errors import UserError
-from hw import bitstream
-from hw.boards import load_board
-from hw.toolchains import vivado
-from hw.toolchains.vivado import dryrun, reports
-from hw.toolchains.vivado.dryrun import TABLE, DryRunError
+from shiftcore.artifacts import digest
+from shiftcore.errors import UserError
+from shiftcore.hw import bitstream
+from shiftcore.hw.boards import load_board
+from shiftcore.hw.toolchains import vivado
+from shiftcore.hw.toolchains.vivado import dryrun, reports
+from shiftcore.hw.toolchains.vivado.dryrun import TABLE, DryRunError
+from tests.checkout import ROOT
 
 HERE = Path(__file__).parent
 needs_tclsh = pytest.mark.skipif(shutil.which("tclsh") is None, reason="no tclsh (Debian: tcl) for the dry run")
@@ -135,7 +136,7 @@ def test_reports_of_ultrascale_plus() -> None:
 
 
 def test_the_command_without_vivado_is_one_line_and_exit_code_2(tiny_chip: Path) -> None:
-    command = [sys.executable, "-m", "hw.bitstream", "--preset", "tiny", "--board", "pynq-z2"]
+    command = [sys.executable, "-m", "shiftcore.hw.bitstream", "--preset", "tiny", "--board", "pynq-z2"]
     environment = {**os.environ, "VIVADO": "/no/such/vivado"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from common.errors import UserError
-from common.preset import Preset, load_preset
-from quant.baselines import BASELINES
-from quant.complexity import complexity
+from shiftcore.errors import UserError
+from shiftcore.quant.baselines import BASELINES
+from shiftcore.quant.complexity import complexity
+from shiftcore.quant.preset import Preset, load_preset
 from tests.quant import topologies
 from tests.quant.test_network import clips
 

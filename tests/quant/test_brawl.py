@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant import actors, brawl
+from shiftcore.quant import actors, brawl
 
 TIME = np.arange(36) / 16
 ACTIONS = {

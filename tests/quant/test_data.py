@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from common.errors import UserError
-from common.preset import Preset
-from quant.data import folder_clips, inputs, load_clips, read_clips
-from sim import video
-from sim.preprocess import Preprocessor
+from shiftcore.errors import UserError
+from shiftcore.model import video
+from shiftcore.model.preprocess import Preprocessor
+from shiftcore.quant.data import folder_clips, inputs, load_clips, read_clips
+from shiftcore.quant.preset import Preset
 from tests.quant import topologies
 
 PRESET: Preset = topologies.NARROW  # 24x24, clips of 8 frames

@@ -13,17 +13,16 @@ import torch
 from qonnx.core import onnx_exec
 from qonnx.core.modelwrapper import ModelWrapper
 
-from common import temporal
-from common.artifacts import ROOT
-from common.errors import UserError
-from common.preset import Preset, parse_preset
-from quant import synthetic
-from quant.checkpoint import load_network
-from quant.export import export, integer_model
-from quant.network import ReducedTSM, random_network
-from sim import video
-from sim.preprocess import to_input
-from sim.reference import Reference
+from shiftcore.errors import UserError
+from shiftcore.model import video
+from shiftcore.model.preprocess import to_input
+from shiftcore.model.reference import Reference
+from shiftcore.quant import synthetic, temporal
+from shiftcore.quant.checkpoint import load_network
+from shiftcore.quant.export import export, integer_model
+from shiftcore.quant.network import ReducedTSM, random_network
+from shiftcore.quant.preset import Preset, parse_preset
+from tests.checkout import ROOT
 from tests.quant import topologies
 
 CONTEXTS = [(0, True), (0, False), (1, True), (0, False), (1, False), (0, True), (0, False), (1, False)]
@@ -149,7 +148,11 @@ def test_same_network_same_bytes_and_nothing_of_this_machine(tmp_path: Path) -> 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "quant.export", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "shiftcore.quant.export", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

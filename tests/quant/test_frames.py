@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from common.errors import UserError
-from quant import frames
-from quant.frames import Kept, load
-from sim import video
-from sim.preprocess import gray, to_input
 from tests.common.test_artifacts import in_small_disk
+
+from shiftcore.errors import UserError
+from shiftcore.model import video
+from shiftcore.model.preprocess import gray, to_input
+from shiftcore.quant import frames
+from shiftcore.quant.frames import Kept, load
 
 KEPT = Kept(height=16, width=24, colour=False)
 

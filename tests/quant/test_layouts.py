@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import UserError
-from quant import layouts
-from quant.layouts import Dataset
-from sim import video
+from shiftcore.errors import UserError
+from shiftcore.model import video
+from shiftcore.quant import layouts
+from shiftcore.quant.layouts import Dataset
 
 
 def write(*paths: Path) -> None:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from common.preset import Preset
-from quant import integer
-from quant.layers import TemporalShift
-from quant.network import ReducedTSM, random_network
+from shiftcore.quant import integer
+from shiftcore.quant.layers import TemporalShift
+from shiftcore.quant.network import ReducedTSM, random_network
+from shiftcore.quant.preset import Preset
 from tests.quant import topologies
 
 CLASSES = ("one", "two", "three")

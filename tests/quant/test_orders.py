@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from quant import orders, synthetic
-from quant.data import render
+from shiftcore.quant import orders, synthetic
+from shiftcore.quant.data import render
 from tests.quant import topologies
 
 SHAPE = (12, 32, 32)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from common.preset import load_preset
-from quant.checkpoint import PRETRAINED, chosen_threshold, load_network
-from quant.data import inputs
-from quant.export import export
-from quant.metrics import auc
-from sim import video
-from sim.reference import Reference
+from shiftcore.model import video
+from shiftcore.model.reference import Reference
+from shiftcore.quant.checkpoint import PRETRAINED, chosen_threshold, load_network
+from shiftcore.quant.data import inputs
+from shiftcore.quant.export import export
+from shiftcore.quant.metrics import auc
+from shiftcore.quant.preset import load_preset
 
 PRESET = load_preset("cctv")
 WEIGHTS = PRETRAINED / "cctv.pt"

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.errors import UserError
-from quant import layouts, splits
-from quant.layouts import Dataset, Sample
-from sim import video
+from shiftcore.errors import UserError
+from shiftcore.model import video
+from shiftcore.quant import layouts, splits
+from shiftcore.quant.layouts import Dataset, Sample
 
 SAMPLES = st.lists(
     st.tuples(st.integers(0, 14), st.sampled_from(["calm", "fight", "theft"])), min_size=6, max_size=80

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from quant import scene, synthetic
-from quant.data import render
+from shiftcore.quant import scene, synthetic
+from shiftcore.quant.data import render
 from tests.quant import topologies
 
 EVENTS = ("door", "object")

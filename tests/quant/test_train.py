@@ -14,13 +14,13 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from common.artifacts import ROOT
-from common.preset import Training
-from quant import accuracy
-from quant.checkpoint import PRETRAINED, load
-from quant.data import Clips
-from quant.learner import Learner, fit
-from sim import video
+from shiftcore.model import video
+from shiftcore.quant import accuracy
+from shiftcore.quant.checkpoint import PRETRAINED, load
+from shiftcore.quant.data import Clips
+from shiftcore.quant.learner import Learner, fit
+from shiftcore.quant.preset import Training
+from tests.checkout import ROOT
 from tests.quant import topologies
 
 PRESET = """
@@ -54,7 +54,7 @@ def workplace(tmp_path: Path) -> Path:
 
 
 def start(workplace: Path, **more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "quant.train", "--preset", str(workplace / "light.toml")]
+    command = [sys.executable, "-m", "shiftcore.quant.train", "--preset", str(workplace / "light.toml")]
     return subprocess.Popen(
         [*command, "--data", str(workplace / "videos")],
         cwd=ROOT,
@@ -120,7 +120,7 @@ def test_learns_resumes_and_starts_anew(workplace: Path) -> None:
 
 
 def test_a_mistake_is_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "quant.train", "--preset", "cctv", "--data", "tests/absent"]
+    command = [sys.executable, "-m", "shiftcore.quant.train", "--preset", "cctv", "--data", "tests/absent"]
     environment = {**os.environ, "SHIFTCORE_BUILD": str(tmp_path)}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 2

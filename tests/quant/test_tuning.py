@@ -14,14 +14,14 @@ from torch import Tensor
 from torch.nn.utils import parametrize
 from torch.utils.data import DataLoader, TensorDataset
 
-from common.errors import UserError
-from common.preset import Preset
-from quant import tuning
-from quant.checkpoint import load, save
-from quant.export import export, integer_model
-from quant.learner import Learner
-from quant.network import ReducedTSM, random_network
-from sim.reference import Reference
+from shiftcore.errors import UserError
+from shiftcore.model.reference import Reference
+from shiftcore.quant import tuning
+from shiftcore.quant.checkpoint import load, save
+from shiftcore.quant.export import export, integer_model
+from shiftcore.quant.learner import Learner
+from shiftcore.quant.network import ReducedTSM, random_network
+from shiftcore.quant.preset import Preset
 from tests.quant import topologies
 
 CLASSES = ("one", "two", "three")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from common.preset import Preset, load_preset, parse_preset
+from shiftcore.quant.preset import Preset, load_preset, parse_preset
 
 
 def preset(name: str, size: tuple[int, int], network: dict[str, Any], **quantization: int) -> Preset:

@@ -8,7 +8,7 @@ from typing import Any
 
 import cocotb
 
-from sim.cocotb_axis import Sink, Source, reset, step, transfer
+from shiftcore.sim.cocotb_axis import Sink, Source, reset, step, transfer
 
 PLAN = json.loads(Path(os.environ.get("PROTOCOL_PLAN", os.devnull)).read_text() or "{}")
 

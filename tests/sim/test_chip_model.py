@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from sim.chip import DECERR, SLVERR, ChipModel, ChipModelError
+from shiftcore.errors import UserError
+from shiftcore.sim.chip import DECERR, SLVERR, ChipModel, ChipModelError
 
 FIXTURE = Path(__file__).parent / "fixture_chip"
 BASE = ChipModel.MEMORY_BASE

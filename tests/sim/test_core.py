@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common import artifacts
-from common.artifacts import ROOT
-from common.errors import UserError
-from sim import library
-from sim.core import CoreError, CoreModel, Deadlock, Result, build_library, pack, unpack
+from shiftcore import artifacts
+from shiftcore.errors import UserError
+from shiftcore.sim import library
+from shiftcore.sim.core import CoreError, CoreModel, Deadlock, Result, build_library, pack, unpack
+from tests.checkout import ROOT
 
 FIXTURE = Path(__file__).parent / "fixture_core"
 Job = tuple[np.ndarray, int, bool]
@@ -310,7 +310,7 @@ def test_no_core_is_the_users_line(copy: Path, damage: str) -> None:
 
 
 def test_a_read_only_build_folder(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the command line turns into one line (common.cli) is an OSError that names the folder."""
+    """What the command line turns into one line (shiftcore.cli) is an OSError that names the folder."""
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setattr(library, "BUILD", blocked)

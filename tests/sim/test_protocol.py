@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from common.artifacts import write_json
-from sim import cocotb_runner
-from sim.core import pack, read_manifest
-from sim.reference import Reference
+from shiftcore.artifacts import write_json
+from shiftcore.model.reference import Reference
+from shiftcore.sim import cocotb_runner
+from shiftcore.sim.core import pack, read_manifest
 
 SEED = 20
 # Stream and clear of each frame. No test of a state is one unless a state is there to be seen: see `scenario`.

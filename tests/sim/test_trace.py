@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.core import CoreModel, Deadlock, build_library
-from sim.reference import Reference
-from sim.trace import Difference, first_difference
+from shiftcore.model.reference import Reference
+from shiftcore.sim.core import CoreModel, Deadlock, build_library
+from shiftcore.sim.trace import Difference, first_difference
 
 LAYER = "stage0.block0.branch2.conv"
 

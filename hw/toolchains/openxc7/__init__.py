@@ -13,11 +13,11 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common.artifacts import atomic_folder
-from common.errors import UserError
-from hw.boards import Board
-from hw.toolchains import yosys
-from hw.toolchains.sources import copy_sources
+from shiftcore.artifacts import atomic_folder
+from shiftcore.errors import UserError
+from shiftcore.hw.boards import Board
+from shiftcore.hw.toolchains import yosys
+from shiftcore.hw.toolchains.sources import copy_sources
 
 CAVEAT = "openxc7: its timing report does not cover paths of DSP slices, block RAM and the processing system"
 PRESET = "tiny"

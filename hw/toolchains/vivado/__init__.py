@@ -8,11 +8,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from common.artifacts import atomic_folder
-from common.errors import UserError
-from hw.boards import Board
-from hw.toolchains.sources import copy_sources
-from hw.toolchains.vivado import reports
+from shiftcore.artifacts import atomic_folder
+from shiftcore.errors import UserError
+from shiftcore.hw.boards import Board
+from shiftcore.hw.toolchains.sources import copy_sources
+from shiftcore.hw.toolchains.vivado import reports
 
 SCRIPTS = Path(__file__).parent
 OLDEST = (2022, 2)

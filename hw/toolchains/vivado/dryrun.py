@@ -16,11 +16,10 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from common import cli
-from common.errors import UserError
-from common.preset import load_preset
-from hw.boards import Board, load_board
-from hw.toolchains import vivado, yosys
+from shiftcore.errors import UserError
+from shiftcore.hw.boards import Board, load_board
+from shiftcore.hw.toolchains import vivado, yosys
+from shiftcore.quant.preset import load_preset
 
 TABLE: dict[str, Any] = tomllib.loads((vivado.SCRIPTS / "commands.toml").read_text())
 BLOCKS: dict[str, dict[str, list[str]]] = TABLE.pop("blocks")
@@ -241,7 +240,3 @@ def main(
     print(
         f"dry run, not a Vivado run: {len(calls)} commands; commands, options, files, part and ports are as they should"
     )
-
-
-if __name__ == "__main__":
-    cli.run(main)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from common.errors import UserError
-from sim.core import read_manifest
+from shiftcore.errors import UserError
+from shiftcore.sim.core import read_manifest
 
 FAMILIES = {"zynq7": "xc7", "zynquplus": "xcup"}
 """Yosys' names for the families of hw.boards."""

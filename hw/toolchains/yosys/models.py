@@ -4,7 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from hw.toolchains.yosys import primitives, share
+from shiftcore.hw.toolchains.yosys import primitives, share
 
 _SPECIFY = re.compile(r"^\s*specify\s*$.*?^\s*endspecify\s*$", re.DOTALL | re.MULTILINE)
 _BLOCK_RAMS = {"RAMB18E1": (2048, 14, 16, 4), "RAMB36E1": (4096, 15, 32, 8)}  # bytes, address, data, byte enables

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from common.artifacts import BUILD, atomic_folder, digest, write_json
-from hw.toolchains import yosys
+from shiftcore.artifacts import atomic_folder, build_folder, digest, write_json
+from shiftcore.hw.toolchains import yosys
 
 PROCESSES = 2
 _BATCH = 600_000  # characters of RTLIL in one process: some ten seconds of work
@@ -111,7 +111,7 @@ def synthesize(parts: Iterable[Part], family: str, progress: Callable[[str], Non
     A folder holds `netlist.v`, the module `part_CONTENT` in the family's cells, and `cells.json`, their numbers.
     What is finished when this is interrupted stays. Raises YosysError.
     """
-    folders = {part.path: BUILD / "synthesis" / family / part.content for part in parts}
+    folders = {part.path: build_folder() / "synthesis" / family / part.content for part in parts}
     missing = {part.content: part for part in parts if not (folders[part.path] / "cells.json").is_file()}
     batches = _batches(missing.values())
     done = 0
@@ -129,7 +129,7 @@ def synthesize(parts: Iterable[Part], family: str, progress: Callable[[str], Non
 
 
 def _synthesize(batch: list[Part], family: str) -> None:
-    kept = BUILD / "synthesis" / family
+    kept = build_folder() / "synthesis" / family
     kept.mkdir(parents=True, exist_ok=True)
     names = {f"part_{part.content}": part for part in batch}
     with tempfile.TemporaryDirectory(dir=kept, prefix=".batch.") as temporary:

@@ -7,7 +7,7 @@ import pytest
 from onnx import helper
 from qonnx.custom_op.registry import getCustomOp
 
-import hw.ops  # noqa: F401 - registers the ops
+import shiftcore.hw.ops  # noqa: F401 - registers the ops
 
 MakeNode = Callable[..., Any]
 

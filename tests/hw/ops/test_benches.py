@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from qonnx.core.datatype import BaseDataType, DataType
 
-from common import temporal
-from common.artifacts import BUILD
-from hw.netlist import implementation
-from hw.ops import foldings
-from hw.ops.stream_add import sum_type
-from sim.cocotb_runner import BenchError
-from sim.stream_bench import Case, Stream, check, pack
+from shiftcore.artifacts import build_folder
+from shiftcore.hw.netlist import implementation
+from shiftcore.hw.ops import foldings
+from shiftcore.hw.ops.stream_add import sum_type
+from shiftcore.quant import temporal
+from shiftcore.sim.cocotb_runner import BenchError
+from shiftcore.sim.stream_bench import Case, Stream, check, pack
 
 CASES = 40
 NETLISTS = 6  # of each op: synthesis and the cells' models cost more than the RTL
@@ -203,7 +203,7 @@ OPS = (temporal_shifts, duplicate_streams, stream_adds, global_acc_pools, pools)
 
 @pytest.mark.parametrize("cases", OPS)
 def test_rtl_equals_python_model(cases: Callable[..., Iterator[Case]], make_node: MakeNode) -> None:
-    folder = BUILD / "benches" / cases.__name__
+    folder = build_folder() / "benches" / cases.__name__
     print(f"seed {SEED}")
     made = list(cases(make_node, folder, random.Random(f"{cases.__name__} {SEED}")))
     assert len(made) == CASES
@@ -212,7 +212,7 @@ def test_rtl_equals_python_model(cases: Callable[..., Iterator[Case]], make_node
 
 def test_netlist_equals_python_model(make_node: MakeNode) -> None:
     """The cells that synthesis makes of each op, over several parameter sets."""
-    folder = BUILD / "benches" / "netlists"
+    folder = build_folder() / "benches" / "netlists"
     made: list[Case] = []
     for cases in OPS:
         every = list(cases(make_node, folder, random.Random(f"netlist {cases.__name__} {SEED}")))
@@ -225,7 +225,7 @@ def test_netlist_equals_python_model(make_node: MakeNode) -> None:
 
 def test_a_wrong_cell_is_found(make_node: MakeNode) -> None:
     """One LUT of an adder's netlist with a bit of its table turned."""
-    folder = BUILD / "benches" / "wrong_cell"
+    folder = build_folder() / "benches" / "wrong_cell"
 
     def broken(files: list[Path], top: str) -> Path:
         file = implementation(folder / "synthesis")(files, top)
@@ -240,7 +240,7 @@ def test_a_wrong_cell_is_found(make_node: MakeNode) -> None:
 
 
 def test_a_difference_is_named(make_node: MakeNode) -> None:
-    folder = BUILD / "benches" / "difference"
+    folder = build_folder() / "benches" / "difference"
     inst = make_node("GlobalAccPool", "dut", NumChannels=4, PE=2, numInputVectors=[1, 2, 2], inputDataType="UINT4")
     right = case(inst, folder, random.Random(SEED))
 

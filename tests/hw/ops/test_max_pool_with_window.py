@@ -16,8 +16,8 @@ from qonnx.transformation.general import GiveUniqueNodeNames
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
-from common.artifacts import BUILD
-from sim.stream_bench import Case, Stream, check, pack
+from shiftcore.artifacts import build_folder
+from shiftcore.sim.stream_bench import Case, Stream, check, pack
 
 PART = "xc7z020clg400-1"
 SEED = 5
@@ -84,7 +84,7 @@ def chain(name: str, model: ModelWrapper, folder: Path) -> list[str]:
 
 
 def test_window_generator_feeds_the_pool() -> None:
-    folder, rng, cases = BUILD / "benches" / "pool_with_window", np.random.default_rng(SEED), []
+    folder, rng, cases = build_folder() / "benches" / "pool_with_window", np.random.default_rng(SEED), []
     print(f"seed {SEED}")
     for k, (height, width, channels, kernel, stride, datatype, pe) in enumerate(POOLS):
         reference = pooling(height, width, channels, kernel, stride, datatype)

@@ -19,9 +19,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.infer_datatypes import InferDataTypes
 
-from common import temporal
-from hw.ops.stream_add import sum_type
-from sim.stream_bench import pack
+from shiftcore.hw.ops.stream_add import sum_type
+from shiftcore.quant import temporal
+from shiftcore.sim.stream_bench import pack
 
 MakeNode = Callable[..., Any]
 PART = "xc7z020clg400-1"

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from common.errors import UserError
-from hw.lint import CORNERS, MODULES, RTL, lint
-from hw.ops import foldings
-from sim.verilator import environment
+from shiftcore.errors import UserError
+from shiftcore.hw.lint import CORNERS, MODULES, RTL, lint
+from shiftcore.hw.ops import foldings
+from shiftcore.sim.verilator import environment
 
 MakeNode = Callable[..., Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import UserError
+from shiftcore.errors import UserError
 
 LOOK_BACK = {"rgb": 0, "motion": 2}  # earlier images that an input of each representation needs
 

@@ -13,12 +13,12 @@ from av.video.reformatter import ColorRange
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import UserError
-from common.preset import Preset, parse_preset
-from driver import sources
-from quant.data import read_clips
-from sim import video
-from sim.sampling import Frame
+from shiftcore.driver import sources
+from shiftcore.errors import UserError
+from shiftcore.model import video
+from shiftcore.model.sampling import Frame
+from shiftcore.quant.data import read_clips
+from shiftcore.quant.preset import Preset, parse_preset
 
 HEIGHT, WIDTH = 48, 64
 QUIET = {"x265-params": "log-level=none:keyint=12:min-keyint=12"}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.sampling import Sampler
+from shiftcore.model.sampling import Sampler
 
 
 def taken(rate: int | None, stamps: list[float | None]) -> dict[int, float]:

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import UserError
-from sim.decision import Consensus
+from shiftcore.errors import UserError
+from shiftcore.model.decision import Consensus
 
 FORMAT, VERSION = "shiftcore-integer-model", 1
 STREAMS = 128  # what a context word can name

@@ -1,4 +1,4 @@
-"""sim.reference against a direct int64 implementation of docs/integer-model.md, on random networks."""
+"""model.reference against a direct int64 implementation of docs/integer-model.md, on random networks."""
 
 import json
 import math
@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.artifacts import ROOT
-from common.errors import UserError
-from sim.reference import Reference, product_dtype
+from shiftcore.errors import UserError
+from shiftcore.model.reference import Reference, product_dtype
+from tests.checkout import ROOT
 
 
 class Direct:
@@ -292,7 +292,7 @@ def test_a_damaged_file_is_one_line(content: str, tmp_path: Path) -> None:
 
 def test_imports_nothing_but_numpy() -> None:
     """The board has NumPy and the standard library."""
-    code = "import sys, sim.reference; print([m for m in sys.argv[1:] if m in sys.modules])"
+    code = "import sys, model.reference; print([m for m in sys.argv[1:] if m in sys.modules])"
     heavy = ["torch", "onnx", "qonnx", "finn", "pydantic", "typer", "rich", "brevitas"]
     done = subprocess.run([sys.executable, "-c", code, *heavy], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -12,16 +12,16 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from common import cli
-from driver import display
-from driver.accelerator import Accelerator
-from driver.alarm import RAISED
-from driver.events import Event, JsonLines, Mqtt, Spool
-from driver.record import Recorder
-from driver.records import Result
-from driver.run import Channel, Run, as_json, caption, problems
-from driver.selftest import selftest as checks
-from driver.sources import Image, Source, check_sources, open_sources
+from shiftcore import cli
+from shiftcore.driver import display
+from shiftcore.driver.accelerator import Accelerator
+from shiftcore.driver.events import Event, JsonLines, Mqtt, Spool
+from shiftcore.driver.record import Recorder
+from shiftcore.driver.run import Channel, Run, as_json, caption, problems
+from shiftcore.driver.selftest import selftest as checks
+from shiftcore.driver.sources import Image, Source, check_sources, open_sources
+from shiftcore.model.alarm import RAISED
+from shiftcore.model.records import Result
 
 BUILD = Path("build/tiny/pynq-z2")
 FILE_RATE = 25  # frames per second of a recorded video, where the model takes every frame

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from common.errors import UserError
+from shiftcore.errors import UserError
 
 USER_ERROR = 2
 _ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.errors import UserError
-from sim.preprocess import Preprocessor, gray, to_input
+from shiftcore.errors import UserError
+from shiftcore.model.preprocess import Preprocessor, gray, to_input
 
 
 def mean_of_box(box: np.ndarray) -> int:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driver.alarm import COOLING, PENDING, QUIET, RAISED, Alarm, Change, Settings
+from shiftcore.model.alarm import COOLING, PENDING, QUIET, RAISED, Alarm, Change, Settings
 
 SCORES = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.3, 0.5, 0.79, 0.8, 1.0]))
 STEPS = st.one_of(st.just(0.0), st.just(0.04), st.floats(0, 30))

@@ -7,8 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from common.errors import UserError
-from sim import video
+from shiftcore.errors import UserError
+from shiftcore.model import video
 
 CONTAINERS = [("avi", "mpeg4"), ("mkv", "libx264"), ("mov", "libx264"), ("mpg", "mpeg1video"), ("webm", "libvpx")]
 

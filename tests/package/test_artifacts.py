@@ -13,16 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common import artifacts
-from common.artifacts import ROOT, atomic_file, atomic_folder, digest, lock, write_json
-from common.errors import UserError
+from shiftcore import artifacts
+from shiftcore.artifacts import atomic_file, atomic_folder, digest, lock, write_json
+from shiftcore.errors import UserError
+from tests.checkout import ROOT
 
 # What a build does: it locks its folder, then writes a file and a folder; `pause()` stands for its long work.
 BUILD = """
     import sys, time
     from pathlib import Path
-    from common.artifacts import atomic_file, atomic_folder, lock
-    from common.cli import run
+    from shiftcore.artifacts import atomic_file, atomic_folder, lock
+    from shiftcore.cli import run
 
     def pause():
         print("busy", flush=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from common.artifacts import ROOT, atomic_file
-from common.errors import UserError
-from sim.sampling import UNTIMED_RATE, Frame, Sampler
+from shiftcore.artifacts import atomic_file
+from shiftcore.errors import UserError
+from shiftcore.model.sampling import UNTIMED_RATE, Frame, Sampler
 
 PICTURES = {".jpg", ".jpeg", ".png"}
 REAL_CLIPS = ROOT.parent / "shared" / "data" / "fights"

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from common.artifacts import BUILD, ROOT
-from common.errors import UserError
+from shiftcore.artifacts import PACKAGE, build_folder
+from shiftcore.errors import UserError
 
-PRESETS = ROOT / "quant" / "presets"
+PRESETS = PACKAGE / "quant" / "presets"
 
 Bits = Annotated[int, Field(ge=2, le=8)]
 Positive = Annotated[int, Field(ge=1)]
@@ -22,8 +22,8 @@ class _Table(BaseModel):
 
 
 class Input(_Table):
-    """The frames the core takes, uint8 NHWC, made by sim.preprocess: of a video, `images_per_second` frames are images
-    (sim.sampling; None: every frame is); of the images, every `run_every`-th makes an input."""
+    """The frames the core takes, uint8 NHWC, made by model.preprocess: of a video, `images_per_second` frames are images
+    (model.sampling; None: every frame is); of the images, every `run_every`-th makes an input."""
 
     height: Annotated[int, Field(ge=8, le=512)]
     width: Annotated[int, Field(ge=8, le=512)]
@@ -216,14 +216,14 @@ class Preset(_Table):
 
     @property
     def preprocessing(self) -> dict[str, Any]:
-        """What the exported model says of its input, and `sim.preprocess.Preprocessor` reads."""
+        """What the exported model says of its input, and `model.preprocess.Preprocessor` reads."""
         size = {"height": self.input.height, "width": self.input.width, "channels": 3}
         return {"input": size, "preprocess": self.input.model_dump(exclude={"height", "width"})}
 
     @property
     def build(self) -> Path:
         """The folder of everything made from this preset."""
-        return BUILD / self.name
+        return build_folder() / self.name
 
 
 def _one_line(error: ValidationError) -> str:

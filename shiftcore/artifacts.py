@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
+from shiftcore.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("SHIFTCORE_BUILD") or ROOT / "build")

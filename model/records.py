@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.decision import Decision
+from shiftcore.model.decision import Decision
 
 _HEADER = struct.Struct("<4I")  # frame id, context, latency in cycles, sequence number
 
@@ -42,7 +42,7 @@ class Result:
     """One frame's outcome.
 
     `frame_id`: the frame's number since the accelerator was opened (modulo 2**32); `clear`: whether it began a clip;
-    `logits`: the frame's own, int64 `[classes]`; `decision`: what is known after it (sim.decision): real logits,
+    `logits`: the frame's own, int64 `[classes]`; `decision`: what is known after it (model.decision): real logits,
     probabilities, the winner; `score`: the highest probability among the model's alarm classes, or that of the winner
     where the model names none; `latency_cycles`: clock cycles from the frame's first input beat to its last output
     beat, and 0 on the back end `reference`, which has no clock; `latency_ms`: the same in milliseconds.

@@ -1,0 +1,1 @@
+"""What a model means, with NumPy alone: its integers, its input, its decision, its alarm."""
