@@ -6,7 +6,7 @@ VIDEO ?=
 DATA ?=
 
 READY := .venv/.complete
-RUN := .venv/bin/python -m
+RUN := .venv/bin/python -m shiftcore
 INSTALL = @command -v $(PYTHON) >/dev/null || \
 	{ echo "error: $(PYTHON): not found; install Python 3.11 or newer, or name yours with PYTHON=..." >&2; exit 2; }; \
 	$(PYTHON) flow/install.py
@@ -26,81 +26,81 @@ setup: ## the environment in .venv, pinned by requirements.lock (TORCH=cuda: the
 	$(INSTALL) $(if $(TORCH),--torch $(TORCH)) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 
 synthesize: $(READY) ## write drawn videos of fights and calm scenes into DATA, to learn from first (CLIPS=n)
-	@$(RUN) shiftcore.flow.synthesize --data "$(DATA)" $(if $(CLIPS),--clips $(CLIPS))
+	@$(RUN) synthesize --data "$(DATA)" $(if $(CLIPS),--clips $(CLIPS))
 
 qat: $(READY) ## train PRESET: float warm-up, then quantization-aware (DATA=folder; STRATEGY=, FROM=, TEACHER=)
-	@$(RUN) shiftcore.quant.train --preset $(PRESET) $(if $(DATA),--data "$(DATA)") $(if $(STRATEGY),--strategy $(STRATEGY)) \
+	@$(RUN) qat --preset $(PRESET) $(if $(DATA),--data "$(DATA)") $(if $(STRATEGY),--strategy $(STRATEGY)) \
 		$(if $(FROM),--from "$(FROM)") $(if $(TEACHER),--teacher "$(TEACHER)")
 
 crossval: $(READY) ## score PRESET's recipe on DATA, five folds by source; then train it on all of DATA
-	@$(RUN) shiftcore.flow.crossval --preset $(PRESET) --data "$(DATA)"
+	@$(RUN) crossval --preset $(PRESET) --data "$(DATA)"
 
 search: $(READY) ## a better recipe for PRESET on the folds of DATA (TRIALS=n, STORAGE=url of a shared database)
-	@$(RUN) shiftcore.flow.search --preset $(PRESET) $(if $(DATA),--data "$(DATA)") $(if $(TRIALS),--trials $(TRIALS)) \
+	@$(RUN) search --preset $(PRESET) $(if $(DATA),--data "$(DATA)") $(if $(TRIALS),--trials $(TRIALS)) \
 		$(if $(STORAGE),--storage "$(STORAGE)")
 
 export: $(READY) ## PRESET's weights to QONNX and to the integer model of the reference
-	@$(RUN) shiftcore.quant.export --preset $(PRESET)
+	@$(RUN) export --preset $(PRESET)
 
 data-report: $(READY) ## what is in the videos in DATA, and how much of their labels is told without looking
-	@$(RUN) shiftcore.flow.data_report --data "$(DATA)"
+	@$(RUN) data-report --data "$(DATA)"
 
 evaluate: $(READY) ## how good PRESET is on the videos in DATA: figures, predictions, a report to look at
-	@$(RUN) shiftcore.flow.evaluate --preset $(PRESET) --data "$(DATA)" $(if $(MODEL),--model "$(MODEL)")
+	@$(RUN) evaluate --preset $(PRESET) --data "$(DATA)" $(if $(MODEL),--model "$(MODEL)")
 
 compare: $(READY) ## PRESET's network beside TSN, bi-directional TSM and SlowFast, all trained on the videos in DATA
-	@$(RUN) shiftcore.flow.compare --preset $(PRESET) --data "$(DATA)"
+	@$(RUN) compare --preset $(PRESET) --data "$(DATA)"
 
 temporal: $(READY) ## what the shift is worth on three tasks where the order of time decides (some 50 minutes)
-	@$(RUN) shiftcore.flow.temporal
+	@$(RUN) temporal
 
 adapt: $(READY) ## fine-tune PRESET on the videos in DATA, used only if shown to be better (STRATEGY=name)
-	@$(RUN) shiftcore.flow.adapt run --preset $(PRESET) --data "$(DATA)" $(if $(STRATEGY),--strategy $(STRATEGY))
+	@$(RUN) adapt --preset $(PRESET) --data "$(DATA)" $(if $(STRATEGY),--strategy $(STRATEGY))
 
 rollback: $(READY) ## put the weights of PRESET before the last `make adapt` back; again goes further back
-	@$(RUN) shiftcore.flow.adapt rollback --preset $(PRESET)
+	@$(RUN) rollback --preset $(PRESET)
 
 compile: $(READY) ## PRESET to RTL for BOARD, each step verified against the one before
-	@$(RUN) shiftcore.hw.compile --preset $(PRESET) --board $(BOARD)
+	@$(RUN) compile --preset $(PRESET) --board $(BOARD)
 
 deploy: $(READY) ## one archive for BOARD: driver, reference, model, packages, and the bitstream if there is one
-	@$(RUN) shiftcore.flow.deploy --preset $(PRESET) --board $(BOARD)
+	@$(RUN) deploy --preset $(PRESET) --board $(BOARD)
 
 registers: $(READY) ## what is made from the register map, hw/registers.toml
-	@$(RUN) shiftcore.hw.registers
+	@$(RUN) registers
 
 bitstream: $(READY) ## PRESET's bitstream for BOARD with Vivado (TOOLCHAIN=openxc7: open tools, tiny on Zynq-7 only)
-	@$(RUN) shiftcore.hw.bitstream --preset $(PRESET) --board $(BOARD) $(if $(TOOLCHAIN),--toolchain $(TOOLCHAIN))
+	@$(RUN) bitstream --preset $(PRESET) --board $(BOARD) $(if $(TOOLCHAIN),--toolchain $(TOOLCHAIN))
 
 estimate: $(READY) ## what the compiled PRESET costs on BOARD, a table a layer (Yosys; no vendor tool)
-	@$(RUN) shiftcore.hw.estimate --preset $(PRESET) --board $(BOARD)
+	@$(RUN) estimate --preset $(PRESET) --board $(BOARD)
 
 trace: $(READY) ## compare every layer of the RTL with the reference; name the first difference
-	@$(RUN) shiftcore.flow.trace --preset $(PRESET) --board $(BOARD) $(if $(VIDEO),--video "$(VIDEO)")
+	@$(RUN) trace --preset $(PRESET) --board $(BOARD) $(if $(VIDEO),--video "$(VIDEO)")
 
 demo: $(READY) ## a video through the driver and the simulated chip, every logit compared (VIDEO=file)
-	@$(RUN) shiftcore.flow.demo $(if $(VIDEO),--video "$(VIDEO)")
+	@$(RUN) demo $(if $(VIDEO),--video "$(VIDEO)")
 
 test: $(READY) ## all tests
-	@$(RUN) pytest -n 2
+	@.venv/bin/python -m pytest -n 2
 
 bench: $(READY) ## measure everything; writes build/bench/report.json (some minutes)
-	@$(RUN) shiftcore.flow.bench
+	@$(RUN) bench
 
 soak: $(READY) ## 10,000 frames through the whole simulated chip: stalls, streams, resets; goes on where it stopped
-	@$(RUN) shiftcore.flow.soak --preset $(PRESET) --board $(BOARD)
+	@$(RUN) soak --preset $(PRESET) --board $(BOARD)
 
 fuzz: $(READY) ## random networks through compile, reference and RTL until stopped (MINUTES=n, CASE=file)
-	@$(RUN) shiftcore.flow.fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CASE),--case "$(CASE)")
+	@$(RUN) fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CASE),--case "$(CASE)")
 
 formal: $(READY) ## prove the properties of our RTL blocks, and that the proofs find defects
-	@$(RUN) shiftcore.hw.formal
+	@$(RUN) formal
 
 lint: $(READY) ## ruff, mypy, and Verilator's lint of our RTL
-	@$(RUN) ruff check
-	@$(RUN) ruff format --check
-	@$(RUN) mypy
-	@$(RUN) shiftcore.hw.lint
+	@.venv/bin/python -m ruff check
+	@.venv/bin/python -m ruff format --check
+	@.venv/bin/python -m mypy
+	@$(RUN) lint-rtl
 
 clean: ## remove build/ (the environment stays)
 	rm -rf build

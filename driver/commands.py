@@ -1,7 +1,6 @@
-"""`python -m driver run SOURCE...` and `python -m driver selftest`."""
+"""`shiftcore run SOURCE...` and `shiftcore selftest`."""
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,14 +25,11 @@ from shiftcore.model.records import Result
 BUILD = Path("build/tiny/pynq-z2")
 FILE_RATE = 25  # frames per second of a recorded video, where the model takes every frame
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
 Build = Annotated[Path, typer.Option(help="a build folder, build/PRESET/BOARD")]
 Backend = Annotated[str, typer.Option(help="auto, board, rtl (the Verilated chip), or reference (NumPy)")]
 
 
-@app.command()
-@cli.command
 def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     sources: Annotated[list[str], typer.Argument(help="video files, folders of them, rtsp://..., /dev/videoN")],
     build: Build = BUILD,
@@ -72,8 +68,6 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         raise typer.Exit(cli.USER_ERROR)
 
 
-@app.command()
-@cli.command
 def selftest(build: Build = BUILD, backend: Backend = "auto") -> None:
     """Check a chip: NumPy, identity, registers, known frames, counters, errors. Exit code 1 when anything is wrong."""
     console, failed, count = Console(soft_wrap=True, highlight=False), 0, 0
@@ -201,15 +195,3 @@ def _stopped_by_signals(sources: list[Source]) -> Iterator[None]:
         yield
     finally:
         restore()
-
-
-def main() -> None:
-    """The command line. A reader that goes away ends it quietly."""
-    try:
-        app(prog_name="python -m driver")
-    except BrokenPipeError:
-        sys.stderr.close()
-
-
-if __name__ == "__main__":
-    main()

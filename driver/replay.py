@@ -1,7 +1,9 @@
-"""`python -m driver.replay FOLDER`: run a saved difference again, each frame beside the reference."""
+"""`shiftcore replay FOLDER`: run a saved difference again, each frame beside the reference."""
 
 from pathlib import Path
 from typing import Annotated
+
+import typer
 
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.compare import Difference, first_difference, read_case
@@ -40,21 +42,14 @@ def replay(folder: Path | str, backend: str = "auto") -> list[Difference]:
     return differences
 
 
-if __name__ == "__main__":
-    import typer
-
-    from shiftcore import cli
-
-    def main(
-        folder: Annotated[Path, typer.Argument(help="the folder that a difference was saved in")],
-        backend: Annotated[str, typer.Option(help="board, rtl, reference or auto")] = "auto",
-    ) -> None:
-        """Run a saved difference again."""
-        differences = replay(folder, backend)
-        for difference in differences:
-            print(difference)
-        if differences:
-            raise typer.Exit(1)
-        print("no difference")
-
-    cli.run(main)
+def main(
+    folder: Annotated[Path, typer.Argument(help="the folder that a difference was saved in")],
+    backend: Annotated[str, typer.Option(help="board, rtl, reference or auto")] = "auto",
+) -> None:
+    """Run a saved difference again."""
+    differences = replay(folder, backend)
+    for difference in differences:
+        print(difference)
+    if differences:
+        raise typer.Exit(1)
+    print("no difference")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # ./shiftcore selftest | run SOURCE... : the driver with the build that lies beside this script. Options are those of
-# `python3 -m shiftcore.driver`. Nothing is installed: the packages are unpacked into lib/ beside this script.
+# `shiftcore`. Nothing is installed: the packages are unpacked into lib/ beside this script.
 set -eu
 
 fail() {

@@ -18,7 +18,6 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from shiftcore import cli
 from shiftcore.artifacts import digest, lock
 from shiftcore.errors import UserError
 from shiftcore.flow import adapt_report, versions
@@ -38,7 +37,6 @@ from shiftcore.quant.strategies import Strategy
 STEPS = 200  # of training at least: twenty clips a class make an epoch of two or three
 BATCH = 16
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 PresetOption = Annotated[str, typer.Option("--preset", help="a shipped preset, or a TOML file")]
 
 
@@ -273,8 +271,6 @@ def _final(
     checkpoint.save(network, preset, path, threshold)
 
 
-@app.command()
-@cli.command
 def run(
     preset: PresetOption,
     data: Annotated[Path, typer.Option(help="your labelled videos, laid out as docs/data.md shows")],
@@ -293,8 +289,6 @@ def run(
     print(f"report: {versions.listed(settings)[-1].folder / 'report.md'}")
 
 
-@app.command("versions")
-@cli.command
 def list_versions(preset: PresetOption) -> None:
     """List the versions of PRESET's weights; the one in use is marked."""
     settings = load_preset(preset)
@@ -306,15 +300,9 @@ def list_versions(preset: PresetOption) -> None:
     print(f"reports: {versions.home(settings) / 'versions'}")
 
 
-@app.command()
-@cli.command
 def rollback(preset: PresetOption) -> None:
     """Put the version before the one in use back; again, and it goes further back."""
     settings = load_preset(preset)
     with lock(versions.home(settings)), lock(settings.build / "qat"):
         now, left = versions.roll_back(settings)
     print(f"version {now.number} of {now.report['date']} is in use again, in place of version {left.number}")
-
-
-if __name__ == "__main__":
-    app()

@@ -34,10 +34,14 @@ from shiftcore.sim.core import CoreModel, read_manifest
 
 Figures = dict[str, Any]
 
-FOLDER = build_folder() / "bench"
 FRAMES = 60  # through the core: noise, a synthetic scene, and real clips where there are some
 QONNX_FRAMES = 3  # seconds each on a large preset
 SEED = 7
+
+
+def work_folder() -> Path:
+    """Where its figures go."""
+    return build_folder() / "bench"
 
 
 def sequence(preset: Preset, count: int = FRAMES) -> list[Frame]:
@@ -98,7 +102,7 @@ class Bench:
 
     def piece(self, name: str, take: Callable[[], Figures]) -> Figures:
         """The figures that `take` measures, or those of an earlier run of the same core and weights."""
-        path = FOLDER / self.preset.name / f"{name}.json"
+        path = work_folder() / self.preset.name / f"{name}.json"
         key = digest(
             self.manifest["content"],
             self.chip.manifest["build_hash"],
@@ -177,8 +181,8 @@ def main(
     """Measure every figure; an interrupted run goes on where it stopped."""
     console = Console()
     names = [load_preset(name) for name in presets.split(",")]
-    with lock(FOLDER):
+    with lock(work_folder()):
         figures = {preset.name: Bench(preset, board, console).measure() for preset in names}
-        write_json(FOLDER / "report.json", {**machine.describe(), "board": board, "presets": figures})
+        write_json(work_folder() / "report.json", {**machine.describe(), "board": board, "presets": figures})
     console.print(table(figures))
-    print(f"figures: {FOLDER / 'report.json'}")
+    print(f"figures: {work_folder() / 'report.json'}")

@@ -27,7 +27,10 @@ from shiftcore.sim.chip import build_library
 from shiftcore.sim.core import read_manifest
 from shiftcore.sim.verilator import environment
 
-FOLDER = build_folder() / "demo"
+
+def work_folder() -> Path:
+    """Where its figures and pictures go."""
+    return build_folder() / "demo"
 
 
 def choose(video: Path | None, preset: Preset, limit: int) -> list[Shot]:
@@ -37,7 +40,7 @@ def choose(video: Path | None, preset: Preset, limit: int) -> list[Shot]:
     if shots and preset.data.source == "synthetic":
         shots[0].remark = "the network learned on synthetic scenes, so what its classes say of this video means nothing"
     if video is None:
-        shots.append(synthetic_scenes(FOLDER / "scenes.mp4", preset))
+        shots.append(synthetic_scenes(work_folder() / "scenes.mp4", preset))
     return shots
 
 
@@ -159,11 +162,11 @@ def main(
         "trained": reference.description["trained"],
         "videos": [{"source": s.source, "timeline": entries} for s, entries in zip(shots, stretches, strict=True)],
     }
-    write_json(FOLDER / "report.json", report)
+    write_json(work_folder() / "report.json", report)
     scores = [np.stack([decision.scores for decision in part]) for part in per_shot]
     tracks = [Track(s.title, s.images, score, s.starts, s.truth) for s, score in zip(shots, scores, strict=True)]
-    draw(FOLDER / "demo.png", tracks, reference.classes, *headline(figures, board))
-    print(f"figures: {FOLDER / 'report.json'}\npicture: {FOLDER / 'demo.png'}")
+    draw(work_folder() / "demo.png", tracks, reference.classes, *headline(figures, board))
+    print(f"figures: {work_folder() / 'report.json'}\npicture: {work_folder() / 'demo.png'}")
     if figures["differing_bits"]:
         console.print("[bold red]the chip differs from the reference[/]; `make trace` names the layer")
         raise typer.Exit(1)

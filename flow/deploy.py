@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from shiftcore.artifacts import PACKAGE, atomic_file, atomic_folder, build_folder, digest
+from shiftcore.artifacts import PACKAGE_FOLDER, atomic_file, atomic_folder, build_folder, digest
 from shiftcore.driver import Accelerator
 from shiftcore.driver.build import Build
 from shiftcore.driver.selftest import Known, run_known
@@ -28,8 +28,8 @@ from shiftcore.hw.compile import compiled_chip
 from shiftcore.model.reference import Reference
 from shiftcore.quant.preset import load_preset
 
-REQUIREMENTS = PACKAGE / "driver" / "requirements.txt"
-START = PACKAGE / "driver" / "start.sh"
+REQUIREMENTS = PACKAGE_FOLDER / "driver" / "requirements.txt"
+START = PACKAGE_FOLDER / "driver" / "start.sh"
 # What the board imports beside driver/: NumPy, the standard library, and the packages of driver/requirements.txt.
 MODULES = (
     *("common/__init__.py", "common/errors.py", "common/cli.py", "common/artifacts.py"),
@@ -79,7 +79,7 @@ def contents(folder: Path, latency_cycles: int, packages: list[Path]) -> Files:
     """Every file of the archive for the build in `folder`, build/PRESET/BOARD."""
     preset, board = folder.parent.name, folder.name
     where = f"build/{preset}/{board}"
-    sources = [path for path in (PACKAGE / "driver").rglob("*.py") if "__pycache__" not in path.parts]
+    sources = [path for path in (PACKAGE_FOLDER / "driver").rglob("*.py") if "__pycache__" not in path.parts]
     files = {str(path.relative_to(ROOT)): path.read_bytes() for path in (*sources, REQUIREMENTS, ROOT / "LICENSE")}
     files |= {name: (ROOT / name).read_bytes() for name in MODULES}
     files |= {f"{where}/chip/{name}": (folder / "chip" / name).read_bytes() for name in ("manifest.json", "model.npz")}

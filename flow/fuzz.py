@@ -31,10 +31,14 @@ from shiftcore.quant.network import random_network
 from shiftcore.quant.preset import parse_preset
 from shiftcore.sim.core import CoreModel, build_library
 
-FOLDER = build_folder() / "fuzz"
 BOARDS = ("pynq-z1", "pynq-z2")
 CASE_LIMIT_S = 1800
 FRAMES = 12
+
+
+def work_folder() -> Path:
+    """Where failed cases, logs and the history are kept."""
+    return build_folder() / "fuzz"
 
 
 def draw(seed: int) -> dict[str, Any]:
@@ -130,7 +134,7 @@ def attempt(case: dict[str, Any], log: Path) -> dict[str, Any]:
 
 def _isolated(case: dict[str, Any]) -> dict[str, Any]:
     """`attempt` in a forked process, so that a crash or a hang is the case's own."""
-    log = FOLDER / f"{case['preset']['name']}.log"
+    log = work_folder() / f"{case['preset']['name']}.log"
     context = multiprocessing.get_context("fork")
     receive, send = context.Pipe(duplex=False)
     child = context.Process(target=lambda: send.send(attempt(case, log)))
@@ -170,14 +174,14 @@ def main(
 ) -> None:
     """Run random networks through compile, reference and RTL until stopped; keep what goes wrong as a case."""
     console = Console()
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    work_folder().mkdir(parents=True, exist_ok=True)
     if case:
         if not case.is_file():
-            raise UserError(f"{case}: no such case; failed ones are kept in {FOLDER}")
+            raise UserError(f"{case}: no such case; failed ones are kept in {work_folder()}")
         result = _isolated(json.loads(case.read_text()))
         console.print(result)
         raise typer.Exit(result["outcome"] == "failed")
-    history = FOLDER / "history.jsonl"
+    history = work_folder() / "history.jsonl"
     done = [json.loads(line) for line in history.read_text().splitlines()] if history.is_file() else []
     if seed is None:
         seed = max((entry["seed"] for entry in done), default=-1) + 1
@@ -190,8 +194,8 @@ def main(
             f"seed {drawn['seed']}: {result['outcome']} in {result['seconds']:.0f} s  {result.get('detail', '')}"
         )
         if result["outcome"] == "failed":
-            write_json(FOLDER / f"{drawn['preset']['name']}.json", {**drawn, "detail": result["detail"]})
-            console.print(f"  kept: {FOLDER / drawn['preset']['name']}.json")
+            write_json(work_folder() / f"{drawn['preset']['name']}.json", {**drawn, "detail": result["detail"]})
+            console.print(f"  kept: {work_folder() / drawn['preset']['name']}.json")
         else:
             shutil.rmtree(build_folder() / drawn["preset"]["name"], ignore_errors=True)
     console.print(", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()))

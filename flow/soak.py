@@ -10,6 +10,7 @@ import json
 import random
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -24,12 +25,16 @@ from shiftcore.driver.build import Build
 from shiftcore.model.records import Result
 from shiftcore.quant.preset import load_preset
 
-FOLDER = build_folder() / "soak"
 BATCH = 250  # results between two points at which an interrupted soak goes on
 LONGEST_CLIP, LONGEST_SESSION = 20, 60  # frames
 SLOWEST_MEMORY = 200  # cycles
 
 Counts = dict[str, int]
+
+
+def work_folder() -> Path:
+    """Where its reports go."""
+    return build_folder() / "soak"
 
 
 class _Chip(RtlBackend):
@@ -110,9 +115,9 @@ def batch(build: Build, seed: int, number: int, frames: int, progress: Callable[
 
 
 def soak(build: Build, frames: int, seed: int, progress: Callable[[int], None]) -> dict[str, Any]:
-    """Run all batches that are not done yet; returns the report, which lies in FOLDER as well."""
+    """Run all batches that are not done yet; returns the report, which lies in work_folder() as well."""
     key = digest(json.dumps([build.manifest["content"], seed, BATCH]))
-    path = FOLDER / f"{build.manifest['preset']}-{build.manifest['board']}.json"
+    path = work_folder() / f"{build.manifest['preset']}-{build.manifest['board']}.json"
     kept = json.loads(path.read_text()) if path.is_file() else {}
     batches: list[Counts] = kept["batches"] if kept.get("key") == key else []
     wanted = -(-frames // BATCH)
@@ -139,7 +144,7 @@ def soak(build: Build, frames: int, seed: int, progress: Callable[[int], None]) 
 
 def last(build: Build) -> dict[str, Any] | None:
     """The report of the last soak of this very build, if there was one."""
-    path = FOLDER / f"{build.manifest['preset']}-{build.manifest['board']}.json"
+    path = work_folder() / f"{build.manifest['preset']}-{build.manifest['board']}.json"
     report = json.loads(path.read_text()) if path.is_file() else {}
     return report if report.get("build_hash") == build.manifest["build_hash"] else None
 
@@ -158,7 +163,7 @@ def main(
     chip = compiled_chip(load_preset(preset), board, console)
     with console.status("building the simulator, once ..."):
         build_library(chip)
-    with lock(FOLDER), Progress(console=console, transient=True) as bar:
+    with lock(work_folder()), Progress(console=console, transient=True) as bar:
         task = bar.add_task(f"{preset}: frames through the chip, seed {seed}", total=-(-frames // BATCH) * BATCH)
         report = soak(Build.load(chip.parent), frames, seed, lambda count: bar.advance(task, count))
     console.print(
@@ -166,4 +171,4 @@ def main(
         f"{report['soft_resets']:,} soft resets, {report['cycles']:,} cycles: "
         f"none lost, doubled or out of order, {report['differing_bits']} differing bits"
     )
-    print(f"report: {FOLDER}")
+    print(f"report: {work_folder()}")

@@ -17,7 +17,6 @@ from shiftcore.quant import brawl
 
 CLASSES = ("fight", "no_fight")  # as the footage is labelled that a network is to go on with
 HEIGHT, WIDTH = 96, 128  # whole macroblocks: at other sizes x264 does not write the same bytes twice
-EXAMPLES = build_folder() / "synthesize" / "examples.png"
 CRF = (16, 40)  # from hardly a loss to blocks that smear small movements
 
 
@@ -63,8 +62,9 @@ def main(
     clips: Annotated[int, typer.Option(min=4, help="how many, half of them fights")] = 12000,
 ) -> None:
     """Write synthetic videos of fights and calm scenes into DATA; what is there already stays."""
+    examples = build_folder() / "synthesize" / "examples.png"
     with lock(data):
         for _ in track(write_all(data, clips), "drawing clips", clips):
             pass
-        draw(data, EXAMPLES)
-    print(f"{data}: {clips} clips in {' and '.join(CLASSES)}, some of them in {EXAMPLES}")
+        draw(data, examples)
+    print(f"{data}: {clips} clips in {' and '.join(CLASSES)}, some of them in {examples}")

@@ -20,7 +20,6 @@ from shiftcore.artifacts import atomic_file, build_folder, digest, lock, write_j
 from shiftcore.quant import metrics, orders, scene
 from shiftcore.quant.preset import Preset, load_preset
 
-FOLDER = build_folder() / "temporal"
 VARIANTS = {"shift": True, "no_shift": False}
 HELD_OUT_CLIPS = 1000
 SCENE_SEED, SCENE_SIZE = (20261, 6), 96  # of the picture of the tasks
@@ -28,11 +27,16 @@ SCENE_SEED, SCENE_SIZE = (20261, 6), 96  # of the picture of the tasks
 Hits = dict[str, dict[str, np.ndarray]]  # task, variant: which clips were right, bool [seeds, clips]
 
 
+def work_folder() -> Path:
+    """Where its trainings, figures and pictures go."""
+    return build_folder() / "temporal"
+
+
 def variant(base: Preset, task: str, name: str, seed: int) -> Preset:
-    """`base` on `task`, with the shift or without it (`name` of VARIANTS), from `seed`; it builds within FOLDER."""
+    """`base` on `task`, with the shift or without it (`name` of VARIANTS), from `seed`; it builds within work_folder()."""
     return base.model_copy(
         update={
-            "name": f"{FOLDER.name}/{task}-{name}-{seed}",
+            "name": f"{work_folder().name}/{task}-{name}-{seed}",
             "network": base.network.model_copy(update={"shift": VARIANTS[name]}),
             "data": base.data.model_copy(update={"events": (task,)}),
             "training": base.training.model_copy(update={"seed": seed}),
@@ -164,10 +168,14 @@ def main(
 ) -> None:
     """Train PRESET with and without the shift on tasks where the order of time decides, and compare."""
     base, console = load_preset(preset), Console()
-    with lock(FOLDER):
-        draw_scenes(FOLDER / "scenes.png", base.data.num_segments)
+    with lock(work_folder()):
+        draw_scenes(work_folder() / "scenes.png", base.data.num_segments)
         report = summarize(measure_all(base, seeds, console))
-        write_json(FOLDER / "report.json", {"preset": base.name, "held_out_clips": HELD_OUT_CLIPS, "tasks": report})
-        draw(report, FOLDER / "temporal.png")
+        write_json(
+            work_folder() / "report.json", {"preset": base.name, "held_out_clips": HELD_OUT_CLIPS, "tasks": report}
+        )
+        draw(report, work_folder() / "temporal.png")
     console.print(table(report))
-    print(f"figures: {FOLDER / 'report.json'}\npictures: {FOLDER / 'temporal.png'}, {FOLDER / 'scenes.png'}")
+    print(
+        f"figures: {work_folder() / 'report.json'}\npictures: {work_folder() / 'temporal.png'}, {work_folder() / 'scenes.png'}"
+    )

@@ -13,14 +13,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from shiftcore.artifacts import atomic_folder, digest, lock, write_json
+from shiftcore.artifacts import atomic_folder, build_folder, digest, lock, write_json
 from shiftcore.hw.boards import Board, load_board
 from shiftcore.hw.compile import compiled_chip
 from shiftcore.hw.hwh import write_hwh
 from shiftcore.hw.toolchains import openxc7, vivado
 from shiftcore.quant.preset import load_preset
 
-BITSTREAMS = ROOT / "bitstreams"
 FORMAT, VERSION = "shiftcore-bitstream", 1
 
 
@@ -45,6 +44,11 @@ def manifest(chip: Path, toolchain: dict[str, Any], result: dict[str, Any], file
     }
 
 
+def published() -> Path:
+    """The folder of built bitstreams, beside the build folder."""
+    return build_folder().parent / "bitstreams"
+
+
 def publish(chip: Path, board: Board, work: Path, toolchain: dict[str, Any], result: dict[str, Any]) -> Path:
     """Put the bitstream in folder `work`, its handoff and its manifest into their places; return the first."""
     place = chip.parent / "bitstream"
@@ -57,7 +61,7 @@ def publish(chip: Path, board: Board, work: Path, toolchain: dict[str, Any], res
         else:
             shutil.copyfile(vivado.handoff(work), temporary / "shiftcore.hwh")
         write_json(temporary / "manifest.json", manifest(chip, toolchain, result, temporary))
-    with atomic_folder(BITSTREAMS / f"{chip.parent.parent.name}-{board.name}") as temporary:
+    with atomic_folder(published() / f"{chip.parent.parent.name}-{board.name}") as temporary:
         shutil.copytree(place, temporary, dirs_exist_ok=True)
     return place
 
@@ -119,4 +123,4 @@ def main(
         if made_by is None:
             shutil.rmtree(chip.parent / "bitstream", ignore_errors=True)  # another chip's, which no driver would take
         built = build_vivado(chip, place) if toolchain == "vivado" else build_openxc7(chip, place)
-    print(f"{built}: built, and copied to {BITSTREAMS.name}/{settings.name}-{place.name}")
+    print(f"{built}: built, and copied to bitstreams/{settings.name}-{place.name}")

@@ -14,14 +14,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from shiftcore.artifacts import PACKAGE, atomic_folder, digest, write_json
+from shiftcore.artifacts import PACKAGE_FOLDER, atomic_folder, digest, write_json
 from shiftcore.errors import UserError
 from shiftcore.hw import selftest
 from shiftcore.hw.boards import Board
 from shiftcore.model.reference import Reference
 from shiftcore.sim.core import read_manifest
 
-RTL = PACKAGE / "hw" / "rtl"
+RTL = PACKAGE_FOLDER / "hw" / "rtl"
 FORMAT, VERSION = "shiftcore-chip", 1
 
 PACKAGE = "registers_pkg.sv"

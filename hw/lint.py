@@ -5,13 +5,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from shiftcore.artifacts import PACKAGE
+from shiftcore.artifacts import PACKAGE_FOLDER
 from shiftcore.errors import UserError
 from shiftcore.hw.chip import PACKAGE, config_package
 from shiftcore.hw.toolchains import yosys
 from shiftcore.sim.verilator import environment
 
-RTL = PACKAGE / "hw" / "rtl"
+RTL = PACKAGE_FOLDER / "hw" / "rtl"
 
 Parameters = dict[str, int | str]
 

@@ -1,23 +1,24 @@
 """`make registers`: everything that is made from the register map, hw/registers.toml.
 
-The SystemVerilog package hw/rtl/registers_pkg.sv, the driver's constants driver/registers.py and docs/registers.md are
+The SystemVerilog package hw/rtl/registers_pkg.sv, the driver's constants model/registers.py and docs/registers.md are
 committed; a test compares them with the map.
 """
 
 import re
 import textwrap
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
+import tomllib
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import Field as Constrained
 
-from shiftcore.artifacts import PACKAGE, atomic_file
+from shiftcore.artifacts import PACKAGE_FOLDER, atomic_file
 from shiftcore.errors import UserError
 
-MAP = PACKAGE / "hw" / "registers.toml"
+MAP = PACKAGE_FOLDER / "hw" / "registers.toml"
+CHECKOUT = PACKAGE_FOLDER.parent  # what is generated is committed
 WORD_BYTES = 4
 _OTHER_HALF = {"_LO": "_HI", "_HI": "_LO"}
 
@@ -203,7 +204,7 @@ class Field(int):
 
 
 def constants(registers: RegisterMap) -> str:
-    """The text of driver/registers.py."""
+    """The text of model/registers.py."""
     lines = [
         '"""The register map: byte offsets, and the fields of each register (made by `make registers` from',
         "hw/registers.toml; docs/registers.md tells what they mean).",
@@ -314,9 +315,9 @@ def document(registers: RegisterMap) -> str:
 def generated(registers: RegisterMap) -> dict[Path, str]:
     """Every file that is made from the map, with its text."""
     return {
-        PACKAGE / "hw" / "rtl" / "registers_pkg.sv": package(registers),
-        PACKAGE / "driver" / "registers.py": constants(registers),
-        ROOT / "docs" / "registers.md": document(registers),
+        PACKAGE_FOLDER / "hw" / "rtl" / "registers_pkg.sv": package(registers),
+        PACKAGE_FOLDER / "model" / "registers.py": constants(registers),
+        CHECKOUT / "docs" / "registers.md": document(registers),
     }
 
 
@@ -325,4 +326,4 @@ def main() -> None:
     for path, text in generated(load_registers()).items():
         with atomic_file(path) as temporary:
             temporary.write_text(text)
-        print(f"{path.relative_to(ROOT)}: written")
+        print(f"{path.relative_to(CHECKOUT)}: written")

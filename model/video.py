@@ -7,12 +7,12 @@ from pathlib import Path
 import av
 import numpy as np
 
-from shiftcore.artifacts import atomic_file
+from shiftcore.artifacts import PACKAGE_FOLDER, atomic_file
 from shiftcore.errors import UserError
 from shiftcore.model.sampling import UNTIMED_RATE, Frame, Sampler
 
 PICTURES = {".jpg", ".jpeg", ".png"}
-REAL_CLIPS = ROOT.parent / "shared" / "data" / "fights"
+REAL_CLIPS = PACKAGE_FOLDER.parent.parent / "shared" / "data" / "fights"
 ANNOUNCED_SECONDS_SLACK = 1.0  # sound may outlast the picture a little
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from shiftcore.artifacts import PACKAGE, atomic_file
+from shiftcore.artifacts import PACKAGE_FOLDER, atomic_file
 from shiftcore.errors import UserError
 from shiftcore.quant.network import ReducedTSM, random_network
 from shiftcore.quant.preset import Preset, parse_preset
 from shiftcore.quant.synthetic import class_names
 
-PRETRAINED = PACKAGE / "quant" / "pretrained"
+PRETRAINED = PACKAGE_FOLDER / "quant" / "pretrained"
 
 
 def trained_path(preset: Preset) -> Path:

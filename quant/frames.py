@@ -18,9 +18,13 @@ from shiftcore.errors import UserError
 from shiftcore.model import video
 from shiftcore.model.preprocess import gray, to_input
 
-FOLDER = build_folder() / "frames"
 DECODING = "2"  # changes whenever model.video or model.preprocess make other bytes of a video
 WORKERS = min(8, os.cpu_count() or 1)
+
+
+def work_folder() -> Path:
+    """Where decoded frames are kept."""
+    return build_folder() / "frames"
 
 
 class Frames(NamedTuple):
@@ -56,7 +60,7 @@ class Kept:
 def load(path: Path, kept: Kept) -> Frames:
     """What is `kept` of the video at `path`, from the cache or else decoded into it. Raises as `model.video.timed`,
     UserError for frames smaller than what is kept, and OSError where the disk is full."""
-    entry = FOLDER / digest(path, repr(kept), DECODING)
+    entry = work_folder() / digest(path, repr(kept), DECODING)
     index = entry.with_suffix(".npz")
     if not index.is_file():
         _decode(path, kept, entry.with_suffix(".raw"), index)

@@ -1,16 +1,16 @@
 """A preset: one TOML file that names everything needed to rebuild a result."""
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import tomllib
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shiftcore.artifacts import PACKAGE, build_folder
+from shiftcore.artifacts import PACKAGE_FOLDER, build_folder
 from shiftcore.errors import UserError
 
-PRESETS = PACKAGE / "quant" / "presets"
+PRESETS = PACKAGE_FOLDER / "quant" / "presets"
 
 Bits = Annotated[int, Field(ge=2, le=8)]
 Positive = Annotated[int, Field(ge=1)]

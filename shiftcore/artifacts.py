@@ -14,8 +14,14 @@ from typing import Any
 
 from shiftcore.errors import UserError
 
-ROOT = Path(__file__).resolve().parent.parent
-BUILD = Path(os.environ.get("SHIFTCORE_BUILD") or ROOT / "build")
+PACKAGE_FOLDER = Path(__file__).resolve().parent
+"""The installed package, read only: presets, boards, RTL and weights lie in it."""
+
+
+def build_folder() -> Path:
+    """The folder of everything generated: that of `SHIFTCORE_BUILD`, else build/ in the current folder. Asked for at
+    each use, so that an installed shiftcore works wherever it is called."""
+    return Path(os.environ.get("SHIFTCORE_BUILD") or Path.cwd() / "build")
 
 
 @contextlib.contextmanager

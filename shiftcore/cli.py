@@ -44,10 +44,3 @@ def command(function: Callable[..., Any]) -> Callable[..., None]:
             _fail(f"{error.filename or 'build folder'}: {error.strerror}; free some space or choose a writable folder")
 
     return wrapped
-
-
-def run(function: Callable[..., Any]) -> None:
-    """Run `function` as the program's only command, its parameters taken from the command line."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command(function))
-    app()

@@ -1,10 +1,10 @@
 """The boards: one TOML file each, beside this module (docs/adding-a-board.md)."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import tomllib
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shiftcore.errors import UserError

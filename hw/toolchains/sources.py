@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from shiftcore.artifacts import PACKAGE
+from shiftcore.artifacts import PACKAGE_FOLDER
 from shiftcore.hw.boards import Board
 
 TOPS = {
@@ -23,6 +23,6 @@ def copy_sources(chip: Path, board: Board, folder: Path) -> list[str]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(chip / name, folder / name)
     for top in TOPS[board.family]:
-        shutil.copyfile(PACKAGE / "hw" / "rtl" / top, folder / "rtl" / top)
+        shutil.copyfile(PACKAGE_FOLDER / "hw" / "rtl" / top, folder / "rtl" / top)
         names.append(f"rtl/{top}")
     return names

@@ -62,7 +62,7 @@ def hang(_case: dict[str, Any], _console: object) -> dict[str, Any]:
 def test_what_is_kept_of_a_case(
     check: Any, outcome: str, detail: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fuzz, "FOLDER", tmp_path)
+    monkeypatch.setattr(fuzz, "work_folder", lambda: tmp_path)
     monkeypatch.setattr(fuzz, "check", check)
     monkeypatch.setattr(fuzz, "CASE_LIMIT_S", 1)
     app = fuzz.typer.Typer()

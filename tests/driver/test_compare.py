@@ -105,7 +105,7 @@ def test_what_is_saved_is_enough(build: Build, monkeypatch: pytest.MonkeyPatch) 
 def test_the_command_that_replays(build: Build) -> None:
     _, folder, opened = provoke(build)
     opened.close()
-    command = [sys.executable, "-m", "shiftcore.driver.replay", str(folder), "--backend", "reference"]
+    command = [sys.executable, "-m", "shiftcore", "replay", str(folder), "--backend", "reference"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "no difference\n")
     command[3] = str(folder.parent)

@@ -147,7 +147,7 @@ def test_a_video_gives_the_board_what_it_gives_us(board: Path, board_python: str
     """OpenCV and NumPy 1.x there, PyAV and NumPy 2.x here: every logit is the same."""
     done = shiftcore(board, board_python, "run", str(clip), "--backend", "reference", "--json")
     assert done.returncode == 0, done.stderr
-    command = [sys.executable, "-m", "driver", "run", str(clip), "--build", str(tiny_chip.parent), "--json"]
+    command = [sys.executable, "-m", "shiftcore", "run", str(clip), "--build", str(tiny_chip.parent), "--json"]
     ours = subprocess.run([*command, "--backend", "reference"], cwd=ROOT, capture_output=True, text=True, check=True)
     there, here = ([json.loads(line) for line in text.splitlines()] for text in (done.stdout, ours.stdout))
     assert [line["logits"] for line in there] == [line["logits"] for line in here]
@@ -179,7 +179,7 @@ def test_without_numpy_there_is_one_line(board: Path, tmp_path: Path) -> None:
 def test_no_index_is_one_line_and_an_archive_without_wheels(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(deploy, "BUILD", tmp_path)
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import driver
+from shiftcore import driver
 from shiftcore.driver import Accelerator, AcceleratorError, errors
 from shiftcore.errors import UserError
 from tests.checkout import ROOT

@@ -155,7 +155,7 @@ def test_a_killed_process_leaves_its_events_for_the_next(broker: Broker, tmp_pat
     program = f"""
 import os, signal
 from pathlib import Path
-from driver.events import Mqtt, Spool
+from shiftcore.driver.events import Mqtt, Spool
 mqtt = Mqtt({broker.address!r}, Spool(Path({str(tmp_path / "spool")!r})), print)
 for number in range(4):
     mqtt.publish({{"number": number}})

@@ -227,7 +227,7 @@ def test_killed_while_streaming_and_started_again(rig: Rig) -> None:
 
 STREAM_FOR_EVER = """
 import sys, itertools, numpy as np
-from driver import Accelerator
+from shiftcore.driver import Accelerator
 acc = Accelerator.open(sys.argv[1], sys.argv[2])
 frame = np.zeros(acc.input_shape, np.uint8)
 for result in acc.stream(itertools.repeat(frame)):

@@ -19,11 +19,11 @@ from typer.testing import CliRunner, Result
 from shiftcore.driver import Accelerator, display, sources
 from shiftcore.driver import run as running
 from shiftcore.driver.build import Build
-from shiftcore.driver.commands import app
 from shiftcore.driver.errors import DifferenceError, StuckError
 from shiftcore.driver.run import Run
 from shiftcore.driver.sources import Image, Source
 from shiftcore.errors import UserError
+from shiftcore.flow.command import app
 from shiftcore.model import video
 from shiftcore.model.preprocess import Preprocessor
 from shiftcore.model.reference import Reference
@@ -308,7 +308,17 @@ def test_a_lost_camera_ends_its_alarm_and_the_run(
 def test_a_camera_run_is_ended_by_a_signal_and_keeps_its_recording(folder: Path, tmp_path: Path) -> None:
     images = [image for k in range(3) for image in synthetic.clip(EVENTS, 3, (8, 64, 80), (77, k))]
     camera = Camera(transport_stream(tmp_path / "a.ts", images).read_bytes(), pace_s=0.01, freeze=True)
-    command = [sys.executable, "-m", "driver", "run", camera.address, "--build", str(folder), "--backend", "reference"]
+    command = [
+        sys.executable,
+        "-m",
+        "shiftcore",
+        "run",
+        camera.address,
+        "--build",
+        str(folder),
+        "--backend",
+        "reference",
+    ]
     process = subprocess.Popen(
         [*command, "--json", "--record", str(tmp_path / "out.mp4")],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from shiftcore.driver.backends.reference import ReferenceChip
-from shiftcore.driver.commands import app
+from shiftcore.flow.command import app
 from shiftcore.hw import selftest as known_frames
 from shiftcore.model import registers as reg
 from shiftcore.model.reference import Reference

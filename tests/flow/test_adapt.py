@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from shiftcore.flow import adapt, versions
+from shiftcore.flow.command import app
 from shiftcore.model import video
 from shiftcore.quant import checkpoint, frames
-from shiftcore.quant import preset as presets
 from shiftcore.quant.data import folder_clips
 from shiftcore.quant.learner import two_phases
 from shiftcore.quant.network import random_network
@@ -72,8 +72,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Preset:
     """A preset and a build folder of its own, without any weights."""
-    monkeypatch.setattr(presets, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(frames, "FOLDER", tmp_path / "build" / "frames")
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path / "build"))
+    monkeypatch.setattr(frames, "work_folder", lambda: tmp_path / "build" / "frames")
     monkeypatch.setattr(adapt, "STEPS", 60)
     monkeypatch.setattr(adapt, "FOLDS", 3)
     (tmp_path / "small.toml").write_text(PRESET)
@@ -88,7 +88,7 @@ def use(preset: Preset, weights: Path) -> None:
 
 def call(preset: Preset, command: str, *more: str | Path) -> Any:
     path = preset.build.parent.parent / "small.toml"
-    return CliRunner().invoke(adapt.app, [command, "--preset", str(path), *map(str, more)])
+    return CliRunner().invoke(app, [command, "--preset", str(path), *map(str, more)])
 
 
 def line_of(result: Any) -> str:
@@ -102,7 +102,7 @@ def test_promoted_where_the_old_network_fails_and_back_again(place: Preset, base
     trained = checkpoint.trained_path(place)
     (place.build / "export").mkdir()
     clips = write_clips(place.build.parent.parent / "clips", FAINT, range(16))
-    done = call(place, "run", "--data", clips)
+    done = call(place, "adapt", "--data", clips)
     assert done.exit_code == 0, done.output
     assert "promoted: the new network is better with 95 % confidence" in done.stdout
     original, first = versions.listed(place)
@@ -117,7 +117,7 @@ def test_promoted_where_the_old_network_fails_and_back_again(place: Preset, base
     assert "promoted" in (first.folder / "report.md").read_text()
     assert len(json.loads((first.folder / "predictions.json").read_text())) == 16
 
-    again = call(place, "run", "--data", clips)  # it has seen these
+    again = call(place, "adapt", "--data", clips)  # it has seen these
     assert "too little data to decide: 0 sources that the network in use has not learned from" in again.stdout
     first_line, second_line, _ = call(place, "versions").stdout.splitlines()
     assert "original" in first_line and "in use" not in first_line
@@ -133,14 +133,8 @@ def test_promoted_where_the_old_network_fails_and_back_again(place: Preset, base
 def command(preset: Preset, name: str) -> subprocess.CompletedProcess[str]:
     """As a user types it, in a process of its own."""
     environment = os.environ | {"SHIFTCORE_BUILD": str(preset.build.parent)}
-    words = [
-        sys.executable,
-        "-m",
-        "shiftcore.flow.adapt",
-        name,
-        "--preset",
-        str(preset.build.parent.parent / "small.toml"),
-    ]
+    path = preset.build.parent.parent / "small.toml"
+    words = [sys.executable, "-m", "shiftcore", name, "--preset", str(path)]
     return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -149,7 +143,7 @@ def test_kept_where_the_old_network_is_as_good(
 ) -> None:
     monkeypatch.setattr(adapt, "STEPS", 6)
     use(place, base)
-    done = call(place, "run", "--data", write_clips(tmp_path / "clips", SHARP, range(12)), "--strategy", "head")
+    done = call(place, "adapt", "--data", write_clips(tmp_path / "clips", SHARP, range(12)), "--strategy", "head")
     assert done.exit_code == 0, done.output
     assert "kept the old one: " in done.stdout
     assert checkpoint.trained_path(place).read_bytes() == base.read_bytes()
@@ -161,7 +155,7 @@ def test_kept_where_the_old_network_is_as_good(
 
 def test_too_few_sources_decide_nothing(place: Preset, base: Path, tmp_path: Path) -> None:
     use(place, base)
-    done = call(place, "run", "--data", write_clips(tmp_path / "clips", FAINT, range(16), sources=2))
+    done = call(place, "adapt", "--data", write_clips(tmp_path / "clips", FAINT, range(16), sources=2))
     assert done.exit_code == 0
     said = done.stdout.replace("\n", " ")
     assert "too little data to decide: 4 sources: were the new network better on every one, p would be 0.0625" in said
@@ -171,23 +165,23 @@ def test_too_few_sources_decide_nothing(place: Preset, base: Path, tmp_path: Pat
 
 def test_mistakes_are_one_line(place: Preset, base: Path, tmp_path: Path) -> None:
     clips = write_clips(tmp_path / "clips", FAINT, range(8))
-    assert "has no weights to start from" in line_of(call(place, "run", "--data", clips))
+    assert "has no weights to start from" in line_of(call(place, "adapt", "--data", clips))
     use(place, base)
     assert "nothing to go back to from the weights in use: it was never adapted" in line_of(call(place, "rollback"))
-    assert "no such folder" in line_of(call(place, "run", "--data", tmp_path / "nowhere"))
-    assert "strategy 'scratch'" in line_of(call(place, "run", "--data", clips, "--strategy", "scratch"))
-    assert call(place, "run", "--data", clips, "--confidence", "1").exit_code == 2
+    assert "no such folder" in line_of(call(place, "adapt", "--data", tmp_path / "nowhere"))
+    assert "strategy 'scratch'" in line_of(call(place, "adapt", "--data", clips, "--strategy", "scratch"))
+    assert call(place, "adapt", "--data", clips, "--confidence", "1").exit_code == 2
     index = clips / "index.csv"
     table = index.read_text()
     (clips / "calm").rename(clips / "quiet")  # a label that contradicts its folder is refused before all else
     table = table.replace("calm/", "quiet/")
     index.write_text(table.replace(",calm,", ",asleep,"))
-    assert "does not know 'asleep' (it knows calm, lively)" in line_of(call(place, "run", "--data", clips))
+    assert "does not know 'asleep' (it knows calm, lively)" in line_of(call(place, "adapt", "--data", clips))
     rows = [line.rpartition(",")[0] + ",hall" if ",calm," in line else line for line in table.splitlines()]
     index.write_text("\n".join(rows))
-    assert "class 'calm' has 1 source (hall); 2 are needed" in line_of(call(place, "run", "--data", clips))
+    assert "class 'calm' has 1 source (hall); 2 are needed" in line_of(call(place, "adapt", "--data", clips))
     index.write_text("clip,label\n" + "".join(f"lively/{number}.mp4,\n" for number in (0, 2, 4)))
-    assert "none of its 3 videos is labelled" in line_of(call(place, "run", "--data", clips))
+    assert "none of its 3 videos is labelled" in line_of(call(place, "adapt", "--data", clips))
 
 
 @pytest.fixture

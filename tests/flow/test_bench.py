@@ -23,7 +23,7 @@ def quick(tiny_core: Path, tiny_chip: Path, tiny_export: Path, tmp_path: Path, m
     """The bench on few frames of the shared core, without cocotb's build and without the accuracies; its folder."""
     few = bench.sequence(load_preset("tiny"), 6)
     for name, value in {
-        "FOLDER": tmp_path,
+        "work_folder": lambda: tmp_path,
         "QONNX_FRAMES": 1,
         "exported_model": lambda _preset: tiny_export / "model.onnx",
         "compile_model": lambda *_: tiny_core,

@@ -84,8 +84,8 @@ NETWORKS = ("tsm", "tsn", "tsm_offline")
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Small videos and a preset for them, the baselines that need no further library, and a build folder of its own."""
-    monkeypatch.setattr("shiftcore.quant.preset.BUILD", tmp_path / "build")
-    monkeypatch.setattr("shiftcore.quant.frames.FOLDER", tmp_path / "build" / "frames")
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path / "build"))
+    monkeypatch.setattr("shiftcore.quant.frames.work_folder", lambda: tmp_path / "build" / "frames")
     monkeypatch.setattr(baselines, "BASELINES", {name: baselines.BASELINES[name] for name in NETWORKS})
     write_clips(tmp_path / "clips")
     (tmp_path / "small.toml").write_text(PRESET)

@@ -70,7 +70,7 @@ def write_clips(folder: Path) -> None:
 
 
 def crossval(workplace: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "shiftcore.flow.crossval", "--preset", str(workplace / "small.toml")]
+    command = [sys.executable, "-m", "shiftcore", "crossval", "--preset", str(workplace / "small.toml")]
     environment = os.environ | {"SHIFTCORE_BUILD": str(workplace / "build"), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [*command, "--data", str(workplace / "clips"), *more],

@@ -61,7 +61,7 @@ def test_a_video_coded_anew_looks_alike(tmp_path: Path) -> None:
 
 
 def test_what_a_user_sees(footage: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "shiftcore.flow.data_report", "--data", str(footage)]
+    command = [sys.executable, "-m", "shiftcore", "data-report", "--data", str(footage)]
     environment = os.environ | {"SHIFTCORE_BUILD": str(tmp_path)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -22,7 +22,7 @@ from shiftcore.model import video
 from shiftcore.model.decision import Decision
 from shiftcore.model.reference import Reference
 from shiftcore.quant.preset import load_preset
-from shiftcore.sim import core, library
+from shiftcore.sim import core
 from tests.checkout import ROOT
 
 TINY = load_preset("tiny")
@@ -36,7 +36,7 @@ Demo = Callable[..., dict]
 @pytest.fixture
 def run_demo(tiny_core: Path, tiny_export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Demo:
     """Run the demo on the shared core, its results in `tmp_path`; returns the report."""
-    monkeypatch.setattr(demo, "FOLDER", tmp_path)
+    monkeypatch.setattr(demo, "work_folder", lambda: tmp_path)
     monkeypatch.setattr(compile, "exported_model", lambda _preset: tiny_export / "model.onnx")
     monkeypatch.setattr(compile, "compile_model", lambda *_: tiny_core)
 
@@ -122,7 +122,7 @@ def test_a_bad_video_is_refused_by_name(clip: Path, fault: str) -> None:
 
 
 def test_no_compiler_is_one_line_and_exit_code_2(clip: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "shiftcore.flow.demo", "--video", str(clip)]
+    command = [sys.executable, "-m", "shiftcore", "demo", "--video", str(clip)]
     variables = {**os.environ, "PATH": str(tmp_path), "SHIFTCORE_BUILD": str(tmp_path / "build")}
     done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -135,7 +135,7 @@ def test_a_disk_that_fills_while_the_simulator_compiles(
 ) -> None:
     log = "Vcore__Syms.h:37:2: fatal error: cannot write PCH file: No space left on device"
     failed = subprocess.CompletedProcess([], 2, stdout="", stderr=log)
-    monkeypatch.setattr(library, "BUILD", tmp_path)
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path))
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(OSError, match="No space left on device") as caught:  # shiftcore.cli makes one line of it
         core.build_library(tiny_core)

@@ -36,7 +36,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def evaluate(data: Path, build: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "shiftcore.flow.evaluate", "--preset", "tiny", "--data", str(data), *more]
+    command = [sys.executable, "-m", "shiftcore", "evaluate", "--preset", "tiny", "--data", str(data), *more]
     environment = os.environ | {"SHIFTCORE_BUILD": str(build)}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 

@@ -37,7 +37,8 @@ def start(workplace: Path, trials: int, *more: str, data: bool = True) -> subpro
     command = [
         sys.executable,
         "-m",
-        "shiftcore.flow.search",
+        "shiftcore",
+        "search",
         "--preset",
         str(workplace / "small.toml"),
         "--trials",

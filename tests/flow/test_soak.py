@@ -54,7 +54,7 @@ def test_a_record_that_comes_twice_is_noticed(build: Build, monkeypatch: pytest.
 
 
 def test_an_interrupted_soak_goes_on(build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(soak, "FOLDER", tmp_path)
+    monkeypatch.setattr(soak, "work_folder", lambda: tmp_path)
     ran: list[int] = []
 
     def batch(_build: Build, seed: int, number: int, frames: int, _progress: object) -> soak.Counts:

@@ -11,7 +11,7 @@ from tests.checkout import ROOT
 
 
 def synthesize(folder: Path, clips: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "shiftcore.flow.synthesize", "--data", str(folder), "--clips", str(clips)]
+    command = [sys.executable, "-m", "shiftcore", "synthesize", "--data", str(folder), "--clips", str(clips)]
     environment = os.environ | {"SHIFTCORE_BUILD": str(folder.parent / "build")}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 

@@ -22,7 +22,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the presets that were trained, in order; nothing is really trained: weights stay random."""
     names: list[str] = []
     monkeypatch.setattr(temporal, "HELD_OUT_CLIPS", 12)
-    monkeypatch.setattr("shiftcore.quant.preset.BUILD", tmp_path)
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path))
     monkeypatch.setattr(learner, "train", lambda preset: names.append(preset.name))
     return names
 

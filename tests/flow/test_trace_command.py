@@ -8,7 +8,7 @@ from tests.checkout import ROOT
 
 
 def trace(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "shiftcore.flow.trace", *arguments]
+    command = [sys.executable, "-m", "shiftcore", "trace", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

@@ -34,7 +34,7 @@ PART = BOARD.part
 def run(*arguments: str, build: Path | None = None) -> subprocess.CompletedProcess[str]:
     """`python -m hw.compile` as `make compile` runs it."""
     environment = os.environ | ({"SHIFTCORE_BUILD": str(build)} if build else {})
-    command = [sys.executable, "-m", "shiftcore.hw.compile", *arguments]
+    command = [sys.executable, "-m", "shiftcore", "compile", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -184,7 +184,7 @@ def test_ctrl_c_leaves_nothing_half_written(tiny_export: Path, tmp_path: Path) -
     """Interrupted in the longest graph step and resumed: what was finished is kept, nothing else is there."""
     shutil.copy(tiny_export / "model.onnx", tmp_path / "model.onnx")
     environment = os.environ | {"SHIFTCORE_BUILD": str(tmp_path / "build")}
-    command = [sys.executable, "-m", "shiftcore.hw.compile", "--model", str(tmp_path / "model.onnx")]
+    command = [sys.executable, "-m", "shiftcore", "compile", "--model", str(tmp_path / "model.onnx")]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

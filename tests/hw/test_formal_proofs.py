@@ -24,7 +24,7 @@ def test_block_is_proven_covered_and_its_mutants_are_found(block: str) -> None:
 
 def test_a_false_property_fails_and_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A block that breaks its promise fails its proof, names the property, and fails again when asked again."""
-    monkeypatch.setattr(prover, "BUILD", tmp_path)
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path))
     monkeypatch.setattr(prover, "RTL", tmp_path)
     text = (ROOT / "hw" / "rtl" / "stream_fork.sv").read_text()
     broken = prover.mutated(text, BLOCKS["stream_fork"].mutants[0])
@@ -37,14 +37,14 @@ def test_a_false_property_fails_and_is_not_kept(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_cover_that_cannot_be_reached_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prover, "BUILD", tmp_path)
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path))
     monkeypatch.setitem(BLOCKS, "lutram_fifo", Block("", ({"WIDTH": 1, "DEPTH": 8},), (), cover_depth=4))
     outcome = prover.run(Job("lutram_fifo", "cover", 0))
     assert not outcome.good  # eight words do not fit into four cycles
 
 
 def test_a_harmless_mutant_is_no_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prover, "BUILD", tmp_path)
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path))
     harmless = Mutant("none", "in_ready = &satisfied", "in_ready = (&satisfied)")
     monkeypatch.setitem(BLOCKS, "stream_fork", Block("", ({"WIDTH": 1, "OUTPUTS": 2},), (harmless,)))
     assert not prover.run(Job("stream_fork", "mutant", 0, harmless)).good

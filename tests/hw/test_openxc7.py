@@ -52,7 +52,7 @@ def chip(tiny_chip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     folder = tmp_path / "tiny" / "pynq-z2"
     shutil.copytree(tiny_chip, folder / "chip")
     shutil.copyfile(tiny_chip.parent / "folding.json", folder / "folding.json")
-    monkeypatch.setattr(bitstream, "BITSTREAMS", tmp_path / "bitstreams")
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path / "build"))
 
     def prepare(_chip: Path, _board: object, work: Path) -> list[str]:
         work.mkdir()
@@ -94,7 +94,7 @@ def test_an_abnormal_end_leaves_no_bitstream(chip: Path, tools: Path, program: s
         bitstream.build_openxc7(chip, Z2)
     assert "\n" not in str(error.value)
     assert list(chip.parent.rglob("*.bit")) == []
-    assert not bitstream.BITSTREAMS.exists()
+    assert not bitstream.published().exists()
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def chip(tiny_chip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     folder = tmp_path / "tiny" / "pynq-z2"
     shutil.copytree(tiny_chip, folder / "chip")
     shutil.copyfile(tiny_chip.parent / "folding.json", folder / "folding.json")
-    monkeypatch.setattr(bitstream, "BITSTREAMS", tmp_path / "bitstreams")
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path / "build"))
     monkeypatch.delenv("VIVADO", raising=False)
     return folder / "chip"
 
@@ -112,7 +112,7 @@ def test_what_must_not_be_used_is_not_left(chip: Path, fake: pytest.MonkeyPatch,
         bitstream.build_vivado(chip, Z2)
     assert "\n" not in str(error.value)
     assert list(chip.parent.rglob("*.bit")) == []
-    assert not bitstream.BITSTREAMS.exists()
+    assert not bitstream.published().exists()
 
 
 def test_a_critical_warning_is_accepted_with_its_reason(chip: Path, fake: pytest.MonkeyPatch) -> None:
@@ -136,7 +136,7 @@ def test_reports_of_ultrascale_plus() -> None:
 
 
 def test_the_command_without_vivado_is_one_line_and_exit_code_2(tiny_chip: Path) -> None:
-    command = [sys.executable, "-m", "shiftcore.hw.bitstream", "--preset", "tiny", "--board", "pynq-z2"]
+    command = [sys.executable, "-m", "shiftcore", "bitstream", "--preset", "tiny", "--board", "pynq-z2"]
     environment = {**os.environ, "VIVADO": "/no/such/vivado"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2

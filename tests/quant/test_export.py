@@ -148,7 +148,7 @@ def test_same_network_same_bytes_and_nothing_of_this_machine(tmp_path: Path) -> 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "shiftcore.quant.export", *arguments],
+        [sys.executable, "-m", "shiftcore", "export", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.common.test_artifacts import in_small_disk
 
 from shiftcore.errors import UserError
 from shiftcore.model import video
 from shiftcore.model.preprocess import gray, to_input
 from shiftcore.quant import frames
 from shiftcore.quant.frames import Kept, load
+from tests.package.test_artifacts import in_small_disk
 
 KEPT = Kept(height=16, width=24, colour=False)
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(frames, "FOLDER", tmp_path / "frames")
+    monkeypatch.setattr(frames, "work_folder", lambda: tmp_path / "frames")
     return tmp_path / "frames"
 
 
@@ -127,7 +127,7 @@ def test_a_full_disk_is_one_line_and_nothing_half_written(tmp_path: Path) -> Non
     disk = tmp_path / "disk"
     script = f"""
         export SHIFTCORE_BUILD={disk}
-        {sys.executable} -m quant.train --preset {tmp_path}/small.toml --data {tmp_path}/videos > /dev/null
+        {sys.executable} -m shiftcore qat --preset {tmp_path}/small.toml --data {tmp_path}/videos > /dev/null
         echo "exit code $?"; ls -A {disk}/frames | grep '^[.]'
     """
     result = in_small_disk(disk, script)

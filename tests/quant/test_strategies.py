@@ -93,7 +93,7 @@ def test_every_strategy_is_one_that_tuning_knows(start: Path) -> None:
 
 
 def test_a_preset_names_what_it_starts_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shiftcore.quant.preset.BUILD", tmp_path / "build")
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path / "build"))
     path = tmp_path / "start.toml"
     path.write_text(PRESET)
     before, preset = load_preset(str(path)), preset_of(start=str(path))
@@ -121,7 +121,7 @@ def test_mistakes_of_a_strategy_are_one_line(tmp_path: Path, arguments: list[str
         for index in range(2):
             write(tmp_path / "videos" / label / f"{index}.mp4", index, 6, (64, 64))
     (tmp_path / "small.toml").write_text(PRESET)
-    command = [sys.executable, "-m", "shiftcore.quant.train", "--preset", str(tmp_path / "small.toml")]
+    command = [sys.executable, "-m", "shiftcore", "qat", "--preset", str(tmp_path / "small.toml")]
     result = subprocess.run(
         [*command, "--data", str(tmp_path / "videos"), *arguments],
         cwd=ROOT,

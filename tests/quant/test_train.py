@@ -54,7 +54,7 @@ def workplace(tmp_path: Path) -> Path:
 
 
 def start(workplace: Path, **more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "shiftcore.quant.train", "--preset", str(workplace / "light.toml")]
+    command = [sys.executable, "-m", "shiftcore", "qat", "--preset", str(workplace / "light.toml")]
     return subprocess.Popen(
         [*command, "--data", str(workplace / "videos")],
         cwd=ROOT,
@@ -120,7 +120,7 @@ def test_learns_resumes_and_starts_anew(workplace: Path) -> None:
 
 
 def test_a_mistake_is_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "shiftcore.quant.train", "--preset", "cctv", "--data", "tests/absent"]
+    command = [sys.executable, "-m", "shiftcore", "qat", "--preset", "cctv", "--data", "tests/absent"]
     environment = {**os.environ, "SHIFTCORE_BUILD": str(tmp_path)}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 2

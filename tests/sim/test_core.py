@@ -242,9 +242,7 @@ def test_ctrl_c_ends_a_long_run() -> None:
     assert logits(run(model, frames)) == expected(frames)
 
 
-BUILD_IT = (
-    "import sys; from pathlib import Path; from sim.core import build_library; print(build_library(Path(sys.argv[1])))"
-)
+BUILD_IT = "import sys; from pathlib import Path; from shiftcore.sim.core import build_library; print(build_library(Path(sys.argv[1])))"
 
 
 def test_two_builds_at_once(tmp_path: Path) -> None:
@@ -278,7 +276,7 @@ def test_an_interrupted_build_leaves_nothing(copy: Path, tmp_path: Path) -> None
 
 
 def test_a_refused_source_is_named(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "BUILD", tmp_path / "build")
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path / "build"))
     (copy / "core.sv").write_text("module core; nonsense endmodule")
     with pytest.raises(CoreError, match=r"core\.sv:1"):
         CoreModel(copy)
@@ -313,7 +311,7 @@ def test_a_read_only_build_folder(copy: Path, tmp_path: Path, monkeypatch: pytes
     """What the command line turns into one line (shiftcore.cli) is an OSError that names the folder."""
     blocked = tmp_path / "file"
     blocked.write_text("")
-    monkeypatch.setattr(library, "BUILD", blocked)
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(blocked))
     with pytest.raises(OSError, match="file"):
         CoreModel(FIXTURE)
-    assert artifacts.BUILD.is_dir()
+    assert artifacts.PACKAGE_FOLDER.is_dir()

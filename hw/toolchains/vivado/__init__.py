@@ -4,9 +4,10 @@ import os
 import re
 import shutil
 import subprocess
-import tomllib
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 from shiftcore.artifacts import atomic_folder
 from shiftcore.errors import UserError

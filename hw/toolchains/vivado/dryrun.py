@@ -10,10 +10,10 @@ import re
 import shutil
 import subprocess
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import tomllib
 import typer
 
 from shiftcore.errors import UserError
