@@ -44,7 +44,7 @@ class Reporter:
             "since": round(change.since, 3),
             "class": change.name,
             "score": round(change.score, 6),
-            "utc": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),  # noqa: UP017 - Python 3.10 has no UTC
+            "utc": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             "host": socket.gethostname(),
         }
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-import tomllib
-from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import Field as Constrained
 
+from shiftcore import configuration
 from shiftcore.artifacts import PACKAGE_FOLDER, atomic_file
+from shiftcore.configuration import Table
 from shiftcore.errors import UserError
 
 MAP = PACKAGE_FOLDER / "hw" / "registers.toml"
@@ -36,11 +36,7 @@ _ACCESS = {
 }
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Field(_Table):
+class Field(Table):
     """Some bits of a register. `access` is the register's own unless given; a `reset` in capitals names a parameter
     of the chip."""
 
@@ -67,7 +63,7 @@ class Field(_Table):
         return (1 << self.width) - 1 << self.low
 
 
-class Register(_Table):
+class Register(Table):
     """32 bits at `offset`: one number, or fields."""
 
     name: Name
@@ -86,7 +82,7 @@ class Register(_Table):
         return None if any(isinstance(r, str) for r, _ in parts) else sum(int(reset) << low for reset, low in parts)
 
 
-class RegisterMap(_Table):
+class RegisterMap(Table):
     """All registers, in order of their offsets, in `size` bytes of address space."""
 
     size: Annotated[int, Constrained(gt=0, multiple_of=WORD_BYTES)]
@@ -133,14 +129,7 @@ def _field_faults(register: Register) -> Iterator[str]:
 
 def load_registers(path: Path = MAP) -> RegisterMap:
     """Read and check a register map. Raises UserError naming the first register, field or key that is wrong."""
-    try:
-        registers = RegisterMap.model_validate(tomllib.loads(path.read_text()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a TOML file: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{path}: {where}: {first['msg']}") from None
+    registers = configuration.load(RegisterMap, path)
     fault = next(_faults(registers), None)
     if fault:
         raise UserError(f"{path}: {fault}")

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import tomllib
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from shiftcore import configuration
 from shiftcore.artifacts import PACKAGE_FOLDER, build_folder
+from shiftcore.configuration import Table
 from shiftcore.errors import UserError
 
 PRESETS = PACKAGE_FOLDER / "quant" / "presets"
@@ -17,11 +18,7 @@ Positive = Annotated[int, Field(ge=1)]
 Event = Literal["door", "object", "arrow", "passes", "put_take"]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Input(_Table):
+class Input(Table):
     """The frames the core takes, uint8 NHWC, made by model.preprocess: of a video, `images_per_second` frames are images
     (model.sampling; None: every frame is); of the images, every `run_every`-th makes an input."""
 
@@ -32,7 +29,7 @@ class Input(_Table):
     run_every: Positive = 1
 
 
-class Stem(_Table):
+class Stem(Table):
     """First 3x3 convolution, and an optional 2x2 max pool behind it."""
 
     width: Positive
@@ -40,7 +37,7 @@ class Stem(_Table):
     max_pool: bool = False
 
 
-class Stage(_Table):
+class Stage(Table):
     """`blocks` residual blocks of `width` channels; where width or resolution change, a 3x3 convolution of
     stride `stride` leads in, so every residual block keeps its shape and its shortcut is a plain identity."""
 
@@ -49,7 +46,7 @@ class Stage(_Table):
     blocks: Annotated[int, Field(ge=0, le=16)] = 1
 
 
-class Network(_Table):
+class Network(Table):
     """The reduced TSM. `fold_div`: 1/fold_div of a block's channels come from the frame before (TSM, Lin et al.
     2019, section 4.2; uni-directional). `shift = false` is the TSN baseline: the same network without time."""
 
@@ -66,7 +63,7 @@ class Network(_Table):
         return self
 
 
-class Quantization(_Table):
+class Quantization(Table):
     """Bit widths, 2 to 8 each: weights and activations, and the weights of the first and the last layer."""
 
     weight_bits: Bits = 4
@@ -75,7 +72,7 @@ class Quantization(_Table):
     last_weight_bits: Bits = 8
 
 
-class Data(_Table):
+class Data(Table):
     """What the network learns from. `synthetic`: the procedural CCTV renderer, whose classes are all orders of
     `events`, or those of one task of quant.orders; `folder`: labelled videos (docs/data.md), given on the command line.
     `apart`: sources of them without which figures are reported once more, because they are easy."""
@@ -97,7 +94,7 @@ class Data(_Table):
         return self
 
 
-class Augmentation(_Table):
+class Augmentation(Table):
     """How training clips of videos may differ from them (quant.augment). `mirror`: left may be right; `crop`: the least
     share of the picture; `pace`: how many times faster or slower; `spread`: inputs may lie up to so many times further
     apart in time, so that a clip tells of more of its video; `light`: of contrast and brightness; `reverse`: time
@@ -111,7 +108,7 @@ class Augmentation(_Table):
     reverse: bool = False
 
 
-class Training(_Table):
+class Training(Table):
     """The recipe: float warm-up, then quantization-aware training, each one-cycle AdamW. `keep`: the weights of the
     epoch that was best in validation, or of the last one, which chooses nothing; `distillation`: the share of the loss
     that follows a teacher, where there is one; `start`: the preset whose weights it starts from, else random ones."""
@@ -130,7 +127,7 @@ class Training(_Table):
     patience: Positive = 5
 
 
-class Hardware(_Table):
+class Hardware(Table):
     """What the compiled core must reach: frames per second at the board's clock ("best": as many as the board's
     resources allow), and how many cameras' temporal state it keeps apart."""
 
@@ -138,7 +135,7 @@ class Hardware(_Table):
     streams: Annotated[int, Field(ge=1, le=128)] = 1
 
 
-class Choose(_Table):
+class Choose(Table):
     """How cross-validation chooses the alarm's threshold, one of: the best F-`f_beta` (2, the default: missing costs
     more than raising in vain); the share `recall` of what should raise it; so many `false_alarms_per_hour`."""
 
@@ -160,7 +157,7 @@ class Choose(_Table):
         return next(iter(given.items()), ("f_beta", 2.0))
 
 
-class Alarm(_Table):
+class Alarm(Table):
     """When the runtime raises an alarm (docs/alarms.md). The score is the highest probability among `classes`; no
     classes, no alarm. A `threshold` of "chosen" is the one that cross-validation chose, on scores of clips that the
     scoring network had not seen, by the rule `choose`; it is stored with the weights."""
@@ -187,7 +184,7 @@ class Alarm(_Table):
         return self.model_copy(update={"threshold": threshold, "release": min(self.release, threshold)})
 
 
-class Preset(_Table):
+class Preset(Table):
     """The whole preset. `name` is the file's."""
 
     name: str
@@ -226,37 +223,18 @@ class Preset(_Table):
         return build_folder() / self.name
 
 
-def _one_line(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    known = "" if first["type"] != "extra_forbidden" else "unknown key"
-    message = known or first["msg"].removeprefix("Value error, ")
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{where + ': ' if where else ''}{message}{more}"
-
-
 def parse_preset(values: dict[str, Any], source: str) -> Preset:
     """Check `values` (a parsed preset with its name). Raises UserError naming `source` and the first wrong key."""
-    try:
-        return Preset.model_validate(values)
-    except ValidationError as error:
-        raise UserError(f"{source}: {_one_line(error)}") from None
+    return configuration.check(Preset, values, source)
 
 
 def load_preset(name: str) -> Preset:
-    """Read the preset called `name` (of quant/presets), or the TOML file at that path.
+    """Read the preset called `name` (of quant/presets, or an installed package's), or the TOML file at that path.
 
     Raises UserError for a missing file, broken TOML, an unknown key, or a shape that cannot be built.
     """
-    path = Path(name) if name.endswith(".toml") else PRESETS / f"{name}.toml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in PRESETS.glob("*.toml")))
-        raise UserError(f"preset {name!r}: no file {path}; the shipped ones are {known}")
-    try:
-        values = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a TOML file: {error}") from None
-    return parse_preset({"name": path.stem, **values}, str(path))
+    path = configuration.find("presets", name, PRESETS)
+    return configuration.load(Preset, path, name=path.stem)
 
 
 def check_alarm(preset: Preset, classes: Sequence[str]) -> None:

@@ -4,21 +4,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import tomllib
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from shiftcore.errors import UserError
+from shiftcore import configuration
+from shiftcore.configuration import Table
 
 BOARDS = Path(__file__).parent
 USABLE = 0.85
 """The part of each resource that a core may take: the rest is for the shell and for routing."""
 
 
-class Resources(BaseModel):
+class Resources(Table):
     """What the part holds: 6-input LUTs, flip-flops, DSP48 slices, 36-kbit block RAMs, and how many of the LUTs can be
     memory (those in SLICEMs)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     LUT: int = Field(gt=0)
     FF: int = Field(gt=0)
@@ -50,10 +48,8 @@ FAMILIES = {
 }
 
 
-class Board(BaseModel):
+class Board(Table):
     """A board: its FPGA's family, its part as vendor tools spell it, the chip's clock, and the part's resources."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     family: Literal["zynq7", "zynquplus"]
@@ -95,16 +91,7 @@ class Board(BaseModel):
 
 
 def load_board(name: str) -> Board:
-    """Read the board called `name`. Raises UserError for an unknown board or a broken file."""
-    path = BOARDS / f"{name}.toml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in BOARDS.glob("*.toml")))
-        raise UserError(f"board {name!r}: not known; the boards are {known}")
-    try:
-        return Board.model_validate({"name": name, **tomllib.loads(path.read_text())})
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UserError(f"{path}: {where + ': ' if where else ''}{first['msg']}") from None
+    """Read the board called `name` (of hw/boards, or an installed package's), or the TOML file at that path. Raises
+    UserError for an unknown board or a broken file."""
+    path = configuration.find("boards", name, BOARDS)
+    return configuration.load(Board, path, name=path.stem)

@@ -309,15 +309,8 @@ def test_a_camera_run_is_ended_by_a_signal_and_keeps_its_recording(folder: Path,
     images = [image for k in range(3) for image in synthetic.clip(EVENTS, 3, (8, 64, 80), (77, k))]
     camera = Camera(transport_stream(tmp_path / "a.ts", images).read_bytes(), pace_s=0.01, freeze=True)
     command = [
-        sys.executable,
-        "-m",
-        "shiftcore",
-        "run",
-        camera.address,
-        "--build",
-        str(folder),
-        "--backend",
-        "reference",
+        *(sys.executable, "-m", "shiftcore", "run", camera.address),
+        *("--build", str(folder), "--backend", "reference"),
     ]
     process = subprocess.Popen(
         [*command, "--json", "--record", str(tmp_path / "out.mp4")],

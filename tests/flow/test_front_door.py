@@ -50,7 +50,8 @@ def test_every_sub_command_helps(name: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_help_answers_without_torch() -> None:
-    code = "import sys; from shiftcore.flow.command import app; app(['--help'], standalone_mode=False); assert 'torch' not in sys.modules"
+    code = "import sys; from shiftcore.flow.command import app; app(['--help'], standalone_mode=False)"
+    code += "; assert 'torch' not in sys.modules"
     assert "crossval" in run(sys.executable, "-c", code).stdout
 
 

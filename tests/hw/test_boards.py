@@ -61,7 +61,7 @@ def test_a_board_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (A_BOARD, "resources: Field required"),
         (A_BOARD.replace("xc7z010", "xczu3eg") + ITS_RESOURCES, "not of family zynq7, whose parts begin with xc7z"),
         (A_BOARD.replace("zynq7", "versal") + ITS_RESOURCES, "family: Input should be 'zynq7' or 'zynquplus'"),
-        (A_BOARD + "pins = 1\n" + ITS_RESOURCES, "pins: Extra inputs are not permitted"),
+        (A_BOARD + "pins = 1\n" + ITS_RESOURCES, "pins: unknown key"),
         (A_BOARD.replace("50.0", "-1") + ITS_RESOURCES, "clock_mhz: Input should be greater than 0"),
         ("part = xc7z", "Invalid value (at line 1, column 8)"),
     ],
