@@ -121,6 +121,8 @@ def install(flavour: str, torch_index: str) -> None:
     listed.write_text("\n".join(package for package in others if package not in from_source))
     pip("--no-deps", "--only-binary=:all:", "--requirement", str(listed))
     pip("--no-deps", "--no-build-isolation", *from_source)  # after setuptools, which would else be fetched unpinned
+    if (ROOT / "pyproject.toml").is_file():  # the project itself, so that its command works from any folder
+        pip("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
 
 
 def set_up(wanted: "dict[str, str]", torch_index: str) -> None:

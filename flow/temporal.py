@@ -33,7 +33,7 @@ def work_folder() -> Path:
 
 
 def variant(base: Preset, task: str, name: str, seed: int) -> Preset:
-    """`base` on `task`, with the shift or without it (`name` of VARIANTS), from `seed`; it builds within work_folder()."""
+    """`base` on `task`, with the shift or without it (`name` of VARIANTS), from `seed`, built in `work_folder`."""
     return base.model_copy(
         update={
             "name": f"{work_folder().name}/{task}-{name}-{seed}",
@@ -176,6 +176,5 @@ def main(
         )
         draw(report, work_folder() / "temporal.png")
     console.print(table(report))
-    print(
-        f"figures: {work_folder() / 'report.json'}\npictures: {work_folder() / 'temporal.png'}, {work_folder() / 'scenes.png'}"
-    )
+    print(f"figures: {work_folder() / 'report.json'}")
+    print(f"pictures: {work_folder() / 'temporal.png'}, {work_folder() / 'scenes.png'}")

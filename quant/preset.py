@@ -19,8 +19,8 @@ Event = Literal["door", "object", "arrow", "passes", "put_take"]
 
 
 class Input(Table):
-    """The frames the core takes, uint8 NHWC, made by model.preprocess: of a video, `images_per_second` frames are images
-    (model.sampling; None: every frame is); of the images, every `run_every`-th makes an input."""
+    """The frames the core takes, uint8 NHWC, made by model.preprocess: of a video, `images_per_second` frames are
+    images (model.sampling; None: every frame is); of the images, every `run_every`-th makes an input."""
 
     height: Annotated[int, Field(ge=8, le=512)]
     width: Annotated[int, Field(ge=8, le=512)]

@@ -1,8 +1,8 @@
 """The back end `reference`: a model of the chip in NumPy, at the level of its registers (docs/registers.md).
 
 It keeps the descriptor queue, the ring of records, the windows and the error flags as the RTL does, and runs each frame
-through model.reference. It has no clock: latency and all counters of cycles read 0, and time passes only where something
-is waited for.
+through model.reference. It has no clock: latency and all counters of cycles read 0, and time passes only where
+something is waited for.
 """
 
 from collections import deque

@@ -242,7 +242,12 @@ def test_ctrl_c_ends_a_long_run() -> None:
     assert logits(run(model, frames)) == expected(frames)
 
 
-BUILD_IT = "import sys; from pathlib import Path; from shiftcore.sim.core import build_library; print(build_library(Path(sys.argv[1])))"
+BUILD_IT = """
+import sys
+from pathlib import Path
+from shiftcore.sim.core import build_library
+print(build_library(Path(sys.argv[1])))
+"""
 
 
 def test_two_builds_at_once(tmp_path: Path) -> None:
