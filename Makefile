@@ -12,7 +12,7 @@ INSTALL = @command -v $(PYTHON) >/dev/null || \
 	$(PYTHON) flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup synthesize qat crossval search export data-report evaluate compare temporal adapt rollback compile deploy registers bitstream estimate trace demo test bench soak fuzz formal lint clean
+.PHONY: help setup synthesize qat crossval search export data-report evaluate compare temporal adapt rollback compile deploy registers bitstream estimate trace demo test bench soak fuzz formal lint docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ lint: $(READY) ## ruff, mypy, and Verilator's lint of our RTL
 	@.venv/bin/python -m ruff format --check
 	@.venv/bin/python -m mypy
 	@$(RUN) lint-rtl
+
+docs: $(READY) ## the documentation as a site, with the public interface's pages, in build/site
+	@.venv/bin/python -m mkdocs build --quiet
 
 clean: ## remove build/ (the environment stays)
 	rm -rf build
