@@ -78,8 +78,8 @@ estimate: $(READY) ## what the compiled PRESET costs on BOARD, a table a layer (
 trace: $(READY) ## compare every layer of the RTL with the reference; name the first difference
 	@$(RUN) trace --preset $(PRESET) --board $(BOARD) $(if $(VIDEO),--video "$(VIDEO)")
 
-demo: $(READY) ## a video through the driver and the simulated chip, every logit compared (VIDEO=file)
-	@$(RUN) demo $(if $(VIDEO),--video "$(VIDEO)")
+demo: $(READY) ## watch drawn scenes or VIDEO=file: verdict, picture, and the simulated chip's proof
+	@$(RUN) demo $(if $(filter file,$(origin PRESET)),,--preset "$(PRESET)") $(if $(VIDEO),--video "$(VIDEO)")
 
 test: $(READY) ## all tests
 	@.venv/bin/python -m pytest -n 2

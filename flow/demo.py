@@ -1,13 +1,16 @@
-"""`make demo`: a video through the driver and the simulated chip, every logit of every frame compared with the
-reference."""
+# SPDX-License-Identifier: BSD-3-Clause
+"""`make demo`: what the network says of two videos, and then the proof that the simulated chip says the same.
+
+The verdict of the reference comes first, because that is what a user wants to see. Compiling and simulating the chip
+takes minutes; every logit is compared of as many frames as go through it in one.
+"""
 
 from bisect import bisect
 from collections.abc import Sequence
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -15,13 +18,15 @@ from rich.table import Table
 
 from shiftcore.artifacts import build_folder, write_json
 from shiftcore.driver.build import Build
+from shiftcore.errors import UserError
 from shiftcore.flow import measure
-from shiftcore.flow.picture import Track, draw
-from shiftcore.flow.shots import Shot, from_file, synthetic_scenes
+from shiftcore.flow.build import compiled_chip, exported_model
+from shiftcore.flow.picture import draw
+from shiftcore.flow.shots import Shot, drawn
+from shiftcore.flow.watch import Watched, watch
 from shiftcore.hw.graph import Frame
-from shiftcore.model.decision import Decision
+from shiftcore.model.alarm import Settings
 from shiftcore.model.reference import Reference
-from shiftcore.model.video import real_clips
 from shiftcore.quant.preset import Preset, load_preset
 from shiftcore.sim.chip import build_library
 from shiftcore.sim.core import read_manifest
@@ -33,31 +38,30 @@ def work_folder() -> Path:
     return build_folder() / "demo"
 
 
-def choose(video: Path | None, preset: Preset, limit: int) -> list[Shot]:
-    """The video asked for; or a real clip where there is one, and synthetic scenes, whose classes the network knows."""
-    file = video or next(iter(real_clips()), None)
-    shots = [from_file(file, preset, limit)] if file else []
-    if shots and preset.data.source == "synthetic":
-        shots[0].remark = "the network learned on synthetic scenes, so what its classes say of this video means nothing"
-    if video is None:
-        shots.append(synthetic_scenes(work_folder() / "scenes.mp4", preset))
-    return shots
+def choose(file: Path | None, preset: Preset) -> list[Shot]:
+    """The drawn videos that suit the network, and before them the file asked for. Raises UserError where there is no
+    such file."""
+    if file is None:
+        return drawn(work_folder(), preset)
+    if not file.exists():
+        raise UserError(f"{file}: no such video file")
+    remark = ""
+    if preset.data.source == "synthetic":
+        remark = "the network learned on synthetic scenes, so what its classes say of this video means nothing"
+    return [Shot(file, remark=remark)]
 
 
-def contexts(shots: Sequence[Shot], streams: int) -> list[Frame]:
-    """All frames in order, each shot a camera of its own, as far as the chip has `streams`; the first frame of each
-    clip clears the camera's state."""
-    return [
-        Frame(pixels, stream=camera % streams, clear=index in shot.starts)
-        for camera, shot in enumerate(shots)
-        for index, pixels in enumerate(shot.frames)
+def contexts(videos: Sequence[Watched], streams: int) -> list[Frame]:
+    """What the chip is given: each video a camera of its own, their frames in turn, as far as the chip has `streams`;
+    on one stream, one video after the other. The first frame of each clip clears the camera's state."""
+    frames = [
+        (number, camera, Frame(pixels, stream=camera % streams, clear=number in watched.starts))
+        for camera, watched in enumerate(videos)
+        for number, pixels in enumerate(watched.inputs)
     ]
-
-
-def decide(reference: Reference, frames: Sequence[Frame], logits: np.ndarray) -> list[Decision]:
-    """What is known after each frame."""
-    consensus = reference.consensus()
-    return [consensus.update(row, frame.stream, frame.clear) for row, frame in zip(logits, frames, strict=True)]
+    if len(videos) <= streams:
+        frames.sort(key=lambda item: item[:2])
+    return [frame for *_, frame in frames]
 
 
 def figures_table(figures: dict[str, Any], board: str) -> Table:
@@ -83,27 +87,27 @@ def figures_table(figures: dict[str, Any], board: str) -> Table:
     return table
 
 
-def timeline(shot: Shot, decisions: Sequence[Decision]) -> list[dict[str, Any]]:
+def timeline(watched: Watched) -> list[dict[str, Any]]:
     """Class and score over time: one entry for each stretch of frames of a clip with the same winner, with the
     score at its end."""
-    clips = [bisect(shot.starts, frame) - 1 for frame in range(len(decisions))]
+    clips = [bisect(watched.starts, frame) - 1 for frame in range(len(watched.decisions))]
     stretches = []
-    for (number, name), group in groupby(enumerate(decisions), key=lambda item: (clips[item[0]], item[1].name)):
+    for (number, name), group in groupby(enumerate(watched.decisions), key=lambda item: (clips[item[0]], item[1].name)):
         first, *_ = items = list(group)
         last, decision = items[-1]
         entry = {"first_frame": first[0], "last_frame": last, "class": name}
         entry["score"] = round(float(decision.scores[decision.index]), 3)
-        stretches.append(entry | ({"shown": shot.truth[number]} if shot.truth else {}))
+        stretches.append(entry | ({"shown": watched.truth[number]} if watched.truth else {}))
     return stretches
 
 
-def timeline_table(shot: Shot, stretches: Sequence[dict[str, Any]]) -> Table:
-    columns = ["frames", "class", "score", *(["shown"] if shot.truth else [])]
-    table = Table(*columns, title=Path(shot.source).name, title_justify="left")
-    for stretch in stretches:
+def timeline_table(watched: Watched) -> Table:
+    columns = ["frames", "class", "score", *(["shown"] if watched.truth else [])]
+    table = Table(*columns, title=watched.name, title_justify="left")
+    for stretch in timeline(watched):
         first, last = stretch["first_frame"], stretch["last_frame"]
         frames = str(first) if first == last else f"{first} to {last}"
-        shown = [stretch["shown"]] if shot.truth else []
+        shown = [stretch["shown"]] if watched.truth else []
         table.add_row(frames, stretch["class"], f"{stretch['score']:.2f}", *shown)
     return table
 
@@ -119,54 +123,79 @@ def headline(figures: dict[str, Any], board: str) -> tuple[str, str]:
     )
 
 
-def main(
-    video: Annotated[
-        Path | None, typer.Option(help="a video file; without it a real clip if there is one, and synthetic scenes")
-    ] = None,
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
-    frames: Annotated[int, typer.Option(min=2, help="of a longer video only so many")] = 64,
-) -> None:
-    """Stream a video through the driver and the Verilated chip and compare every logit with the reference."""
-    console = Console()
-    network = load_preset(preset)
-    shots = choose(video, network, frames)
-    environment()  # a missing compiler shows now, not minutes later
-    from shiftcore.hw.compile import compiled_chip
+def see(shots: Sequence[Shot], reference: Reference, limit: int | None, console: Console) -> list[Watched]:
+    """Every input of each video (the first `limit`; None: all) through the reference; says what it saw."""
+    settings = Settings.of(reference.description)
+    videos = []
+    for shot in shots:
+        with console.status(f"{shot.path.name}: every frame through the reference ..."):
+            watched = watch(shot.path, reference, shot.starts, limit)
+        watched.truth, watched.remark = shot.truth, shot.remark
+        videos.append(watched)
+        if len(reference.classes) > 2:
+            console.print(timeline_table(watched))
+        console.print(f"[bold {'red' if watched.changes else 'green'}]{watched.verdict(settings)}[/]", highlight=False)
+        if watched.remark:
+            console.print(f"[dim]{watched.remark}[/]")
+    return videos
 
-    chip = compiled_chip(network, board, console)
+
+def prove(chip: Path, reference: Reference, videos: Sequence[Watched], limit_s: float, console: Console) -> measure.Run:
+    """As many frames as go in `limit_s` seconds, through driver and simulated chip, each compared."""
     with console.status("building the simulator, once ..."):
         build_library(chip)
-    build = Build.load(chip.parent)
-    reference = Reference.load(chip / "model.npz")
-    sequence = contexts(shots, reference.streams)
+    sequence = contexts(videos, reference.streams)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("frames through the chip", total=len(sequence))
-        result = measure.run_chip(build, reference, sequence, lambda: progress.advance(task))
+        build = Build.load(chip.parent)
+        return measure.run_chip(build, reference, sequence, lambda: progress.advance(task), limit_s)
 
+
+def entry(watched: Watched) -> dict[str, Any]:
+    """What the report says of a video."""
+    return {
+        "source": watched.source,
+        "inputs": len(watched.logits),
+        "risk_max": round(max(watched.risk), 4),
+        "alarms": [{"raised_s": round(raised, 3), "ended_s": round(ended, 3)} for raised, ended in watched.alarms],
+        "timeline": timeline(watched),
+    }
+
+
+def main(
+    video: Annotated[Path | None, typer.Option(help="a video file; without it drawn ones")] = None,
+    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "cctv",
+    board: Annotated[str, typer.Option(help="a board of hw/boards, or a TOML file")] = "pynq-z2",
+    frames: Annotated[int | None, typer.Option(min=2, help="of each video only so many inputs")] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="for how long the chip is simulated")] = 60.0,
+) -> None:
+    """Watch a video: verdict and picture by the reference, then the same logits from driver and simulated chip."""
+    console = Console()
+    network = load_preset(preset)
+    shots = choose(video, network)
+    environment()  # a missing compiler shows now, not minutes later
+    reference = Reference.load(exported_model(network).with_name("model.npz"))
+    settings, picture = Settings.of(reference.description), work_folder() / "demo.png"
+    videos = see(shots, reference, frames, console)
+    count = sum(len(watched.logits) for watched in videos)
+    draw(picture, videos, reference.classes, settings, f"{count} frames on the reference", "The chip comes next.")
+    print(f"picture: {picture}\nnow the chip: compiled, built and simulated, each logit compared")
+
+    chip = compiled_chip(network, board, console)
+    result = prove(chip, reference, videos, seconds, console)
     figures = measure.figures(result, read_manifest(chip / "core"))
-    decisions = decide(reference, sequence, result.logits)
-    remaining = iter(decisions)
-    per_shot = [list(islice(remaining, len(shot.frames))) for shot in shots]
-    stretches = [timeline(shot, part) for shot, part in zip(shots, per_shot, strict=True)]
-    for shot, entries in zip(shots, stretches, strict=True):
-        console.print(timeline_table(shot, entries))
-        console.print(f"[dim]{shot.remark}[/]\n")
     console.print(figures_table(figures, board))
-
     report = {
         **figures,
         "preset": network.name,
-        "source": shots[0].source,
+        "source": videos[0].source,
         "board": board,
         "trained": reference.description["trained"],
-        "videos": [{"source": s.source, "timeline": entries} for s, entries in zip(shots, stretches, strict=True)],
+        "videos": [entry(watched) for watched in videos],
     }
     write_json(work_folder() / "report.json", report)
-    scores = [np.stack([decision.scores for decision in part]) for part in per_shot]
-    tracks = [Track(s.title, s.images, score, s.starts, s.truth) for s, score in zip(shots, scores, strict=True)]
-    draw(work_folder() / "demo.png", tracks, reference.classes, *headline(figures, board))
-    print(f"figures: {work_folder() / 'report.json'}\npicture: {work_folder() / 'demo.png'}")
+    draw(picture, videos, reference.classes, settings, *headline(figures, board))
+    print(f"figures: {work_folder() / 'report.json'}\npicture: {picture}")
     if figures["differing_bits"]:
         console.print("[bold red]the chip differs from the reference[/]; `make trace` names the layer")
         raise typer.Exit(1)

@@ -1,6 +1,7 @@
 """Frames through the Verilated core, or the whole chip, and the reference: are the logits equal, and how long did it
 take."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,10 +66,14 @@ def run(
 
 
 def run_chip(
-    build: Build, reference: Reference, frames: Sequence[Frame], progress: Callable[[], None] = lambda: None
+    build: Build,
+    reference: Reference,
+    frames: Sequence[Frame],
+    progress: Callable[[], None] = lambda: None,
+    limit_s: float = math.inf,
 ) -> Run:
-    """Send all `frames` (at least two) through the driver and the whole chip of a build, and compare each result with
-    `reference`; `progress` is called once a frame."""
+    """Send all `frames` (at least two), or as many as go in `limit_s` seconds, through the driver and the whole chip of
+    a build, and compare each result with `reference`; `progress` is called once a frame."""
     chip = RtlBackend(build)
     results: list[Result] = []
     ends: list[int] = []  # cycle at which each result was there
@@ -81,14 +86,18 @@ def run_chip(
 
     with Accelerator(build, chip) as accelerator:
         start = time.perf_counter()
+        sent = 0
         for frame in frames:
+            if sent >= 2 and time.perf_counter() - start > limit_s:
+                break
             accelerator.submit(frame.pixels, frame.stream, frame.clear)
+            sent += 1
             take()
-        while len(results) < len(frames):
+        while len(results) < sent:
             take(wait_s=1.0)
         seconds, cycles = time.perf_counter() - start, chip.model.cycles
     logits = np.stack([result.logits for result in results])
-    expected = np.stack([reference.infer(frame.pixels, frame.stream, frame.clear) for frame in frames])
+    expected = np.stack([reference.infer(frame.pixels, frame.stream, frame.clear) for frame in frames[:sent]])
     return Run(
         logits=logits,
         differing_bits=differing_bits(logits, expected, read_manifest(build.chip / "core")["output"]["element_bits"]),

@@ -35,11 +35,13 @@ BYSTANDERS = (idle, idle, walk, gesture, work)
 LIVELY = (walk, walk, run, gesture, dance, work, idle, embrace)
 
 
-def clip(with_fight: bool, rate: int, height: int, width: int, seed: Sequence[int]) -> np.ndarray:
-    """One clip, `SECONDS` long at `rate` frames a second: uint8 `[T, height, width, 3]`, RGB. The same `seed` gives the
+def clip(
+    with_fight: bool, rate: int, height: int, width: int, seed: Sequence[int], seconds: float = SECONDS
+) -> np.ndarray:
+    """One clip, `seconds` long at `rate` frames a second: uint8 `[T, height, width, 3]`, RGB. The same `seed` gives the
     same scene."""
     rng = np.random.default_rng(seed)
-    time = np.arange(round(SECONDS * rate)) / rate
+    time = np.arange(round(seconds * rate)) / rate
     canvas = Canvas(len(time), height, width)
     canvas.picture[:] = _backdrop(rng, height, width)
     half = width / height / 2  # how far the picture reaches to either side of its middle

@@ -14,10 +14,12 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from rich.console import Console
 
 from shiftcore.errors import UserError
-from shiftcore.flow import demo, measure, shots
-from shiftcore.hw import compile
+from shiftcore.flow import demo, measure
+from shiftcore.flow.build import exported_model
+from shiftcore.flow.watch import Watched, watch
 from shiftcore.model import video
 from shiftcore.model.decision import Decision
 from shiftcore.model.reference import Reference
@@ -25,7 +27,7 @@ from shiftcore.quant.preset import load_preset
 from shiftcore.sim import core
 from tests.checkout import ROOT
 
-TINY = load_preset("tiny")
+TINY, CCTV = load_preset("tiny"), load_preset("cctv")
 KEYS = [
     *("frames", "differing_bits", "latency_cycles_min", "latency_cycles_max", "cycles_per_frame"),
     *("slowest_op_cycles", "clock_mhz", "frames_per_second", "preset", "source"),
@@ -34,14 +36,14 @@ Demo = Callable[..., dict]
 
 
 @pytest.fixture
-def run_demo(tiny_core: Path, tiny_export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Demo:
-    """Run the demo on the shared core, its results in `tmp_path`; returns the report."""
+def run_demo(tiny_chip: Path, tiny_export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Demo:
+    """Run the demo on the shared chip, its results in `tmp_path`; returns the report."""
     monkeypatch.setattr(demo, "work_folder", lambda: tmp_path)
-    monkeypatch.setattr(compile, "exported_model", lambda _preset: tiny_export / "model.onnx")
-    monkeypatch.setattr(compile, "compile_model", lambda *_: tiny_core)
+    monkeypatch.setattr(demo, "exported_model", lambda _preset: tiny_export / "model.onnx")
+    monkeypatch.setattr(demo, "compiled_chip", lambda *_: tiny_chip)
 
-    def run(file: Path | None, frames: int = 64) -> dict:
-        demo.main(file, "tiny", "pynq-z2", frames)
+    def run(file: Path | None, frames: int | None = None) -> dict:
+        demo.main(file, "tiny", "pynq-z2", frames, seconds=3600.0)
         return json.loads((tmp_path / "report.json").read_text())
 
     return run
@@ -72,13 +74,30 @@ def test_report_and_picture(run_demo: Demo, clip: Path, tmp_path: Path, capsys: 
     assert min(Image.open(tmp_path / "demo.png").size) > 400
 
 
-def test_without_a_video_there_are_scenes_of_every_class(run_demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "real_clips", list)
+def test_without_a_video_there_are_scenes_of_every_class(run_demo: Demo) -> None:
     report = run_demo(None)
     shown = [entry["shown"] for entry in report["videos"][0]["timeline"]]
     assert list(dict.fromkeys(shown)) == ["enter_put", "enter_pick", "leave_put", "leave_pick"]
     assert report["frames"] == 4 * TINY.data.num_segments
     assert report["differing_bits"] == 0
+
+
+def test_the_alarm_is_the_runtimes(run_demo: Demo, capsys: pytest.CaptureFixture[str]) -> None:
+    """`tiny` raises it for `leave_pick`, the last of the four scenes, 0.1 s after its score is above the threshold."""
+    (scenes,) = run_demo(None)["videos"]
+    (alarm,) = scenes["alarms"]
+    first = 3 * TINY.data.num_segments / 25
+    assert first + 0.1 <= alarm["raised_s"] < alarm["ended_s"] == pytest.approx(31 / 25, abs=1e-3)
+    assert f"scenes.mp4: ALARM, leave_pick at {alarm['raised_s']:.1f} s" in capsys.readouterr().out
+
+
+def test_a_fight_alarms_and_a_calm_scene_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first command a user gives, as far as the verdict: the shipped `cctv` on drawn people it never saw."""
+    monkeypatch.setattr(demo, "work_folder", lambda: tmp_path)
+    reference = Reference.load(exported_model(CCTV).with_name("model.npz"))
+    fight, calm = demo.see(demo.choose(None, CCTV), reference, None, Console())
+    assert (len(fight.alarms), len(calm.alarms)) == (1, 0)
+    assert (len(fight.logits), fight.truth, calm.truth) == (47, ("fight",), ("no_fight",))
 
 
 def test_a_difference_fails_and_says_so(
@@ -109,14 +128,14 @@ def test_a_missing_video_is_one_line_and_exit_code_2() -> None:
 
 
 @pytest.mark.parametrize("fault", ["empty", "no video", "truncated", "smaller than the input"])
-def test_a_bad_video_is_refused_by_name(clip: Path, fault: str) -> None:
+def test_a_bad_video_is_refused_by_name(clip: Path, tiny_export: Path, fault: str) -> None:
     content = clip.read_bytes()
     if fault == "smaller than the input":
         video.write(clip, [np.zeros((30, 64, 3), np.uint8)] * 3)
     else:
         clip.write_bytes({"empty": b"", "no video": b"a text\n" * 100, "truncated": content[:2000]}[fault])
     with pytest.raises(UserError) as caught:
-        demo.choose(clip, TINY, 64)
+        watch(demo.choose(clip, TINY)[0].path, Reference.load(tiny_export / "model.npz"))
     assert str(clip) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -143,9 +162,9 @@ def test_a_disk_that_fills_while_the_simulator_compiles(
 
 
 def test_frames_of_two_videos_keep_their_state_apart() -> None:
-    first, second = (shots.Shot(name, np.zeros((3, 1, 1, 3), np.uint8), np.zeros(0), [0, 2]) for name in "ab")
+    first, second = (Watched(name, [0, 2], inputs=[np.zeros((1, 1, 3), np.uint8)] * 3) for name in "ab")
     contexts = [(frame.stream, frame.clear) for frame in demo.contexts([first, second], 4)]
-    assert contexts == [(0, True), (0, False), (0, True), (1, True), (1, False), (1, True)]
+    assert contexts == [(0, True), (1, True), (0, False), (1, False), (0, True), (1, True)]
     assert {frame.stream for frame in demo.contexts([first, second], 1)} == {0}, "a chip with one stream"
 
 
@@ -153,8 +172,8 @@ def test_timeline_joins_frames_of_one_winner_and_parts_clips() -> None:
     def decision(winner: int) -> Decision:
         return Decision(np.array([4, 0]) if winner == 0 else np.array([0, 4]), 1, 1.0, ["a", "b"])
 
-    shot = shots.Shot("x.mp4", np.zeros((6, 1, 1, 3), np.uint8), np.zeros(0), [0, 4], ["a", "b"])
-    stretches = demo.timeline(shot, [decision(winner) for winner in (0, 0, 1, 1, 1, 1)])
+    watched = Watched("x.mp4", [0, 4], ["a", "b"], decisions=[decision(winner) for winner in (0, 0, 1, 1, 1, 1)])
+    stretches = demo.timeline(watched)
     assert [(s["first_frame"], s["last_frame"], s["class"], s["shown"]) for s in stretches] == [
         (0, 1, "a", "a"),
         (2, 3, "b", "a"),
