@@ -102,10 +102,11 @@ class _PyAv:
         import av
 
         self._container = av.open(str(path), "w")
-        self._stream: Any = self._container.add_stream(_encoder(), rate=rate)
-        self._stream.width, self._stream.height = size
-        self._stream.pix_fmt = "yuv420p"
-        self._stream.options = ENCODERS[_encoder()]
+        stream: Any = self._container.add_stream(_encoder(), rate=rate)
+        self._stream = stream
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.options = ENCODERS[_encoder()]
 
     def add(self, pixels: np.ndarray) -> None:
         import av
