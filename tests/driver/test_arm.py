@@ -67,8 +67,8 @@ def test_the_archives_selftest_passes(arm: str, own_board: Path) -> None:
 
 
 def test_planes_are_the_same_there_and_rgb_is_not(arm: str, board: Path, clip: Path, tmp_path: Path) -> None:
-    """What a decoder gives is the same everywhere, to the bit. swscale's conversion to RGB is not, by a few levels; that
-    is not ours to make equal, only to be truthful about (docs/driver.md)."""
+    """What a decoder gives is the same everywhere, to the bit. swscale's conversion to RGB is not, by a few levels:
+    that is not ours to make equal, only to be truthful about (docs/driver.md)."""
     said = json.loads(there(arm, board, DECODE, clip, tmp_path / "rgb.npy"))
     with av.open(str(clip)) as container:
         ours = [hashlib.sha256(frame.to_ndarray().tobytes()).hexdigest() for frame in container.decode(video=0)]
