@@ -1,32 +1,39 @@
 """A video of what was seen, with the score and the alarm drawn on each frame."""
 
+import tempfile
+from contextlib import suppress
 from fractions import Fraction
-from importlib.util import find_spec
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from shiftcore.errors import UserError
+from shiftcore.model import decoders
 
 WHITE, RED = (255, 255, 255), (230, 30, 30)
 LEAST_ROWS = 360  # smaller frames are enlarged, so that the text can be read
+# PyAV's, best first, with their options. FFmpeg's own is in every build; x264 is not (PyAV's wheel for 32-bit ARM).
+# 354: three times FF_QP2LAMBDA, a quantizer at which the text stays sharp.
+ENCODERS = {"libx264": {"preset": "veryfast"}, "mpeg4": {"flags": "+qscale", "global_quality": "354"}}
 
 
 class Recorder:
-    """Writes the MP4 file at `path`, `rate` frames a second: H.264 through PyAV where it is installed, else MPEG-4
-    through OpenCV. The file takes its name when it is closed; until then it is .NAME.part.mp4.
+    """Writes the MP4 file at `path`, `rate` frames a second: H.264 where PyAV has x264, else MPEG-4, through PyAV or
+    OpenCV. The file takes its name when it is closed; until then it is .NAME.part.mp4.
 
-    Raises UserError where OpenCV, which draws, is not installed, or the file cannot be written.
+    Raises UserError where OpenCV, which draws, is not there, nothing can encode, or the file cannot be written.
     """
 
     def __init__(self, path: Path, rate: float) -> None:
         if path.suffix.lower() != ".mp4":
             raise UserError(f"{path}: --record writes MP4; give a name that ends in .mp4")
-        if not find_spec("cv2"):
-            raise UserError("--record needs OpenCV to draw: pip install opencv-python-headless")
+        if not decoders.opencv().usable:
+            raise UserError(f"--record needs OpenCV to draw: {decoders.opencv().problem} ({decoders.advice()})")
         if not path.parent.is_dir():
             raise UserError(f"{path}: no folder {path.parent}")
+        _encoder()
         self._path, self._part = path, path.with_name(f".{path.stem}.part.mp4")
         self._rate = Fraction(rate).limit_denominator(1000)
         self._writer: _PyAv | _OpenCv | None = None
@@ -41,7 +48,7 @@ class Recorder:
             times = max(1, -(-LEAST_ROWS // pixels.shape[0]))
             height, width = (side * times // 2 * 2 for side in pixels.shape[:2])  # 4:2:0: half the columns and rows
             self._size = (width, height)
-            kind = _PyAv if find_spec("av") else _OpenCv
+            kind = _PyAv if _encoder() else _OpenCv
             self._writer = kind(self._part, self._size, self._rate)
         if (pixels.shape[1], pixels.shape[0]) != self._size:
             pixels = cv2.resize(
@@ -57,6 +64,21 @@ class Recorder:
             self._writer.close()
             self._writer = None
             self._part.replace(self._path)
+
+
+@cache
+def _encoder() -> str:
+    """The encoder of PyAV's to record with; "" where OpenCV has to. Raises UserError where it cannot either: before a
+    run begins, which is not to end for its recording."""
+    if decoders.pyav().usable:
+        import av
+
+        for name in ENCODERS:
+            with suppress(av.codec.codec.UnknownCodecError):
+                return av.Codec(name, "w").name
+    with tempfile.TemporaryDirectory() as folder:
+        _OpenCv(Path(folder) / "try.mp4", (64, 64), Fraction(25)).close()
+    return ""
 
 
 def _draw(pixels: np.ndarray, text: str, raised: bool) -> np.ndarray:
@@ -80,10 +102,11 @@ class _PyAv:
         import av
 
         self._container = av.open(str(path), "w")
-        self._stream: Any = self._container.add_stream("libx264", rate=rate)
-        self._stream.width, self._stream.height = size
-        self._stream.pix_fmt = "yuv420p"
-        self._stream.options = {"preset": "veryfast"}
+        stream: Any = self._container.add_stream(_encoder(), rate=rate)
+        self._stream = stream
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.options = ENCODERS[_encoder()]
 
     def add(self, pixels: np.ndarray) -> None:
         import av
@@ -101,7 +124,7 @@ class _OpenCv:
 
         self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), float(rate), size)
         if not self._writer.isOpened():
-            raise UserError(f"{path}: OpenCV cannot write MP4 here")
+            raise UserError(f"{path.name}: OpenCV cannot write MP4 here, and there is no PyAV that could")
 
     def add(self, pixels: np.ndarray) -> None:
         import cv2

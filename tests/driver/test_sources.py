@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import pytest
 from shiftcore.driver import sources
 from shiftcore.driver.sources import Files, Image, Live, Source, interleave, open_sources
 from shiftcore.errors import UserError
-from shiftcore.model import video
+from shiftcore.model import decoders, video
+from shiftcore.model.decoders import Library
 from shiftcore.model.preprocess import Preprocessor
 from shiftcore.quant.data import read_clips
 from shiftcore.quant.preset import load_preset, parse_preset
@@ -30,15 +30,11 @@ def pictures(count: int, height: int = 48, width: int = 64, seed: int = 0) -> li
     return [(texture + 100 * index // count).astype(np.uint8) for index in range(count)]
 
 
-def without_pyav(name: str) -> object:
-    return None if name == "av" else find_spec(name)
-
-
 @pytest.fixture(params=["PyAV", "OpenCV"])
 def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Reader:
     """Everything is read by both."""
     if request.param == "OpenCV":
-        monkeypatch.setattr(sources, "find_spec", without_pyav)
+        monkeypatch.setattr(decoders, "pyav", lambda: Library("PyAV", False, "PyAV is not installed"))
     return request.param
 
 
@@ -163,8 +159,9 @@ def test_no_source(tmp_path: Path, said: list[str], argument: str, reason: str) 
 
 
 def test_nothing_to_read_with(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
-    monkeypatch.setattr(sources, "find_spec", lambda _name: None)
-    with pytest.raises(UserError, match="neither PyAV nor OpenCV is installed"):
+    for function, name in (("pyav", "PyAV"), ("opencv", "OpenCV")):
+        monkeypatch.setattr(decoders, function, lambda name=name: Library(name, False, f"{name} is not installed"))
+    with pytest.raises(UserError, match="no video can be read: PyAV is not installed; OpenCV is not installed"):
         open_sources(["a.mp4"], None, said.append)
 
 

@@ -94,7 +94,7 @@ def test_an_interrupted_trial_does_not_count(workplace: Path) -> None:
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 2 and errors.splitlines()[-1].startswith("error: interrupted")
     assert list((workplace / "build" / "small" / "search" / "trials").iterdir()) == []
     finish(start(workplace, 1))

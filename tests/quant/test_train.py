@@ -81,7 +81,7 @@ def interrupt(workplace: Path, when: str) -> str:
         assert process.poll() is None, "training ended before it could be interrupted"
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 2
     return errors
 
