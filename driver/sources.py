@@ -1,8 +1,8 @@
 """Where frames come from: video files, folders of them, network cameras, cameras of this machine.
 
 Frames are RGB, uint8 `[H, W, 3]`, decoded by PyAV where it works and by OpenCV otherwise; the two give the same bytes
-on one kind of processor (docs/driver.md). As many frames a second are taken as in training, `rate` (model.sampling), the
-first included.
+on one kind of processor (docs/driver.md). As many frames a second are taken as in training, `rate` (model.sampling),
+the first included.
 """
 
 import threading

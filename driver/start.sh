@@ -39,7 +39,9 @@ if [ "$(id -u)" = 0 ] && [ "$(stat -c %u "$here")" != 0 ]; then
 	export PYTHONPYCACHEPREFIX
 fi
 
-if [ ! -d "$here/lib" ] && [ -d "$here/wheels" ]; then
+# What an older archive left in lib/ is not this one's.
+if ! cmp -s "$here/wheels/SHA256SUMS" "$here/lib/SHA256SUMS"; then
+	rm -rf "$here/lib"
 	find "$here" -maxdepth 1 -name '.lib.*' -mmin +60 -exec rm -rf {} + # of a power cut
 	fresh=$(mktemp -d "$here/.lib.XXXXXX") || fail "$here cannot be written"
 	trap 'rm -rf "$fresh"' EXIT
@@ -48,24 +50,25 @@ if [ ! -d "$here/lib" ] && [ -d "$here/wheels" ]; then
 	for wheel in "$here"/wheels/*.whl; do
 		"$python" -m zipfile -e "$wheel" "$fresh" 2>/dev/null || fail "$wheel: cannot be unpacked; copy the archive again, or free some space"
 	done
+	cp "$here/wheels/SHA256SUMS" "$fresh"
 	chmod 755 "$fresh"
 	give "$fresh"
 	mv -T "$fresh" "$here/lib" 2>/dev/null || [ -d "$here/lib" ] || fail "$here/lib cannot be written"
 	rm -rf "$fresh"
 	trap - EXIT INT TERM HUP
 fi
-PYTHONPATH=$here:$here/lib${PYTHONPATH:+:$PYTHONPATH}
+PYTHONPATH=$here/lib${PYTHONPATH:+:$PYTHONPATH}
 export PYTHONPATH
 why=$("$python" -c 'import rich, typer' 2>&1) ||
-	fail "rich and typer are missing; install them: pip install -r $here/driver/requirements.txt${why:+ ($(echo "$why" | grep . | tail -n 1))}"
+	fail "rich and typer are missing; install them: pip install -r $here/requirements.txt${why:+ ($(echo "$why" | grep . | tail -n 1))}"
 
 case ${1:-} in
 run | selftest)
 	name=$1
 	shift
-	exec "$python" -m driver "$name" --build "$here/build/@PRESET@/@BOARD@" "$@"
+	exec "$python" -m shiftcore "$name" --build "$here/build/@PRESET@/@BOARD@" "$@"
 	;;
 *)
-	exec "$python" -m driver "$@"
+	exec "$python" -m shiftcore "$@"
 	;;
 esac

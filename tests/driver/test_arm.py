@@ -14,7 +14,7 @@ from shiftcore.model import video
 from tests.driver import armhf, deployed
 from tests.driver.deployed import shiftcore
 
-# Prints the SHA-256 of each frame's planes as they are decoded, and writes the RGB pixels that model.video makes of them.
+# Prints the SHA-256 of each frame's planes as they are decoded, and writes the RGB that model.video makes of them.
 DECODE = """
 import hashlib, json, platform, sys
 from pathlib import Path
@@ -53,7 +53,7 @@ def arm() -> str:
 def there(python: str, board: Path, program: str, *arguments: Any) -> str:
     """What a program prints on ARM, with the archive's modules."""
     command = [python, "-c", program, *map(str, arguments)]
-    environment = {**deployed.VARIABLES, "PYTHONPATH": f"{board}:{board / 'lib'}"}
+    environment = {**deployed.VARIABLES, "PYTHONPATH": str(board / "lib")}
     done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -67,8 +67,8 @@ def test_the_archives_selftest_passes(arm: str, own_board: Path) -> None:
 
 
 def test_planes_are_the_same_there_and_rgb_is_not(arm: str, board: Path, clip: Path, tmp_path: Path) -> None:
-    """What a decoder gives is the same everywhere, to the bit. swscale's conversion to RGB is not, by a few levels; that
-    is not ours to make equal, only to be truthful about (docs/driver.md)."""
+    """What a decoder gives is the same everywhere, to the bit. swscale's conversion to RGB is not, by a few levels;
+    that is not ours to make equal, only to be truthful about (docs/driver.md)."""
     said = json.loads(there(arm, board, DECODE, clip, tmp_path / "rgb.npy"))
     with av.open(str(clip)) as container:
         ours = [hashlib.sha256(frame.to_ndarray().tobytes()).hexdigest() for frame in container.decode(video=0)]

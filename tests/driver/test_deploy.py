@@ -30,7 +30,7 @@ def test_what_is_in_it(archive: Path) -> None:
     with tarfile.open(archive) as content:
         members = {member.name.split("/", 1)[1]: member for member in content.getmembers()}
         text = b"".join(file.read() for file in map(content.extractfile, members.values()) if file)
-    assert {"shiftcore", "README.md", "LICENSE", "driver/__main__.py", "driver/backends/board.py"} <= set(members)
+    assert {"shiftcore", "README.md", "LICENSE", "requirements.txt"} <= set(members)
     assert {f"build/tiny/pynq-z2/chip/{name}" for name in ("manifest.json", "model.npz", "selftest.npz")} <= set(
         members
     )
@@ -44,10 +44,20 @@ def test_changed_content_has_another_time(tmp_path: Path) -> None:
     """Or Python would run what it had compiled of an older archive, unpacked in the same place."""
     times = set()
     for content in (b"a = 1", b"a = 2"):
-        deploy.pack(tmp_path / "a.tar.gz", "a", {"driver/a.py": content})
+        deploy.pack(tmp_path / "a.tar.gz", "a", {"a.py": content})
         with tarfile.open(tmp_path / "a.tar.gz") as archive:
             times.add(archive.getmembers()[0].mtime)
     assert len(times) == 2
+
+
+def test_a_newer_archive_in_the_same_folder_replaces_what_was_unpacked(board: Path, board_python: str) -> None:
+    shiftcore(board, board_python, "--help")
+    (board / "lib" / "shiftcore" / "__init__.py").write_text("raise SystemExit('old')")
+    assert shiftcore(board, board_python, "--help").returncode == 1
+    sums = board / "wheels" / "SHA256SUMS"
+    sums.write_text(sums.read_text() + "changed")
+    done = shiftcore(board, board_python, "--help")
+    assert done.returncode == 0, done.stderr
 
 
 def test_selftest_passes_on_an_old_python(board: Path, board_python: str) -> None:
@@ -60,7 +70,7 @@ def test_selftest_passes_on_an_old_python(board: Path, board_python: str) -> Non
 def test_nothing_of_the_training_side_is_there(board: Path, board_python: str) -> None:
     names = "torch qonnx finn onnx brevitas quant hw"
     program = f"import importlib.util as u; print([name for name in {names.split()} if u.find_spec(name)])"
-    paths = f"{board}:{board / 'lib'}"
+    paths = str(board / "lib")
     shiftcore(board, board_python, "--help")  # unpacks lib/
     environment = {**VARIABLES, "PYTHONPATH": paths}
     done = subprocess.run(

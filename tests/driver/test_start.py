@@ -61,11 +61,13 @@ def test_pynqs_environment_is_entered_by_any_shell(shell: list[str], image: dict
 
 def test_xrt_finds_what_it_looks_for(image: dict[str, str], own_board: Path) -> None:
     """pynq wants XILINX_XRT, and its environment's programs in PATH."""
-    (own_board / "lib").mkdir()
-    (own_board / "lib" / "rich.py").touch()
-    (own_board / "lib" / "typer.py").touch()
+    for module in ("rich", "typer", "shiftcore/__init__"):
+        path = own_board / "lib" / f"{module}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    shutil.copy(own_board / "wheels" / "SHA256SUMS", own_board / "lib")
     program = "import os, shutil; print(os.environ['XILINX_XRT'], shutil.which('pip'))"
-    (own_board / "driver" / "__main__.py").write_text(program)
+    (own_board / "lib" / "shiftcore" / "__main__.py").write_text(program)
     done = started(["dash"], own_board, image, "selftest")
     assert done.stdout.startswith("/usr ") and "board-python-" in done.stdout, done.stderr
 
