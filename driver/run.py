@@ -1,6 +1,5 @@
 """From sources to results: many cameras through one accelerator, each with its preprocessing, alarm and figures."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from typing import Any
 
 from common.errors import UserError
 from driver.accelerator import Accelerator
-from driver.alarm import RAISED, Alarm, Change, Settings
+from driver.alarm import PENDING, RAISED, Alarm, Change, Settings
 from driver.errors import ChipError, DifferenceError
 from driver.events import Event, Reporter
 from driver.records import Result
@@ -97,11 +96,21 @@ class Run:
                 else:
                     self._feed(self.channels[item[0]], item[1])
                     self._collect(0.0)
+                self._end_alarms()
             while self._pending:
                 self._collect(1.0)
         finally:
             for channel in self.channels:
                 self._report(channel, channel.alarm.interrupt() if channel.alarm else [])
+
+    def _end_alarms(self) -> None:
+        """What is raised where a camera is lost, or files have ended, ends now, when their last results are in."""
+        for channel in self.channels:
+            if channel.state in (RAISED, PENDING) and channel.source.interrupted and not self._awaits(channel):
+                self._report(channel, channel.alarm.interrupt() if channel.alarm else [])
+
+    def _awaits(self, channel: Channel) -> bool:
+        return any(waiting is channel for waiting, _, _ in self._pending.values())
 
     def _alarm(self) -> Alarm | None:
         return Alarm(self._settings) if self._settings else None
@@ -162,10 +171,10 @@ class Run:
                 publish(event)
 
 
-def as_json(channel: Channel, image: Image, result: Result) -> str:
+def as_json(channel: Channel, image: Image, result: Result) -> dict[str, Any]:
     """One line of `--json`: docs/running.md has the keys."""
     decision = result.decision
-    line: dict[str, Any] = {
+    return {
         "stream": channel.stream,
         "source": image.source,
         "frame": image.number,
@@ -178,7 +187,6 @@ def as_json(channel: Channel, image: Image, result: Result) -> str:
         "latency_ms": round(result.latency_ms, 6),
         "alarm": channel.state or None,
     }
-    return json.dumps(line)
 
 
 def caption(channel: Channel, image: Image, result: Result) -> str:

@@ -31,10 +31,12 @@ class Camera:
     between two packets; after the content it hangs up, or with `freeze` goes silent. With `once` it
     is switched off after its first client."""
 
-    def __init__(self, content: bytes, pace_s: float = 0.0, freeze: bool = False, once: bool = False) -> None:
+    def __init__(
+        self, content: bytes, pace_s: float = 0.0, freeze: bool = False, once: bool = False, port: int = 0
+    ) -> None:
         self.connections = 0
         self._content, self._pace_s, self._freeze, self._once = content, pace_s, freeze, once
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = socket.create_server(("127.0.0.1", port))
         self.address = f"rtsp://127.0.0.1:{self._server.getsockname()[1]}/door"
         self._closed = threading.Event()
         threading.Thread(target=self._serve, daemon=True).start()
