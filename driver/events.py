@@ -261,12 +261,15 @@ class Spool(_Patient):
             except OSError:
                 self._gone.add(path)
 
-    def close(self) -> int:
-        """Let another process have it. Returns how many events are lost: they were never on the disk."""
+    def close(self) -> None:
+        """Let another process have it."""
+        self._closed.set()
         with self._mutex:
-            self._write()
+            if self._unwritten:
+                self._try()
+            self.lost += len(self._unwritten)
+            self._unwritten.clear()
             self._lock.close()
-            return self._lost + len(self._unwritten)
 
     def _write(self) -> None:
         for path in list(self._unwritten):

@@ -93,21 +93,21 @@ class Live(Source):
             except UserError as error:
                 problem = str(error)
             except Exception as error:  # whatever a decoder throws costs this connection, and no other camera
-                problem = f"{type(error).__name__}: {' '.join(str(error).split())}"
+                problem = self._address.clean(f"{type(error).__name__}: {' '.join(str(error).split())}")
             if self._stopped.is_set():
                 return
             with self._lock:
                 self._lost = True
             self._failures, self._pauses = self._failures + 1 if pauses is self._pauses else 1, pauses
             pause = min(pauses[1], pauses[0] * 2.0 ** min(self._failures - 1, 30))
-            self._tell(self._address.clean(problem), pause, pause == pauses[1])
+            self._tell(problem, pause, pause == pauses[1])
             self._stopped.wait(pause)
 
     def _connection(self) -> Iterator[Image]:
         """The images of one connection. Its first frame's time is that of its arrival; the others follow it by the
         camera's own clock."""
         begin, sample = 0.0, Sampler(self._rate, jumped=lambda why: self._say(f"{self.name}: {why}"))
-        for number, (stamp, convert) in enumerate(_read_live(self._address)):
+        for number, (stamp, convert) in enumerate(_read_live(self._address, self._pauses is REFUSED_S)):
             if self._stopped.is_set():
                 return
             now = time.monotonic() - self._started
@@ -143,12 +143,12 @@ class Live(Source):
         self._say(f"{self.name}: {problem}; called again {'every' if longest else 'in'} {pause:g} s")
 
 
-def _read_live(address: Address) -> Iterator[Stamped]:
-    """Every frame that a camera sends. Raises UserError, without the camera's name, when no more come, and RefusedError
-    where it refuses user and password."""
+def _read_live(address: Address, refused: bool) -> Iterator[Stamped]:
+    """Every frame that a camera sends, which has or has not `refused` user and password the last time. Raises
+    UserError, without the camera's name, when no more come, and RefusedError where it refuses them."""
     if sources.find_spec("av") and not address.secret.startswith("/dev/"):
         return _pyav_live(address)
-    return _opencv_live(address)
+    return _opencv_live(address, refused)
 
 
 def _silent(opened: bool) -> UserError:
@@ -186,11 +186,13 @@ def _pyav_live(address: Address) -> Iterator[Stamped]:
     except av.error.HTTPForbiddenError:
         raise _refused(403) from None
     except av.FFmpegError as error:
-        raise UserError(error.strerror or type(error).__name__) from None
+        raise UserError(address.clean(error.strerror or type(error).__name__)) from None
 
 
-def _opencv_live(address: Address) -> Iterator[Stamped]:
+def _opencv_live(address: Address, refused: bool = False) -> Iterator[Stamped]:
     cv2 = sources._cv2()
+    if refused and (code := status(address, TIMEOUT_S)) in (401, 403):
+        raise _refused(code)  # asked once, where OpenCV and who asks for its reason are two
     device, began = address.secret.startswith("/dev/"), time.monotonic()
     if device:
         capture = cv2.VideoCapture(address.secret, cv2.CAP_V4L2)
