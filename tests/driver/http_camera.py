@@ -1,4 +1,4 @@
-"""A camera that sends pictures over HTTP as multipart/x-mixed-replace (motion JPEG), as cheap ones and ESP32-CAMs do."""
+"""A camera that sends pictures over HTTP as multipart/x-mixed-replace (motion JPEG), as cheap ones do."""
 
 import base64
 import contextlib
