@@ -106,7 +106,7 @@ class Live(Source):
     def _connection(self) -> Iterator[Image]:
         """The images of one connection. Its first frame's time is that of its arrival; the others follow it by the
         camera's own clock."""
-        begin, sample = 0.0, Sampler(self._rate, jumped=lambda why: self._say(f"{self.name}: {why}"))
+        begin, sample = 0.0, Sampler(self._rate, say=lambda why: self._say(f"{self.name}: {why}"))
         for number, (stamp, convert) in enumerate(_read_live(self._address, self._pauses is REFUSED_S)):
             if self._stopped.is_set():
                 return

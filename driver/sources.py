@@ -168,13 +168,13 @@ def _open(argument: str, rate: int | None, say: Say) -> Source:
     return Files(argument, _videos(path) if path.is_dir() else [path], rate, say)
 
 
-def _read_file(path: Path, rate: int | None, jumped: Say) -> Iterator[Frame]:
+def _read_file(path: Path, rate: int | None, say: Say) -> Iterator[Frame]:
     """What `Sampler(rate)` takes of a file. Raises UserError, naming it, after the good frames of a damaged one."""
     if find_spec("av"):
         from sim.video import timed
 
-        return timed(path, rate, jumped)
-    return _opencv_file(path, rate, jumped)
+        return timed(path, rate, say)
+    return _opencv_file(path, rate, say)
 
 
 def _cv2() -> Any:
@@ -186,7 +186,7 @@ def _cv2() -> Any:
     return cv2
 
 
-def _opencv_file(path: Path, rate: int | None, jumped: Say | None = None) -> Iterator[Frame]:
+def _opencv_file(path: Path, rate: int | None, say: Say | None = None) -> Iterator[Frame]:
     """OpenCV says nothing of damage: what the file announces and does not hold is all that shows."""
     cv2 = _cv2()
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
@@ -194,7 +194,7 @@ def _opencv_file(path: Path, rate: int | None, jumped: Say | None = None) -> Ite
         if not capture.isOpened():
             raise UserError(f"{path}: not a readable video")
         count, own_rate = 0, capture.get(cv2.CAP_PROP_FPS)
-        sample = Sampler(rate, own_rate, jumped)
+        sample = Sampler(rate, own_rate, say)
         for stamp, convert in _opencv_frames(capture):
             seconds = sample(count, stamp)
             if seconds is not None:
@@ -208,7 +208,7 @@ def _opencv_file(path: Path, rate: int | None, jumped: Say | None = None) -> Ite
         capture.release()
     if count == 0:
         raise UserError(f"{path}: holds no frames, or no key frame to decode them from")
-    if count < announced - (0 if path.suffix.lower() in (".mp4", ".mov") else SLACK_S * own_rate):
+    if not sample.jumped and count < announced - (0 if path.suffix.lower() in (".mp4", ".mov") else SLACK_S * own_rate):
         raise UserError(f"{path}: truncated after {count} frames, {announced} are announced")
 
 

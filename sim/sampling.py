@@ -29,13 +29,14 @@ class Clock:
     runs backwards. Where a stamp cannot follow the one before, a new timeline begins: time goes on as the frame arrives
     (a camera), or one frame of `frame_rate` a second after the last (a file), and later stamps count from there.
 
-    `jumped` is told once, in words that follow the source's name, that this happened.
+    `jumped`: whether this has happened; `say` is told once, in words that follow the source's name.
     """
 
-    def __init__(self, frame_rate: float | None = None, jumped: Callable[[str], None] | None = None) -> None:
+    def __init__(self, frame_rate: float | None = None, say: Callable[[str], None] | None = None) -> None:
+        self.jumped = False
         known = frame_rate is not None and 0 < frame_rate <= FASTEST_RATE
         self._step = 1 / (frame_rate if frame_rate and known else UNTIMED_RATE)
-        self._jumped = jumped
+        self._say = say
         self._last: float | None = None
         self._offset: float | None = None  # of time against the stamps; None before the first of them
         self._number, self._arrival = 0, 0.0
@@ -73,14 +74,14 @@ class Clock:
         return expected
 
     def _tell(self, jump: float, last: float) -> None:
-        if self._jumped:
+        if self._say and not self.jumped:
             word = f"jumps by {jump:+.1f} s" if jump else "stands still"
-            self._jumped(f"its clock {word} at {last:.1f} s; time goes on from there")
-            self._jumped = None
+            self._say(f"its clock {word} at {last:.1f} s; time goes on from there")
+        self.jumped = True
 
 
 class Sampler:
-    """Takes frames of one clip at `rate` images a second; `rate` None takes every frame. `frame_rate`, `jumped`: as of
+    """Takes frames of one clip at `rate` images a second; `rate` None takes every frame. `frame_rate`, `say`: as of
     `Clock`.
 
     The clip's time is cut into ticks of 1/rate seconds, from its first frame on; the first frame of each tick is an
@@ -89,11 +90,16 @@ class Sampler:
     """
 
     def __init__(
-        self, rate: int | None, frame_rate: float | None = None, jumped: Callable[[str], None] | None = None
+        self, rate: int | None, frame_rate: float | None = None, say: Callable[[str], None] | None = None
     ) -> None:
         self._rate = rate
-        self._clock = Clock(frame_rate, jumped)
+        self._clock = Clock(frame_rate, say)
         self._tick = -1
+
+    @property
+    def jumped(self) -> bool:
+        """Whether the clip's clock has jumped: how long it is said to be means nothing then."""
+        return self._clock.jumped
 
     def __call__(self, number: int, stamp: float | None, arrival: float | None = None) -> float | None:
         """The next frame, the `number`-th of its clip from 0; `stamp`, `arrival`: as of `Clock`. Returns its time since

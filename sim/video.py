@@ -28,8 +28,8 @@ def frames(path: Path, rate: int | None = None) -> Iterator[np.ndarray]:
         yield frame.pixels
 
 
-def timed(path: Path, rate: int | None = None, jumped: Callable[[str], None] | None = None) -> Iterator[Frame]:
-    """As `frames`, each with its number and time. `jumped` is told where the video's clock jumps, as of
+def timed(path: Path, rate: int | None = None, say: Callable[[str], None] | None = None) -> Iterator[Frame]:
+    """As `frames`, each with its number and time. `say` is told where the video's clock jumps, as of
     `sampling.Clock`.
 
     Raises UserError naming the file when it is missing, no video, empty, corrupt, or truncated: at once where that
@@ -48,14 +48,14 @@ def timed(path: Path, rate: int | None = None, jumped: Callable[[str], None] | N
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"err_detect": "explode"}  # a damaged picture is an error, not a guess
-            end, sample = 0.0, Sampler(rate, float(stream.guessed_rate or 0), jumped)
+            end, sample = 0.0, Sampler(rate, float(stream.guessed_rate or 0), say)
             for frame in decodable(container, stream):
                 seconds = sample(decoded, frame.time)
                 if seconds is not None:
                     yield Frame(decoded, seconds, pixels(frame))
                 decoded += 1
                 end = frame.time or end
-            missing = _missing(container, stream, decoded, end)
+            missing = "" if sample.jumped else _missing(container, stream, decoded, end)
     except av.FFmpegError as error:
         where = f"damaged after {decoded} frames" if decoded else "not a readable video"
         raise UserError(f"{path}: {where} ({error.strerror})") from None

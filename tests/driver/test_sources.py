@@ -371,7 +371,7 @@ def test_pictures_over_http_have_the_time_of_their_arrival(reader: Reader, said:
     camera.close()
     (began, first), (ended, last) = images[0], images[-1]
     assert last.seconds - first.seconds == pytest.approx(ended - began, abs=0.5)
-    assert last.number == 11 and said == []  # slower than the rate: all are taken
+    assert last.number <= 14 and said == []  # slower than the rate: all are taken but what came in a burst
 
 
 @pytest.mark.parametrize("login", ["user:CANARY", "user:CANARY/?#@"])
