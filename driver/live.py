@@ -1,5 +1,6 @@
 """Cameras: a thread reads each, and calls it again for as long as the run lasts."""
 
+import logging
 import threading
 import time
 from collections import deque
@@ -20,6 +21,7 @@ REFUSED_S = (60.0, 600.0)  # the same where it refuses user and password: who gu
 REMIND_S = 3600.0  # one who stays away at the longest pause is told of again after so long
 PATIENCE_S = 1.0  # of one who leaves a camera, before a line says what is waited for
 QUEUED = 4  # frames of a live source that wait; beyond that the oldest is dropped
+logging.getLogger("libav").addHandler(logging.NullHandler())  # FFmpeg's own words, which an older PyAV passes on
 _NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS of libavformat
 
 
