@@ -19,7 +19,8 @@ _NAP_S, _IDLE_S = 0.002, 0.01  # while no camera has a frame: rest, and wait for
 
 @dataclass
 class Channel:
-    """One source and what is known of it. `latency`: least and greatest so far, in cycles; `seconds`: since its first
+    """One source and what is known of it. `clips`: how many began so far, of its images (0) and of its results (1);
+    `latency`: least and greatest so far, in cycles; `seconds`: since its first
     result, by the clock on the wall."""
 
     source: Source
@@ -27,6 +28,7 @@ class Channel:
     alarm: Alarm | None
     reporter: Reporter
     file: str = ""
+    clips: list[int] = field(default_factory=lambda: [0, 0])
     frames: int = 0
     latency: tuple[int, int] = (0, 0)
     name: str = ""
@@ -80,7 +82,7 @@ class Run:
             )
         self._settings = Settings.of(self.accelerator.description)
         self._prepare = self.accelerator.preprocessor()
-        self._pending: dict[int, tuple[Channel, Image, bool]] = {}
+        self._pending: dict[int, tuple[Channel, Image, int]] = {}
         self.channels = [
             Channel(source, stream, self._alarm(), Reporter(stream)) for stream, source in enumerate(self.sources)
         ]
@@ -124,12 +126,13 @@ class Run:
         if prepared is None:
             return
         pixels, first = prepared
+        channel.clips[0] += first
         try:
             frame_id = self.accelerator.submit(pixels, channel.stream, first)
         except ChipError as error:
             self._survive(error)
             return
-        self._pending[frame_id] = (channel, image, first)
+        self._pending[frame_id] = (channel, image, channel.clips[0])
 
     def _collect(self, wait_s: float) -> None:
         try:
@@ -139,8 +142,7 @@ class Run:
             return
         for result in results:
             self.failures = 0
-            channel, image, first = self._pending.pop(result.frame_id)
-            self._decide(channel, image, result, first)
+            self._decide(*self._pending.pop(result.frame_id), result)
 
     def _survive(self, error: ChipError) -> None:
         """The chip was reset and has lost all frames under way; the next ones may do."""
@@ -150,8 +152,9 @@ class Run:
             raise error
         self.say(str(error))
 
-    def _decide(self, channel: Channel, image: Image, result: Result, first: bool) -> None:
-        if first and channel.alarm:
+    def _decide(self, channel: Channel, image: Image, clip: int, result: Result) -> None:
+        begins, channel.clips[1] = clip > channel.clips[1], clip  # its first frame may have been lost in the chip
+        if begins and channel.alarm:
             self._report(channel, channel.alarm.interrupt())
             if not channel.source.live:
                 channel.alarm = self._alarm()  # another file, another time

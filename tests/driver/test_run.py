@@ -266,6 +266,29 @@ def test_a_chip_error_costs_its_frames_and_three_in_a_row_the_run(
     assert running.FAILURES == 3
 
 
+class Alarming(Flaky):
+    """Every frame is a fight."""
+
+    description: dict[str, Any] = Flaky.description | {
+        "alarm": {"classes": ["calm", "fight"], "threshold": 0.001, "release": 0.001, "min_seconds": 0,
+                  "cool_down_seconds": 0}
+    }  # fmt: skip
+
+
+def test_a_file_whose_first_frame_is_lost_in_the_chip_is_another_file_all_the_same(
+    folder: Path, tmp_path: Path
+) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        video.write(tmp_path / name, [np.zeros((32, 32, 3), np.uint8)] * 5)
+    published: list[dict[str, Any]] = []
+    with Accelerator.open(folder, "reference") as real:
+        flaky: Any = Alarming(real, {6})
+        Run(flaky, sources.open_sources([str(tmp_path)], None, print), lambda *_: None, [published.append], print)()
+    assert [(event["event"], Path(event["source"]).name, event["seconds"]) for event in published] == [
+        ("begin", "a.mp4", 0), ("end", "a.mp4", 0.16), ("begin", "b.mp4", 0.04), ("end", "b.mp4", 0.16)
+    ]  # fmt: skip
+
+
 class Watched(Flaky):
     """Takes the `motion` input, and keeps what it was sent."""
 
