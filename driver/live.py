@@ -174,9 +174,10 @@ def _pyav_live(address: Address) -> Iterator[Stamped]:
             timed = not int(container.format.flags) & _NO_TIMESTAMPS and not container.format.name.endswith("pipe")
             opened, begun, last = True, False, time.monotonic()
             for packet in container.demux():  # sound, too: it may go on where the picture stalls
-                if packet.stream.type == "video" and packet.stream.index == container.streams.video[0].index:
+                if packet.stream.index == container.streams.video[0].index:
                     begun = begun or packet.is_keyframe  # before the first one, as in sim.video
                     for frame in packet.decode() if begun else []:
+                        assert isinstance(frame, av.VideoFrame)
                         yield frame.time if timed else None, partial(pixels, frame)
                         last = time.monotonic()
                 if time.monotonic() - last > TIMEOUT_S:

@@ -96,7 +96,7 @@ def test_a_broker_with_a_password(tmp_path: Path) -> None:
         listener = paho.Client(paho.CallbackAPIVersion.VERSION2)
         listener.username_pw_set("me", "CANARY")
         listener.on_connect = lambda client, *_: client.subscribe("shiftcore/+/alarm", qos=1)
-        listener.on_message = lambda _client, _data, message: received.append(message.payload)
+        listener.on_message = lambda _client, _data, message: received.append(bytes(message.payload))
         subscribed: list[int] = []
         listener.on_subscribe = lambda *_: subscribed.append(1)
         listener.connect("127.0.0.1", server.port)
