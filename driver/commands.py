@@ -14,11 +14,13 @@ from rich.markup import escape
 from shiftcore import cli
 from shiftcore.driver import display
 from shiftcore.driver.accelerator import Accelerator
-from shiftcore.driver.events import Event, JsonLines, Mqtt, Spool
+from shiftcore.driver.events import Event, JsonLines, Spool
+from shiftcore.driver.mqtt import Broker, Mqtt
 from shiftcore.driver.record import Recorder
 from shiftcore.driver.run import Channel, Run, as_json, caption, problems
 from shiftcore.driver.selftest import selftest as checks
 from shiftcore.driver.sources import Image, Source, check_sources, open_sources
+from shiftcore.errors import UserError
 from shiftcore.model.alarm import RAISED
 from shiftcore.model.records import Result
 
@@ -40,31 +42,41 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     events: Annotated[
         str | None, typer.Option(help="a file for alarm events, one JSON object a line; - for standard output")
     ] = None,
-    mqtt: Annotated[str | None, typer.Option(help="HOST[:PORT] of a broker to publish alarm events to")] = None,
+    mqtt: Annotated[
+        str | None, typer.Option(help="a broker for alarm events: mqtt://[USER:PASSWORD@]HOST[:PORT], mqtts:// for TLS")
+    ] = None,
+    mqtt_ca: Annotated[
+        Path | None, typer.Option(help="the certificate that signed the broker's; else the system's")
+    ] = None,
     spool: Annotated[
         Path | None, typer.Option(help="where events wait for the broker; default: spool/ in the build folder")
     ] = None,
 ) -> None:
     """Run videos or cameras through the accelerator: one stream each, and a live table of what it sees."""
     check_sources(sources)
+    broker = Broker.parse(mqtt, mqtt_ca) if mqtt is not None else None
     errors = Console(stderr=True)
-    with ExitStack() as stack:
+    with _interruptible(), ExitStack() as stack:
         accelerator = stack.enter_context(Accelerator.open(build, backend, compare))
         say = _Voice(errors)
-        publish = _publishers(stack, events, mqtt, spool or build / "spool", say)
         rate = accelerator.description["preprocess"]["images_per_second"]
-        recorders = _recorders(stack, record, len(sources), rate or FILE_RATE)
+        outputs = _Outputs(stack, say)
+        outputs.report(events, broker, spool or build / "spool")
+        outputs.record(record, len(sources), rate or FILE_RATE)
+        if json:
+            outputs.print_frames()
         opened = open_sources(sources, rate, say)
         for source in opened:
             stack.callback(source.close)
-        quiet = json or events == "-"
-        seen = _Printer(recorders, json)
-        going = Run(accelerator, opened, seen, publish, say)
-        with _shown(going, quiet, say), _stopped_by_signals(opened):
+        going = Run(accelerator, opened, outputs.show, outputs.publishers, say)
+        with _shown(going, json or events == "-", say), _stopped_by_signals(opened):
             going()
         for line in problems(going.channels):
             errors.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True, highlight=False)
-    if any(source.problems for source in opened):
+    lost = list(outputs.lost())
+    for line in lost:
+        errors.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True, highlight=False)
+    if lost or any(source.problems for source in opened):
         raise typer.Exit(cli.USER_ERROR)
 
 
@@ -91,53 +103,71 @@ class _Voice:
         self.console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-class _Printer:
-    """What happens with each result: a line of JSON, a recorded frame."""
+class _Outputs:
+    """Where results and events go: lines of JSON, recordings, a broker. Each is closed with `stack`."""
 
-    def __init__(self, recorders: list[Recorder], json: bool) -> None:
-        self._recorders, self._json = recorders, json
+    def __init__(self, stack: ExitStack, say: _Voice) -> None:
+        self.publishers: list[Callable[[Event], None]] = []
+        self._stack, self._say = stack, say
+        self._frames: JsonLines | None = None
+        self._recorders: list[Recorder] = []
+        self._files: list[JsonLines] = []
+        self._spool: Spool | None = None
 
-    def __call__(self, channel: Channel, image: Image, result: Result) -> None:
-        if self._json:
-            print(as_json(channel, image, result), flush=True)
+    def report(self, events: str | None, broker: Broker | None, spool: Path) -> None:
+        """Events to a file, "-" or, without either, lines above the table; and to a broker, if any."""
+        if events is None:
+            self.publishers.append(lambda event: self._say(_sentence(event)))
+        else:
+            self.publishers.append(self._lines(events).publish)
+        if broker is not None:
+            self._spool = Spool(spool, self._say)
+            mqtt = Mqtt(broker, self._spool, self._say)
+            self._stack.callback(self._close_mqtt, mqtt, spool)
+            self.publishers.append(mqtt.publish)
+
+    def record(self, path: Path | None, count: int, rate: float) -> None:
+        """A video for each source: out.mp4, or out.0.mp4, out.1.mp4 ... for several."""
+        if path is None:
+            return
+        paths = [path] if count == 1 else [path.with_suffix(f".{index}{path.suffix}") for index in range(count)]
+        for name in paths:
+            self._recorders.append(Recorder(name, rate, self._say))
+            self._stack.callback(self._recorders[-1].close)
+
+    def print_frames(self) -> None:
+        """A line of JSON for each frame, on standard output."""
+        self._frames = self._lines("-")
+
+    def show(self, channel: Channel, image: Image, result: Result) -> None:
+        """What happens with each result: a line of JSON, a recorded frame."""
+        if self._frames:
+            self._frames.publish(as_json(channel, image, result))
         if self._recorders:
             text = caption(channel, image, result)
             self._recorders[channel.stream].add(image.pixels, text, channel.state == RAISED)
 
+    def lost(self) -> Iterator[str]:
+        """What found no room on a disk until it was closed, a line each."""
+        for lines in self._files:
+            if lines.lost:
+                yield f"{lines.name}: {lines.lost} lines could not be written and are lost"
+        for recorder in self._recorders:
+            if recorder.lost:
+                yield f"{recorder.path}: {recorder.lost} frames could not be written"
+        if self._spool and self._spool.lost:
+            yield f"{self._spool.folder}: {self._spool.lost} events could neither be sent nor written and are lost"
 
-def _recorders(stack: ExitStack, record: Path | None, count: int, rate: float) -> list[Recorder]:
-    """One for each source: out.mp4, or out.0.mp4, out.1.mp4 ... for several."""
-    if record is None:
-        return []
-    paths = [record] if count == 1 else [record.with_suffix(f".{index}{record.suffix}") for index in range(count)]
-    recorders = [Recorder(path, rate) for path in paths]
-    for recorder in recorders:
-        stack.callback(recorder.close)
-    return recorders
+    def _lines(self, path: str) -> JsonLines:
+        lines = JsonLines(path, self._say)
+        self._files.append(lines)
+        self._stack.callback(lines.close)
+        return lines
 
-
-def _publishers(
-    stack: ExitStack, events: str | None, mqtt: str | None, spool: Path, say: _Voice
-) -> list[Callable[[Event], None]]:
-    """Where events go. Without --events they are lines above the table."""
-    publishers: list[Callable[[Event], None]] = []
-    if events is None:
-        publishers.append(lambda event: say(_sentence(event)))
-    else:
-        lines = JsonLines(events)
-        stack.callback(lines.close)
-        publishers.append(lines.publish)
-    if mqtt is not None:
-        broker = Mqtt(mqtt, Spool(spool), say)
-        stack.callback(_close_mqtt, broker, spool, say)
-        publishers.append(broker.publish)
-    return publishers
-
-
-def _close_mqtt(broker: Mqtt, spool: Path, say: _Voice) -> None:
-    left = broker.close()
-    if left:
-        say(f"{left} events wait in {spool}; the next run with --mqtt sends them")
+    def _close_mqtt(self, mqtt: Mqtt, spool: Path) -> None:
+        left = mqtt.close()
+        if left:
+            self._say(f"{left} events wait in {spool}; the next run with --mqtt sends them")
 
 
 def _sentence(event: Event) -> str:
@@ -195,3 +225,12 @@ def _stopped_by_signals(sources: list[Source]) -> Iterator[None]:
         yield
     finally:
         restore()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C and SIGTERM in other words than a build's: nothing goes on where this stopped."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise UserError("interrupted before the end; what was reported and recorded so far is kept") from None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from shiftcore.driver.run import Channel
@@ -28,12 +29,12 @@ def table(channels: Sequence[Channel], title: str, clock_mhz: float) -> Table:
         count = f", {channel.events}" if channel.events else ""
         result.add_row(
             str(channel.stream),
-            _short(channel.file or channel.source.name),
+            escape(_short(channel.file or channel.source.name)),
             f"{channel.frames:,}",
             f"{channel.rate:,.1f}",
             low,
             high,
-            channel.name,
+            escape(channel.name),
             f"{channel.score:.2f}" if channel.frames else "",
             f"[{_STYLES.get(state, 'default')}]{state}[/]{count}",
         )

@@ -1,28 +1,32 @@
-"""Where alarm events go: lines of JSON, and an MQTT broker by way of a spool on disk that loses none.
+"""Alarm events: what is in one, lines of JSON in a file, and a spool on disk that loses none (driver.mqtt sends it).
 
 docs/alarms.md has the event's keys.
 """
 
 import contextlib
 import fcntl
+import io
 import json
 import os
 import socket
+import stat
 import sys
 import threading
 import uuid
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from shiftcore.errors import UserError
 from shiftcore.model.alarm import Change
 
 Event = dict[str, Any]
-KEEP_ALIVE_S = 15
-RECONNECT_S = (1, 15)  # first and longest pause between two attempts
-_EVERYTHING = 3600.0
+Say = Callable[[str], None]
+MOST_WAITING = 10_000  # events kept in memory while a disk is full; then the oldest is lost
+RETRY_S = 5.0  # between two attempts to write
+LONGEST_LINE, OURS = 1 << 16, b'{"id": "'  # of an event in bytes, and how it begins
 
 
 class Reporter:
@@ -49,178 +53,245 @@ class Reporter:
         }
 
 
-class JsonLines:
-    """Events appended to the file at `path`, or written to standard output for "-", one JSON object a line."""
+class _Patient:
+    """Writes to a disk that may be full: what cannot be written waits in memory, and is tried again every `RETRY_S`.
+    `say` is told once that it waits, and once that it is written. `lost`: what found no room to the end."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, say: Say) -> None:
+        self.lost = 0
+        self._say, self._problem = say, ""
+        self._mutex, self._closed = threading.RLock(), threading.Event()
+
+    def _write(self) -> None:
+        """Write what waits, as far as it goes. Raises OSError with a file's name."""
+        raise NotImplementedError
+
+    def _try(self) -> None:
+        with self._mutex:
+            before, self._problem = self._problem, ""
+            try:
+                self._write()
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                self._problem = f"{error.filename}: {error.strerror}"
+            now = self._problem
+        if now and not before:
+            self._say(f"{now}; lines wait in memory until they can be written")
+            threading.Thread(target=self._again, daemon=True, name="events").start()
+        elif before and not now:
+            self._say(f"{before.rpartition(':')[0]}: can be written again; the lines that waited are there")
+
+    def _again(self) -> None:
+        while not self._closed.wait(RETRY_S) and self._problem:
+            self._try()
+
+
+class JsonLines(_Patient):
+    """JSON objects, one a line, appended to the file at `path`, or written to standard output for "-".
+
+    In a file each has reached the disk, whole, when `publish` returns, if there is room. Half a line at the end, as a
+    power cut leaves it, is removed where it is one of ours; behind anything else a new line begins. Raises UserError
+    where the file cannot be written at first.
+    """
+
+    def __init__(self, path: str, say: Say = print) -> None:
+        super().__init__(say)
+        self._path = None if path == "-" else Path(path)
+        self.name = str(self._path or "standard output")
+        self._waiting: deque[bytes] = deque()
         try:
-            self._file: TextIO = sys.stdout if path == "-" else open(path, "a", encoding="utf-8")  # noqa: SIM115 - close()
+            if self._path and _mend(self._path):
+                say(f"{path}: half a line at its end, which a power cut leaves, was removed")
         except OSError as error:
             raise UserError(f"{path}: events cannot be written there: {error.strerror}") from None
 
-    def publish(self, event: Event) -> None:
-        """Write one event, at once."""
-        print(json.dumps(event), file=self._file, flush=True)
+    def publish(self, value: Mapping[str, Any]) -> None:
+        """Write one object, at once, after those that wait. Raises BrokenPipeError where nobody reads."""
+        with self._mutex:
+            self._waiting.append(json.dumps(value).encode() + b"\n")
+            self._try()
+            if len(self._waiting) > MOST_WAITING:
+                self._waiting.popleft()
+                self.lost += 1
 
     def close(self) -> None:
-        """Close the file."""
-        if self._file is not sys.stdout:
-            self._file.close()
+        """Write what still waits, if that can be."""
+        self._closed.set()
+        with self._mutex:
+            if self._waiting:
+                self._try()
+            self.lost += len(self._waiting)
+            self._waiting.clear()
+
+    def _write(self) -> None:
+        try:
+            while self._waiting:
+                if self._path:
+                    with _locked(self._path) as file:
+                        _append(file, self._waiting[0])
+                        os.fsync(file.fileno())
+                else:
+                    _to_standard_output(self._waiting[0])
+                self._waiting.popleft()
+        except OSError as error:
+            error.filename = self.name
+            raise
 
 
-class Spool:
-    """Events on disk, oldest first, each until it is taken out: a file each in `folder`, named by its number, whole or
-    not there. Of one process at a time: UserError when another has it."""
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[io.FileIO]:
+    """The file at `path`, for one writer at a time. It is opened anew for each line, since it may have been moved away
+    (logrotate) or be on a disk that went and came."""
+    with open(path, "a+b", buffering=0) as file:
+        if _is_regular(file):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+
+def _is_regular(file: io.FileIO) -> bool:
+    return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+
+
+def _append(file: io.FileIO, line: bytes) -> None:
+    """Write a line, or nothing. Raises OSError."""
+    regular = _is_regular(file)
+    end = file.seek(0, os.SEEK_END) if regular else 0
+    try:
+        done = 0
+        while done < len(line):
+            done += file.write(line[done:]) or 0
+    except OSError:
+        if regular:
+            os.ftruncate(file.fileno(), end)
+            file.seek(end)
+        raise
+
+
+def _to_standard_output(line: bytes) -> None:
+    try:
+        number = sys.stdout.fileno()
+    except io.UnsupportedOperation:  # it is no file, but something in Python
+        print(line.decode(), end="", flush=True)
+        return
+    sys.stdout.flush()
+    with open(number, "ab", buffering=0, closefd=False) as file:
+        _append(file, line)
+
+
+def _mend(path: Path) -> bool:
+    """Let the next line of the file at `path` begin where a line begins. Returns whether half a line was removed."""
+    with _locked(path) as file:
+        if not _is_regular(file):
+            return False
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - LONGEST_LINE))
+        half = (file.read(LONGEST_LINE) or b"").rpartition(b"\n")[2]
+        text = half.rstrip(b"\0")  # of a file system that had noted the length, and not yet the content
+        ours = len(half) < LONGEST_LINE and text[: len(OURS)] == OURS[: len(text)]
+        with contextlib.suppress(ValueError):
+            json.loads(text)
+            ours = False  # only its end is missing
+        if half and ours:
+            os.ftruncate(file.fileno(), size - len(half))
+        elif half:
+            file.write(b"\n")
+        return bool(half and ours)
+
+
+class Spool(_Patient):
+    """Events, oldest first, each until it is taken out: a file each in `folder`, named by its number, whole or not
+    there. On a full disk, which `say` is told, they are kept in memory until there is room. Of one process at a time:
+    UserError when another has it."""
+
+    def __init__(self, folder: Path, say: Say = print) -> None:
+        super().__init__(say)
+        self.folder = folder
+        self._unwritten: dict[Path, bytes] = {}  # oldest first
+        self._gone: set[Path] = set()  # taken out or never readable, but still there
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = open(folder / ".lock", "w")  # noqa: SIM115 - the lock lives as long as the spool
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for stale in folder.glob("*.tmp"):  # of a process that was killed while writing; not accepted
+                stale.unlink()
         except BlockingIOError:
             raise UserError(f"{folder}: another run uses this spool; give this one its own with --spool") from None
         except OSError as error:
             raise UserError(
                 f"{folder}: the spool cannot be written: {error.strerror}; name another with --spool"
             ) from None
-        for stale in folder.glob("*.tmp"):  # of a process that was killed while writing; its event was not accepted
-            stale.unlink()
         self._next = max((int(path.stem) for path in self.waiting()), default=0) + 1
 
     def put(self, event: Event) -> Path:
-        """Keep an event; it has reached the disk when this returns."""
-        path = self._folder / f"{self._next:012d}.json"
-        temporary = path.with_suffix(".tmp")
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(json.dumps(event))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        self._sync()
-        self._next += 1
+        """Keep an event; it has reached the disk when this returns, if there is room for it."""
+        with self._mutex:
+            path = self.folder / f"{self._next:012d}.json"
+            self._next += 1
+            self._unwritten[path] = json.dumps(event).encode()
+            if len(self._unwritten) > MOST_WAITING:
+                del self._unwritten[next(iter(self._unwritten))]
+                self.lost += 1
+            self._try()
         return path
 
     def waiting(self) -> list[Path]:
-        """The files of the events kept, oldest first."""
-        return sorted(self._folder.glob("[0-9]*.json"))
+        """The names of the events kept, oldest first."""
+        with self._mutex:
+            files = {path for path in self.folder.glob("*.json") if path.stem.isascii() and path.stem.isdigit()}
+            return sorted(files.union(self._unwritten) - self._gone, key=lambda path: int(path.stem))
+
+    def read(self, path: Path) -> bytes | None:
+        """An event; None for one that cannot be read (any more), which is left alone from now on."""
+        with self._mutex:
+            if path in self._unwritten:
+                return self._unwritten[path]
+            try:
+                return path.read_bytes()
+            except OSError:
+                self._gone.add(path)
+                return None
 
     def take_out(self, path: Path) -> None:
         """Forget an event."""
-        path.unlink()
+        with self._mutex:
+            self._unwritten.pop(path, None)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                self._gone.add(path)
 
     def close(self) -> None:
         """Let another process have it."""
-        self._lock.close()
+        self._closed.set()
+        with self._mutex:
+            if self._unwritten:
+                self._try()
+            self.lost += len(self._unwritten)
+            self._unwritten.clear()
+            self._lock.close()
+
+    def _write(self) -> None:
+        for path in list(self._unwritten):
+            temporary = path.with_suffix(".tmp")
+            try:
+                with open(temporary, "wb") as file:
+                    file.write(self._unwritten[path])
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, path)
+                self._sync()
+            except OSError as error:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+                error.filename = str(path)
+                raise
+            del self._unwritten[path]
 
     def _sync(self) -> None:
         """Make the new name last, too."""
-        handle = os.open(self._folder, os.O_RDONLY)
+        handle = os.open(self.folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-class Mqtt:
-    """Publishes events to a broker, QoS 1, through `spool`: each is on disk before it is sent, and until the broker has
-    acknowledged it. A thread sends what waits, oldest first, one at a time; without a broker it waits for one.
-
-    `address`: HOST or HOST:PORT; `say` is told, in one line, when the broker comes and goes. Raises UserError for an
-    address that is none, and where paho-mqtt is not installed.
-    """
-
-    def __init__(self, address: str, spool: Spool, say: Callable[[str], None]) -> None:
-        host, port = split_address(address)
-        try:
-            import paho.mqtt.client as paho
-        except ImportError:
-            raise UserError("--mqtt needs paho-mqtt, which is not installed: pip install paho-mqtt") from None
-        self._spool, self._say, self._address = spool, say, f"{host}:{port}"
-        self._topic = f"shiftcore/{socket.gethostname()}/alarm"
-        self._changed = threading.Condition()
-        self._acknowledged: set[int] = set()
-        self._closing = False
-        self._up: bool | None = None
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
-        self._client.reconnect_delay_set(*RECONNECT_S)
-        self._client.on_connect = self._on_connect
-        self._client.on_connect_fail = lambda *_: self._tell(False)
-        self._client.on_disconnect = lambda *_: self._tell(False)
-        self._client.on_publish = self._on_publish
-        self._client.connect_async(host, port, keepalive=KEEP_ALIVE_S)
-        self._client.loop_start()
-        self._thread = threading.Thread(target=self._send, daemon=True, name="mqtt")
-        self._thread.start()
-
-    def publish(self, event: Event) -> None:
-        """Take an event over. It is safe on disk when this returns; sending is done behind the caller's back."""
-        self._spool.put(event)
-        with self._changed:
-            self._changed.notify_all()
-
-    def close(self, wait_s: float = 5.0) -> int:
-        """Wait up to `wait_s` seconds for what still waits, then let go. Returns how many events stay in the spool."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._spool.waiting(), wait_s)
-            self._closing = True
-            self._changed.notify_all()
-        self._thread.join()
-        with contextlib.suppress(OSError, ValueError):
-            self._client.disconnect()
-        self._client.loop_stop()
-        left = len(self._spool.waiting())
-        self._spool.close()
-        return left
-
-    def _send(self) -> None:
-        """The thread: the oldest event, until it is acknowledged; then the next."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closing or (self._up and self._spool.waiting()), _EVERYTHING)
-                if self._closing:
-                    return
-                waiting = self._spool.waiting()
-            for path in waiting:
-                # paho keeps it and sends it again after each reconnection, as long as this process lives
-                number = self._client.publish(self._topic, path.read_bytes(), qos=1).mid
-                with self._changed:
-                    while not self._closing and number not in self._acknowledged:
-                        self._changed.wait(_EVERYTHING)
-                    if number not in self._acknowledged:
-                        return
-                    self._acknowledged.discard(number)
-                    self._spool.take_out(path)
-                    self._changed.notify_all()
-
-    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        self._tell(not reason.is_failure, f" ({reason})" if reason.is_failure else "")
-
-    def _on_publish(self, _client: Any, _data: Any, number: int, _reason: Any, _properties: Any) -> None:
-        with self._changed:
-            self._acknowledged.add(number)
-            self._changed.notify_all()
-
-    def _tell(self, up: bool, why: str = "") -> None:
-        with self._changed:
-            before, self._up = self._up, up
-            self._changed.notify_all()
-        if up != before and not self._closing:
-            kept = len(self._spool.waiting())
-            self._say(
-                f"MQTT broker {self._address}: connected, {kept} events to send"
-                if up
-                else f"MQTT broker {self._address}: not reachable{why}; events are kept in the spool until it is"
-            )
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """HOST[:PORT], [IPv6]:PORT too. Raises UserError for anything else."""
-    host, colon, port = address.rpartition(":")
-    if not colon or address.endswith("]") or (host.count(":") and not host.startswith("[")):
-        host, port = address, "1883"
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536 or "/" in host:
-        raise UserError(f"--mqtt {address}: not a broker's address; give HOST or HOST:PORT, with a port of 1 to 65535")
-    return host, int(port)

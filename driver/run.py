@@ -1,6 +1,5 @@
 """From sources to results: many cameras through one accelerator, each with its preprocessing, alarm and figures."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from shiftcore.driver.errors import ChipError, DifferenceError
 from shiftcore.driver.events import Event, Reporter
 from shiftcore.driver.sources import Image, Say, Source, interleave
 from shiftcore.errors import UserError
-from shiftcore.model.alarm import RAISED, Alarm, Change, Settings
+from shiftcore.model.alarm import PENDING, RAISED, Alarm, Change, Settings
 from shiftcore.model.records import Result
 
 FAILURES = 3  # chip errors in a row, without a result between them, after which a run gives up
@@ -20,7 +19,8 @@ _NAP_S, _IDLE_S = 0.002, 0.01  # while no camera has a frame: rest, and wait for
 
 @dataclass
 class Channel:
-    """One source and what is known of it. `latency`: least and greatest so far, in cycles; `seconds`: since its first
+    """One source and what is known of it. `clips`: how many began so far, of its images (0) and of its results (1);
+    `latency`: least and greatest so far, in cycles; `seconds`: since its first
     result, by the clock on the wall."""
 
     source: Source
@@ -28,6 +28,7 @@ class Channel:
     alarm: Alarm | None
     reporter: Reporter
     file: str = ""
+    clips: list[int] = field(default_factory=lambda: [0, 0])
     frames: int = 0
     latency: tuple[int, int] = (0, 0)
     name: str = ""
@@ -81,7 +82,7 @@ class Run:
             )
         self._settings = Settings.of(self.accelerator.description)
         self._prepare = self.accelerator.preprocessor()
-        self._pending: dict[int, tuple[Channel, Image, bool]] = {}
+        self._pending: dict[int, tuple[Channel, Image, int]] = {}
         self.channels = [
             Channel(source, stream, self._alarm(), Reporter(stream)) for stream, source in enumerate(self.sources)
         ]
@@ -97,11 +98,21 @@ class Run:
                 else:
                     self._feed(self.channels[item[0]], item[1])
                     self._collect(0.0)
+                self._end_alarms()
             while self._pending:
                 self._collect(1.0)
         finally:
             for channel in self.channels:
                 self._report(channel, channel.alarm.interrupt() if channel.alarm else [])
+
+    def _end_alarms(self) -> None:
+        """What is raised where a camera is lost, or files have ended, ends now, when their last results are in."""
+        for channel in self.channels:
+            if channel.state in (RAISED, PENDING) and channel.source.interrupted and not self._awaits(channel):
+                self._report(channel, channel.alarm.interrupt() if channel.alarm else [])
+
+    def _awaits(self, channel: Channel) -> bool:
+        return any(waiting is channel for waiting, _, _ in self._pending.values())
 
     def _alarm(self) -> Alarm | None:
         return Alarm(self._settings) if self._settings else None
@@ -115,12 +126,13 @@ class Run:
         if prepared is None:
             return
         pixels, first = prepared
+        channel.clips[0] += first
         try:
             frame_id = self.accelerator.submit(pixels, channel.stream, first)
         except ChipError as error:
             self._survive(error)
             return
-        self._pending[frame_id] = (channel, image, first)
+        self._pending[frame_id] = (channel, image, channel.clips[0])
 
     def _collect(self, wait_s: float) -> None:
         try:
@@ -130,8 +142,7 @@ class Run:
             return
         for result in results:
             self.failures = 0
-            channel, image, first = self._pending.pop(result.frame_id)
-            self._decide(channel, image, result, first)
+            self._decide(*self._pending.pop(result.frame_id), result)
 
     def _survive(self, error: ChipError) -> None:
         """The chip was reset and has lost all frames under way; the next ones may do."""
@@ -141,8 +152,9 @@ class Run:
             raise error
         self.say(str(error))
 
-    def _decide(self, channel: Channel, image: Image, result: Result, first: bool) -> None:
-        if first and channel.alarm:
+    def _decide(self, channel: Channel, image: Image, clip: int, result: Result) -> None:
+        begins, channel.clips[1] = clip > channel.clips[1], clip  # its first frame may have been lost in the chip
+        if begins and channel.alarm:
             self._report(channel, channel.alarm.interrupt())
             if not channel.source.live:
                 channel.alarm = self._alarm()  # another file, another time
@@ -162,10 +174,10 @@ class Run:
                 publish(event)
 
 
-def as_json(channel: Channel, image: Image, result: Result) -> str:
+def as_json(channel: Channel, image: Image, result: Result) -> dict[str, Any]:
     """One line of `--json`: docs/running.md has the keys."""
     decision = result.decision
-    line: dict[str, Any] = {
+    return {
         "stream": channel.stream,
         "source": image.source,
         "frame": image.number,
@@ -178,7 +190,6 @@ def as_json(channel: Channel, image: Image, result: Result) -> str:
         "latency_ms": round(result.latency_ms, 6),
         "alarm": channel.state or None,
     }
-    return json.dumps(line)
 
 
 def caption(channel: Channel, image: Image, result: Result) -> str:

@@ -5,16 +5,13 @@ on one kind of processor (docs/driver.md). As many frames a second are taken as 
 the first included.
 """
 
-import threading
-import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from shiftcore.driver.address import Address
 from shiftcore.errors import UserError
 from shiftcore.model import decoders
 from shiftcore.model.sampling import Frame, Sampler
@@ -23,10 +20,6 @@ Say = Callable[[str], None]
 Pixels = Callable[[], np.ndarray | None]  # converts a frame, which takes time; None where it turns out damaged
 Stamped = tuple[float | None, Pixels]  # a frame's own time in seconds, where it has one
 
-RECONNECT_S = (1.0, 2.0, 4.0, 8.0, 15.0)  # the pause before each attempt; after the last one a camera is given up
-TIMEOUT_S = 10.0  # for a connection, and between two frames
-PATIENCE_S = 1.0  # of one who leaves a camera, before a line says what is waited for
-QUEUED = 4  # frames of a live source that wait; beyond that the oldest is dropped
 FRAME_TYPE, BUILT_ON_OTHERS = 69, (ord("P"), ord("B"))  # cv2.CAP_PROP_FRAME_TYPE; OpenCV before 4.9 gives 0 for it
 SLACK_S = 1.0  # a file without a count of frames may announce this much more than it holds, as in model.video
 
@@ -43,8 +36,9 @@ class Image(NamedTuple):
 
 
 class Source:
-    """Images of one camera, or of files one after another. `done`: no more will come; `dropped`: images that came
-    faster than they were taken; `problems`: how many lines were said about damage or loss that cost images."""
+    """Images of one camera, or of files one after another. `name` shows no password. `done`: no more will come;
+    `dropped`: images that came faster than they were taken; `problems`: how many lines were said about damage or loss
+    that cost images."""
 
     live = False
 
@@ -52,6 +46,11 @@ class Source:
         self.name, self.done = name, False
         self.dropped = self.problems = 0
         self._rate, self._say = rate, say
+
+    @property
+    def interrupted(self) -> bool:
+        """Nothing follows the last image that was taken: there are no more, or the camera is lost for now."""
+        return self.done
 
     def take(self) -> Image | None:
         """The next image; None when there is none now (a live source), or none any more."""
@@ -107,98 +106,8 @@ class Files(Source):
         self._images = iter(())
 
     def _read(self, path: Path) -> Iterator[Image]:
-        for frame in _read_file(path, self._rate):
+        for frame in _read_file(path, self._rate, lambda why: self._say(f"{path}: {why}")):
             yield Image(frame.pixels, frame.seconds, frame.number, str(path), frame.number == 0)
-
-
-class Live(Source):
-    """A camera at `address`: rtsp://..., another address that FFmpeg reads, or /dev/videoN. A thread reads it, so that
-    its images are new when they are taken. A lost one is called again after each pause of `RECONNECT_S`."""
-
-    live = True
-
-    def __init__(self, address: str, rate: int | None, say: Say) -> None:
-        super().__init__(address, rate, say)
-        self._images: deque[Image] = deque()
-        self._last = 0.0  # time of the newest frame
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=address, daemon=True)
-        self._thread.start()
-
-    def take(self) -> Image | None:
-        """The oldest image that waits; None when none does."""
-        ended = not self._thread.is_alive()  # asked first: what it left is then complete
-        with self._lock:
-            if self._images:
-                return self._images.popleft()
-        self.done = self.done or ended
-        return None
-
-    def abandon(self, problem: str) -> None:
-        """Say what is wrong with this camera, and leave it."""
-        self._complain(problem)
-        self.stop()
-
-    def stop(self) -> None:
-        """Give no more images. The thread ends with the camera's next frame, or with `TIMEOUT_S` without one."""
-        super().stop()
-        self._stopped.set()
-
-    def close(self) -> None:
-        """Stop, and wait for the thread: to end the interpreter while it is in FFmpeg crashes at times."""
-        super().close()
-        self._thread.join(PATIENCE_S)
-        if self._thread.is_alive():
-            self._say(f"{self.name}: silent; the end waits for it, {TIMEOUT_S:g} s at most")
-            self._thread.join()
-
-    def _run(self) -> None:
-        started, failures = time.monotonic(), 0
-        while not self._stopped.is_set():
-            problem = "the camera ended the connection"
-            try:
-                for image in self._connection(started):
-                    failures = 0
-                    self._put(image)
-            except UserError as error:
-                problem = str(error)
-            if self._stopped.is_set():
-                return
-            if failures == len(RECONNECT_S):
-                self._complain(f"{self.name}: {problem}; given up after {failures} attempts")
-                return
-            pause = RECONNECT_S[failures]
-            failures += 1
-            self._say(f"{self.name}: {problem}; attempt {failures} of {len(RECONNECT_S)} in {pause:g} s")
-            self._stopped.wait(pause)
-
-    def _connection(self, started: float) -> Iterator[Image]:
-        """The images of one connection. Its first frame's time is that of its arrival; the others follow it by the
-        camera's own clock."""
-        begin, sample = 0.0, Sampler(self._rate)
-        for number, (stamp, convert) in enumerate(_read_live(self.name)):
-            if self._stopped.is_set():
-                return
-            now = time.monotonic() - started
-            begin = max(now, self._last) if number == 0 else begin
-            seconds = sample(number, now if stamp is None else stamp)
-            if seconds is None:
-                continue
-            pixels = convert()
-            if pixels is None:
-                raise UserError("sends damaged frames")
-            self._last = begin + seconds
-            yield Image(pixels, self._last, number, self.name, number == 0)
-
-    def _put(self, image: Image) -> None:
-        with self._lock:
-            if len(self._images) == QUEUED:
-                lost = self._images.popleft()
-                self.dropped += 1
-                if lost.first:  # what began there begins with the next one
-                    self._images[0] = self._images[0]._replace(first=True)
-            self._images.append(image)
 
 
 def check_sources(arguments: Sequence[str]) -> None:
@@ -241,7 +150,8 @@ def _check(argument: str) -> None:
         raise UserError(f"{argument}: such cameras need OpenCV: {decoders.opencv().problem} ({decoders.advice()})")
     if "://" not in argument and not Path(argument).exists():
         what = "no such camera" if _is_live(argument) else "no such video file or folder"
-        raise UserError(f"{argument}: {what}")
+        shown = Address(argument).shown if "@" in argument else argument  # an address with a slip in it
+        raise UserError(f"{shown}: {what}")
     if Path(argument).is_dir() and not _videos(Path(argument)):
         raise UserError(f"{argument}: an empty folder; put video files there")
 
@@ -252,18 +162,20 @@ def _videos(folder: Path) -> list[Path]:
 
 def _open(argument: str, rate: int | None, say: Say) -> Source:
     if _is_live(argument):
+        from shiftcore.driver.live import Live  # here: it builds on this module
+
         return Live(argument, rate, say)
     path = Path(argument)
     return Files(argument, _videos(path) if path.is_dir() else [path], rate, say)
 
 
-def _read_file(path: Path, rate: int | None) -> Iterator[Frame]:
+def _read_file(path: Path, rate: int | None, say: Say) -> Iterator[Frame]:
     """What `Sampler(rate)` takes of a file. Raises UserError, naming it, after the good frames of a damaged one."""
     if decoders.pyav().usable:
         from shiftcore.model.video import timed
 
-        return timed(path, rate)
-    return _opencv_file(path, rate)
+        return timed(path, rate, say)
+    return _opencv_file(path, rate, say)
 
 
 def _cv2() -> Any:
@@ -272,16 +184,17 @@ def _cv2() -> Any:
     return cv2
 
 
-def _opencv_file(path: Path, rate: int | None) -> Iterator[Frame]:
+def _opencv_file(path: Path, rate: int | None, say: Say | None = None) -> Iterator[Frame]:
     """OpenCV says nothing of damage: what the file announces and does not hold is all that shows."""
     cv2 = _cv2()
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
             raise UserError(f"{path}: not a readable video")
-        count, own_rate, sample = 0, capture.get(cv2.CAP_PROP_FPS), Sampler(rate)
+        count, own_rate = 0, capture.get(cv2.CAP_PROP_FPS)
+        sample = Sampler(rate, own_rate, say)
         for stamp, convert in _opencv_frames(capture):
-            seconds = sample(count, count / own_rate if stamp is None and own_rate > 0 else stamp)
+            seconds = sample(count, stamp)
             if seconds is not None:
                 pixels = convert()
                 if pixels is None:
@@ -293,7 +206,7 @@ def _opencv_file(path: Path, rate: int | None) -> Iterator[Frame]:
         capture.release()
     if count == 0:
         raise UserError(f"{path}: holds no frames, or no key frame to decode them from")
-    if count < announced - (0 if path.suffix.lower() in (".mp4", ".mov") else SLACK_S * own_rate):
+    if not sample.jumped and count < announced - (0 if path.suffix.lower() in (".mp4", ".mov") else SLACK_S * own_rate):
         raise UserError(f"{path}: truncated after {count} frames, {announced} are announced")
 
 
@@ -310,45 +223,5 @@ def _opencv_frames(capture: Any) -> Iterator[Stamped]:
         if first and capture.get(FRAME_TYPE) in BUILT_ON_OTHERS:
             continue  # before the first key frame, as in model.video
         stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        yield stamp if stamp > 0 or first else None, convert
+        yield stamp if stamp != 0 or first else None, convert  # 0: it has none
         first = False
-
-
-def _read_live(address: str) -> Iterator[Stamped]:
-    """Every frame that a camera sends. Raises UserError, without the camera's name, when no more come."""
-    if decoders.pyav().usable and not address.startswith("/dev/"):
-        return _pyav_live(address)
-    return _opencv_live(address)
-
-
-def _pyav_live(address: str) -> Iterator[Stamped]:
-    import av
-
-    from shiftcore.model.video import decodable, pixels
-
-    options = {"rtsp_transport": "tcp"}  # UDP loses packets, and with them pictures
-    try:
-        with av.open(address, options=options, timeout=TIMEOUT_S) as container:
-            if not container.streams.video:
-                raise UserError("sends no video")
-            for frame in decodable(container, container.streams.video[0]):
-                yield frame.time, partial(pixels, frame)
-    except av.FFmpegError as error:
-        raise UserError(error.strerror or str(error)) from None
-
-
-def _opencv_live(address: str) -> Iterator[Stamped]:
-    cv2 = _cv2()
-    if address.startswith("/dev/"):
-        capture = cv2.VideoCapture(address, cv2.CAP_V4L2)
-    else:
-        limit = int(1000 * TIMEOUT_S)
-        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, limit, cv2.CAP_PROP_READ_TIMEOUT_MSEC, limit]
-        capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, limits)
-    try:
-        if not capture.isOpened():
-            raise UserError("cannot be opened")
-        yield from _opencv_frames(capture)
-        raise UserError("sends no more frames")
-    finally:
-        capture.release()

@@ -1,6 +1,6 @@
 """Frames of video files, through PyAV: any container and codec that FFmpeg reads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,8 +28,9 @@ def frames(path: Path, rate: int | None = None) -> Iterator[np.ndarray]:
         yield frame.pixels
 
 
-def timed(path: Path, rate: int | None = None) -> Iterator[Frame]:
-    """As `frames`, each with its number and time.
+def timed(path: Path, rate: int | None = None, say: Callable[[str], None] | None = None) -> Iterator[Frame]:
+    """As `frames`, each with its number and time. `say` is told where the video's clock jumps, as of
+    `sampling.Clock`.
 
     Raises UserError naming the file when it is missing, no video, empty, corrupt, or truncated: at once where that
     shows in the file's head, else when decoding comes to the damage.
@@ -39,7 +40,7 @@ def timed(path: Path, rate: int | None = None) -> Iterator[Frame]:
         return
     if not path.is_file():
         raise UserError(f"{path}: no such video file")
-    decoded, sample = 0, Sampler(rate)
+    decoded = 0
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -47,14 +48,14 @@ def timed(path: Path, rate: int | None = None) -> Iterator[Frame]:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"err_detect": "explode"}  # a damaged picture is an error, not a guess
-            end = 0.0
+            end, sample = 0.0, Sampler(rate, float(stream.guessed_rate or 0), say)
             for frame in decodable(container, stream):
                 seconds = sample(decoded, frame.time)
                 if seconds is not None:
                     yield Frame(decoded, seconds, pixels(frame))
                 decoded += 1
                 end = frame.time or end
-            missing = _missing(container, stream, decoded, end)
+            missing = "" if sample.jumped else _missing(container, stream, decoded, end)
     except av.FFmpegError as error:
         where = f"damaged after {decoded} frames" if decoded else "not a readable video"
         raise UserError(f"{path}: {where} ({error.strerror})") from None

@@ -5,6 +5,7 @@ is whole, so neither an interruption nor a second run beside this one can leave 
 """
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from shiftcore.errors import UserError
 from shiftcore.model import video
 from shiftcore.model.preprocess import gray, to_input
 
-DECODING = "2"  # changes whenever model.video or model.preprocess make other bytes of a video
+DECODING = "3"  # changes whenever model.video or model.preprocess make other bytes of a video
 WORKERS = min(8, os.cpu_count() or 1)
 
 
@@ -90,7 +91,7 @@ def _decode(path: Path, kept: Kept, raw: Path, index: Path) -> None:
     times: list[float] = []
     shape: tuple[int, ...] = ()
     with atomic_file(raw) as temporary, open(temporary, "wb") as file:
-        for frame in video.timed(path, kept.rate):
+        for frame in video.timed(path, kept.rate, lambda why: print(f"warning: {path}: {why}", file=sys.stderr)):
             small = kept.shrink(frame.pixels)
             if shape and small.shape != shape:
                 raise UserError(f"{path}: the picture's size changes after {frame.seconds:.2f} s")

@@ -1,7 +1,6 @@
 """What stands between the register-level code and a chip: registers, memory and time, and nothing else."""
 
 import asyncio
-import importlib
 import sys
 from importlib.util import find_spec
 from typing import Protocol

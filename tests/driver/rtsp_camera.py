@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -14,14 +15,17 @@ import numpy as np
 _PACKET, _PACKETS = 188, 7
 
 
-def transport_stream(path: Path, images: list[np.ndarray], rate: int = 25) -> Path:
-    """Write images `[H, W, 3]` as MPEG-2 in a transport stream, each picture decodable by itself."""
+def transport_stream(path: Path, images: list[np.ndarray], rate: int = 25, begin_s: int = 0) -> Path:
+    """Write images `[H, W, 3]` as MPEG-2 in a transport stream whose clock begins at `begin_s`, each picture decodable
+    by itself."""
     with av.open(str(path), "w", format="mpegts") as container:
         stream = container.add_stream("mpeg2video", rate=rate)
         stream.height, stream.width, stream.pix_fmt = *images[0].shape[:2], "yuv420p"
         stream.gop_size, stream.bit_rate = 1, 4_000_000
-        for image in images:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        for number, image in enumerate(images):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = begin_s * rate + number, Fraction(1, rate)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
 
@@ -31,10 +35,12 @@ class Camera:
     between two packets; after the content it hangs up, or with `freeze` goes silent. With `once` it
     is switched off after its first client."""
 
-    def __init__(self, content: bytes, pace_s: float = 0.0, freeze: bool = False, once: bool = False) -> None:
+    def __init__(
+        self, content: bytes, pace_s: float = 0.0, freeze: bool = False, once: bool = False, port: int = 0
+    ) -> None:
         self.connections = 0
         self._content, self._pace_s, self._freeze, self._once = content, pace_s, freeze, once
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = socket.create_server(("127.0.0.1", port))
         self.address = f"rtsp://127.0.0.1:{self._server.getsockname()[1]}/door"
         self._closed = threading.Event()
         threading.Thread(target=self._serve, daemon=True).start()

@@ -1,71 +1,31 @@
 """Events leave the machine: JSON lines, and MQTT against a real broker that goes away in the middle."""
 
 import json
+import os
 import random
-import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
 
 from shiftcore.driver import events
-from shiftcore.driver.events import JsonLines, Mqtt, Reporter, Spool, split_address
+from shiftcore.driver import mqtt as publishing
+from shiftcore.driver.events import JsonLines, Reporter, Spool
+from shiftcore.driver.mqtt import Broker, Mqtt, split_address
 from shiftcore.errors import UserError
 from shiftcore.model.alarm import Change
 from tests.checkout import ROOT
-
-MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-needs_broker = pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto here (Debian: mosquitto)")
+from tests.driver.disk import fill, small_disk
+from tests.driver.mosquitto import Mosquitto, eventually, needs_broker
 
 
 def quiet(_line: str) -> None:
     pass
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 300) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
-
-
-class Broker:
-    """A mosquitto of our own on a free port, which keeps its sessions over a restart."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self._config = folder / "mosquitto.conf"
-        self._config.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
-            f"persistence_location {folder}/\nmax_queued_messages 0\nlog_type none\n"
-            "user root\n"  # else, started by root, it becomes a user who may not write here
-        )
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        self._process = subprocess.Popen([str(MOSQUITTO), "-c", str(self._config)], stderr=subprocess.DEVNULL)
-        assert eventually(self._answers)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()  # it writes what it holds for absent subscribers to disk
-            self._process.wait(10)
-            self._process = None
-
-    def _answers(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
 class Subscriber:
@@ -94,11 +54,11 @@ class Subscriber:
 
 
 @pytest.fixture
-def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
-    monkeypatch.setattr(events, "RECONNECT_S", (1, 1))
+def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mosquitto]:
+    monkeypatch.setattr(publishing, "RECONNECT_S", (1, 1))
     folder = tmp_path / "broker"
     folder.mkdir()
-    broker = Broker(folder)
+    broker = Mosquitto(folder)
     broker.start()
     yield broker
     broker.stop()
@@ -110,12 +70,12 @@ def numbers(received: list[dict]) -> list[int]:
 
 
 @needs_broker
-def test_no_event_is_lost_when_the_broker_restarts_in_the_middle(broker: Broker, tmp_path: Path) -> None:
+def test_no_event_is_lost_when_the_broker_restarts_in_the_middle(broker: Mosquitto, tmp_path: Path) -> None:
     seed = 7
     rng = random.Random(seed)
     said: list[str] = []
     subscriber = Subscriber(broker.port)
-    mqtt = Mqtt(broker.address, Spool(tmp_path / "spool"), said.append)
+    mqtt = Mqtt(Broker.parse(broker.address), Spool(tmp_path / "spool"), said.append)
     for number in range(120):
         if number in (30, 80):
             broker.stop()
@@ -134,15 +94,15 @@ def test_no_event_is_lost_when_the_broker_restarts_in_the_middle(broker: Broker,
 
 
 @needs_broker
-def test_what_one_run_could_not_send_the_next_one_does(broker: Broker, tmp_path: Path) -> None:
+def test_what_one_run_could_not_send_the_next_one_does(broker: Mosquitto, tmp_path: Path) -> None:
     subscriber = Subscriber(broker.port)
     broker.stop()
-    mqtt = Mqtt(broker.address, Spool(tmp_path / "spool"), quiet)
+    mqtt = Mqtt(Broker.parse(broker.address), Spool(tmp_path / "spool"), quiet)
     for number in range(5):
         mqtt.publish({"number": number})
     assert mqtt.close(wait_s=0.1) == 5
     broker.start()
-    mqtt = Mqtt(broker.address, Spool(tmp_path / "spool"), quiet)
+    mqtt = Mqtt(Broker.parse(broker.address), Spool(tmp_path / "spool"), quiet)
     mqtt.publish({"number": 5})
     assert mqtt.close(wait_s=20) == 0
     assert eventually(lambda: numbers(subscriber.received) == list(range(6)))
@@ -150,13 +110,14 @@ def test_what_one_run_could_not_send_the_next_one_does(broker: Broker, tmp_path:
 
 
 @needs_broker
-def test_a_killed_process_leaves_its_events_for_the_next(broker: Broker, tmp_path: Path) -> None:
+def test_a_killed_process_leaves_its_events_for_the_next(broker: Mosquitto, tmp_path: Path) -> None:
     broker.stop()
     program = f"""
 import os, signal
 from pathlib import Path
-from shiftcore.driver.events import Mqtt, Spool
-mqtt = Mqtt({broker.address!r}, Spool(Path({str(tmp_path / "spool")!r})), print)
+from shiftcore.driver.events import Spool
+from shiftcore.driver.mqtt import Broker, Mqtt
+mqtt = Mqtt(Broker.parse({broker.address!r}), Spool(Path({str(tmp_path / "spool")!r})), print)
 for number in range(4):
     mqtt.publish({{"number": number}})
 os.kill(os.getpid(), signal.SIGKILL)
@@ -165,14 +126,14 @@ os.kill(os.getpid(), signal.SIGKILL)
     (tmp_path / "spool" / "000000000005.tmp").write_text('{"half')  # killed while writing the next
     broker.start()
     subscriber = Subscriber(broker.port)
-    assert Mqtt(broker.address, Spool(tmp_path / "spool"), quiet).close(wait_s=20) == 0
+    assert Mqtt(Broker.parse(broker.address), Spool(tmp_path / "spool"), quiet).close(wait_s=20) == 0
     assert eventually(lambda: numbers(subscriber.received) == list(range(4)))
     subscriber.close()
 
 
 def test_what_is_sent_but_not_acknowledged_stays(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        mqtt = Mqtt(f"127.0.0.1:{server.getsockname()[1]}", Spool(tmp_path), quiet)
+        mqtt = Mqtt(Broker("127.0.0.1", server.getsockname()[1]), Spool(tmp_path), quiet)
         mqtt.publish({"number": 0})
         connection, _ = server.accept()
         with connection:
@@ -211,7 +172,7 @@ def test_begin_and_end_share_an_id_that_no_other_event_has() -> None:
 def test_json_lines_are_appended(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     for number in range(3):
-        lines = JsonLines(str(path))
+        lines = JsonLines(str(path), quiet)
         lines.publish({"number": number})
         lines.close()
     assert [json.loads(line)["number"] for line in path.read_text().splitlines()] == [0, 1, 2]
@@ -233,7 +194,85 @@ def test_addresses(address: str, expected: tuple[str, int]) -> None:
     assert split_address(address) == expected
 
 
-@pytest.mark.parametrize("address", ["", ":1883", "host:", "host:0", "host:65536", "host:x", "mqtt://host"])
+NO_ADDRESSES = ["", ":1883", "host:", "host:0", "host:65536", "host:x", "mqtt://host", "a..b", "x" * 64, "ho st", "a/b"]
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
 def test_no_addresses(address: str) -> None:
-    with pytest.raises(UserError, match="not a broker's address"):
+    with pytest.raises(ValueError):
         split_address(address)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+def test_events_outlive_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "RETRY_S", 0.05)
+    said: list[str] = []
+    with small_disk(tmp_path / "disk") as disk:
+        lines, spool = JsonLines(str(disk / "events.jsonl"), said.append), Spool(disk / "spool", said.append)
+        lines.publish({"number": 0})
+        spool.put({"number": 0})
+        fill(disk)
+        for number in range(1, 40):
+            lines.publish({"number": number, "text": "x" * 1000})
+            spool.put({"number": number})
+        assert len(spool.waiting()) == 40 and json.loads(spool.read(spool.waiting()[39]) or b"")["number"] == 39
+        assert sorted(line.split(": No space left on device; ")[0] for line in said) == [
+            str(disk / "events.jsonl"), next(str(path) for path in spool.waiting() if str(path) in "".join(said))
+        ]  # fmt: skip
+        (disk / "filler").unlink()
+        assert eventually(lambda: len(said) == 4), said  # nobody publishes: written all the same
+        assert all("can be written again" in line for line in said[2:])
+        lines.close()
+        spool.close()
+        written = [json.loads(line)["number"] for line in (disk / "events.jsonl").read_text().splitlines()]
+        assert written == list(range(40)) == [json.loads(path.read_text())["number"] for path in spool.waiting()]
+        assert lines.lost == spool.lost == 0 and not list((disk / "spool").glob("*.tmp"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+def test_what_never_finds_room_is_counted(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        lines, spool = JsonLines(str(disk / "events.jsonl"), quiet), Spool(disk / "spool", quiet)
+        fill(disk)
+        lines.publish({"number": 1})
+        spool.put({"number": 1})
+        lines.close()
+        spool.close()
+        assert lines.lost == spool.lost == 1 and (disk / "events.jsonl").read_bytes() == b""
+
+
+EVENT = '{"id": "1", "event": "begin"}'
+
+
+@pytest.mark.parametrize(
+    ("left", "kept"),
+    [
+        (f"{EVENT}\n{EVENT[:15]}", [EVENT]),  # power failed in the middle of a line
+        (f"{EVENT}\n" + "\0" * 30, [EVENT]),  # the file system knew the length already
+        (f"{EVENT}\n" + EVENT[:12] + "\0" * 9, [EVENT]),
+        (f"{EVENT}\n{EVENT}", [EVENT, EVENT]),
+        ("my own notes", ["my own notes"]),  # not ours to remove
+    ],
+)
+def test_half_a_line_is_never_continued(tmp_path: Path, left: str, kept: list[str]) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text(left)
+    lines = JsonLines(str(path), quiet)
+    lines.publish({"id": "2"})
+    assert path.read_text().splitlines() == [*kept, '{"id": "2"}']
+
+
+def test_a_file_that_is_moved_away_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    lines = JsonLines(str(path), quiet)
+    lines.publish({"number": 0})
+    path.rename(tmp_path / "events.jsonl.1")  # as logrotate does
+    lines.publish({"number": 1})
+    assert path.read_text() == '{"number": 1}\n'
+
+
+def test_a_spool_with_foreign_files_in_it(tmp_path: Path) -> None:
+    for name in ("1a.json", "README.json", "²³.json"):
+        (tmp_path / name).write_text("{}")
+    spool = Spool(tmp_path, quiet)
+    assert spool.waiting() == [] and spool.put({}) == spool.waiting()[0]

@@ -2,9 +2,12 @@
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +32,8 @@ from shiftcore.model.preprocess import Preprocessor
 from shiftcore.model.reference import Reference
 from shiftcore.quant import synthetic
 from tests.checkout import ROOT
+from tests.driver.disk import fill, small_disk
+from tests.driver.http_camera import MjpegCamera
 from tests.driver.rtsp_camera import Camera, transport_stream
 
 EVENTS = ("door", "object")
@@ -261,6 +266,29 @@ def test_a_chip_error_costs_its_frames_and_three_in_a_row_the_run(
     assert running.FAILURES == 3
 
 
+class Alarming(Flaky):
+    """Every frame is a fight."""
+
+    description: dict[str, Any] = Flaky.description | {
+        "alarm": {"classes": ["calm", "fight"], "threshold": 0.001, "release": 0.001, "min_seconds": 0,
+                  "cool_down_seconds": 0}
+    }  # fmt: skip
+
+
+def test_a_file_whose_first_frame_is_lost_in_the_chip_is_another_file_all_the_same(
+    folder: Path, tmp_path: Path
+) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        video.write(tmp_path / name, [np.zeros((32, 32, 3), np.uint8)] * 5)
+    published: list[dict[str, Any]] = []
+    with Accelerator.open(folder, "reference") as real:
+        flaky: Any = Alarming(real, {6})
+        Run(flaky, sources.open_sources([str(tmp_path)], None, print), lambda *_: None, [published.append], print)()
+    assert [(event["event"], Path(event["source"]).name, event["seconds"]) for event in published] == [
+        ("begin", "a.mp4", 0), ("end", "a.mp4", 0.16), ("begin", "b.mp4", 0.04), ("end", "b.mp4", 0.16)
+    ]  # fmt: skip
+
+
 class Watched(Flaky):
     """Takes the `motion` input, and keeps what it was sent."""
 
@@ -290,19 +318,132 @@ def test_motion_looks_back_in_its_own_camera_only(folder: Path, tmp_path: Path) 
         assert [clear for s, clear, _ in watched.sent if s == stream] == [True, False, False]
 
 
-def test_a_lost_camera_ends_its_alarm_and_the_run(
-    folder: Path, tmp_path: Path, driver: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sources, "RECONNECT_S", (0.01, 0.01))
-    images = [image for k in range(3) for image in synthetic.clip(EVENTS, 3, (8, 64, 80), (77, k))]
-    camera = Camera(transport_stream(tmp_path / "a.ts", images).read_bytes(), pace_s=0.01, once=True)
-    result = driver(camera.address, "--json", "--events", tmp_path / "events.jsonl")
+class Began:
+    """The driver in a process of its own, ended by SIGTERM; `lines` of its standard output so far."""
+
+    def __init__(self, folder: Path, *arguments: Any, environment: dict[str, str] | None = None) -> None:
+        command = [sys.executable, "-m", "shiftcore", "run", *map(str, arguments), "--build", str(folder)]
+        self.process = subprocess.Popen(
+            [*command, "--backend", "reference"],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | (environment or {}),
+        )  # fmt: skip
+        self.lines: list[str] = []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 90) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end and self.process.poll() is None, (self.lines[-3:], self.process.poll())
+            time.sleep(0.05)
+
+    def end(self) -> tuple[int, str]:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+        assert self.process.stderr is not None
+        return self.process.returncode, self.process.stderr.read()
+
+
+def alarming(path: Path, clips: int = 3) -> bytes:
+    """A transport stream in which things happen, without an end of them."""
+    images = [image for k in range(clips) for image in synthetic.clip(EVENTS, 3, (8, 64, 80), (77, k))]
+    return transport_stream(path, images).read_bytes()
+
+
+def test_a_lost_camera_ends_its_alarm_and_not_the_run(folder: Path, tmp_path: Path) -> None:
+    """While another camera is there: the end is told when it happens, not when the run ends."""
+    content, log = alarming(tmp_path / "a.ts"), tmp_path / "events.jsonl"
+    lost, stays = Camera(content, pace_s=0.01, once=True), Camera(content, pace_s=0.01)
+    run = Began(folder, lost.address, stays.address, "--json", "--events", log)
+
+    def kinds() -> list[str]:
+        events = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        return [event["event"] for event in events if event["stream"] == 0]
+
+    run.wait_for(lambda: len(kinds()) >= 2 and kinds()[-1] == "end")
+    time.sleep(3)
+    assert kinds() == ["begin", "end"] * (len(kinds()) // 2) and run.process.poll() is None
+    status, errors = run.end()
+    lost.close()
+    stays.close()
+    assert status == 0 and f"{lost.address}: Connection refused; called again in" in errors
+
+
+def test_a_finished_file_ends_its_alarm_while_others_go_on(folder: Path, tmp_path: Path) -> None:
+    path, log = scene(tmp_path / "a.mp4", "leave_pick"), tmp_path / "events.jsonl"
+    camera = Camera(alarming(tmp_path / "a.ts"), pace_s=0.01)
+    run = Began(folder, path, camera.address, "--events", log)
+    run.wait_for(lambda: log.exists() and '"event": "end", "stream": 0' in log.read_text())
+    assert run.end()[0] == 0
     camera.close()
-    assert result.exit_code == 2
-    assert len(result.stdout.splitlines()) >= sources.QUEUED
-    assert "attempt 1 of 2" in result.stderr and "given up after 2 attempts" in result.stderr
-    kinds = [json.loads(line)["event"] for line in (tmp_path / "events.jsonl").read_text().splitlines()]
-    assert kinds == ["begin", "end"] * (len(kinds) // 2)
+
+
+def test_nothing_secret_leaves_a_run(folder: Path, tmp_path: Path) -> None:
+    """Neither one that works nor one that fails: searched is all that it wrote or said."""
+    (tmp_path / "there").mkdir()
+    images = [image for k in range(3) for image in synthetic.clip(EVENTS, 3, (8, 64, 80), (77, k))]
+    works = MjpegCamera(images, 25, login="CANARYuser:CANARY/word")
+    refuses = MjpegCamera(images, 25, login="another:one")
+    there = [
+        f"http://CANARYuser:CANARY%2Fword@127.0.0.1:{works.port}/video?token=CANARY&channel=1",
+        f"http://CANARYuser:CANARY%2Fword@127.0.0.1:{refuses.port}/video",
+        "rtsp://CANARYuser:CANARY@127.0.0.1:9/user=CANARY_password=CANARY_channel=1.sdp",
+        "rtsp://CANARYuser:CANARY/unescaped@127.0.0.1:9/x",
+    ]
+    out = tmp_path / "there"
+    outputs = ["--events", out / "events.jsonl", "--record", out / "out.mp4", "--spool", out / "spool"]
+    broker = "mqtt://CANARYuser:CANARY@127.0.0.1:9"
+    run = Began(folder, *there, *outputs, "--json", "--mqtt", broker)
+    run.wait_for(lambda: (out / "events.jsonl").exists() and "begin" in (out / "events.jsonl").read_text())
+    status, errors = run.end()
+    plain = Began(folder, *there[:1])  # with the table instead of JSON
+    time.sleep(8)
+    plain_errors = plain.end()[1]
+    for camera in (works, refuses):
+        camera.close()
+    written = [str(path).encode() + path.read_bytes() for path in out.rglob("*") if path.is_file()]
+    everything = b"".join(written) + "".join([*run.lines, errors, *plain.lines, plain_errors]).encode()
+    assert status == 0 and len(written) > 3, errors
+    assert b"CANARY" not in everything, everything[everything.index(b"CANARY") - 200 :][:300]
+    assert f"http://127.0.0.1:{works.port}/video?token=***&channel=1" in run.lines[0]
+    assert "refuses user and password (401 Unauthorized)" in errors and "Connection refused" in errors
+    assert "Traceback" not in errors + plain_errors
+
+
+@pytest.mark.parametrize("slip", ["CANARYuser:CANARY@door/1", "rtsp//CANARYuser:CANARY@door", "rtsp:/a:CANARY@door"])
+def test_a_slip_in_an_address_does_not_show_its_password(driver: Callable[..., Result], slip: str) -> None:
+    error = mistake(driver(slip))
+    assert "CANARY" not in error and "door" in error and "no such video file or folder" in error
+
+
+def test_files_that_are_interrupted(folder: Path, tmp_path: Path) -> None:
+    path = scene(tmp_path / "a.mp4", "leave_pick", clips=60)
+    run = Began(folder, *[path] * 4, "--json", "--record", tmp_path / "out.mp4")
+    run.wait_for(lambda: len(run.lines) > 3)
+    status, errors = run.end()
+    assert status == 2
+    assert errors.splitlines()[-1] == "error: interrupted before the end; what was reported and recorded so far is kept"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+def test_a_full_disk_does_not_end_a_run(driver: Callable[..., Result], folder: Path, tmp_path: Path) -> None:
+    path = scene(tmp_path / "a.mp4", "leave_pick", clips=4)
+    with small_disk(tmp_path / "disk") as disk:
+        fill(disk)
+        names = ("events.jsonl", "spool", "out.mp4")
+        events, spool, video_file = (disk / name for name in names)
+        outputs = ["--events", events, "--spool", spool, "--mqtt", "127.0.0.1:9", "--record", video_file]
+        result = driver(path, *outputs, "--json")
+        assert result.exit_code == 2 and len(result.stdout.splitlines()) == 32, result.stderr
+        for name in (events, spool, video_file):
+            assert f"{name}" in result.stderr
+        assert result.stderr.count("No space left on device") == 3 and "Traceback" not in result.stderr
+        assert "lines could not be written and are lost" in result.stderr
+        assert not video_file.exists()
 
 
 def test_a_camera_run_is_ended_by_a_signal_and_keeps_its_recording(folder: Path, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from av.video.reformatter import ColorRange
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shiftcore.driver import sources
+from shiftcore.driver import live, sources
+from shiftcore.driver.address import Address
 from shiftcore.errors import UserError
 from shiftcore.model import video
 from shiftcore.model.sampling import Frame
@@ -179,14 +180,14 @@ def test_a_recording_that_begins_between_key_frames_gives_all_from_the_first_on(
     assert len(read_clips(small_preset(), tmp_path / f"cut-{name}")) == 7
 
 
-@pytest.mark.parametrize("read", [sources._pyav_live, sources._opencv_live])
+@pytest.mark.parametrize("read", [live._pyav_live, live._opencv_live])
 def test_a_camera_that_is_joined_between_key_frames_begins_at_the_next(
-    tmp_path: Path, read: Callable[[str], Iterator[sources.Stamped]]
+    tmp_path: Path, read: Callable[[Address], Iterator[sources.Stamped]]
 ) -> None:
     path = cut(encode(tmp_path / "a.mkv", "mpeg4", pictures(40)), 5)  # whose decoder guesses what is gone
     received: list[list[int]] = []
     with contextlib.suppress(UserError):  # no more frames
-        for _, convert in read(str(path)):
+        for _, convert in read(Address(str(path))):
             received.append(np.asarray(convert()).tolist())
     assert received == [frame.pixels.tolist() for frame in video.timed(path)]
 

@@ -1,0 +1,180 @@
+"""Alarm events to an MQTT broker, by way of a spool on disk: none is lost while the broker is away."""
+
+import contextlib
+import os
+import re
+import socket
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from shiftcore.driver.events import Event, Say, Spool
+from shiftcore.errors import UserError
+
+MQTT_USER, MQTT_PASSWORD = "SHIFTCORE_MQTT_USER", "SHIFTCORE_MQTT_PASSWORD"  # so that no command line shows them
+KEEP_ALIVE_S = 15
+RECONNECT_S = (1, 15)  # first and longest pause between two attempts
+_EVERYTHING = 3600.0
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where an MQTT broker is, and how to be let in; `tls`: with the certificates of the file `ca`, None for the
+    system's. Printed, it is host and port."""
+
+    host: str
+    port: int
+    tls: bool = False
+    user: str = ""
+    password: str = field(default="", repr=False)
+    ca: Path | None = None
+
+    @classmethod
+    def parse(cls, address: str, ca: Path | None = None) -> "Broker":
+        """Of HOST[:PORT], USER:PASSWORD@HOST[:PORT], mqtt://... or mqtts://... (TLS); %40 is a @ in user or password.
+        Where it has none, they are those of the environment (`MQTT_USER`, `MQTT_PASSWORD`). Raises UserError, which
+        does not show the address, for anything else."""
+        scheme, _, rest = address.rpartition("://")
+        inside, _, place = rest.removesuffix("/").rpartition("@")
+        tls = scheme.lower() in ("mqtts", "ssl", "tls")
+        try:
+            if scheme.lower() not in ("", "mqtt", "tcp", "mqtts", "ssl", "tls"):
+                raise ValueError
+            host, port = split_address(place, 8883 if tls else 1883)
+        except ValueError:
+            raise UserError(
+                "--mqtt: not a broker's address; give HOST[:PORT], mqtt://USER:PASSWORD@HOST[:PORT], or mqtts://... "
+                "for TLS, with a port of 1 to 65535, and % escapes for @ : / in user and password"
+            ) from None
+        if ca and not tls:
+            raise UserError("--mqtt-ca is for TLS: give the broker's address as mqtts://...")
+        user, _, password = inside.partition(":")
+        if not inside:
+            return cls(host, port, tls, os.environ.get(MQTT_USER, ""), os.environ.get(MQTT_PASSWORD, ""), ca)
+        return cls(host, port, tls, unquote(user), unquote(password) or os.environ.get(MQTT_PASSWORD, ""), ca)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def client(self) -> Any:
+        """A client of paho-mqtt for it, not yet connected. Raises UserError where that is not installed, and for
+        certificates that are none."""
+        try:
+            import paho.mqtt.client as paho
+        except ImportError:
+            raise UserError("--mqtt needs paho-mqtt, which is not installed: pip install paho-mqtt") from None
+        client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
+        if self.user or self.password:
+            client.username_pw_set(self.user, self.password)
+        if self.tls:
+            try:
+                client.tls_set(ca_certs=str(self.ca) if self.ca else None)
+            except OSError as error:  # SSLError, too
+                raise UserError(f"{self.ca or 'the system'}: no certificates to be used: {error.strerror}") from None
+        return client
+
+
+class Mqtt:
+    """Publishes events to a broker, QoS 1, through `spool`: each is on disk before it is sent, and until the broker has
+    acknowledged it. A thread sends what waits, oldest first, one at a time; without a broker it waits for one.
+
+    `say` is told, in one line, when the broker comes and goes, and why. Raises UserError as `Broker.client`.
+    """
+
+    def __init__(self, broker: Broker, spool: Spool, say: Say) -> None:
+        self._spool, self._say, self._broker = spool, say, broker
+        self._topic = f"shiftcore/{socket.gethostname()}/alarm"
+        self._changed = threading.Condition()
+        self._acknowledged: set[int] = set()
+        self._closing = False
+        self._up: bool | None = None
+        self._why = ""
+        self._client = broker.client()
+        self._client.reconnect_delay_set(*RECONNECT_S)
+        self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = lambda *_: self._tell(False, str(sys.exc_info()[1] or ""))
+        self._client.on_disconnect = lambda *_: self._tell(False)
+        self._client.on_publish = self._on_publish
+        self._client.connect_async(broker.host, broker.port, keepalive=KEEP_ALIVE_S)
+        self._client.loop_start()
+        self._thread = threading.Thread(target=self._send, daemon=True, name="mqtt")
+        self._thread.start()
+
+    def publish(self, event: Event) -> None:
+        """Take an event over. It is safe on disk when this returns; sending is done behind the caller's back."""
+        self._spool.put(event)
+        with self._changed:
+            self._changed.notify_all()
+
+    def close(self, wait_s: float = 5.0) -> int:
+        """Wait up to `wait_s` seconds for what still waits, then let go. Returns how many events stay in the spool."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._spool.waiting(), wait_s)
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join()
+        with contextlib.suppress(OSError, ValueError):
+            self._client.disconnect()
+        self._client.loop_stop()
+        self._spool.close()
+        return len(self._spool.waiting())
+
+    def _send(self) -> None:
+        """The thread: the oldest event, until it is acknowledged; then the next."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing or (self._up and self._spool.waiting()), _EVERYTHING)
+                if self._closing:
+                    return
+                waiting = self._spool.waiting()
+            for path in waiting:
+                # paho keeps it and sends it again after each reconnection, as long as this process lives
+                payload = self._spool.read(path)
+                if payload is None:
+                    continue
+                number = self._client.publish(self._topic, payload, qos=1).mid
+                with self._changed:
+                    while not self._closing and number not in self._acknowledged:
+                        self._changed.wait(_EVERYTHING)
+                    if number not in self._acknowledged:
+                        return
+                    self._acknowledged.discard(number)
+                    self._spool.take_out(path)
+                    self._changed.notify_all()
+
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        self._tell(not reason.is_failure, str(reason) if reason.is_failure else "")
+
+    def _on_publish(self, _client: Any, _data: Any, number: int, _reason: Any, _properties: Any) -> None:
+        with self._changed:
+            self._acknowledged.add(number)
+            self._changed.notify_all()
+
+    def _tell(self, up: bool, why: str = "") -> None:
+        with self._changed:
+            known = self._up == up and (not why or why == self._why)
+            self._up, self._why = up, why or self._why
+            self._changed.notify_all()
+        if known or self._closing:
+            return
+        if up:
+            self._say(f"MQTT broker {self._broker}: connected, {len(self._spool.waiting())} events to send")
+        else:
+            reason = f" ({' '.join(why.split())})" if why else ""
+            self._say(f"MQTT broker {self._broker}: not reachable{reason}; events are kept in the spool until it is")
+
+
+def split_address(address: str, default: int = 1883) -> tuple[str, int]:
+    """HOST[:PORT], [IPv6]:PORT too. Raises ValueError for anything else."""
+    host, colon, port = address.rpartition(":")
+    if not colon or address.endswith("]") or (host.count(":") and not host.startswith("[")):
+        host, port = address, str(default)
+    host = host.removeprefix("[").removesuffix("]")
+    good = re.fullmatch(r"[\w.:%-]+", host) and port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    if not good:
+        raise ValueError("not a broker's address")
+    host.encode("idna")  # what no resolver takes is a UnicodeError, which is one
+    return host, int(port)
