@@ -218,11 +218,12 @@ class _PyAv:
         import av
 
         self._container = av.open(str(path), "w", format="mp4", options=FRAGMENTED)
-        self._stream: Any = self._container.add_stream(_encoder(), rate=rate)
-        self._stream.gop_size = max(1, round(rate))  # a fragment a second: what a power cut may cost
-        self._stream.width, self._stream.height = size
-        self._stream.pix_fmt = "yuv420p"
-        self._stream.options = ENCODERS[_encoder()]
+        stream: Any = self._container.add_stream(_encoder(), rate=rate)
+        self._stream = stream
+        stream.gop_size = max(1, round(rate))  # a fragment a second: what a power cut may cost
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.options = ENCODERS[_encoder()]
 
     def add(self, pixels: np.ndarray) -> None:
         import av
