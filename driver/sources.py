@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common.errors import UserError
+from sim.containers import cut_short
+from sim.preprocess import picture
 from sim.sampling import Frame, Sampler
+from sim.video_files import address, check_file, find, told
 
 Say = Callable[[str], None]
 Pixels = Callable[[], np.ndarray | None]  # converts a frame, which takes time; None where it turns out damaged
@@ -28,7 +32,8 @@ TIMEOUT_S = 10.0  # for a connection, and between two frames
 PATIENCE_S = 1.0  # of one who leaves a camera, before a line says what is waited for
 QUEUED = 4  # frames of a live source that wait; beyond that the oldest is dropped
 FRAME_TYPE, BUILT_ON_OTHERS = 69, (ord("P"), ord("B"))  # cv2.CAP_PROP_FRAME_TYPE; OpenCV before 4.9 gives 0 for it
-SLACK_S = 1.0  # a file without a count of frames may announce this much more than it holds, as in sim.video
+SAR_NUM, SAR_DEN, ORIENTATION = 40, 41, 48  # cv2.CAP_PROP_...; 0 where this OpenCV does not know them
+COUNTING = {".mp4", ".m4v", ".mov", ".qt", ".3gp"}  # their containers count each frame
 
 
 class Image(NamedTuple):
@@ -241,19 +246,20 @@ def _check(argument: str) -> None:
     if "://" not in argument and not Path(argument).exists():
         what = "no such camera" if _is_live(argument) else "no such video file or folder"
         raise UserError(f"{argument}: {what}")
-    if Path(argument).is_dir() and not _videos(Path(argument)):
+    if Path(argument).is_dir() and not find(Path(argument)).videos:
         raise UserError(f"{argument}: an empty folder; put video files there")
-
-
-def _videos(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
 
 
 def _open(argument: str, rate: int | None, say: Say) -> Source:
     if _is_live(argument):
         return Live(argument, rate, say)
     path = Path(argument)
-    return Files(argument, _videos(path) if path.is_dir() else [path], rate, say)
+    if not path.is_dir():
+        return Files(argument, [path], rate, say)
+    found = find(path)
+    if found.others:
+        say(f"{argument}: {told(found.others, path)}")
+    return Files(argument, found.videos, rate, say)
 
 
 def _read_file(path: Path, rate: int | None) -> Iterator[Frame]:
@@ -275,14 +281,16 @@ def _cv2() -> Any:
 
 
 def _opencv_file(path: Path, rate: int | None) -> Iterator[Frame]:
-    """OpenCV says nothing of damage: what the file announces and does not hold is all that shows."""
+    """OpenCV says nothing of damage: what the file announces and does not hold is all that shows. It takes a file's
+    first video; which one is the default, and what is a cover, it does not tell."""
     cv2 = _cv2()
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    check_file(path)
+    capture = cv2.VideoCapture(address(path), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
             raise UserError(f"{path}: not a readable video")
         count, own_rate, sample = 0, capture.get(cv2.CAP_PROP_FPS), Sampler(rate)
-        for stamp, convert in _opencv_frames(capture):
+        for stamp, convert in _opencv_frames(capture, partial(_begins_whole, path)):
             seconds = sample(count, count / own_rate if stamp is None and own_rate > 0 else stamp)
             if seconds is not None:
                 pixels = convert()
@@ -295,25 +303,61 @@ def _opencv_file(path: Path, rate: int | None) -> Iterator[Frame]:
         capture.release()
     if count == 0:
         raise UserError(f"{path}: holds no frames, or no key frame to decode them from")
-    if count < announced - (0 if path.suffix.lower() in (".mp4", ".mov") else SLACK_S * own_rate):
-        raise UserError(f"{path}: truncated after {count} frames, {announced} are announced")
+    missing = cut_short(path)
+    if not missing and count < announced and path.suffix.lower() in COUNTING and count < (held := _packets(path)):
+        missing = f"{held} are announced"
+    if missing:
+        raise UserError(f"{path}: truncated after {count} frames, {missing}")
 
 
-def _opencv_frames(capture: Any) -> Iterator[Stamped]:
-    """Every frame that comes."""
+def _opencv_frames(capture: Any, begins_whole: Callable[[], bool] = lambda: False) -> Iterator[Stamped]:
+    """Every frame that comes, from the first key frame on, as in sim.video. `begins_whole` tells whether nothing that
+    the first frames build on is gone: an edit list may begin the picture behind its key frame."""
     cv2 = _cv2()
 
     def convert() -> np.ndarray | None:
         good, image = capture.retrieve()
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)) if good else None
+        return picture(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)), aspect) if good else None
 
-    first = True
+    first, aspect = True, None
     while capture.grab():
-        if first and capture.get(FRAME_TYPE) in BUILT_ON_OTHERS:
-            continue  # before the first key frame, as in sim.video
+        if first:
+            if capture.get(FRAME_TYPE) in BUILT_ON_OTHERS and not begins_whole():
+                continue
+            aspect = _opencv_aspect(capture)
         stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         yield stamp if stamp > 0 or first else None, convert
         first = False
+
+
+def _opencv_aspect(capture: Any) -> Fraction | None:
+    """Width over height of a pixel as it is shown, None where OpenCV does not know: before 4.4, and for cameras of this
+    machine."""
+    wide, high, turn = (int(capture.get(number)) for number in (SAR_NUM, SAR_DEN, ORIENTATION))
+    if wide <= 0 or high <= 0:
+        return None
+    return Fraction(high, wide) if turn % 180 == 90 else Fraction(wide, high)
+
+
+def _raw(path: Path) -> Iterator[tuple[bool, float]]:
+    """The packets of the file's video: whether each is a key frame's, and its time in frames, below 0 where it is only
+    decoded for others. OpenCV before 4.9 tells neither, and gives nothing."""
+    cv2 = _cv2()
+    capture = cv2.VideoCapture(address(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+    try:
+        while hasattr(cv2, "CAP_PROP_PTS") and capture.grab():
+            yield bool(capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME)), capture.get(cv2.CAP_PROP_PTS)
+    finally:
+        capture.release()
+
+
+def _begins_whole(path: Path) -> bool:
+    return next(_raw(path), (False, 0.0))[0]
+
+
+def _packets(path: Path) -> int:
+    """How many frames of the file are meant to be seen."""
+    return sum(time >= 0 for _, time in _raw(path))
 
 
 def _read_live(address: str) -> Iterator[Stamped]:
@@ -326,15 +370,16 @@ def _read_live(address: str) -> Iterator[Stamped]:
 def _pyav_live(address: str) -> Iterator[Stamped]:
     import av
 
-    from sim.video import decodable, pixels
+    from sim.video import decodable, pixels, video_stream
 
     options = {"rtsp_transport": "tcp"}  # UDP loses packets, and with them pictures
     try:
         with av.open(address, options=options, timeout=TIMEOUT_S) as container:
-            if not container.streams.video:
+            stream = video_stream(container)
+            if stream is None:
                 raise UserError("sends no video")
-            for frame in decodable(container, container.streams.video[0]):
-                yield frame.time, partial(pixels, frame)
+            for frame in decodable(container, stream):
+                yield frame.time, partial(pixels, frame, stream)
     except av.FFmpegError as error:
         raise UserError(error.strerror or str(error)) from None
 

@@ -35,6 +35,7 @@ START = ROOT / "driver" / "start.sh"
 MODULES = (
     *("common/__init__.py", "common/errors.py", "common/cli.py", "common/artifacts.py"),
     *("sim/__init__.py", "sim/reference.py", "sim/decision.py", "sim/preprocess.py", "sim/sampling.py", "sim/video.py"),
+    *("sim/containers.py", "sim/video_files.py"),
 )
 
 Files = dict[str, bytes]  # by their path in the archive

@@ -12,12 +12,12 @@ from common.errors import UserError
 from sim.containers import cut_short
 from sim.preprocess import picture
 from sim.sampling import UNTIMED_RATE, Frame, Sampler
-from sim.video_files import no_video
+from sim.video_files import address, check_file
 
 PICTURES = {".jpg", ".jpeg", ".png"}
 REAL_CLIPS = ROOT.parent / "shared" / "data" / "fights"
 ANNOUNCED_SECONDS_SLACK = 1.0  # a container's length is rounded, and its last packet's may be unknown
-NO_PICTURES = {"tty", "image2", "srt", "ass", "webvtt"}  # FFmpeg's demuxers of what is no video
+RENDERED = {"tty", "image2"}  # FFmpeg's demuxers of what is no video
 
 
 def real_clips() -> list[Path]:
@@ -46,7 +46,7 @@ def timed(path: Path, rate: int | None = None) -> Iterator[Frame]:
     decoded, sample = 0, Sampler(rate)
     try:
         with av.open(address(path)) as container:
-            stream = video_stream(container)
+            stream = None if _shows_no_video(container) else video_stream(container)
             if stream is None:
                 raise UserError(f"{path}: holds no video")
             stream.thread_type = "AUTO"
@@ -67,23 +67,13 @@ def timed(path: Path, rate: int | None = None) -> Iterator[Frame]:
         raise UserError(f"{path}: truncated after {decoded} frames, {missing}")
 
 
-def check_file(path: Path) -> None:
-    """Raise UserError for a file that is not there, or that is no video though FFmpeg would make pictures of it."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such video file")
-    if what := no_video(path):
-        raise UserError(f"{path}: not a readable video ({what})")
-
-
-def address(path: Path) -> str:
-    """How FFmpeg is told of a file, so that a colon in its name is no protocol."""
-    return f"file:{path}"
+def _shows_no_video(container: av.container.InputContainer) -> bool:
+    """Whether FFmpeg makes pictures of what is none: it renders texts, and takes a picture for a video of one frame."""
+    return container.format.name in RENDERED or container.format.name.endswith("_pipe")
 
 
 def video_stream(container: av.container.InputContainer) -> av.VideoStream | None:
     """The video of a container: the one marked as its default, else the first. The cover of a recording is none."""
-    if container.format.name in NO_PICTURES or container.format.name.endswith("_pipe"):
-        return None
     marks = av.stream.Disposition
     streams = [stream for stream in container.streams.video if not stream.disposition & marks.attached_pic]
     chosen = [stream for stream in streams if stream.disposition & marks.default]

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.errors import UserError
+
 VIDEOS = {
     *(".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".avi", ".divx", ".mkv", ".webm", ".mpg", ".mpeg", ".mpe", ".m1v"),
     *(".m2v", ".mp2v", ".vob", ".ts", ".m2ts", ".mts", ".mod", ".tod", ".flv", ".f4v", ".wmv", ".asf", ".ogv", ".ogm"),
@@ -85,6 +87,19 @@ def no_video(path: Path) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "a picture"
     return "a text" if head and not _begins_as_video(head) and _is_text(head) else ""
+
+
+def check_file(path: Path) -> None:
+    """Raise UserError for a file that is not there, or that is no video though FFmpeg would make pictures of it."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such video file")
+    if what := no_video(path):
+        raise UserError(f"{path}: not a readable video ({what})")
+
+
+def address(path: Path) -> str:
+    """How FFmpeg is told of a file, so that a colon in its name is no protocol."""
+    return f"file:{path}"
 
 
 def told(others: Sequence[Path], folder: Path) -> str:
