@@ -32,7 +32,7 @@ TIMEOUT_S = 10.0  # for a connection, and between two frames
 PATIENCE_S = 1.0  # of one who leaves a camera, before a line says what is waited for
 QUEUED = 4  # frames of a live source that wait; beyond that the oldest is dropped
 FRAME_TYPE, BUILT_ON_OTHERS = 69, (ord("P"), ord("B"))  # cv2.CAP_PROP_FRAME_TYPE; OpenCV before 4.9 gives 0 for it
-SAR_NUM, SAR_DEN, ORIENTATION = 40, 41, 48  # cv2.CAP_PROP_...; 0 where this OpenCV does not know them
+SAR_NUM, SAR_DEN, ORIENTATION, PTS = 40, 41, 48, 71  # cv2.CAP_PROP_...; 0 where this OpenCV does not know them
 COUNTING = {".mp4", ".m4v", ".mov", ".qt", ".3gp"}  # their containers count each frame
 
 
@@ -285,12 +285,17 @@ def _opencv_file(path: Path, rate: int | None) -> Iterator[Frame]:
     first video; which one is the default, and what is a cover, it does not tell."""
     cv2 = _cv2()
     check_file(path)
+    if not str(path).isprintable() and any("\ud800" <= letter <= "\udfff" for letter in str(path)):
+        raise UserError(f"{path}: OpenCV opens no file whose name is not UTF-8; rename it")
     capture = cv2.VideoCapture(address(path), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
             raise UserError(f"{path}: not a readable video")
         count, own_rate, sample = 0, capture.get(cv2.CAP_PROP_FPS), Sampler(rate)
+        begin = span = 0.0  # of the first frame, and from it to the last, in frames
         for stamp, convert in _opencv_frames(capture, partial(_begins_whole, path)):
+            begin = capture.get(PTS) if count == 0 else begin
+            span = capture.get(PTS) - begin
             seconds = sample(count, count / own_rate if stamp is None and own_rate > 0 else stamp)
             if seconds is not None:
                 pixels = convert()
@@ -304,7 +309,7 @@ def _opencv_file(path: Path, rate: int | None) -> Iterator[Frame]:
     if count == 0:
         raise UserError(f"{path}: holds no frames, or no key frame to decode them from")
     missing = cut_short(path)
-    if not missing and count < announced and path.suffix.lower() in COUNTING and count < (held := _packets(path)):
+    if not missing and count < announced and path.suffix.lower() in COUNTING and count < (held := _packets(path, span)):
         missing = f"{held} are announced"
     if missing:
         raise UserError(f"{path}: truncated after {count} frames, {missing}")
@@ -339,25 +344,29 @@ def _opencv_aspect(capture: Any) -> Fraction | None:
     return Fraction(high, wide) if turn % 180 == 90 else Fraction(wide, high)
 
 
-def _raw(path: Path) -> Iterator[tuple[bool, float]]:
-    """The packets of the file's video: whether each is a key frame's, and its time in frames, below 0 where it is only
-    decoded for others. OpenCV before 4.9 tells neither, and gives nothing."""
-    cv2 = _cv2()
-    capture = cv2.VideoCapture(address(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
-    try:
-        while hasattr(cv2, "CAP_PROP_PTS") and capture.grab():
-            yield bool(capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME)), capture.get(cv2.CAP_PROP_PTS)
-    finally:
-        capture.release()
+def _packets(path: Path, span: float) -> int:
+    """How many frames the file holds in the `span` frames up to its last one; what an edit list leaves out lies before
+    them. 0 for an OpenCV before 4.9, which cannot tell."""
+    times = [time for _, time in _raw(path)]
+    return sum(time >= max(times) - span for time in times)
 
 
 def _begins_whole(path: Path) -> bool:
     return next(_raw(path), (False, 0.0))[0]
 
 
-def _packets(path: Path) -> int:
-    """How many frames of the file are meant to be seen."""
-    return sum(time >= 0 for _, time in _raw(path))
+def _raw(path: Path) -> Iterator[tuple[bool, float]]:
+    """The packets of the file's video: whether each is a key frame's, and its time in frames. Nothing for an OpenCV
+    before 4.9."""
+    cv2 = _cv2()
+    if not hasattr(cv2, "CAP_PROP_PTS"):
+        return
+    capture = cv2.VideoCapture(address(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+    try:
+        while capture.grab():
+            yield bool(capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME)), capture.get(PTS)
+    finally:
+        capture.release()
 
 
 def _read_live(address: str) -> Iterator[Stamped]:

@@ -29,6 +29,7 @@ from quant import checkpoint, layouts, metrics, paired, splits
 from quant.cross_validation import FOLDS, Row, Scorer, each_fold
 from quant.data import Clips, usable, video_clips
 from quant.export import export
+from quant.frames import content
 from quant.layouts import Dataset, Sample
 from quant.learner import begin, two_phases
 from quant.network import ReducedTSM
@@ -92,7 +93,7 @@ def read_footage(preset: Preset, folder: Path, classes: Sequence[str], version: 
     dataset = Dataset(dataset.layout, [replace(s, fold=None, split=None) for s in dataset.samples], whole.sources_known)
     splits.folds(dataset, 2)  # raises for a class of one source
     sources, contents = versions.learned(preset, version)
-    digests = {sample.path: digest(sample.path) for sample in dataset.samples}
+    digests = {sample.path: content(sample.path) for sample in dataset.samples}
     sources |= {sample.source for sample in dataset.samples if digests[sample.path] in contents}
     fresh = [sample for sample in dataset.samples if sample.source not in sources]
     known = [sample for sample in dataset.samples if sample.source in sources]

@@ -34,6 +34,7 @@ from flow.search_report import draw, table, write_results
 from quant import layouts, metrics, splits
 from quant.cross_validation import FOLDS, Row, each_fold, train_in_float
 from quant.data import usable
+from quant.identity import fingerprint
 from quant.layouts import Dataset
 from quant.learner import DivergedError
 from quant.strategies import own
@@ -143,8 +144,8 @@ class _SeededByTrial(optuna.samplers.BaseSampler):
 def open_study(preset: Preset, videos: Path, dataset: Dataset, storage: str) -> optuna.Study:
     """The study of this preset and these clips in the database at `storage`, made if it is not there. Where the videos
     lie does not matter, so several machines may share it. Raises UserError when the database cannot be used."""
-    about = [[str(s.path.relative_to(videos)), s.label, s.source, s.fold] for s in dataset.samples]
-    name = f"{preset.name}-{digest(preset.model_dump_json(), json.dumps(about))[:12]}"
+    about = [str(sample.path.relative_to(videos)) for sample in dataset.samples]
+    name = f"{preset.name}-{digest(preset.model_dump_json(), json.dumps(about), fingerprint(dataset.samples))[:12]}"
     try:
         study = optuna.create_study(
             storage=_connect(storage),

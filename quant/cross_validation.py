@@ -15,6 +15,7 @@ from common.artifacts import digest, write_json
 from common.preset import Preset
 from quant import splits
 from quant.data import Clips, inputs, video_clips
+from quant.identity import fingerprint
 from quant.layouts import Dataset, Sample
 from quant.learner import Learner, begin, fit
 
@@ -70,8 +71,7 @@ def _one_fold(
     stamp: str,
 ) -> list[Row]:
     path = folder / "predictions.json"
-    names = [str(sample.path.relative_to(videos)) for sample in (*teach, *held)]
-    key = digest(stamp, preset.model_dump_json(), *names)
+    key = digest(stamp, preset.model_dump_json(), fingerprint(teach), fingerprint(held))
     if path.is_file() and (kept := json.loads(path.read_text()))["key"] == key:
         return list(kept["rows"])
     print(f"{folder.name}: {len(teach)} clips teach, {len(held)} are held out")

@@ -1,7 +1,7 @@
 """Whether a video file was cut: what its container says of its own length, which neither PyAV nor OpenCV tells.
 
-Sources: ISO/IEC 14496-12 (MP4 and MOV), RFC 8794 and RFC 9559 (EBML, Matroska and WebM), Microsoft's AVI RIFF reference,
-Adobe's FLV specification 10.1. Any other container does not say.
+Sources: ISO/IEC 14496-12 (MP4 and MOV), RFC 8794 and RFC 9559 (EBML, Matroska and WebM), Microsoft's AVI RIFF file
+reference, Adobe's FLV specification 10.1. Any other container does not say.
 """
 
 import os

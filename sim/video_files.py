@@ -27,7 +27,9 @@ OTHERS = {
     *(".gz", ".tar", ".rar", ".7z", ".mp3", ".m4a", ".wav", ".aac", ".ogg", ".flac", ".wma", ".part", ".tmp"),
     *(".crdownload", ".md5", ".sha256", ".lnk", ".url", ".thm", ".lrv", ".bin", ".exe", ".dll", ".doc", ".docx"),
 }
-LEFT_BEHIND = {"__MACOSX", "__pycache__", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
+LEFT_BEHIND = {
+    *("__MACOSX", "__pycache__", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found"),
+}
 NAMED = 3  # of what was left out
 
 
@@ -133,7 +135,7 @@ def _begins_as_video(head: bytes) -> bool:
         *(b"OggS", b"DKIF", b"YUV4MPEG2", b"nut/multimedia", b"\x06\x0e\x2b\x34", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
         *(b"\0\0\0\x01\x67", b"\0\0\x01\x67", b"\0\0\0\x01\x09", b"\0\0\0\x01\x40", b"\0\0\0\x01\x46"),
     )
-    if head[4:8] in boxes and not head[8:12] in (b"M4A ", b"heic", b"avif"):
+    if head[4:8] in boxes and head[8:12] not in (b"M4A ", b"heic", b"avif"):
         return True
     if head[:4] == b"RIFF":
         return head[8:12] == b"AVI "

@@ -2,8 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from common.errors import UserError
@@ -11,6 +13,9 @@ from quant.layouts import tables
 from quant.layouts.listing import Listing
 from quant.layouts.sample import Layout, Sample
 from sim.video_files import VIDEOS, same_name
+
+_NUMBER_FIRST = re.compile(r"(?P<number>\d+)[\s,;:]+(?P<name>.+)")
+_NUMBER_LAST = re.compile(r"(?P<name>.+?)[\s,;:]+(?P<number>\d+)")
 
 
 class Ucf101(Layout):
@@ -20,7 +25,7 @@ class Ucf101(Layout):
     name = "UCF101"
     sources_known = True
     folders_are_labels = True
-    _line = re.compile(r"(.+?\.\w+)(?:\s+(\d+))?")
+    _line = re.compile(r"(?P<path>.+?\.\w+)(?:\s+(?P<number>\d+))?")
 
     def _list(self, listing: Listing, part: str) -> Path | None:
         return next((path for path in listing.tables(".txt") if path.name == f"{part}list01.txt"), None)
@@ -29,20 +34,20 @@ class Ucf101(Layout):
         return any(self._list(listing, part) for part in ("train", "test"))
 
     def samples(self, listing: Listing) -> Iterator[Sample]:
-        numbers = next((class_names(path) for path in listing.tables(".txt") if path.name == "classInd.txt"), {})
+        numbered = next((class_names(path) for path in listing.tables(".txt") if path.name == "classInd.txt"), {})
         for part in ("train", "test"):
             table = self._list(listing, part)
             for number, line in tables.lines(table) if table else []:
                 listed = self._line.fullmatch(line)
-                name = Path(listed[1] if listed else line)
+                name = Path(listed["path"] if listed else line)
                 group = re.fullmatch(r"v_(.+)_g(\d+)_c\d+", name.stem)
                 if not listed or not group:
                     raise UserError(f"{table}, line {number}: {line!r} is not <Class>/v_<Class>_g<group>_c<clip>.avi")
                 label = name.parent.name or group[1]
-                called = numbers.get(int(listed[2]), label) if listed[2] else label
-                if called.casefold() != label.casefold():
-                    raise UserError(f"{table}, line {number}: {line!r}, but class {listed[2]} of classInd.txt is {called}")
-                yield Sample(listing.called(name.stem, (label,), str(name)), label, f"{group[1]}_g{group[2]}", split=part)
+                if listed["number"] and numbered.get(int(listed["number"]), label).casefold() != label.casefold():
+                    raise UserError(f"{table}, line {number}: {line!r} contradicts classInd.txt")
+                path = listing.called(name.stem, (label,), str(name))
+                yield Sample(path, label, f"{group[1]}_g{group[2]}", split=part)
 
 
 class Hmdb51(Layout):
@@ -148,22 +153,25 @@ def class_names(path: Path) -> dict[int, str]:
 
     Raises UserError where two classes have one name, or a line between them is empty.
     """
-    numbered = tables.lines(path)
-    names = [same_name(line) for _, line in numbered]
-    if [number for number, _ in numbered] != list(range(numbered[0][0], numbered[0][0] + len(names)) if names else []):
-        gap = next(number for (number, _), (after, _) in zip(numbered, numbered[1:], strict=False) if after != number + 1)
-        raise UserError(f"{path}, line {gap + 1}: holds no class, and the classes are counted by their lines")
-    result = dict(enumerate(names))
-    for pattern in (r"(?P<number>\d+)[\s,;:]+(?P<name>.+)", r"(?P<name>.+?)[\s,;:]+(?P<number>\d+)"):
-        found = [re.fullmatch(pattern, name) for name in names]
-        numbers = [int(match["number"]) for match in found if match]
-        if len(numbers) == len(names) > 0 and numbers == list(range(numbers[0], numbers[0] + len(names))) and numbers[0] < 2:
-            result = {int(match["number"]): match["name"].strip() for match in found if match}
-            break
-    if len(set(result.values())) < len(result):
-        twice = next(name for name in result.values() if list(result.values()).count(name) > 1)
-        raise UserError(f"{path}: two classes are called {twice!r}")
-    return result
+    lines = tables.lines(path)
+    for (before, _), (after, _) in pairwise(lines):
+        if after != before + 1:
+            raise UserError(f"{path}, line {before + 1}: holds no class, and the classes are counted by their lines")
+    lone = [same_name(line) for _, line in lines]
+    names = _numbered(lone, _NUMBER_FIRST) or _numbered(lone, _NUMBER_LAST) or dict(enumerate(lone))
+    name, count = max(Counter(names.values()).items(), key=lambda item: item[1], default=("", 0))
+    if count > 1:
+        raise UserError(f"{path}: {count} classes are called {name!r}")
+    return names
+
+
+def _numbered(lines: Sequence[str], pattern: re.Pattern[str]) -> dict[int, str]:
+    """Names by the numbers beside them; none unless each has one, and these count on from 0 or 1."""
+    found = [match for line in lines if (match := pattern.fullmatch(line))]
+    names = {int(match["number"]): match["name"].strip() for match in found}
+    first = min(names, default=2)
+    counted = len(found) == len(lines) and first < 2 and list(names) == list(range(first, first + len(lines)))
+    return names if counted else {}
 
 
 def _as_counted(names: dict[int, str], entries: list[Entry]) -> dict[int, str]:

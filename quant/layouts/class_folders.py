@@ -8,7 +8,6 @@ from quant.layouts.listing import Listing
 from quant.layouts.sample import Layout, Sample
 from sim.video_files import is_hidden
 
-
 PARTS = {
     **{"train": "train", "training": "train", "test": "test", "testing": "test"},
     **{"val": "validation", "valid": "validation", "validate": "validation", "validation": "validation"},

@@ -55,7 +55,7 @@ class Listing:
     def _only(self, found: Sequence[Path], name: str) -> Path | None:
         if len(found) > 1:
             first, second = (self.relative(path) for path in found[:2])
-            raise UserError(f"{self.folder}: {first} and {second} are both called {name!r}, which is listed; remove one")
+            raise UserError(f"{self.folder}: {first} and {second} are both called {name!r}, as listed; remove one")
         return found[0] if found else None
 
     @cached_property

@@ -40,8 +40,8 @@ LAYOUTS: tuple[Layout, ...] = (
 def read(folder: Path) -> Dataset:
     """What lies in `folder`, in whichever layout. What is no video, where each file counts, is named on stderr.
 
-    Raises UserError when there is no such folder, a list in it cannot be read, contradicts itself or the folders' names,
-    or nothing that it lists is there.
+    Raises UserError when there is no such folder, a list in it cannot be read, contradicts itself or the folders'
+    names, or nothing that it lists is there.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give one with videos, laid out as docs/data.md shows")
