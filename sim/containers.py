@@ -1,7 +1,7 @@
 """Whether a video file was cut: what its container says of its own length, which neither PyAV nor OpenCV tells.
 
 Sources: ISO/IEC 14496-12 (MP4 and MOV), RFC 8794 and RFC 9559 (EBML, Matroska and WebM), Microsoft's AVI RIFF file
-reference, Adobe's FLV specification 10.1. Any other container does not say.
+reference, Adobe's FLV specification 10.1, Microsoft's Advanced Systems Format 1.2. Any other container does not say.
 """
 
 import os
@@ -13,6 +13,7 @@ from typing import BinaryIO
 MEDIA_BOXES = {b"mdat", b"moov", b"moof"}  # anything else behind the last of them may be rubbish that players ignore
 BOXES = MEDIA_BOXES | {b"ftyp", b"free", b"skip", b"wide", b"styp", b"sidx", b"uuid", b"pnot", b"meta"}
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+ASF, ASF_PROPERTIES = b"\x30\x26\xb2\x75", bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 UNFINISHED = {0, 0xFFFFFFFF}  # sizes of a RIFF chunk that a recorder had no time to fill in
 
 
@@ -29,6 +30,8 @@ def cut_short(path: Path) -> str:
             ends = _chunks(file, size)
         elif head[:3] == b"FLV":
             ends = _tags(file, size)
+        elif head[:4] == ASF:
+            ends = _whole(file)
         else:
             return ""
         lacking = max((end - size for end in ends), default=0)
@@ -85,6 +88,14 @@ def _chunks(file: BinaryIO, size: int) -> Iterator[int]:
             if name == b"LIST" and kind == b"movi":
                 yield inner - length % 2
         position = end + end % 2
+
+
+def _whole(file: BinaryIO) -> Iterator[int]:
+    """Where a Windows Media file ends, as its file properties say."""
+    head = _read(file, 0, 4096)
+    properties = head.find(ASF_PROPERTIES)
+    if 0 <= properties <= len(head) - 48:
+        yield struct.unpack_from("<Q", head, properties + 40)[0]
 
 
 def _tags(file: BinaryIO, size: int) -> Iterator[int]:

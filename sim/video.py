@@ -69,7 +69,8 @@ def timed(path: Path, rate: int | None = None) -> Iterator[Frame]:
 
 def _shows_no_video(container: av.container.InputContainer) -> bool:
     """Whether FFmpeg makes pictures of what is none: it renders texts, and takes a picture for a video of one frame."""
-    return container.format.name in RENDERED or container.format.name.endswith("_pipe")
+    name = container.format.name
+    return name in RENDERED or name.endswith("_pipe") and name != "jpeg_pipe"  # as which raw Motion JPEG passes
 
 
 def video_stream(container: av.container.InputContainer) -> av.VideoStream | None:
