@@ -70,7 +70,7 @@ def timed(path: Path, rate: int | None = None) -> Iterator[Frame]:
 def _shows_no_video(container: av.container.InputContainer) -> bool:
     """Whether FFmpeg makes pictures of what is none: it renders texts, and takes a picture for a video of one frame."""
     name = container.format.name
-    return name in RENDERED or name.endswith("_pipe") and name != "jpeg_pipe"  # as which raw Motion JPEG passes
+    return name in RENDERED or (name.endswith("_pipe") and name != "jpeg_pipe")  # as which raw Motion JPEG passes
 
 
 def video_stream(container: av.container.InputContainer) -> av.VideoStream | None:
@@ -87,7 +87,7 @@ def pixels(frame: av.VideoFrame, stream: av.VideoStream | None = None) -> np.nda
     of it: blue first, colours bicubic."""
     turns = frame.rotation // 90 if frame.rotation % 90 == 0 else 0
     image = frame.to_ndarray(format="bgr24", interpolation="BICUBIC")[:, :, ::-1]
-    aspect = stream and (stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio)
+    aspect = (stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio) if stream else None
     if aspect and turns % 2:
         aspect = 1 / aspect
     return picture(np.ascontiguousarray(np.rot90(image, turns)), aspect)
@@ -119,7 +119,7 @@ class _Packets:
             self._count += packet.size > 0
             self._skipped += packet.size > 0 and not begun
             if begun:
-                yield from packet.decode()
+                yield from self._stream.decode(packet)
 
     def missing(self, decoded: int) -> str:
         """What the container announces and does not hold, in words; "" if nothing. Frames that an edit list leaves out,
