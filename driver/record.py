@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import UserError
+from sim.preprocess import pixel_aspect
 
 WHITE, RED = (255, 255, 255), (230, 30, 30)
 LEAST_ROWS = 360  # smaller frames are enlarged, so that the text can be read
@@ -39,7 +40,8 @@ class Recorder:
 
         if self._writer is None:
             times = max(1, -(-LEAST_ROWS // pixels.shape[0]))
-            height, width = (side * times // 2 * 2 for side in pixels.shape[:2])  # 4:2:0: half the columns and rows
+            shown = pixels.shape[0], int(pixels.shape[1] * pixel_aspect(pixels))
+            height, width = (side * times // 2 * 2 for side in shown)  # 4:2:0: half the columns and rows
             self._size = (width, height)
             kind = _PyAv if find_spec("av") else _OpenCv
             self._writer = kind(self._part, self._size, self._rate)

@@ -11,7 +11,7 @@ from common.errors import UserError
 from common.preset import Preset
 from quant import synthetic
 from sim import video
-from sim.preprocess import Preprocessor, to_input
+from sim.preprocess import Preprocessor, crop_size, to_input
 
 ENLARGED = 4  # the pictures people see have this many times the pixels of the core's frames, a side
 SEED = 20260  # of the synthetic scenes: none of training or validation
@@ -51,7 +51,8 @@ def from_file(path: Path, preset: Preset, limit: int) -> Shot:
         if prepared is None:
             continue
         frames.append(prepared[0])
-        scale = max(1, min(ENLARGED, image.shape[0] // height, image.shape[1] // width))
+        rows, columns = crop_size(image, height, width)
+        scale = min(ENLARGED, rows // height, columns // width)
         images.append(to_input(image, height * scale, width * scale))
     return Shot(str(path), np.stack(frames), np.stack(images))
 

@@ -305,7 +305,7 @@ def test_an_index_as_spreadsheets_save_it(tmp_path: Path, separator: str, encodi
 
 
 def test_kinetics_as_it_ships(tmp_path: Path) -> None:
-    """A test part without labels, names in quotes with a comma, an identity that begins with a dash, no split column."""
+    """No labels in the test part, a name in quotes with a comma, an identity that begins with a dash, no splits."""
     write(tmp_path / "-abc_defghi_000001_000011.mp4", tmp_path / "zzzzzzzzzzz_000002_000012.mp4")
     lines = ['"label","youtube_id","time_start","time_end"', '"petting cat, or dog","-abc_defghi",1,11']
     text(tmp_path / "kinetics-400_train.csv", *lines)
