@@ -59,9 +59,9 @@ def begun_late(source: Path, path: Path, frames: int) -> Path:
     """`source` cut by stream copy: its key frame stays, but the picture begins `frames` later (an edit list)."""
     with av.open(str(source)) as whole, av.open(str(path), "w") as container:
         stream = container.add_stream_from_template(whole.streams.video[0])
-        shift = int(frames / 25 / whole.streams.video[0].time_base)
         for packet in whole.demux(video=0):
-            if packet.size:
+            if packet.pts is not None and packet.dts is not None:
+                shift = int(Fraction(frames, 25) / packet.time_base)
                 packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, stream
                 container.mux(packet)
     return path
