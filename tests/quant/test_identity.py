@@ -89,13 +89,18 @@ def test_a_folder_that_moved_is_the_same_data(folder: Path) -> None:
 
 
 def test_a_video_is_hashed_once_and_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, calls = tmp_path / "a.mp4", []
+    path, calls = tmp_path / "a.mp4", list[Path]()
     path.write_bytes(bytes(range(256)) * 10)
     whole = artifacts.digest(path)
     monkeypatch.setattr(artifacts, "CHUNK", 100)
     monkeypatch.setattr(Path, "read_bytes", None)  # whoever reads it whole fails
     assert artifacts.digest(path) == whole
-    monkeypatch.setattr(frames, "digest", lambda part: calls.append(part) or whole)
+
+    def count(part: Path) -> str:
+        calls.append(part)
+        return whole
+
+    monkeypatch.setattr(frames, "digest", count)
     assert [frames.content(path) for _ in range(3)] == [whole] * 3 and calls == [path]
     path.touch()
     frames.content(path)

@@ -157,15 +157,16 @@ def test_an_mp4_that_was_cut_is_found(tmp_path: Path, options: dict[str, str], s
 
 
 def test_a_picture_lost_in_the_middle_is_missed(tmp_path: Path) -> None:
-    """Behind an edit list too, where the count of the container does not help."""
+    """Behind an edit list too, where the count of the container does not help. (OpenCV shows a guess in its place.)"""
     cut = begun_late(moving(tmp_path / "whole.mp4", bframes=0), tmp_path / "cut.mp4", 8)
     with av.open(str(cut)) as container:
         entry = next(packet for packet in list(container.demux(video=0))[30:] if packet.size)
-        place, size = entry.pos, entry.size
+        place, size = int(entry.pos or 0), entry.size
     content = bytearray(cut.read_bytes())
     content[place : place + size] = bytes(size)
     cut.write_bytes(content)
-    assert all("cut.mp4: " in said for said in refused(cut))
+    with pytest.raises(UserError, match=r"cut.mp4: (damaged|truncated) after"):
+        list(video.timed(cut))
 
 
 @FFMPEG
