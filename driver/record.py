@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from shiftcore.driver.sources import Say
+from shiftcore.driver.sources.source import Say
 from shiftcore.errors import UserError
 from shiftcore.model import decoders
+from shiftcore.model.preprocess import pixel_aspect
 
 WHITE, RED = (255, 255, 255), (230, 30, 30)
 LEAST_ROWS = 360  # smaller frames are enlarged, so that the text can be read
@@ -111,7 +112,8 @@ class Recorder:
         if self._lock < 0:
             self._claim()
         times = max(1, -(-LEAST_ROWS // pixels.shape[0]))
-        height, width = (side * times // 2 * 2 for side in pixels.shape[:2])  # 4:2:0: half the columns and rows
+        shown = pixels.shape[0], int(pixels.shape[1] * pixel_aspect(pixels))
+        height, width = (side * times // 2 * 2 for side in shown)  # 4:2:0: half the columns and rows
         self._size = (width, height)
         kind = _PyAv if _encoder() else _OpenCv
         self._writer = kind(self._part, self._size, self._rate)

@@ -28,6 +28,7 @@ from shiftcore.quant import checkpoint, layouts, metrics, paired, splits
 from shiftcore.quant.cross_validation import FOLDS, Row, Scorer, each_fold
 from shiftcore.quant.data import Clips, usable, video_clips
 from shiftcore.quant.export import export
+from shiftcore.quant.frames import content
 from shiftcore.quant.layouts import Dataset, Sample
 from shiftcore.quant.learner import begin, two_phases
 from shiftcore.quant.network import ReducedTSM
@@ -90,7 +91,7 @@ def read_footage(preset: Preset, folder: Path, classes: Sequence[str], version: 
     dataset = Dataset(dataset.layout, [replace(s, fold=None, split=None) for s in dataset.samples], whole.sources_known)
     splits.folds(dataset, 2)  # raises for a class of one source
     sources, contents = versions.learned(preset, version)
-    digests = {sample.path: digest(sample.path) for sample in dataset.samples}
+    digests = {sample.path: content(sample.path) for sample in dataset.samples}
     sources |= {sample.source for sample in dataset.samples if digests[sample.path] in contents}
     fresh = [sample for sample in dataset.samples if sample.source not in sources]
     known = [sample for sample in dataset.samples if sample.source in sources]

@@ -25,6 +25,7 @@ from shiftcore.quant import checkpoint, layouts, metrics
 from shiftcore.quant.cross_validation import FOLDS, Row, Scorer, out_of_fold, torch_scorer
 from shiftcore.quant.data import Clips, usable, video_clips
 from shiftcore.quant.export import export
+from shiftcore.quant.identity import fingerprint
 from shiftcore.quant.layouts import Dataset, Sample
 from shiftcore.quant.learner import begin, draw_curves, two_phases
 from shiftcore.quant.network import ReducedTSM
@@ -126,7 +127,7 @@ def final_network(
     preset: Preset, strategy: Strategy, dataset: Dataset, folder: Path, threshold: float | None
 ) -> ReducedTSM:
     """Train on all clips and save the weights with `threshold` where `make export` finds them."""
-    begin(folder, digest(strategy.stamp(), preset.model_dump_json(), *(str(sample.path) for sample in dataset.samples)))
+    begin(folder, digest(strategy.stamp(), preset.model_dump_json(), fingerprint(dataset.samples)))
     print(f"final network: all {len(dataset.samples)} clips teach")
     data = video_clips(preset, dataset.classes, dataset.samples, ())
     trained = two_phases(preset, data, folder, strategy)

@@ -4,7 +4,6 @@ The bias floor: a linear classifier that sees only a video's size, rate, length,
 on sources it has not seen. A network has learned the action only where it does better than that.
 """
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from shiftcore.flow.thumbnail import thumbnail
 from shiftcore.model import video
 from shiftcore.model.preprocess import gray
 from shiftcore.quant import layouts, metrics, splits
+from shiftcore.quant.frames import content
 from shiftcore.quant.layouts import Dataset, Sample
 
 TEMPLATE = Path(__file__).with_name("data_report.html")
@@ -75,15 +75,10 @@ def examine(sample: Sample) -> Facts:
         float(grays.mean()),
         float(grays.std(axis=(1, 2)).mean()),
         float(np.abs(np.diff(grays, axis=0)).mean()) if len(grays) > 1 else 0.0,
-        _digest(sample.path),
+        content(sample.path),
         _signature(grays),
         thumbnail(seen),
     )
-
-
-def _digest(path: Path) -> str:
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _signature(grays: np.ndarray) -> np.ndarray:

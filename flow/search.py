@@ -32,6 +32,7 @@ from shiftcore.flow.search_report import draw, table, write_results
 from shiftcore.quant import layouts, metrics, splits
 from shiftcore.quant.cross_validation import FOLDS, Row, each_fold, train_in_float
 from shiftcore.quant.data import usable
+from shiftcore.quant.identity import fingerprint
 from shiftcore.quant.layouts import Dataset
 from shiftcore.quant.learner import DivergedError
 from shiftcore.quant.preset import Preset, check_alarm, load_preset
@@ -142,8 +143,8 @@ class _SeededByTrial(optuna.samplers.BaseSampler):
 def open_study(preset: Preset, videos: Path, dataset: Dataset, storage: str) -> optuna.Study:
     """The study of this preset and these clips in the database at `storage`, made if it is not there. Where the videos
     lie does not matter, so several machines may share it. Raises UserError when the database cannot be used."""
-    about = [[str(s.path.relative_to(videos)), s.label, s.source, s.fold] for s in dataset.samples]
-    name = f"{preset.name}-{digest(preset.model_dump_json(), json.dumps(about))[:12]}"
+    about = [str(sample.path.relative_to(videos)) for sample in dataset.samples]
+    name = f"{preset.name}-{digest(preset.model_dump_json(), json.dumps(about), fingerprint(dataset.samples))[:12]}"
     try:
         study = optuna.create_study(
             storage=_connect(storage),

@@ -12,7 +12,7 @@ from shiftcore.errors import UserError
 from shiftcore.model import video
 from shiftcore.model.alarm import Alarm, Change, Settings
 from shiftcore.model.decision import Decision
-from shiftcore.model.preprocess import Preprocessor, to_input
+from shiftcore.model.preprocess import Preprocessor, crop_size, to_input
 from shiftcore.model.records import alarm_indices, alarm_score
 from shiftcore.model.reference import Reference
 
@@ -116,6 +116,7 @@ def _keep(watched: Watched, pixels: np.ndarray, image: np.ndarray, size: tuple[i
     stride = 1 << (stride - 1).bit_length()
     if number % stride:
         return
-    scale = max(1, min(ENLARGED, image.shape[0] // size[0], image.shape[1] // size[1]))
+    rows, columns = crop_size(image, *size)
+    scale = min(ENLARGED, rows // size[0], columns // size[1])
     watched.pictures[number] = to_input(image, size[0] * scale, size[1] * scale)
     watched.pictures = {index: kept for index, kept in watched.pictures.items() if index % stride == 0}

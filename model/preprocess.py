@@ -1,17 +1,45 @@
 """From a camera's images to the inputs of the network: integer arithmetic, exact and the same everywhere.
 
 Training, the reference, the driver and the simulation all come through here, so what the network learned on is byte for
-byte what it sees.
+byte what it sees. Pixels that are not square count as what they show: `Picture` says how wide they are.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from shiftcore.errors import UserError
 
+SQUARE = Fraction(1)
+WIDEST = 8  # a pixel as wide, or as high, as that beside its other side is a broken header
 LOOK_BACK = {"rgb": 0, "motion": 2}  # earlier images that an input of each representation needs
+
+
+class Picture(np.ndarray):
+    """An image whose pixels are not square: `pixel_aspect` is the width of one over its height, as shown (Rec. ITU-T
+    H.264, table E-1, names the usual ones). It is the image's own, so that nobody on the way to `to_input` loses it."""
+
+    pixel_aspect: Fraction = SQUARE
+
+    def __array_finalize__(self, origin: Any) -> None:
+        self.pixel_aspect = pixel_aspect(origin)
+
+
+def picture(pixels: np.ndarray, aspect: Fraction | None) -> np.ndarray:
+    """`pixels` (uint8 `[H, W, C]`) with what their container says of their shape, width over height. None, 0 and
+    anything beyond `WIDEST` say nothing: such pixels are square, and `pixels` stays a plain array."""
+    if not aspect or aspect == SQUARE or not Fraction(1, WIDEST) <= aspect <= WIDEST:
+        return pixels
+    view = pixels.view(Picture)
+    view.pixel_aspect = aspect
+    return view
+
+
+def pixel_aspect(image: np.ndarray | None) -> Fraction:
+    """Width over height of each pixel of `image`."""
+    return image.pixel_aspect if isinstance(image, Picture) else SQUARE
 
 
 class Preprocessor:
@@ -87,19 +115,13 @@ def motion(now: np.ndarray, before: np.ndarray, earlier: np.ndarray) -> np.ndarr
 
 
 def to_input(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Crop the centre of `frame` (uint8 `[H, W, C]`) to the aspect of `height` x `width`, as large as it can be, and
-    shrink it by averaging: each pixel of the result is the mean of its own box of pixels, rounded half up. Boxes
-    begin at floor(i * size / count), so they differ by at most one pixel. Returns uint8 `[height, width, C]`.
-
-    Raises UserError when the frame is smaller than the input in either direction.
-    """
+    """Crop the centre of `frame` (uint8 `[H, W, C]`) to what `crop_size` says, and shrink it by averaging: each pixel
+    of the result is the mean of its own box of pixels, rounded half up. Boxes begin at floor(i * size / count), so they
+    differ by at most one pixel. Returns uint8 `[height, width, C]`. Raises UserError as `crop_size`."""
     rows, columns = frame.shape[:2]
-    if rows < height or columns < width:
-        raise UserError(f"the frame is {columns}x{rows} pixels, smaller than the network's input of {width}x{height}")
-    crop_rows = min(rows, columns * height // width)
-    crop_columns = min(columns, rows * width // height)
+    crop_rows, crop_columns = crop_size(frame, height, width)
     top, left = (rows - crop_rows) // 2, (columns - crop_columns) // 2
-    crop = frame[top : top + crop_rows, left : left + crop_columns]
+    crop = np.asarray(frame)[top : top + crop_rows, left : left + crop_columns]
 
     row_starts, row_sizes = _boxes(crop_rows, height)
     column_starts, column_sizes = _boxes(crop_columns, width)
@@ -107,6 +129,24 @@ def to_input(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     sums = np.add.reduceat(sums, column_starts, axis=1, dtype=np.uint32)
     counts = (row_sizes[:, None] * column_sizes)[:, :, None].astype(np.uint32)
     return ((2 * sums + counts) // (2 * counts)).astype(np.uint8)
+
+
+def crop_size(frame: np.ndarray, height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of the largest part of `frame` that, as it is shown, has the aspect of `height` x `width` square
+    pixels: with pixels n/d as wide as high, it has n * columns * height = d * rows * width, rounded down.
+
+    Raises UserError when that is smaller than the input in either direction.
+    """
+    rows, columns = frame.shape[:2]
+    wide, high = pixel_aspect(frame).numerator, pixel_aspect(frame).denominator
+    crop_rows = min(rows, columns * wide * height // (width * high))
+    crop_columns = min(columns, rows * high * width // (height * wide))
+    if crop_rows < height or crop_columns < width:
+        seen = "" if wide == high else f" ({wide}:{high} each, of which it sees {crop_columns}x{crop_rows})"
+        raise UserError(
+            f"the frame is {columns}x{rows} pixels{seen}, smaller than the network's input of {width}x{height}"
+        )
+    return crop_rows, crop_columns
 
 
 def _boxes(size: int, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,11 +9,15 @@ import numpy as np
 
 from shiftcore.artifacts import PACKAGE_FOLDER, atomic_file
 from shiftcore.errors import UserError
+from shiftcore.model.containers import cut_short
+from shiftcore.model.preprocess import picture
 from shiftcore.model.sampling import UNTIMED_RATE, Frame, Sampler
+from shiftcore.model.video_files import address, check_file
 
 PICTURES = {".jpg", ".jpeg", ".png"}
 REAL_CLIPS = PACKAGE_FOLDER.parent.parent / "shared" / "data" / "fights"
-ANNOUNCED_SECONDS_SLACK = 1.0  # sound may outlast the picture a little
+ANNOUNCED_SECONDS_SLACK = 1.0  # a container's length is rounded, and its last packet's may be unknown
+RENDERED = {"tty", "image2"}  # FFmpeg's demuxers of what is no video
 
 
 def real_clips() -> list[Path]:
@@ -22,8 +26,9 @@ def real_clips() -> list[Path]:
 
 
 def frames(path: Path, rate: int | None = None) -> Iterator[np.ndarray]:
-    """The frames of the video at `path` that `Sampler(rate)` takes, all for None: RGB, uint8 `[H, W, 3]`. A folder of
-    pictures, in the order of their names, is a video too. Raises as `timed`."""
+    """The frames of the video at `path` that `Sampler(rate)` takes, all for None: RGB, uint8 `[H, W, 3]`, a
+    model.preprocess.Picture where pixels are not square. A folder of pictures, in the order of their names, is a video
+    too. Raises as `timed`."""
     for frame in timed(path, rate):
         yield frame.pixels
 
@@ -38,24 +43,23 @@ def timed(path: Path, rate: int | None = None, say: Callable[[str], None] | None
     if path.is_dir():
         yield from _pictures(path, Sampler(rate))
         return
-    if not path.is_file():
-        raise UserError(f"{path}: no such video file")
+    check_file(path)
     decoded = 0
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
+        with av.open(address(path)) as container:
+            stream = None if _shows_no_video(container) else video_stream(container)
+            if stream is None:
                 raise UserError(f"{path}: holds no video")
-            stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"err_detect": "explode"}  # a damaged picture is an error, not a guess
-            end, sample = 0.0, Sampler(rate, float(stream.guessed_rate or 0), say)
-            for frame in decodable(container, stream):
+            sample = Sampler(rate, float(stream.guessed_rate or 0), say)
+            packets = _Packets(container, stream)
+            for frame in packets.decode():
                 seconds = sample(decoded, frame.time)
                 if seconds is not None:
-                    yield Frame(decoded, seconds, pixels(frame))
+                    yield Frame(decoded, seconds, pixels(frame, stream))
                 decoded += 1
-                end = frame.time or end
-            missing = "" if sample.jumped else _missing(container, stream, decoded, end)
+            missing = "" if sample.jumped else packets.missing(decoded) or cut_short(path)
     except av.FFmpegError as error:
         where = f"damaged after {decoded} frames" if decoded else "not a readable video"
         raise UserError(f"{path}: {where} ({error.strerror})") from None
@@ -65,23 +69,75 @@ def timed(path: Path, rate: int | None = None, say: Callable[[str], None] | None
         raise UserError(f"{path}: truncated after {decoded} frames, {missing}")
 
 
-def pixels(frame: av.VideoFrame) -> np.ndarray:
+def _shows_no_video(container: av.container.InputContainer) -> bool:
+    """Whether FFmpeg makes pictures of what is none: it renders texts, and takes a picture for a video of one frame."""
+    name = container.format.name
+    return name in RENDERED or (name.endswith("_pipe") and name != "jpeg_pipe")  # as which raw Motion JPEG passes
+
+
+def video_stream(container: av.container.InputContainer) -> av.VideoStream | None:
+    """The video of a container: the one marked as its default, else the first. The cover of a recording is none."""
+    marks = av.stream.Disposition
+    streams = [stream for stream in container.streams.video if not stream.disposition & marks.attached_pic]
+    chosen = [stream for stream in streams if stream.disposition & marks.default]
+    return next(iter(chosen or streams), None)
+
+
+def pixels(frame: av.VideoFrame, stream: av.VideoStream | None = None) -> np.ndarray:
     """A decoded frame, of any size and pixel format, as people see it: RGB, uint8 `[H, W, 3]`, turned upright by the
-    quarter turns that a phone notes beside it. Byte for byte what OpenCV makes of it on this kind of
-    processor: blue first, colours bicubic. On another kind (ARM) swscale rounds otherwise: docs/driver.md."""
+    quarter turns that a phone notes beside it, with the pixel aspect of its `stream`. Byte for byte what OpenCV makes
+    of it on this kind of processor: blue first, colours bicubic. On another kind (ARM) swscale rounds otherwise:
+    docs/driver.md."""
     turns = frame.rotation // 90 if frame.rotation % 90 == 0 else 0
     image = frame.to_ndarray(format="bgr24", interpolation="BICUBIC")[:, :, ::-1]
-    return np.ascontiguousarray(np.rot90(image, turns))
+    aspect = (stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio) if stream else None
+    if aspect and turns % 2:
+        aspect = 1 / aspect
+    return picture(np.ascontiguousarray(np.rot90(image, turns)), aspect)
 
 
-def decodable(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-    """Every frame from the first key frame on. Those before it, where a recording was cut, build on pictures that are
-    gone; some decoders would guess them, others fail."""
-    begun = False
-    for packet in container.demux(stream):
-        begun = begun or packet.is_keyframe
-        if begun:
-            yield from packet.decode()
+class _Packets:
+    """What a container gives of its video `stream`, and how far its packets of all kinds reach."""
+
+    def __init__(self, container: av.container.InputContainer, stream: av.VideoStream) -> None:
+        self._container, self._stream = container, stream
+        self._count = self._skipped = 0
+        self._end = 0.0  # in seconds, of the last packet, be it sound
+
+    def decode(self) -> Iterator[av.VideoFrame]:
+        """Every frame from the first key frame on. Those before it, where a recording was cut, build on pictures that
+        are gone; some decoders would guess them, others fail."""
+        begun = False
+        for packet in self._container.demux():
+            if packet.pts is not None:
+                self._end = max(self._end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            if packet.stream.index != self._stream.index:
+                continue
+            begun = begun or packet.is_keyframe
+            self._count += packet.size > 0
+            self._skipped += packet.size > 0 and not begun
+            if begun:
+                yield from self._stream.decode(packet)
+
+    def missing(self, decoded: int) -> str:
+        """What the container announces and does not hold, in words; "" if nothing. Frames that an edit list leaves out,
+        and counts that nothing else bears out, do not matter."""
+        indexed = len(self._stream.index_entries) if "mov" in self._container.format.name else 0
+        if self._count < indexed:
+            return f"{indexed} are announced"
+        if self._skipped and decoded < self._stream.frames:
+            return f"{self._stream.frames} are announced"
+        if not self._announces_its_length():
+            return ""
+        seconds = ((self._container.start_time or 0) + (self._container.duration or 0)) / av.time_base
+        return f"{seconds:.1f} seconds are announced" if self._end + ANNOUNCED_SECONDS_SLACK < seconds else ""
+
+    def _announces_its_length(self) -> bool:
+        """Not where FFmpeg computed the length itself, from the last time stamps or from the bit rate: it then gives
+        each stream one."""
+        announcing = ("matroska", "flv", "asf")
+        named = any(name in self._container.format.name for name in announcing)
+        return named and self._stream.duration is None
 
 
 def _pictures(folder: Path, sample: Sampler) -> Iterator[Frame]:
@@ -97,16 +153,8 @@ def _pictures(folder: Path, sample: Sampler) -> Iterator[Frame]:
         try:
             with Image.open(path) as image:
                 yield Frame(number, seconds, np.asarray(image.convert("RGB")))
-        except (OSError, SyntaxError):
+        except (OSError, SyntaxError, Image.DecompressionBombError):
             raise UserError(f"{path}: not a readable picture") from None
-
-
-def _missing(container: av.container.InputContainer, stream: av.VideoStream, decoded: int, end: float) -> str:
-    """What a container announces and does not hold: frames, or seconds behind its last frame at `end`; "" if none."""
-    if stream.frames:
-        return f"{stream.frames} are announced" if decoded < stream.frames else ""
-    seconds = ((container.start_time or 0) + (container.duration or 0)) / av.time_base
-    return f"{seconds:.1f} seconds are announced" if end + ANNOUNCED_SECONDS_SLACK < seconds else ""
 
 
 def rate(path: Path) -> float:
@@ -114,9 +162,11 @@ def rate(path: Path) -> float:
     a file that is no video."""
     if path.is_dir():
         return UNTIMED_RATE
+    check_file(path)
     try:
-        with av.open(str(path)) as container:
-            average = container.streams.video[0].average_rate if container.streams.video else None
+        with av.open(address(path)) as container:
+            stream = video_stream(container)
+            average = stream.average_rate if stream else None
     except av.FFmpegError as error:
         raise UserError(f"{path}: not a readable video ({error.strerror})") from None
     if not average:

@@ -14,6 +14,7 @@ from torch import nn
 from shiftcore.artifacts import digest, write_json
 from shiftcore.quant import splits
 from shiftcore.quant.data import Clips, inputs, video_clips
+from shiftcore.quant.identity import fingerprint
 from shiftcore.quant.layouts import Dataset, Sample
 from shiftcore.quant.learner import Learner, begin, fit
 from shiftcore.quant.preset import Preset
@@ -70,8 +71,7 @@ def _one_fold(
     stamp: str,
 ) -> list[Row]:
     path = folder / "predictions.json"
-    names = [str(sample.path.relative_to(videos)) for sample in (*teach, *held)]
-    key = digest(stamp, preset.model_dump_json(), *names)
+    key = digest(stamp, preset.model_dump_json(), fingerprint(teach), fingerprint(held))
     if path.is_file() and (kept := json.loads(path.read_text()))["key"] == key:
         return list(kept["rows"])
     print(f"{folder.name}: {len(teach)} clips teach, {len(held)} are held out")

@@ -66,11 +66,11 @@ class TrainingClips(Dataset):
         return torch.from_numpy(clip).permute(0, 3, 1, 2), label
 
 
-def load_clips(preset: Preset, folder: Path | None) -> Clips:
-    """The data of `preset`; `folder` is where its videos are, if that is its source. Raises UserError when the two
-    do not fit together, or for what `folder_clips` refuses."""
-    if folder is not None:
-        return folder_clips(preset, folder)
+def load_clips(preset: Preset, videos: layouts.Dataset | Path | None) -> Clips:
+    """The data of `preset`; `videos` is where its clips are, if that is its source. Raises UserError when the two do
+    not fit together, or for what `folder_clips` refuses."""
+    if videos is not None:
+        return folder_clips(preset, videos)
     if preset.data.source == "folder":
         raise UserError(
             f"preset {preset.name!r} learns from videos: give their folder, one folder a class, with --data"
@@ -99,17 +99,17 @@ def render(preset: Preset, count: int, seed: int) -> Labelled:
     return np.stack(clips), labels
 
 
-def folder_clips(preset: Preset, folder: Path) -> Clips:
-    """Clips of the labelled videos in `folder` (quant.layouts). The data's own split validates where it has one, else a
-    fifth of each class, by source.
+def folder_clips(preset: Preset, videos: layouts.Dataset | Path) -> Clips:
+    """Clips of labelled `videos`, read or in a folder (quant.layouts). The data's own split validates where it has one,
+    else a fifth of each class, by source.
 
     A video that cannot be used is named on stderr and skipped. Raises UserError for data that cannot be read or split.
     """
-    dataset = usable(preset, layouts.read(folder))
+    dataset = usable(preset, layouts.read(videos) if isinstance(videos, Path) else videos)
     for name in dataset.classes:
         count = sum(sample.label == name for sample in dataset.samples)
         if count < 2:
-            raise UserError(f"{folder}: class {name!r} has {count} usable videos; at least two are needed")
+            raise UserError(f"class {name!r} has {count} usable videos; at least two are needed")
     train, validation = splits.hold_out(dataset, VALIDATION_SHARE, preset.training.seed)
     return video_clips(preset, dataset.classes, train, validation)
 
@@ -138,8 +138,12 @@ def usable(preset: Preset, dataset: layouts.Dataset) -> layouts.Dataset:
         wide_frames(preset, sample.path)
 
     read, refused = layouts.read_each(labelled, check, "checking videos", dataset.missing)
-    if skipped := len(refused) + len(dataset.missing):
-        print(f"skipped {skipped} of {len(labelled) + len(dataset.missing)} videos", file=sys.stderr)
+    besides = len(dataset.missing) + dataset.left_out
+    if skipped := len(refused) + besides:
+        files = " and other files" * (dataset.left_out > 0)
+        print(f"skipped {skipped} of {len(labelled) + besides} videos{files}", file=sys.stderr)
+    if unlabelled := len(dataset.samples) - len(labelled):
+        print(f"{unlabelled} videos have no label: nothing is learned from them", file=sys.stderr)
     left = [sample for sample, _ in read]
     for name in dataset.classes:
         if not any(sample.label == name for sample in left):

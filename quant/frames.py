@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import numpy as np
 from shiftcore.artifacts import atomic_file, build_folder, digest
 from shiftcore.errors import UserError
 from shiftcore.model import video
-from shiftcore.model.preprocess import gray, to_input
+from shiftcore.model.preprocess import gray, pixel_aspect, to_input
 
 DECODING = "3"  # changes whenever model.video or model.preprocess make other bytes of a video
 WORKERS = min(8, os.cpu_count() or 1)
@@ -49,25 +50,48 @@ class Kept:
     margin: float | None = None
 
     def shrink(self, pixels: np.ndarray) -> np.ndarray:
-        """What is kept of a frame, uint8 `[H, W, 3]`. Raises UserError for one smaller than `height` x `width`."""
-        rows, columns = self.height, self.width
-        if self.margin:
-            factor = min(1.0, self.margin / min(pixels.shape[0] / rows, pixels.shape[1] / columns))
-            rows, columns = max(rows, round(pixels.shape[0] * factor)), max(columns, round(pixels.shape[1] * factor))
-        small = to_input(pixels, rows, columns)
+        """What is kept of a frame, uint8 `[H, W, 3]`, in square pixels. Raises UserError for one smaller than `height`
+        x `width`."""
+        small = to_input(pixels, *(self._whole(pixels) if self.margin else (self.height, self.width)))
         return small if self.colour else gray(small)
+
+    def _whole(self, pixels: np.ndarray) -> tuple[int, int]:
+        """Rows and columns that keep the whole picture."""
+        aspect = pixel_aspect(pixels)
+        tall = pixels.shape[0] / max(aspect, 1)  # in square pixels, as large as neither side is enlarged
+        wide = pixels.shape[1] * min(aspect, 1)
+        factor = min(1.0, float(self.margin or 1) / min(tall / self.height, wide / self.width))
+        rows, columns = min(int(tall), round(tall * factor)), min(int(wide), round(wide * factor))
+        return max(self.height, rows), max(self.width, columns)
 
 
 def load(path: Path, kept: Kept) -> Frames:
     """What is `kept` of the video at `path`, from the cache or else decoded into it. Raises as `model.video.timed`,
     UserError for frames smaller than what is kept, and OSError where the disk is full."""
-    entry = work_folder() / digest(path, repr(kept), DECODING)
+    entry = work_folder() / digest(content(path), repr(kept), DECODING)
     index = entry.with_suffix(".npz")
     if not index.is_file():
         _decode(path, kept, entry.with_suffix(".raw"), index)
     with np.load(index) as stored:
         times, shape = stored["times"], tuple(stored["shape"])
     return Frames(times, np.memmap(entry.with_suffix(".raw"), np.uint8, "r", shape=shape))
+
+
+def content(path: Path) -> str:
+    """The digest of the video at `path`. A command computes it once, as long as the file stays the one it was."""
+    parts = sorted(path.iterdir()) if path.is_dir() else [path]
+    return _content(path, tuple(_state(part) for part in parts))
+
+
+def _state(path: Path) -> tuple[str, int, int, int, int, int]:
+    """Changes whenever a file is written, replaced or renamed: nobody can set its time of change (ctime)."""
+    about = path.stat()
+    return (path.name, about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+
+
+@cache
+def _content(path: Path, _states: tuple[tuple[str, int, int, int, int, int], ...]) -> str:
+    return digest(path)
 
 
 def fill(paths: Sequence[Path], kept: Kept) -> Iterator[None]:

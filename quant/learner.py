@@ -23,7 +23,8 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from shiftcore.artifacts import atomic_file, digest, lock, write_json
 from shiftcore.errors import UserError
-from shiftcore.quant import accuracy, checkpoint, tuning
+from shiftcore.model.video_files import printable
+from shiftcore.quant import accuracy, checkpoint, identity, layouts, tuning
 from shiftcore.quant.data import Clips, load_clips
 from shiftcore.quant.network import ReducedTSM
 from shiftcore.quant.preset import Preset, Training, check_alarm
@@ -146,14 +147,15 @@ def train(preset: Preset, videos: Path | None = None, strategy: Strategy = SCRAT
     `metrics.json` holds. `videos`: the folder of its clips, None for synthetic scenes. Raises UserError for data that
     cannot be used, and for what does not fit the strategy."""
     folder = preset.build / "qat"
-    first = is_first()
+    first, dataset = is_first(), layouts.read(videos) if videos else None
     with lock(folder) if first else contextlib.nullcontext():
         if first:
-            begin(folder, digest(preset.model_dump_json(), str(videos and videos.resolve()), strategy.stamp()))
+            learned = identity.known(dataset, videos) if dataset and videos else {}
+            begin(folder, digest(preset.model_dump_json(), strategy.stamp()), learned)
         if (folder / "metrics.json").is_file():
             print(f"{folder}: this preset is trained; remove that folder to train it anew")
             return json.loads((folder / "metrics.json").read_text())
-        data = load_clips(preset, videos)
+        data = load_clips(preset, dataset)
         check_alarm(preset, data.classes)  # now, not after hours
         network, _, epochs = two_phases(preset, data, folder, strategy)
         metrics = {"preset": preset.name, "classes": data.classes, "strategy": strategy.name, **_kept(preset, epochs)}
@@ -257,15 +259,20 @@ def _kept(preset: Preset, epochs: dict[str, History]) -> dict[str, float]:
     return max(epochs["quantized"], key=lambda epoch: epoch["val_accuracy"])
 
 
-def begin(folder: Path, stamp: str) -> None:
-    """Keep what an earlier run of the same stamp left in `folder`; clear it away if it was another's."""
-    path = folder / "stamp.json"
-    if path.is_file() and json.loads(path.read_text())["inputs"] != stamp:
-        print(f"{folder}: the preset or the data changed since; training starts anew")
+def begin(folder: Path, stamp: str, data: identity.Known | None = None) -> None:
+    """Keep what an earlier run of the same `stamp` and `data` left in `folder`; clear its states away if it was
+    another's, and say what changed since."""
+    path, now = folder / "stamp.json", {"inputs": stamp, "data": data or {}}
+    before = json.loads(path.read_text()) if path.is_file() else now
+    if before != now:
+        changed = identity.changes(before.get("data", {}), now["data"])  # type: ignore[arg-type]
+        what = f"the data changed since: {changed}" if changed else "the preset or the way it learns changed since"
+        kept = "; until it ends, best.pt is the earlier one" * (folder / "best.pt").is_file()
+        print(printable(f"{folder}: {what}; training starts anew{kept}"))
         for phase in ("float", "quantized"):
             shutil.rmtree(folder / phase, ignore_errors=True)
         (folder / "metrics.json").unlink(missing_ok=True)
-    write_json(path, {"inputs": stamp})
+    write_json(path, now)
 
 
 @contextlib.contextmanager

@@ -30,27 +30,56 @@ def folds(dataset: Dataset, count: int, seed: int = 0) -> list[list[Sample]]:
 
 def hold_out(dataset: Dataset, share: float, seed: int = 0, by: str = "source") -> tuple[list[Sample], list[Sample]]:
     """The labelled samples that teach, and those held out: the data set's own split where it gives one, else about
-    `share` of each class, whole sources. `by="random"` deals clips without regard to their source, and says so.
+    `share` of each class, whole sources. `by="random"` deals clips without regard to their source. What is not as one
+    would expect is said on stderr.
 
-    Raises UserError when a class has but one source (or, at random, one clip), or both sides share one.
+    Raises UserError when a class has but one source (or, at random, one clip), both sides share one, or the data set's
+    own split has nothing that teaches some class.
     """
     labelled = _labelled(dataset)
     if by == "random":
         if dataset.sources_known:
-            print(
-                "warning: a random split of clips that have sources: scenes will be on both sides, and the figures "
-                "will be too good",
-                file=sys.stderr,
+            _warn(
+                "a random split of clips that have sources: scenes will be on both sides, and the figures will be too "
+                "good"
             )
         labelled = [Sample(s.path, s.label, str(s.path)) for s in labelled]
-    elif all(sample.split for sample in labelled):
-        teach = [sample for sample in labelled if sample.split == "train"]
-        held = [sample for sample in labelled if sample.split != "train"]
-        _check_sources([teach, held])
-        return teach, held
+    elif own := _own_split(labelled, share):
+        return own
     _check_classes(labelled, 2)
     teach, held = _dealt(labelled, [1 - share, share], seed)
     return teach, held
+
+
+def _own_split(labelled: Sequence[Sample], share: float) -> tuple[list[Sample], list[Sample]] | None:
+    """The data set's own split; None where it has none that can be taken, which is said on stderr."""
+    without = [sample for sample in labelled if not sample.split]
+    if without:
+        if len(without) < len(labelled):
+            _warn(
+                f"{len(without)} of {len(labelled)} clips are in no part of the data's own split ({without[0].path}): "
+                "it is not taken, and sources are dealt anew"
+            )
+        return None
+    teach = [sample for sample in labelled if sample.split == "train"]
+    held = [sample for sample in labelled if sample.split != "train"]
+    if not held:
+        _warn(f"the data's own split has no validation part: {share:.0%} of each class is held out, whole sources")
+        return None
+    for label in sorted({str(sample.label) for sample in held}):
+        if not any(sample.label == label for sample in teach):
+            raise UserError(
+                f"class {label!r} has clips in the data's own validation part and none in its training part; add "
+                "some there, or leave the class out"
+            )
+    for label in sorted({str(sample.label) for sample in teach} - {str(sample.label) for sample in held}):
+        _warn(f"class {label!r} has no clip in the data's own validation part: no figure says how well it is told")
+    _check_sources([teach, held])
+    return teach, held
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)
 
 
 def _labelled(dataset: Dataset) -> list[Sample]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from shiftcore.errors import UserError
 
+CHUNK = 1 << 20  # bytes of a file in memory at a time
 PACKAGE_FOLDER = Path(__file__).resolve().parent
 """The installed package, read only: presets, boards, RTL and weights lie in it."""
 
@@ -91,11 +92,13 @@ def digest(*parts: Path | bytes | str) -> str:
         if isinstance(part, Path):
             files = sorted(p for p in part.rglob("*") if p.is_file()) if part.is_dir() else [part]
             for file in files:
-                content = file.read_bytes()
-                state.update(f"{file.relative_to(part) if part.is_dir() else ''}:{len(content)}:".encode())
-                state.update(content)
+                name = os.fsencode(file.relative_to(part)) if part.is_dir() else b""
+                with open(file, "rb") as stream:
+                    state.update(name + f":{os.fstat(stream.fileno()).st_size}:".encode())
+                    while chunk := stream.read(CHUNK):
+                        state.update(chunk)
         else:
-            content = part.encode() if isinstance(part, str) else part
+            content = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
             state.update(f"{len(content)}:".encode())
             state.update(content)
     return state.hexdigest()

@@ -5,6 +5,7 @@ import platform
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -143,7 +144,7 @@ def test_a_pyav_without_x264_records_all_the_same(monkeypatch: pytest.MonkeyPatc
     """As PyAV's own wheel for 32-bit ARM is."""
     codec = av.Codec
 
-    def without(name: str, mode: str) -> av.Codec:
+    def without(name: str, mode: Literal["r", "w"]) -> av.Codec:
         if name == "libx264":
             raise av.codec.codec.UnknownCodecError(name)
         return codec(name, mode)

@@ -25,6 +25,7 @@ from shiftcore.driver.build import Build
 from shiftcore.driver.errors import DifferenceError, StuckError
 from shiftcore.driver.run import Run
 from shiftcore.driver.sources import Image, Source
+from shiftcore.driver.sources.files import Files
 from shiftcore.errors import UserError
 from shiftcore.flow.command import app
 from shiftcore.model import video
@@ -92,7 +93,7 @@ def test_several_videos_are_several_streams_kept_apart(
 def test_the_table_fits_80_columns_and_says_it_all(driver: Callable[..., Result], tmp_path: Path, folder: Path) -> None:
     path = scene(tmp_path / "a_camera_with_quite_a_long_name.mp4", "leave_pick")
     with Accelerator.open(folder, "reference") as accelerator:
-        going = Run(accelerator, [sources.Files(str(path), [path], None, print)], lambda *_: None, [], print)
+        going = Run(accelerator, [Files(str(path), [path], None, print)], lambda *_: None, [], print)
         going()
         channel = going.channels[0]
         channel.latency, channel.started, channel.now = (28_225, 128_225), 0.0, 0.6

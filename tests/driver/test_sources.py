@@ -11,10 +11,11 @@ import av
 import numpy as np
 import pytest
 
-from shiftcore.driver import live, sources
 from shiftcore.driver.address import Address
-from shiftcore.driver.live import Live
-from shiftcore.driver.sources import Files, Image, Source, interleave, open_sources
+from shiftcore.driver.sources import Image, Source, interleave, live, open_sources
+from shiftcore.driver.sources.files import Files
+from shiftcore.driver.sources.live import Live
+from shiftcore.driver.sources.source import Stamped
 from shiftcore.errors import UserError
 from shiftcore.model import decoders, video
 from shiftcore.model.decoders import Library
@@ -401,7 +402,7 @@ def test_the_right_password_opens(reader: Reader, said: list[str]) -> None:
 
 
 def test_one_cameras_surprises_are_its_own(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(address: Address, _refused: bool) -> Iterator[sources.Stamped]:
+    def broken(address: Address, _refused: bool) -> Iterator[Stamped]:
         raise ValueError(f"cannot digest {address.secret}\nnor CANARY")
 
     monkeypatch.setattr(live, "_read_live", broken)

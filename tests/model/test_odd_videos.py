@@ -13,12 +13,15 @@ from av.video.reformatter import ColorRange
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shiftcore.driver import live, sources
 from shiftcore.driver.address import Address
+from shiftcore.driver.sources import live
+from shiftcore.driver.sources.opencv import opencv_file
+from shiftcore.driver.sources.source import Stamped
 from shiftcore.errors import UserError
 from shiftcore.model import video
+from shiftcore.model.preprocess import Preprocessor, pixel_aspect, to_input
 from shiftcore.model.sampling import Frame
-from shiftcore.quant.data import read_clips
+from shiftcore.quant.data import read_clips, wide_frames
 from shiftcore.quant.preset import Preset, parse_preset
 
 HEIGHT, WIDTH = 48, 64
@@ -74,7 +77,7 @@ def cut(source: Path, first: int, count: int = 1000) -> Path:
 
 def both(path: Path) -> list[Frame]:
     """What PyAV reads, after a check that OpenCV reads the same."""
-    with_pyav, with_opencv = list(video.timed(path)), list(sources._opencv_file(path, None))
+    with_pyav, with_opencv = list(video.timed(path)), list(opencv_file(path, None))
     assert [frame.number for frame in with_pyav] == [frame.number for frame in with_opencv]
     for ours, other in zip(with_pyav, with_opencv, strict=True):
         assert ours.pixels.dtype == np.uint8 and ours.pixels.flags.c_contiguous
@@ -182,7 +185,7 @@ def test_a_recording_that_begins_between_key_frames_gives_all_from_the_first_on(
 
 @pytest.mark.parametrize("read", [live._pyav_live, live._opencv_live])
 def test_a_camera_that_is_joined_between_key_frames_begins_at_the_next(
-    tmp_path: Path, read: Callable[[Address], Iterator[sources.Stamped]]
+    tmp_path: Path, read: Callable[[Address], Iterator[Stamped]]
 ) -> None:
     path = cut(encode(tmp_path / "a.mkv", "mpeg4", pictures(40)), 5)  # whose decoder guesses what is gone
     received: list[list[int]] = []
@@ -198,7 +201,7 @@ def test_where_the_container_counts_frames_those_lost_are_missed(tmp_path: Path)
     with pytest.raises(UserError, match=r"cut-a.avi: truncated after 28 frames, 40 are announced"):
         for frame in video.timed(path):
             frames.append(frame)
-    others = [frame.pixels.tolist() for frame in sources._opencv_file(path, None)]  # its count may be a second off
+    others = [frame.pixels.tolist() for frame in opencv_file(path, None)]  # its count may be a second off
     assert [frame.pixels.tolist() for frame in frames] == others
 
 
@@ -209,7 +212,7 @@ def test_without_a_key_frame_there_is_nothing_and_one_line_says_so(tmp_path: Pat
         list(video.timed(path))
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match=rf"cut-{name}: (holds no frames|not a readable)"):
-        list(sources._opencv_file(path, None))
+        list(opencv_file(path, None))
 
 
 @pytest.mark.parametrize("rotation", [90, 180])
@@ -219,3 +222,56 @@ def test_what_is_learned_from_is_upright_too(tmp_path: Path, rotation: int) -> N
     turned = encode(tmp_path / "turned.mkv", "ffv1", stored, "bgr0", rotation)
     upright = encode(tmp_path / "upright.mkv", "ffv1", seen, "bgr0")
     assert np.array_equal(read_clips(small_preset(), turned), read_clips(small_preset(), upright))
+
+
+def anamorphic(path: Path, codec: str, images: list[np.ndarray], aspect: Fraction, rotation: int | None = None) -> Path:
+    """Write `images` with pixels `aspect` times as wide as high."""
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec, rate=25)
+        stream.height, stream.width, stream.pix_fmt, stream.bit_rate = *images[0].shape[:2], "yuv420p", 4_000_000
+        stream.codec_context.sample_aspect_ratio = aspect
+        if rotation is not None:
+            stream.set_display_rotation(rotation)
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.ts", "libx264"), ("a.mpg", "mpeg2video")]
+)
+@pytest.mark.parametrize("aspect", [Fraction(4, 3), Fraction(16, 15)])
+def test_pixels_that_are_not_square_are_known_to_both_readers(
+    tmp_path: Path, name: str, codec: str, aspect: Fraction
+) -> None:
+    shape = (576, 720) if codec == "mpeg2video" else (48, 64)  # MPEG-2 knows the whole picture's aspect only
+    aspect = Fraction(16, 15) if codec == "mpeg2video" else aspect
+    path = anamorphic(tmp_path / name, codec, pictures(3, *shape), aspect)
+    with_opencv = [frame.pixels for frame in opencv_file(path, None)]
+    for frame, other in zip(both(path), with_opencv, strict=True):
+        assert pixel_aspect(frame.pixels) == pixel_aspect(other) == aspect
+        assert np.array_equal(to_input(frame.pixels, 16, 16), to_input(other, 16, 16))
+
+
+@pytest.mark.parametrize("rotation", [90, 180])
+def test_a_turn_turns_the_pixels(tmp_path: Path, rotation: int) -> None:
+    path = anamorphic(tmp_path / "a.mp4", "libx264", pictures(2), Fraction(4, 3), rotation)
+    wanted = Fraction(3, 4) if rotation == 90 else Fraction(4, 3)
+    assert {pixel_aspect(frame.pixels) for frame in both(path)} == {wanted}
+    assert {pixel_aspect(frame.pixels) for frame in opencv_file(path, None)} == {wanted}
+
+
+def test_training_and_the_runtime_see_wide_pixels_alike(tmp_path: Path) -> None:
+    """And nearly what square ones show: the same scene, 64x48, stored as 32x48 of pixels twice as wide."""
+    scene = pictures(8)
+    narrow = [image.reshape(HEIGHT, WIDTH // 2, 2, 3).mean(2).astype(np.uint8) for image in scene]
+    wide = anamorphic(tmp_path / "wide.mp4", "libx264", narrow, Fraction(2))
+    square = encode(tmp_path / "square.mp4", "libx264", scene)
+    preset = small_preset()
+    learned = read_clips(preset, wide).reshape(-1, 16, 16, 3)
+    for read in (video.timed(wide), opencv_file(wide, None)):
+        prepare = Preprocessor(preset.preprocessing)
+        assert np.array_equal(np.stack(list(prepare.clip(frame.pixels for frame in read))), learned)
+    assert np.abs(learned.astype(int) - read_clips(preset, square).reshape(-1, 16, 16, 3)).mean() < 4
+    assert wide_frames(preset, wide).pixels.shape == (8, 24, 32, 3)  # whole, and square

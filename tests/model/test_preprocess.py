@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiftcore.errors import UserError
-from shiftcore.model.preprocess import Preprocessor, gray, to_input
+from shiftcore.model.preprocess import Preprocessor, crop_size, gray, picture, pixel_aspect, to_input
 
 
 def mean_of_box(box: np.ndarray) -> int:
@@ -116,3 +116,45 @@ def test_as_many_images_as_said_make_that_many_inputs(representation: str, run_e
 def test_an_unknown_representation_is_refused() -> None:
     with pytest.raises(UserError, match="'flow'; this version knows rgb, motion"):
         Preprocessor(description("flow"))
+
+
+ASPECTS = st.fractions(Fraction(1, 4), 4, max_denominator=20)
+
+
+@given(aspect=ASPECTS, shape=st.tuples(st.integers(40, 60), st.integers(40, 60)), seed=st.integers(0, 2**32 - 1))
+def test_pixels_that_are_not_square_count_as_they_are_shown(
+    aspect: Fraction, shape: tuple[int, int], seed: int
+) -> None:
+    """The part that is seen has the input's aspect, within the one row or column that rounding takes; then each box is
+    averaged exactly."""
+    height, width = 8, 6
+    frame = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    rows, columns = crop_size(picture(frame, aspect), height, width)
+    assert rows == shape[0] or columns == shape[1]
+    assert rows == min(shape[0], int(shape[1] * aspect * height / width))
+    assert columns == min(shape[1], int(shape[0] * width / (height * aspect)))
+    top, left = (shape[0] - rows) // 2, (shape[1] - columns) // 2
+    crop, result = frame[top : top + rows, left : left + columns], to_input(picture(frame, aspect), height, width)
+    assert type(result) is np.ndarray
+    for i in range(height):
+        for j in range(width):
+            box = crop[i * rows // height : (i + 1) * rows // height, j * columns // width : (j + 1) * columns // width]
+            assert result[i, j].tolist() == [mean_of_box(box[..., channel]) for channel in range(3)]
+
+
+@pytest.mark.parametrize("aspect", [None, Fraction(0), Fraction(1), Fraction(-4, 3), Fraction(1000), Fraction(1, 1000)])
+def test_an_aspect_that_says_nothing_is_square(aspect: Fraction | None) -> None:
+    frame = np.zeros((4, 4, 3), np.uint8)
+    assert picture(frame, aspect) is frame and pixel_aspect(frame) == 1
+
+
+def test_what_is_seen_of_wide_pixels_may_be_too_small() -> None:
+    with pytest.raises(UserError, match=r"100x40 pixels \(4:1 each, of which it sees 10x40\), smaller than .* 32x32"):
+        to_input(picture(np.zeros((40, 100, 3), np.uint8), Fraction(4)), 32, 32)
+
+
+def test_a_camera_of_wide_pixels_goes_the_same_way() -> None:
+    frame = picture(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8), Fraction(16, 11))
+    prepared = Preprocessor(description("rgb")).prepare(frame)
+    assert prepared is not None and np.array_equal(prepared[0], to_input(frame, 8, 8))
+    assert not np.array_equal(prepared[0], to_input(np.asarray(frame), 8, 8))

@@ -186,3 +186,178 @@ def test_no_folder_is_refused(tmp_path: Path) -> None:
         layouts.read(tmp_path / "absent")
     with pytest.raises(UserError, match="no videos"):
         layouts.read(tmp_path)
+
+
+def hmdb51(root: Path) -> None:
+    clips = ["#20_Rhythm_clap_u_nm_np1_fr_goo_0.avi", "April_09_clap_u_nm_np1_ba_goo_0.avi", "x_clap_1.avi"]
+    write(*(root / "clap" / clip for clip in clips), root / "brush_hair" / "b.avi")
+    splits = root / "testTrainMulti_7030_splits"
+    splits.mkdir()
+    lines = "".join(f"{clip} {part} \r\n" for clip, part in zip(clips, (1, 2, 0), strict=True))
+    (splits / "clap_test_split1.txt").write_bytes(lines.encode())
+    (splits / "brush_hair_test_split1.txt").write_bytes(b"b.avi 1 \r\n")
+    (splits / "clap_test_split2.txt").write_bytes(b"April_09_clap_u_nm_np1_ba_goo_0.avi 1 \r\n")
+
+
+def test_hmdb51_as_it_ships(tmp_path: Path) -> None:
+    hmdb51(tmp_path)
+    dataset = layouts.read(tmp_path)
+    found = {(sample.path.stem[:8], sample.label, sample.split) for sample in dataset.samples}
+    assert dataset.layout == "HMDB51"
+    assert found == {("#20_Rhyt", "clap", "train"), ("April_09", "clap", "test"), ("b", "brush_hair", "train")}
+
+
+def test_a_folder_a_class_in_train_and_val(tmp_path: Path) -> None:
+    """As RWF-2000 ships: the classes are not `train` and `val`."""
+    for part in ("train", "val"):
+        write(tmp_path / part / "Fight" / f"{part}.avi", tmp_path / part / "NonFight" / f"{part}.avi")
+    dataset = layouts.read(tmp_path)
+    assert dataset.classes == ["Fight", "NonFight"]
+    assert [sample.split for sample in dataset.samples] == ["train", "train", "validation", "validation"]
+
+
+def kinetics_list(root: Path, names: str, encoding: str = "utf-8") -> None:
+    """Three clips as mmaction2 lists them, and a file that names their classes."""
+    write(*(root / "videos" / f"{index}.mp4" for index in range(3)))
+    (root / "k400_train_list_videos.txt").write_bytes(b"0.mp4 0\r\n\r\n1.mp4 1\r\n2.mp4 2\r\n")
+    (root / "label_map.txt").write_bytes(names.encode(encoding))
+
+
+NAMES = ["air drumming", "applying cream", "abseiling"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "{0}\n{1}\n{2}\n",
+        "{0}\r\n{1} \r\n{2}\r\n\r\n",
+        "\ufeff{0}\n{1}\n{2}",
+        "0 {0}\n1 {1}\n2 {2}\n",
+        "1 {0}\r\n2 {1}\r\n3 {2}\r\n",
+        "{0},0\n{1},1\n{2},2\n",
+        "0\t{0}\n1\t{1}\n2\t{2}\n",
+        "# the classes of Kinetics\n{0}\n{1}\n{2}\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_classes_keep_their_whole_names(tmp_path: Path, lines: str, encoding: str) -> None:
+    kinetics_list(tmp_path, lines.format(*NAMES), encoding)
+    samples = layouts.read(tmp_path).samples
+    assert [sample.label for sample in samples] == NAMES and {sample.split for sample in samples} == {"train"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("{0}\n{1}\n{0}\n", "2 classes are called 'air drumming'"),
+        ("{0}\n\n{1}\n{2}\n", "label_map.txt, line 2: holds no class"),
+        ("{0}\n{1}\n", "k400_train_list_videos.txt, line 4: label 2, but only 2 classes are named"),
+    ],
+)
+def test_names_that_do_not_tell_the_classes_apart_are_refused(tmp_path: Path, lines: str, message: str) -> None:
+    kinetics_list(tmp_path, lines.format(*NAMES))
+    with pytest.raises(UserError, match=message):
+        layouts.read(tmp_path)
+
+
+def test_numbers_that_contradict_the_folders_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "calm" / "a.mp4", tmp_path / "fight" / "b.mp4")
+    text(tmp_path / "list.txt", "calm/a.mp4 1", "fight/b.mp4 0")
+    text(tmp_path / "classes.txt", "calm", "fight")
+    with pytest.raises(UserError, match="listed as 'fight', and lies in folder 'calm'"):
+        layouts.read(tmp_path)
+
+
+@pytest.mark.parametrize("line", ["{} fight", "{}\tfight", '"{}" fight', "{}, fight", "./{} fight", "{}  fight  "])
+def test_paths_with_spaces_and_accents_are_found(tmp_path: Path, line: str) -> None:
+    """The list is written composed, the file's name decomposed, as macOS does it, and its ending in capitals."""
+    write(tmp_path / "my clips" / "a.mp4")
+    (tmp_path / "my clips" / "a.mp4").rename(tmp_path / "my clips" / "cafe\u0301 1.MP4")
+    text(tmp_path / "list.txt", line.format("my clips/caf\u00e9 1.mp4"))
+    (sample,) = layouts.read(tmp_path).samples
+    assert sample.path.exists() and sample.label == "fight"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["clip,label", "fight/a.mp4,fight", "fight/a.mp4,calm 2"], "fight/a.mp4 is labelled 'fight' and 'calm 2'"),
+        (["clip,label", "fight/a, b.mp4,fight"], "line 2: 3 cells, and 2 columns"),
+        (["clip,label", "", ",fight"], "line 3: names no clip"),
+        (["clip,label", "/absent/a.mp4,fight"], "none of its 1 listed videos is there, the first is /absent/a.mp4"),
+        (["clip,label", "a" * 5000 + ",fight"], "none of its 1 listed videos is there"),
+    ],
+)  # fmt: skip
+def test_an_index_that_would_give_wrong_labels_is_refused(tmp_path: Path, rows: list[str], message: str) -> None:
+    write(tmp_path / "fight" / "a.mp4")
+    text(tmp_path / "index.csv", *rows)
+    with pytest.raises(UserError, match=message):
+        layouts.read(tmp_path)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_an_index_as_spreadsheets_save_it(tmp_path: Path, separator: str, encoding: str) -> None:
+    write(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    rows = ["clip, label ", "a.mp4,fight ", "", "b.mp4, caf\u00e9"]
+    (tmp_path / "index.csv").write_bytes("\r\n".join(rows).replace(",", separator).encode(encoding))
+    assert layouts.read(tmp_path).classes == ["caf\u00e9", "fight"]
+
+
+def test_kinetics_as_it_ships(tmp_path: Path) -> None:
+    """No labels in the test part, a name in quotes with a comma, an identity that begins with a dash, no splits."""
+    write(tmp_path / "-abc_defghi_000001_000011.mp4", tmp_path / "zzzzzzzzzzz_000002_000012.mp4")
+    lines = ['"label","youtube_id","time_start","time_end"', '"petting cat, or dog","-abc_defghi",1,11']
+    text(tmp_path / "kinetics-400_train.csv", *lines)
+    text(tmp_path / "kinetics-400_val.csv", lines[0], "abseiling,zzzzzzzzzzz,2.0,12.0")
+    text(tmp_path / "test.csv", "youtube_id,time_start,time_end", "yyyyyyyyyyy,1,11")
+    found = [(sample.label, sample.split) for sample in layouts.read(tmp_path).samples]
+    assert found == [("petting cat, or dog", "train"), ("abseiling", "validation")]
+    text(tmp_path / "kinetics-400_val.csv", lines[0], "abseiling,zzzzzzzzzzz,,12.0")
+    with pytest.raises(UserError, match="line 2: time_start and time_end are not both seconds"):
+        layouts.read(tmp_path)
+
+
+def test_a_label_with_commas_is_one_label(tmp_path: Path) -> None:
+    """As in Something-Something, version 1."""
+    for name in ("1", "2"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (32, 32)).save(tmp_path / name / "00001.jpg")
+    text(tmp_path / "something-something-v1-train.csv", "1;Putting something, something and something on the table")
+    text(tmp_path / "something-something-v1-test.csv", "2")
+    labels = {sample.label for sample in layouts.read(tmp_path).samples}
+    assert labels == {"Putting something, something and something on the table", None}
+
+
+def test_ucf101_with_numbers_that_contradict_its_classes_is_refused(tmp_path: Path) -> None:
+    ucf101(tmp_path)
+    lists = tmp_path / "ucfTrainTestlist"
+    (lists / "classInd.txt").write_bytes(b"1 Archery\r\n2 Biking\r\n")
+    assert layouts.read(tmp_path).classes == ["Archery", "Biking"]
+    text(lists / "trainlist01.txt", "Archery/v_Archery_g08_c01.avi 2")
+    with pytest.raises(UserError, match=r"trainlist01.txt, line 1: .* contradicts classInd.txt"):
+        layouts.read(tmp_path)
+
+
+def test_two_files_of_one_name_are_not_guessed_between(tmp_path: Path) -> None:
+    something(tmp_path)
+    write(tmp_path / "other" / "52.mp4")
+    with pytest.raises(UserError, match=r"other/52.mp4 and videos/52.mp4 are both called '52'"):
+        layouts.read(tmp_path)
+
+
+def test_what_is_no_video_is_told_and_does_not_refuse_the_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "calm" / "a.mp4", tmp_path / "fight" / "b.mp4", tmp_path / ".git" / "c.mp4")
+    for name in ("calm/notes.txt", "calm/Thumbs.db", "fight/.DS_Store", "report.csv"):
+        (tmp_path / name).write_bytes(b"caf\xe9")
+    assert [sample.path.name for sample in layouts.read(tmp_path).samples] == ["a.mp4", "b.mp4"]
+    printed = capsys.readouterr().err
+    assert printed == "skipped: .git/, calm/Thumbs.db, calm/notes.txt and 2 more: no videos, left out\n"
+
+
+def test_classes_that_differ_in_writing_only_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "Fight" / "a.mp4", tmp_path / "fight" / "b.mp4")
+    assert len(layouts.read(tmp_path).classes) == 2
+    assert "warning: 'Fight', 'fight' are taken for 2 classes" in capsys.readouterr().err

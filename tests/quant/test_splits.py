@@ -90,3 +90,35 @@ def test_the_real_clips_have_folds_by_source() -> None:
     data = layouts.read(video.REAL_CLIPS)
     parts = splits.folds(data, 5)
     assert (len(data.samples), [len(part) for part in parts]) == (244, [49, 48, 49, 49, 49])
+
+
+def parts(*named: tuple[str, str | None]) -> Dataset:
+    """Two clips of each (class, part)."""
+    pairs = [pair for pair in named for _ in range(2)]
+    samples = [Sample(Path(f"{i}.mp4"), label, f"s{i}", split=split) for i, (label, split) in enumerate(pairs)]
+    return Dataset("x", samples, True)
+
+
+def test_a_split_without_validation_holds_out_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    teach, held = splits.hold_out(parts(("calm", "train"), ("fight", "train")), 0.2)
+    assert {s.label for s in teach} == {s.label for s in held} == {"calm", "fight"}
+    assert "has no validation part: 20% of each class is held out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        [("calm", "validation"), ("fight", "test")],
+        [("calm", "train"), ("fight", "train"), ("theft", "validation")],
+    ],
+)
+def test_a_class_that_nothing_teaches_is_refused(named: list[tuple[str, str | None]]) -> None:
+    with pytest.raises(UserError, match="has clips in the data's own validation part and none in its training part"):
+        splits.hold_out(parts(*named), 0.2)
+
+
+def test_a_class_that_nothing_validates_and_clips_of_no_part_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    splits.hold_out(parts(("calm", "train"), ("fight", "train"), ("calm", "validation")), 0.2)
+    assert "warning: class 'fight' has no clip in the data's own validation part" in capsys.readouterr().err
+    splits.hold_out(parts(("calm", "train"), ("fight", "train"), ("fight", "validation"), ("calm", None)), 0.2)
+    assert "warning: 2 of 8 clips are in no part of the data's own split" in capsys.readouterr().err

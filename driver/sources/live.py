@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from functools import partial
 from http import HTTPStatus
 
-from shiftcore.driver import sources
 from shiftcore.driver.address import Address
 from shiftcore.driver.knock import status
-from shiftcore.driver.sources import Image, Say, Source, Stamped
+from shiftcore.driver.sources.opencv import opencv_frames
+from shiftcore.driver.sources.source import Image, Say, Source, Stamped
 from shiftcore.errors import UserError
 from shiftcore.model import decoders
 from shiftcore.model.sampling import Sampler
@@ -165,21 +165,22 @@ def _refused(code: int) -> RefusedError:
 def _pyav_live(address: Address) -> Iterator[Stamped]:
     import av
 
-    from shiftcore.model.video import pixels
+    from shiftcore.model.video import pixels, video_stream
 
     options, opened = {"rtsp_transport": "tcp"}, False  # UDP loses packets, and with them pictures
     try:
         with av.open(address.secret, options=options, timeout=TIMEOUT_S) as container:
-            if not container.streams.video:
+            stream = video_stream(container)
+            if stream is None:
                 raise UserError("sends no video")
             timed = not int(container.format.flags) & _NO_TIMESTAMPS and not container.format.name.endswith("pipe")
             opened, begun, last = True, False, time.monotonic()
             for packet in container.demux():  # sound, too: it may go on where the picture stalls
-                if packet.stream.index == container.streams.video[0].index:
+                if packet.stream.index == stream.index:
                     begun = begun or packet.is_keyframe  # before the first one, as in model.video
                     for frame in packet.decode() if begun else []:
                         assert isinstance(frame, av.VideoFrame)
-                        yield frame.time if timed else None, partial(pixels, frame)
+                        yield frame.time if timed else None, partial(pixels, frame, stream)
                         last = time.monotonic()
                 if time.monotonic() - last > TIMEOUT_S:
                     raise _silent(opened)
@@ -194,7 +195,8 @@ def _pyav_live(address: Address) -> Iterator[Stamped]:
 
 
 def _opencv_live(address: Address, refused: bool = False) -> Iterator[Stamped]:
-    cv2 = sources._cv2()
+    import cv2
+
     if refused and (code := status(address, TIMEOUT_S)) in (401, 403):
         raise _refused(code)  # asked once, where OpenCV and who asks for its reason are two
     device, began = address.secret.startswith("/dev/"), time.monotonic()
@@ -211,7 +213,7 @@ def _opencv_live(address: Address, refused: bool = False) -> Iterator[Stamped]:
         jpeg = int(capture.get(cv2.CAP_PROP_FOURCC)) == cv2.VideoWriter.fourcc(*"MJPG")
         timed = device or over_rtp or not jpeg  # pictures over HTTP come without a clock, and FFmpeg invents one
         last = time.monotonic()
-        for stamp, convert in sources._opencv_frames(capture):
+        for stamp, convert in opencv_frames(capture):
             yield stamp if timed else None, convert
             last = time.monotonic()
         raise _silent(True) if time.monotonic() - last > 0.9 * TIMEOUT_S else UserError("sends no more frames")

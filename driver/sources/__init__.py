@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where frames come from: video files, folders of them, network cameras, cameras of this machine.
+
+Frames are RGB, uint8 `[H, W, 3]`, decoded by PyAV where it works and by OpenCV otherwise; the two give the same bytes
+on one kind of processor (docs/driver.md). As many frames a second are taken as in training, `rate` (model.sampling),
+the first included.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from shiftcore.driver.address import Address
+from shiftcore.driver.sources.files import Files
+from shiftcore.driver.sources.live import Live
+from shiftcore.driver.sources.source import Image, Say, Source
+from shiftcore.errors import UserError
+from shiftcore.model import decoders
+from shiftcore.model.video_files import find, told
+
+__all__ = ["Image", "Say", "Source", "check_sources", "interleave", "open_sources"]
+
+
+def check_sources(arguments: Sequence[str]) -> None:
+    """Raise UserError for what is no source, before any is opened."""
+    decoders.need_one()
+    for argument in arguments:
+        _check(argument)
+
+
+def open_sources(arguments: Sequence[str], rate: int | None, say: Say) -> list[Source]:
+    """The source of each argument: a video file, a folder of them, an address (rtsp://...), or /dev/videoN.
+
+    `say` is told, a line each, what is damaged, lost or called again; from several threads. Raises as `check_sources`.
+    """
+    check_sources(arguments)
+    if notice := decoders.need_one():
+        say(notice)
+    return [_open(argument, rate, say) for argument in arguments]
+
+
+def interleave(sources: Sequence[Source]) -> Iterator[tuple[int, Image] | None]:
+    """One image of each source in turn, with the source's index, until all are done; None when none has one now."""
+    while not all(source.done for source in sources):
+        idle = True
+        for index, source in enumerate(sources):
+            image = None if source.done else source.take()
+            if image is not None:
+                idle = False
+                yield index, image
+        if idle:
+            yield None
+
+
+def _is_live(argument: str) -> bool:
+    return "://" in argument or argument.startswith("/dev/")
+
+
+def _check(argument: str) -> None:
+    if argument.startswith("/dev/") and not decoders.opencv().usable:
+        raise UserError(f"{argument}: such cameras need OpenCV: {decoders.opencv().problem} ({decoders.advice()})")
+    if "://" not in argument and not Path(argument).exists():
+        what = "no such camera" if _is_live(argument) else "no such video file or folder"
+        shown = Address(argument).shown if "@" in argument else argument  # an address with a slip in it
+        raise UserError(f"{shown}: {what}")
+    if Path(argument).is_dir() and not find(Path(argument)).videos:
+        raise UserError(f"{argument}: an empty folder; put video files there")
+
+
+def _open(argument: str, rate: int | None, say: Say) -> Source:
+    if _is_live(argument):
+        return Live(argument, rate, say)
+    path = Path(argument)
+    if not path.is_dir():
+        return Files(argument, [path], rate, say)
+    found = find(path)
+    if found.others:
+        say(f"{argument}: {told(found.others, path)}")
+    return Files(argument, found.videos, rate, say)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a source of images is."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+Say = Callable[[str], None]
+Pixels = Callable[[], np.ndarray | None]  # converts a frame, which takes time; None where it turns out damaged
+Stamped = tuple[float | None, Pixels]  # a frame's own time in seconds, where it has one
+
+
+class Image(NamedTuple):
+    """A frame. `seconds`: its time in its clip's, never less than the one before; `number`: its place in the video,
+    from 0; `first`: nothing connects it to the frame before (a file's first; a camera's after a loss)."""
+
+    pixels: np.ndarray
+    seconds: float
+    number: int
+    source: str
+    first: bool
+
+
+class Source:
+    """Images of one camera, or of files one after another. `name` shows no password. `done`: no more will come;
+    `dropped`: images that came faster than they were taken; `problems`: how many lines were said about damage or loss
+    that cost images."""
+
+    live = False
+
+    def __init__(self, name: str, rate: int | None, say: Say) -> None:
+        self.name, self.done = name, False
+        self.dropped = self.problems = 0
+        self._rate, self._say = rate, say
+
+    @property
+    def interrupted(self) -> bool:
+        """Nothing follows the last image that was taken: there are no more, or the camera is lost for now."""
+        return self.done
+
+    def take(self) -> Image | None:
+        """The next image; None when there is none now (a live source), or none any more."""
+        raise NotImplementedError
+
+    def abandon(self, problem: str) -> None:
+        """Say what is wrong with what it gives, and leave this file, or this camera, out."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Give no more images. Returns at once; a signal's handler may call it."""
+        self.done = True
+
+    def close(self) -> None:
+        """Stop, and let go of files and cameras."""
+        self.stop()
+
+    def _complain(self, problem: str) -> None:
+        self.problems += 1
+        self._say(problem)
