@@ -26,21 +26,20 @@ from common import cli
 from common.artifacts import BUILD, atomic_file, atomic_folder, digest, lock, write_json
 from common.errors import UserError
 from common.preset import Preset, load_preset, parse_preset
-from hw import dataflow, fifo, folding
+from hw import dataflow, fifo, folding, obstacles
 from hw.boards import Board, load_board
 from hw.chip import PACKAGE, SHELL, build_chip
 from hw.core import build_core
 from hw.graph import Frame
 from hw.streamline import streamline
 from hw.verify import first_difference, integer_logits, verification_frames
+from sim import verilator
 
 STEP_LIMIT_S = 3600
-_MODULES = ("compile", "core", "dataflow", "fifo", "folding", "graph", "memory", "resources", "streamline", "verify")
-# What a QONNX graph of this project's networks consists of, and what else FINN can lower to the same layers.
-_TAKEN = {
-    "Add", "AveragePool", "BatchNormalization", "Concat", "Conv", "Div", "Flatten", "Gemm", "GlobalAveragePool",
-    "MatMul", "MaxPool", "Mul", "Quant", "ReduceMean", "Relu", "Reshape", "Split", "Sub", "TemporalShift", "Transpose",
-}  # fmt: skip
+_MODULES = (
+    *("blame", "compile", "core", "dataflow", "fifo", "folding", "graph", "memory", "obstacles", "quantities"),
+    *("resources", "rules", "streamline", "verify"),
+)
 
 
 @dataclass
@@ -56,6 +55,7 @@ class Job:
     description: dict[str, Any]
     console: Console
     frames: list[Frame]
+    source: str = "the model"  # how messages call its file
     step: str = ""
     status: Status = field(init=False)
 
@@ -81,11 +81,8 @@ class Step:
     executed: bool = True
 
 
-def _check_ops(model: ModelWrapper, _job: Job) -> ModelWrapper:
-    for node in model.graph.node:
-        if node.op_type not in _TAKEN:
-            taken = ", ".join(sorted(_TAKEN))
-            raise UserError(f"{node.name or node.output[0]}: op {node.op_type} is not taken; the ops are {taken}")
+def _check_ops(model: ModelWrapper, job: Job) -> ModelWrapper:
+    obstacles.refuse(model, job.description, job.source)
     return model
 
 
@@ -184,12 +181,11 @@ def read_model(path: Path) -> tuple[ModelWrapper, dict[str, Any]]:
         raise UserError(f"{path}: no such file; `make export` writes it")
     try:
         model = ModelWrapper(str(path))
-        description = json.loads(model.get_metadata_prop("shiftcore") or "null")
-    except (DecodeError, ValidationError, json.JSONDecodeError, RuntimeError):
+    except (DecodeError, RuntimeError):
         raise UserError(f"{path}: not a QONNX file; `make export` writes one") from None
-    if not isinstance(description, dict) or "layers" not in description:
-        raise UserError(f"{path}: a QONNX file without Shiftcore's description; `make export` writes one with it")
-    return model, description
+    except (ValidationError, ValueError, OSError) as error:  # where it keeps its weights in another file, too
+        raise UserError(f"{path}: not a QONNX file that can be read: {str(error).splitlines()[0]}") from None
+    return model, obstacles.description(model, str(path))
 
 
 def _sources() -> list[Path]:
@@ -265,8 +261,9 @@ def compile_model(path: Path, board_name: str, console: Console | None = None, v
     if _Steps(folder).all_done(key):
         console.print(f"{folder}: compiled before, nothing has changed")
         return folder / "core"
+    verilator.environment()  # the last steps simulate: what they need is asked for before the first
     frames = verification_frames(preset.input.height, preset.input.width)
-    job = Job(folder, board, preset, description, console, frames)
+    job = Job(folder, board, preset, description, console, frames, str(path))
     with lock(folder):
         _run_steps(model, job, key, verify)
     return job.core

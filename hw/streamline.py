@@ -1,5 +1,8 @@
 """QONNX -> streamlined graph: every scale is moved out of the way, what remains computes in integers."""
 
+import zlib
+from collections import Counter
+
 import numpy as np
 from finn.transformation.qonnx.convert_qonnx_to_finn import ConvertQONNXtoFINN
 from finn.transformation.streamline.absorb import AbsorbConsecutiveTransposes, AbsorbTransposeIntoMultiThreshold
@@ -11,17 +14,21 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
+from qonnx.transformation.composed import ComposedTransformation
 from qonnx.transformation.gemm_to_matmul import GemmToMatMul
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 from qonnx.util.basic import get_by_name
 
+from hw.blame import checked
 from hw.graph import tidy
+from hw.quantities import Graph
 from quant import qonnx_ops
 
 _NCHW_TO_NHWC = [0, 2, 3, 1]
 _NHWC_TO_NCHW = [0, 3, 1, 2]
+MOST_ROUNDS = 10_000  # of one transformation; a graph that grows for ever never comes back
 
 
 def _is_shift(node: NodeProto) -> bool:
@@ -56,16 +63,27 @@ class GiveGemmABias(Transformation):
 
 
 class SpatialMeanToGlobalAveragePool(Transformation):
-    """PyTorch's dynamo exporter writes the global average pool as a ReduceMean over both image axes."""
+    """PyTorch's dynamo exporter writes the global average pool as a ReduceMean over both image axes, others as an
+    AveragePool of the map's size. Any other mean is left as it is."""
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        graph = Graph(model)
         for position, node in enumerate(model.graph.node):
-            if node.op_type != "ReduceMean" or len(model.get_tensor_shape(node.input[0])) != 4:
+            if node.op_type not in {"ReduceMean", "AveragePool"} or not graph.pools_all(node):
                 continue
-            pool = helper.make_node("GlobalAveragePool", [node.input[0]], [node.output[0]])
+            output = node.output[0]
+            nodes = [helper.make_node("GlobalAveragePool", [node.input[0]], [output])]
+            shape = graph.shape(output) or []
+            if len(shape) == 2:  # without keepdims
+                pooled = f"{output}_pooled"
+                nodes[0].output[0] = pooled
+                model.set_tensor_shape(pooled, [*shape, 1, 1])
+                nodes.append(helper.make_node("Flatten", [pooled], [output], axis=1))
             model.graph.node.remove(node)
-            model.graph.node.insert(position, pool)
-        return model.transform(InferShapes()), False
+            for new in reversed(nodes):
+                model.graph.node.insert(position, new)
+            return model.transform(InferShapes()), True
+        return model, False
 
 
 class MoveScalarMulPastTemporalShift(Transformation):
@@ -136,30 +154,84 @@ class OneChannelIsDense(Transformation):
         return model, False
 
 
+class GoesRoundError(Exception):
+    """A transformation that would change the graph for ever."""
+
+
+class Watched(Transformation):
+    """A transformation of FINN's, which is repeated until it changes nothing; some never come to that end on a graph
+    that they cannot streamline. Raises GoesRoundError where a graph comes back for the second time."""
+
+    def __init__(self, watched: Transformation) -> None:
+        super().__init__()
+        if isinstance(watched, ComposedTransformation):
+            watched = ComposedTransformation([Watched(part) for part in watched.transformations])
+        self.watched = watched
+        self.seen: Counter[int] = Counter()
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        model, changed = self.watched.apply(model)
+        if not changed:
+            self.seen.clear()
+            return model, False
+        state = _state(model)
+        self.seen[state] += 1
+        if self.seen[state] > 2 or self.seen.total() > MOST_ROUNDS:
+            raise GoesRoundError("streamlining its scales goes round in circles")
+        return model, True
+
+
+def _state(model: ModelWrapper) -> int:
+    """A digest of what a graph computes and how, whatever its tensors are called."""
+    numbers: dict[str, int] = {}
+    state = 0
+    for node in model.graph.node:
+        known = [numbers.get(tensor) for tensor in node.input]
+        values = [model.get_initializer(tensor) for tensor in node.input]
+        texts = [f"{v.shape}{zlib.crc32(np.ascontiguousarray(v).tobytes())}" for v in values if v is not None]
+        attributes = sorted(entry.SerializeToString() for entry in node.attribute)
+        numbers |= {tensor: len(numbers) + place for place, tensor in enumerate(node.output)}
+        state = hash((state, node.op_type, tuple(known), tuple(texts), tuple(attributes)))
+    return state
+
+
+def _streamline_plus() -> Transformation:
+    return Watched(StreamlinePlus())
+
+
 def _transposes(model: ModelWrapper) -> int:
     return len(model.get_nodes_by_op_type("Transpose"))
 
 
 def streamline(model: ModelWrapper) -> ModelWrapper:
-    """Turn a cleaned QONNX model of uint8 frames into integer operations with multi-thresholds between them.
+    """Turn a QONNX model of uint8 frames into integer operations with multi-thresholds between them.
 
-    What is left of the scales is one factor behind the classifier.
+    What is left of the scales is one factor behind the classifier. Raises UserError naming the layer where FINN cannot.
     """
+    return checked(_streamline, model)
+
+
+def _streamline(model: ModelWrapper) -> ModelWrapper:
     for fix in (GiveGemmABias(), GemmToMatMul(), SpatialMeanToGlobalAveragePool()):
         model = model.transform(fix)
     model = tidy(tidy(model).transform(ConvertQONNXtoFINN()))
     model.set_tensor_datatype(model.graph.input[0].name, DataType["UINT8"])
     # A scale left between a max pool and a fork would lead StreamlinePlus into a cyclic graph.
     model = tidy(model.transform(MoveMulPastMaxPool()))
-    model = model.transform(StreamlinePlus()).transform(MoveScalarMulPastTemporalShift())
-    model = tidy(model.transform(StreamlinePlus()))
+    model = model.transform(_streamline_plus()).transform(MoveScalarMulPastTemporalShift())
+    model = tidy(model.transform(_streamline_plus()))
 
     model = model.transform(LowerConvsToMatMul()).transform(OneChannelIsDense())
     before, left = 0, _transposes(model)
-    while left != before:  # each round moves the transposes past one more shift or pool, until they meet and vanish
-        for transformation in (TemporalShiftToNHWC(), MaxPoolToNHWC(), StreamlinePlus()):
+    for _ in range(len(model.graph.node)):
+        if left == before:
+            break
+        # each round moves the transposes past one more shift or pool, until they meet and vanish
+        for transformation in (TemporalShiftToNHWC(), MaxPoolToNHWC(), _streamline_plus()):
             model = model.transform(transformation)
         before, left = left, _transposes(model)
+    else:
+        raise GoesRoundError("its transposes move round in circles")
     for transposes in (AbsorbTransposeIntoMultiThreshold(), AbsorbConsecutiveTransposes()):
         model = model.transform(transposes)
     return tidy(tidy(model).transform(RoundAndClipThresholds()))
