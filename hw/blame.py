@@ -49,7 +49,8 @@ def layers(model: ModelWrapper) -> dict[str, str]:
 
 def layer_of(model: ModelWrapper, node: NodeProto) -> str:
     """The user's layer that a node stands for, else the one that it comes behind; its own name where there is none."""
-    names, current = layers(model), node
+    names = layers(model)
+    current: NodeProto | None = node
     while current is not None:
         if current.output[0] in names:
             return ("" if current is node else "behind ") + names[current.output[0]]

@@ -95,6 +95,9 @@ def _of_input(graph: Graph, size: Mapping[str, Any]) -> Iterator[Obstacle]:
         yield Obstacle(f"input {name}", "frames of one channel, and a camera's have three", instead)
     elif shape != wanted:
         yield Obstacle(f"input {name}", f"its shape is {shape}", instead)
+    if len(graph.consumers[name]) > 1:
+        users = " and ".join(node.name for node in graph.consumers[name])
+        yield Obstacle(f"input {name}", f"it goes to several layers, {users}", "let one convolution take it")
 
 
 def _of_output(graph: Graph, names: _Names, classes: int) -> Iterator[Obstacle]:
@@ -157,7 +160,7 @@ def refuse(model: ModelWrapper, description: Mapping[str, Any], source: str) -> 
     """Raise UserError naming all obstacles to compiling the model of file `source`, one a line, if there are any."""
     found = obstacles(model, description)
     if len(found) == 1:
-        raise UserError(f"{source}: {found[0]}")
+        raise UserError(f"{source}: 1 obstacle: {found[0]}")
     if found:
         raise UserError("\n  ".join([f"{source}: {len(found)} obstacles", *map(str, found)]))
 

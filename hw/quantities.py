@@ -3,6 +3,7 @@
 This is all that the rules of hw.obstacles need to know of a tensor, found in one pass over the nodes.
 """
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +29,8 @@ class Quantity:
     - "added": sums of levels, as of two branches or of all pixels, times `scale`;
     - "real": anything else that is known;
     - "unknown": what comes from a layer that was refused, of which nothing more is asked.
+
+    A `scale` of NaN is one that is not known, because a layer before was refused.
     """
 
     kind: str
@@ -36,7 +39,7 @@ class Quantity:
     signed: bool = False
 
 
-UNKNOWN, REAL = Quantity("unknown"), Quantity("real")
+UNKNOWN, REAL = Quantity("unknown", math.nan), Quantity("real")
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ class Graph:
             if not self.streams(node):
                 self.constants |= set(node.output)
         self._transposed = {node.output[0] for node in self.nodes if node.op_type == "Transpose"}
-        self._held = {entry.name: Quantity("levels", 1.0, 8) for entry in self.inputs}
+        pixels = Quantity("levels", 1.0, 8)
+        self._held = {entry.name: pixels if len(self.inputs) == 1 else UNKNOWN for entry in self.inputs}
 
     def of_constants(self, node: NodeProto) -> bool:
         """Whether a node computes with constants alone, as those do that quantize weights."""
@@ -89,9 +93,9 @@ class Graph:
         return [tensor for tensor in node.input if tensor and tensor not in self.constants]
 
     def shape(self, tensor: str) -> list[int] | None:
-        """A tensor's shape, None where it is not known."""
+        """A tensor's shape, None where it is not known or not fixed."""
         shape = self.model.get_tensor_shape(tensor)
-        return None if shape is None else [int(extent) for extent in shape]
+        return [int(extent) for extent in shape] if shape and all(extent > 0 for extent in shape) else None
 
     def value(self, tensor: str) -> np.ndarray | None:
         """A constant's value, None for what is none or is computed."""
@@ -172,24 +176,26 @@ class Graph:
             return Quantity("levels", scale, int(quantizer.bits or 0), quantizer.signed)
         if op in PRODUCTS:
             source = self.weight_quantizer(node)
-            scale = None if source is None else self.quantizer(source).scale
+            weights = None if source is None else self.quantizer(source).scale
             biased = len(self.streams(node)) < len(node.input) - 1
-            single = scale is not None and scale.size == 1 and first.scale is not None and not biased
-            return Quantity("sums", float(scale.reshape(-1)[0]) * first.scale) if single else Quantity("sums")
+            if weights is None or weights.size != 1 or first.scale is None or biased:
+                return Quantity("sums")
+            return Quantity("sums", float(weights.reshape(-1)[0]) * first.scale)
         if op in JOINED:
             return self._joined(node, inputs)
         if op in POOLS:
             shape = self.shape(node.input[0])
             pixels = int(np.prod(shape[2:])) if shape and len(shape) == 4 else 1
-            return first if first.kind == "unknown" else Quantity("added", (first.scale or 1.0) / pixels)
+            return Quantity("added", None if first.scale is None else first.scale / pixels)
         if op in {"BatchNormalization", "Relu"}:
-            return first if first.kind == "unknown" else REAL
+            return REAL
         return first
 
     def _joined(self, node: NodeProto, inputs: list[Quantity]) -> Quantity:
         """Of an Add, Sub, Mul or Div: two branches of one scale, or a tensor and a constant."""
         if len(inputs) == 2:
-            return UNKNOWN if UNKNOWN in inputs else Quantity("added", inputs[0].scale)
+            known = [entry.scale for entry in inputs if entry != UNKNOWN]
+            return Quantity("added", known[0] if known else math.nan)
         constant = next((self.value(tensor) for tensor in node.input if tensor in self.constants), None)
         if inputs[0].kind == "unknown" or constant is None:
             return UNKNOWN

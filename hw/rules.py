@@ -4,6 +4,7 @@ A rule looks at the nodes of some ops and says what is wrong with one. The page 
 compares it with them.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -68,7 +69,7 @@ def _bits(bits: float | None) -> str | None:
     """What is wrong with a quantizer's bits."""
     if bits is None:
         return "no constant number of bits"
-    return None if bits in BITS else f"{bits:g} bits"
+    return None if bits in BITS else f"{bits:g} bit{'' if bits == 1 else 's'}"
 
 
 def _weight_bits(graph: Graph, node: NodeProto) -> str | None:
@@ -166,7 +167,7 @@ def _branches(graph: Graph, node: NodeProto) -> str | None:
         return "adds a tensor to itself"
     if graph.shape(names[0]) != graph.shape(names[1]):
         return f"adds shapes {graph.shape(names[0])} and {graph.shape(names[1])}"
-    if "unknown" in {left.kind, right.kind} or None in {left.scale, right.scale}:
+    if left.scale is None or right.scale is None or math.isnan(left.scale + right.scale):
         return None
     if np.float32(left.scale) != np.float32(right.scale):
         return f"adds branches of two scales, {left.scale:.6g} and {right.scale:.6g}"
@@ -235,8 +236,9 @@ def _shift_range(graph: Graph, node: NodeProto) -> str | None:
 
 
 def _not_finite(graph: Graph, node: NodeProto) -> str | None:
-    for tensor in node.input:
-        value = graph.model.get_initializer(tensor)
+    source = graph.weight_quantizer(node) if node.op_type in PRODUCTS else None
+    for tensor in (*node.input, *(source.input if source else ())):
+        value = graph.value(tensor)
         if value is not None and value.dtype.kind == "f" and not np.isfinite(value).all():
             return "a parameter is NaN or infinite"
     return None
@@ -266,7 +268,7 @@ RULES = (
         "use signed weights with one scale, or one an output channel",
     ),
     Rule(_PRODUCTS, "an input that is not quantized", _unquantized_input, _QUANTIZER),
-    Rule(("Gemm",), "a Gemm with alpha, beta or transA", _gemm_form, "use a plain QuantLinear"),
+    Rule(("Gemm",), "Gemms with alpha, beta or transA", _gemm_form, "use a plain QuantLinear"),
     Rule(("Quant",), "activations of 1 bit or of more than 8", _act_bits, "use 2 to 8 bits"),
     Rule(
         ("Quant",),
@@ -322,4 +324,6 @@ RULES = (
     Rule(("Flatten", "Reshape"), "reshapes other than flattening", _reshape, "flatten to [1, features]"),
     Rule(("Transpose",), "transposes of the data", _transpose, "leave the data in NCHW"),
     Rule(("TemporalShift",), "shifts of more channels than there are", _shift_range, "shift 1 channel to all"),
+    Rule(tuple(sorted(TAKEN)), "parameters that are not finite", _not_finite, "train the network anew"),
+    Rule(tuple(sorted(TAKEN)), "layers whose output nothing uses", _leads_nowhere, "leave the layer out"),
 )
