@@ -82,8 +82,7 @@ class Step:
 
 
 def _check_ops(model: ModelWrapper, job: Job) -> ModelWrapper:
-    obstacles.refuse(model, job.description, job.source)
-    return model
+    return obstacles.accept(model, job.description, job.source)
 
 
 def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:

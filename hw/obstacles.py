@@ -8,10 +8,12 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.infer_shapes import InferShapes
 
 from common.errors import UserError
 from hw.quantities import Graph
@@ -74,7 +76,7 @@ def _of_nodes(graph: Graph, names: _Names) -> Iterator[Obstacle]:
             instead = INSTEAD.get(node.op_type, f"the ops are {taken}")
             found.append(Obstacle(where, f"op {node.op_type} is not taken", instead))
         elif not graph.of_constants(node):
-            rules = [rule for rule in RULES if node.op_type in rule.ops]
+            rules = [rule for rule in RULES if rule.concerns(node)]
             found += [Obstacle(where, what, rule.instead) for rule in rules if (what := rule.find(graph, node))]
         graph.learn(node, refused=bool(found))
         yield from found
@@ -136,6 +138,13 @@ def _unquantized(graph: Graph) -> Obstacle | None:
     return None
 
 
+def _of_shapes(graph: Graph, names: _Names) -> Iterator[Obstacle]:
+    """The first node whose output's shape cannot be told from its inputs'."""
+    unknown = (node for node in graph.nodes if graph.shape(node.output[0]) is None)
+    for node in islice(unknown, 1):
+        yield Obstacle(names.of(node), "the shape of its output cannot be inferred", "export it with fixed shapes")
+
+
 def _of_description(names: _Names) -> Iterator[Obstacle]:
     """Where the description lists other layers than the graph has."""
     for kind in sorted({*names.nodes, *names.listed}):
@@ -153,16 +162,18 @@ def obstacles(model: ModelWrapper, description: Mapping[str, Any]) -> list[Obsta
     if whole := _unquantized(graph):
         return [*found, whole]
     found += [*_of_nodes(graph, names), *_of_output(graph, names, len(description["classes"]))]
-    return found or list(_of_description(names))
+    return found or [*_of_shapes(graph, names), *_of_description(names)]
 
 
-def refuse(model: ModelWrapper, description: Mapping[str, Any], source: str) -> None:
-    """Raise UserError naming all obstacles to compiling the model of file `source`, one a line, if there are any."""
+def accept(model: ModelWrapper, description: Mapping[str, Any], source: str) -> ModelWrapper:
+    """The model of file `source`, its shapes inferred. Raises UserError naming all obstacles, if there are any: one in
+    a line, several in a line each."""
     found = obstacles(model, description)
     if len(found) == 1:
         raise UserError(f"{source}: 1 obstacle: {found[0]}")
     if found:
         raise UserError("\n  ".join([f"{source}: {len(found)} obstacles", *map(str, found)]))
+    return model.transform(InferShapes())
 
 
 def description(model: ModelWrapper, source: str) -> dict[str, Any]:

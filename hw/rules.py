@@ -42,13 +42,16 @@ INSTEAD = {
 
 @dataclass(frozen=True)
 class Rule:
-    """`find` says what is wrong with a node of one of `ops`, None where nothing is; `refuses` says in the page's words
-    what it looks for, and `instead` what would serve."""
+    """`find` says what is wrong with a node of one of `ops` ("all" of them), None where nothing is; `refuses` says in
+    the page's words what it looks for, and `instead` what would serve."""
 
     ops: tuple[str, ...]
     refuses: str
     find: Callable[[Graph, NodeProto], str | None]
     instead: str
+
+    def concerns(self, node: NodeProto) -> bool:
+        return node.op_type in self.ops or self.ops == ("all",)
 
 
 def _unquantized_weights(graph: Graph, node: NodeProto) -> str | None:
@@ -85,8 +88,8 @@ def _weight_scale(graph: Graph, node: NodeProto) -> str | None:
     quantizer, weights = graph.quantizer(source), graph.value(source.input[0])
     if quantizer.scale is None or weights is None or not (quantizer.scale > 0).all():
         return "the scale of its weights is no positive constant"
-    if not quantizer.signed or quantizer.zero != 0:
-        return "its weights are unsigned or have a zero point"
+    if quantizer.zero != 0:
+        return "its weights have a zero point"
     shape = [1] * (weights.ndim - quantizer.scale.ndim) + list(quantizer.scale.shape)
     del shape[graph.output_axis(node)]
     if max(shape, default=1) > 1:
@@ -265,7 +268,7 @@ RULES = (
         _PRODUCTS,
         "weights with a zero point or a scale an input channel",
         _weight_scale,
-        "use signed weights with one scale, or one an output channel",
+        "use weights with one scale, or one an output channel",
     ),
     Rule(_PRODUCTS, "an input that is not quantized", _unquantized_input, _QUANTIZER),
     Rule(("Gemm",), "Gemms with alpha, beta or transA", _gemm_form, "use a plain QuantLinear"),
@@ -324,6 +327,12 @@ RULES = (
     Rule(("Flatten", "Reshape"), "reshapes other than flattening", _reshape, "flatten to [1, features]"),
     Rule(("Transpose",), "transposes of the data", _transpose, "leave the data in NCHW"),
     Rule(("TemporalShift",), "shifts of more channels than there are", _shift_range, "shift 1 channel to all"),
-    Rule(tuple(sorted(TAKEN)), "parameters that are not finite", _not_finite, "train the network anew"),
-    Rule(tuple(sorted(TAKEN)), "layers whose output nothing uses", _leads_nowhere, "leave the layer out"),
+    Rule(("all",), "parameters that are not finite", _not_finite, "train the network anew"),
+    Rule(("all",), "layers whose output nothing uses", _leads_nowhere, "leave the layer out"),
 )
+
+
+def table() -> str:
+    """The rules as a table in Markdown, for docs/obstacles.md."""
+    rows = [f"| {', '.join(f'`{op}`' for op in rule.ops)} | {rule.refuses} | {rule.instead} |" for rule in RULES]
+    return "\n".join(["| layers | what is refused | what serves |", "|---|---|---|", *rows]) + "\n"

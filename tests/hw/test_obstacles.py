@@ -80,9 +80,9 @@ OF_LAYERS: dict[str, tuple[Build, str]] = {
         lambda n, x: of_weights(n, x, n.quantized(n.constant(NARROW), np.full((1, 8, 1, 1), 0.125))),
         r"conv_1 \(conv2\): the scale of its weights is an array \[1, 8, 1, 1\], more than one an output channel; .*",
     ),
-    "unsigned weights": (
-        lambda n, x: of_weights(n, x, n.quantized(n.constant(np.abs(NARROW)), 0.125, signed=0)),
-        r"conv_1 \(conv2\): its weights are unsigned or have a zero point; use signed weights .*",
+    "weights with a zero point": (
+        lambda n, x: of_weights(n, x, n.quantized(n.constant(NARROW), 0.125, zero=1)),
+        r"conv_1 \(conv2\): its weights have a zero point; use weights with one scale, or one an output channel",
     ),
     "16-bit activations": (lambda n, x: activated(n, x, bits=16), r"quant_3 \(threshold2\): activations of 16 bits; use 2 to .*"),
     "1-bit activations": (lambda n, x: activated(n, x, bits=1), r"quant_3 \(threshold2\): activations of 1 bit; use 2 to 8 bits"),
@@ -159,7 +159,7 @@ def test_all_obstacles_are_named_at_once_and_what_follows_from_one_is_none() -> 
     x = net.node("AveragePool", [x], "sum_pool", kernel_shape=[2, 2], strides=[2, 2])
     model = ModelWrapper(net.head(net.node("Sigmoid", [x]), 16).model())
     with pytest.raises(UserError) as refused:
-        obstacles.refuse(model, obstacles.description(model, "net.onnx"), "net.onnx")
+        obstacles.accept(model, obstacles.description(model, "net.onnx"), "net.onnx")
     first, *lines = str(refused.value).splitlines()
     assert first == "net.onnx: 4 obstacles"
     names = ["conv_1 (conv2)", "quant_3 (threshold2)", "averagepool_0 (sum_pool1)", "sigmoid_0"]
@@ -284,3 +284,10 @@ def test_a_description_may_be_the_models_or_its_graphs(tmp_path: Path) -> None:
     helper.set_model_props(model, {"shiftcore": text})
     onnx.save(model, str(tmp_path / "net.onnx"))
     assert read_model(tmp_path / "net.onnx")[1] == json.loads(text)
+
+
+def test_the_page_lists_the_rules() -> None:
+    page = (ROOT / "docs" / "obstacles.md").read_text()
+    assert rules.table() in page
+    assert f"Taken are {', '.join(f'`{op}`' for op in sorted(rules.TAKEN))}." in page
+    assert set(re.findall(r"^\| `(\w+)` \| ([^|]*) \|$", page, re.M)) == set(rules.INSTEAD.items())
