@@ -26,7 +26,8 @@ class Quantity:
 
     - "levels": whole numbers that a quantizer made, of `bits` bits and `signed` or not, times `scale`;
     - "sums": of products, times `scale` (None: one a channel);
-    - "added": sums of levels, as of two branches or of all pixels, times `scale`;
+    - "added": sums of the levels of two branches, times `scale`;
+    - "pooled": sums of levels over all pixels, times `scale`;
     - "real": anything else that is known;
     - "unknown": what comes from a layer that was refused, of which nothing more is asked.
 
@@ -173,23 +174,27 @@ class Graph:
         if op == "Quant":
             quantizer = self.quantizer(node)
             scale = None if quantizer.scale is None else float(quantizer.scale.reshape(-1)[0])
-            return Quantity("levels", scale, int(quantizer.bits or 0), quantizer.signed)
-        if op in PRODUCTS:
-            source = self.weight_quantizer(node)
-            weights = None if source is None else self.quantizer(source).scale
-            biased = len(self.streams(node)) < len(node.input) - 1
-            if weights is None or weights.size != 1 or first.scale is None or biased:
-                return Quantity("sums")
-            return Quantity("sums", float(weights.reshape(-1)[0]) * first.scale)
-        if op in JOINED:
-            return self._joined(node, inputs)
-        if op in POOLS:
+            first = Quantity("levels", scale, int(quantizer.bits or 0), quantizer.signed)
+        elif op in PRODUCTS:
+            first = self._product(node, first)
+        elif op in JOINED:
+            first = self._joined(node, inputs)
+        elif op in POOLS:
             shape = self.shape(node.input[0])
             pixels = int(np.prod(shape[2:])) if shape and len(shape) == 4 else 1
-            return Quantity("added", None if first.scale is None else first.scale / pixels)
-        if op in {"BatchNormalization", "Relu"}:
-            return REAL
+            first = Quantity("pooled", None if first.scale is None else first.scale / pixels)
+        elif op in {"BatchNormalization", "Relu"}:
+            first = REAL
         return first
+
+    def _product(self, node: NodeProto, source: Quantity) -> Quantity:
+        """Of a Conv, Gemm or MatMul."""
+        quantizer = self.weight_quantizer(node)
+        weights = None if quantizer is None else self.quantizer(quantizer).scale
+        biased = len(self.streams(node)) < len(node.input) - 1
+        if weights is None or weights.size != 1 or source.scale is None or biased:
+            return Quantity("sums")
+        return Quantity("sums", float(weights.reshape(-1)[0]) * source.scale)
 
     def _joined(self, node: NodeProto, inputs: list[Quantity]) -> Quantity:
         """Of an Add, Sub, Mul or Div: two branches of one scale, or a tensor and a constant."""

@@ -61,8 +61,9 @@ def _unquantized_weights(graph: Graph, node: NodeProto) -> str | None:
 
 
 def _unquantized_input(graph: Graph, node: NodeProto) -> str | None:
+    unquantized = {"sums", "real"} if node.op_type in PRODUCTS else {"sums", "real", "pooled"}
     for tensor in graph.streams(node):
-        if graph.held(tensor).kind in {"sums", "real"}:
+        if graph.held(tensor).kind in unquantized:
             source = graph.producers[tensor]
             return f"its input is not quantized: it comes from {source.op_type} {source.name}"
     return None
@@ -166,15 +167,27 @@ def _branches(graph: Graph, node: NodeProto) -> str | None:
     if len(names) < 2:
         return None
     left, right = (graph.held(name) for name in names)
+    what = None
     if names[0] == names[1]:
-        return "adds a tensor to itself"
-    if graph.shape(names[0]) != graph.shape(names[1]):
-        return f"adds shapes {graph.shape(names[0])} and {graph.shape(names[1])}"
-    if left.scale is None or right.scale is None or math.isnan(left.scale + right.scale):
-        return None
-    if np.float32(left.scale) != np.float32(right.scale):
-        return f"adds branches of two scales, {left.scale:.6g} and {right.scale:.6g}"
-    return None
+        what = "adds a tensor to itself"
+    elif {left.kind, right.kind} - {"levels", "added", "unknown"}:
+        what = "adds a branch that is not quantized"
+    elif graph.shape(names[0]) != graph.shape(names[1]):
+        what = f"adds shapes {graph.shape(names[0])} and {graph.shape(names[1])}"
+    elif not _same(left.scale, right.scale):
+        what = f"adds branches of two scales, {left.scale:.6g} and {right.scale:.6g}"
+    return what
+
+
+def _same(left: float | None, right: float | None) -> bool:
+    """Whether two scales are one; one that is not known is any."""
+    if left is None or right is None or math.isnan(left + right):
+        return True
+    return bool(np.float32(left) == np.float32(right))
+
+
+def _quantized_mean(graph: Graph, node: NodeProto) -> str | None:
+    return "it quantizes what the global average pool gives" if graph.held(node.input[0]).kind == "pooled" else None
 
 
 def _join_of_streams(graph: Graph, node: NodeProto) -> str | None:
@@ -287,12 +300,13 @@ RULES = (
         _signed_relu,
         "use an unsigned quantizer (Uint8ActPerTensorFloat)",
     ),
+    Rule(("Quant",), "a quantizer behind the global average pool", _quantized_mean, "leave it out"),
     Rule(("Relu",), "a ReLU without a quantizer", _bare_relu, "use a QuantReLU"),
     Rule(
         ("Add",),
-        "branches of two scales, shapes, or one twice",
+        "branches of two scales or shapes, not quantized, or one twice",
         _branches,
-        "give both branches' quantizers one scale and shape",
+        "give both branches a quantizer of one scale (a shared one), and one shape",
     ),
     Rule(
         ("Sub", "Mul", "Div"),

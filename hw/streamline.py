@@ -1,5 +1,6 @@
 """QONNX -> streamlined graph: every scale is moved out of the way, what remains computes in integers."""
 
+import copy
 import zlib
 from collections import Counter
 
@@ -16,9 +17,11 @@ from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.composed import ComposedTransformation
 from qonnx.transformation.gemm_to_matmul import GemmToMatMul
+from qonnx.transformation.general import GiveReadableTensorNames, GiveUniqueNodeNames
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
+from qonnx.transformation.remove import RemoveIdentityOps
 from qonnx.util.basic import get_by_name
 
 from hw.blame import checked
@@ -158,32 +161,61 @@ class GoesRoundError(Exception):
     """A transformation that would change the graph for ever."""
 
 
-class Watched(Transformation):
-    """A transformation of FINN's, which is repeated until it changes nothing; some never come to that end on a graph
-    that they cannot streamline. Raises GoesRoundError where a graph comes back for the second time."""
+class Exhaustive(Transformation):
+    """A transformation of FINN's, or a tree of them, each repeated until it changes nothing, as qonnx' own
+    ComposedTransformation repeats them: some never come to that end on a graph that they cannot streamline. Raises
+    GoesRoundError where a graph comes back for the second time.
 
-    def __init__(self, watched: Transformation) -> None:
+    The graph is cleaned up behind a part only where that has changed it, which is most of the time saved.
+    """
+
+    def __init__(self, part: Transformation) -> None:
         super().__init__()
-        if isinstance(watched, ComposedTransformation):
-            watched = ComposedTransformation([Watched(part) for part in watched.transformations])
-        self.watched = watched
-        self.seen: Counter[int] = Counter()
+        composed = isinstance(part, ComposedTransformation)
+        self.parts = [Exhaustive(inner) for inner in part.transformations] if composed else []
+        self.part = part
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        model, changed = self.watched.apply(model)
-        if not changed:
-            self.seen.clear()
-            return model, False
-        state = _state(model)
-        self.seen[state] += 1
-        if self.seen[state] > 2 or self.seen.total() > MOST_ROUNDS:
-            raise GoesRoundError("streamlining its scales goes round in circles")
-        return model, True
+        if not self.parts:
+            return self.part.apply(model)
+        changed = False
+        for part in self.parts:
+            before = model.model.SerializeToString()
+            model, changed_now = part.repeated(copy.deepcopy(model))
+            changed |= changed_now
+            if model.model.SerializeToString() != before:  # some change it without saying so
+                model = _cleaned(model)
+        return model, changed
+
+    def repeated(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        """The graph when nothing changes any more, and whether anything did."""
+        seen: Counter[int] = Counter()
+        while True:
+            model, changed = self.apply(model)
+            if not changed:
+                return model, bool(seen)
+            state = _state(model)
+            seen[state] += 1
+            if seen[state] > 2 or seen.total() > MOST_ROUNDS:
+                raise GoesRoundError("streamlining its scales goes round in circles")
+
+
+def _cleaned(model: ModelWrapper) -> ModelWrapper:
+    model.cleanup()
+    for transformation in (
+        RemoveIdentityOps(),
+        GiveUniqueNodeNames(),
+        GiveReadableTensorNames(),
+        InferShapes(),
+        InferDataTypes(),
+    ):
+        model = model.transform(transformation)
+    return model
 
 
 def _state(model: ModelWrapper) -> int:
     """A digest of what a graph computes and how, whatever its tensors are called."""
-    numbers: dict[str, int] = {}
+    numbers = {entry.name: place for place, entry in enumerate(model.graph.input)}
     state = 0
     for node in model.graph.node:
         known = [numbers.get(tensor) for tensor in node.input]
@@ -195,8 +227,8 @@ def _state(model: ModelWrapper) -> int:
     return state
 
 
-def _streamline_plus() -> Transformation:
-    return Watched(StreamlinePlus())
+def _streamline_plus(model: ModelWrapper) -> ModelWrapper:
+    return Exhaustive(StreamlinePlus()).repeated(_cleaned(model))[0]
 
 
 def _transposes(model: ModelWrapper) -> int:
@@ -218,8 +250,8 @@ def _streamline(model: ModelWrapper) -> ModelWrapper:
     model.set_tensor_datatype(model.graph.input[0].name, DataType["UINT8"])
     # A scale left between a max pool and a fork would lead StreamlinePlus into a cyclic graph.
     model = tidy(model.transform(MoveMulPastMaxPool()))
-    model = model.transform(_streamline_plus()).transform(MoveScalarMulPastTemporalShift())
-    model = tidy(model.transform(_streamline_plus()))
+    model = _streamline_plus(model).transform(MoveScalarMulPastTemporalShift())
+    model = tidy(_streamline_plus(model))
 
     model = model.transform(LowerConvsToMatMul()).transform(OneChannelIsDense())
     before, left = 0, _transposes(model)
@@ -227,8 +259,7 @@ def _streamline(model: ModelWrapper) -> ModelWrapper:
         if left == before:
             break
         # each round moves the transposes past one more shift or pool, until they meet and vanish
-        for transformation in (TemporalShiftToNHWC(), MaxPoolToNHWC(), _streamline_plus()):
-            model = model.transform(transformation)
+        model = _streamline_plus(model.transform(TemporalShiftToNHWC()).transform(MaxPoolToNHWC()))
         before, left = left, _transposes(model)
     else:
         raise GoesRoundError("its transposes move round in circles")
