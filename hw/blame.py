@@ -67,10 +67,11 @@ def _ending_at(model: ModelWrapper, tensor: str) -> ModelWrapper:
             needed |= set(node.input)
             kept.append(node)
     nodes = list(reversed(kept))
-    output = model.get_tensor_valueinfo(tensor) or model.graph.output[0]
-    del model.graph.node[:], model.graph.output[:]
+    described = [*model.graph.value_info, *model.graph.output]
+    del model.graph.node[:], model.graph.output[:], model.graph.value_info[:]
     model.graph.node.extend(nodes)
-    model.graph.output.append(output)
+    for entry in described:
+        (model.graph.output if entry.name == tensor else model.graph.value_info).append(entry)
     return model
 
 
@@ -84,20 +85,26 @@ def checked(step: Callable[[ModelWrapper], ModelWrapper], model: ModelWrapper) -
     except Exception as error:  # FINN raises whatever comes to hand
         names = layers(model)
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        where = names[_first_failing(step, model, list(names))] if names else "the network"
+        where = names[_first_failing(step, model, list(names), type(error))] if names else "the network"
         raise UserError(
             f"{where}: this layer, or how it is joined to those before it, cannot be compiled: {why}"
         ) from error
 
 
-def _first_failing(step: Callable[[ModelWrapper], ModelWrapper], model: ModelWrapper, tensors: list[str]) -> str:
-    """The first of `tensors` (in topological order) up to which the graph makes `step` fail, by bisection."""
+def _first_failing(
+    step: Callable[[ModelWrapper], ModelWrapper], model: ModelWrapper, tensors: list[str], kind: type[Exception]
+) -> str:
+    """The first of `tensors` (in topological order) up to which the graph makes `step` fail in this way, by bisection.
+    That a graph ends there may bring about failures of its own."""
     low, high = 0, len(tensors) - 1
     while low < high:
         middle = (low + high) // 2
         try:
             step(_ending_at(model, tensors[middle]))
-            low = middle + 1
-        except Exception:  # any failure counts
+        except kind:
             high = middle
+            continue
+        except Exception:  # of another kind
+            pass
+        low = middle + 1
     return tensors[low]

@@ -24,7 +24,8 @@ from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 from qonnx.transformation.remove import RemoveIdentityOps
 from qonnx.util.basic import get_by_name
 
-from hw.blame import checked
+from common.errors import UserError
+from hw.blame import checked, layer_of
 from hw.graph import tidy
 from hw.quantities import Graph
 from quant import qonnx_ops
@@ -157,14 +158,10 @@ class OneChannelIsDense(Transformation):
         return model, False
 
 
-class GoesRoundError(Exception):
-    """A transformation that would change the graph for ever."""
-
-
 class Exhaustive(Transformation):
     """A transformation of FINN's, or a tree of them, each repeated until it changes nothing, as qonnx' own
     ComposedTransformation repeats them: some never come to that end on a graph that they cannot streamline. Raises
-    GoesRoundError where a graph comes back for the second time.
+    UserError where a graph comes back for the second time, naming the layer behind which a scale is left.
 
     The graph is cleaned up behind a part only where that has changed it, which is most of the time saved.
     """
@@ -197,7 +194,15 @@ class Exhaustive(Transformation):
             state = _state(model)
             seen[state] += 1
             if seen[state] > 2 or seen.total() > MOST_ROUNDS:
-                raise GoesRoundError("streamlining its scales goes round in circles")
+                raise _goes_round(model)
+
+
+def _goes_round(model: ModelWrapper) -> UserError:
+    left = next((node for node in model.graph.node if node.op_type in {"Mul", "Add"}), model.graph.node[0])
+    return UserError(
+        f"{layer_of(model, left)}: a scale cannot be moved out of the way, streamlining goes round in circles; "
+        "put a convolution, a max pool, an addition of branches of one scale, or the global average pool behind it"
+    )
 
 
 def _cleaned(model: ModelWrapper) -> ModelWrapper:
@@ -262,7 +267,7 @@ def _streamline(model: ModelWrapper) -> ModelWrapper:
         model = _streamline_plus(model.transform(TemporalShiftToNHWC()).transform(MaxPoolToNHWC()))
         before, left = left, _transposes(model)
     else:
-        raise GoesRoundError("its transposes move round in circles")
+        raise _goes_round(model)
     for transposes in (AbsorbTransposeIntoMultiThreshold(), AbsorbConsecutiveTransposes()):
         model = model.transform(transposes)
     return tidy(tidy(model).transform(RoundAndClipThresholds()))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -23,7 +24,7 @@ from tests.hw.qonnx_networks import SCALE, Network, plain, stem
 Build = Callable[[Network, str], Network]
 
 
-def found(net: Network, **description: object) -> list[str]:
+def found(net: Network, **description: Any) -> list[str]:
     """The obstacles in a network, as a user reads them."""
     model = ModelWrapper(net.model(**description))
     return [str(entry) for entry in obstacles.obstacles(model, obstacles.description(model, "net.onnx"))]
@@ -34,27 +35,34 @@ def behind_stem(build: Build) -> list[str]:
     return found(build(net, x))
 
 
-def block(net: Network, x: str, **attributes: object) -> Network:
+def block(net: Network, x: str, **attributes: Any) -> Network:
     return net.head(net.block(x, 8, 8, **attributes), 8)
 
 
-def activated(net: Network, x: str, **attributes: object) -> Network:
+def activated(net: Network, x: str, **attributes: Any) -> Network:
     """A second block whose activation has these attributes."""
     return net.head(net.activation(net.norm(net.conv(x, 8, 8), 8), **attributes), 8)
 
 
 def of_weights(net: Network, x: str, weights: str) -> Network:
-    attributes = {"kernel_shape": [3, 3], "pads": [1] * 4, "strides": [1, 1], "dilations": [1, 1], "group": 1}
+    attributes: dict[str, Any] = {
+        "kernel_shape": [3, 3],
+        "pads": [1] * 4,
+        "strides": [1, 1],
+        "dilations": [1, 1],
+        "group": 1,
+    }
     return net.head(net.activation(net.norm(net.node("Conv", [x, weights], **attributes), 8)), 8)
 
 
-def pooled(net: Network, x: str, op: str, *inputs: str, **attributes: object) -> Network:
+def pooled(net: Network, x: str, op: str, *inputs: str, **attributes: Any) -> Network:
     x = net.node("Flatten", [net.node(op, [x, *inputs], "sum_pool", **attributes)], axis=1)
     return net.ends(net.linear(x, 8), [1, 3])
 
 
-def max_pooled(net: Network, x: str, **attributes: object) -> Network:
-    return net.head(net.node("MaxPool", [x], **{"kernel_shape": [2, 2], "strides": [2, 2], **attributes}), 8)
+def max_pooled(net: Network, x: str, **attributes: Any) -> Network:
+    form: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2], **attributes}
+    return net.head(net.node("MaxPool", [x], **form), 8)
 
 
 def signed_pool(net: Network, x: str) -> Network:
@@ -69,7 +77,7 @@ def two_branches(net: Network, x: str, scale: float, bits: int = 4) -> Network:
 
 RANDOM = np.random.default_rng(0)
 NARROW = RANDOM.integers(-7, 8, (8, 8, 3, 3)) * 0.125
-PER_CHANNEL = np.float32([0.25, 0.5] * 4).reshape(1, 8, 1, 1)
+PER_CHANNEL = np.array([0.25, 0.5] * 4).reshape(1, 8, 1, 1)
 
 # What a network has behind its stem (`conv1`, `threshold1`), and the one line about it.
 OF_LAYERS: dict[str, tuple[Build, str]] = {
@@ -343,7 +351,7 @@ def test_a_description_of_another_network_is_told() -> None:
         ({"classes": "abc"}, "its description has a wrong 'classes'"),
     ],
 )
-def test_a_damaged_description_is_one_line(tmp_path: Path, change: dict[str, object], line: str) -> None:
+def test_a_damaged_description_is_one_line(tmp_path: Path, change: dict[str, Any], line: str) -> None:
     onnx.save(plain().model(**change), str(tmp_path / "net.onnx"))
     with pytest.raises(UserError, match=re.escape(f"net.onnx: {line}")):
         read_model(tmp_path / "net.onnx")
