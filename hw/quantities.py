@@ -28,7 +28,7 @@ class Quantity:
     - "sums": of products, times `scale` (None: one a channel);
     - "added": sums of the levels of two branches, times `scale`;
     - "pooled": sums of levels over all pixels, times `scale`;
-    - "real": anything else that is known;
+    - "real": anything else that is known; whole numbers times `scale`, where there is one;
     - "unknown": what comes from a layer that was refused, of which nothing more is asked.
 
     A `scale` of NaN is one that is not known, because a layer before was refused.
@@ -183,8 +183,10 @@ class Graph:
             shape = self.shape(node.input[0])
             pixels = int(np.prod(shape[2:])) if shape and len(shape) == 4 else 1
             first = Quantity("pooled", None if first.scale is None else first.scale / pixels)
-        elif op in {"BatchNormalization", "Relu"}:
+        elif op == "BatchNormalization":
             first = REAL
+        elif op == "Relu":
+            first = replace(first, kind="real")
         return first
 
     def _product(self, node: NodeProto, source: Quantity) -> Quantity:

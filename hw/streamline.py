@@ -1,6 +1,7 @@
 """QONNX -> streamlined graph: every scale is moved out of the way, what remains computes in integers."""
 
 import copy
+import math
 import zlib
 from collections import Counter
 
@@ -88,6 +89,36 @@ class SpatialMeanToGlobalAveragePool(Transformation):
                 model.graph.node.insert(position, new)
             return model.transform(InferShapes()), True
         return model, False
+
+
+def _steps_of_inputs(model: ModelWrapper) -> list[float | None]:
+    """For each quantizer of activations, in the graph's order: of what its input is a multiple, None where unknown."""
+    graph, steps = Graph(model), []
+    for node in graph.nodes:
+        if node.op_type == "Quant" and not graph.of_constants(node):
+            scale = graph.held(node.input[0]).scale
+            steps.append(None if scale is None or math.isnan(scale) else scale)
+        graph.learn(node, refused=False)
+    return steps
+
+
+def _round_half_to_even(model: ModelWrapper, steps: list[float | None]) -> None:
+    """Move thresholds, in place, by half a step of their input, where that can lie on one: a quantizer rounds halves to
+    even, and a multi-threshold counts them up. With scales that are powers of two this decides many values.
+
+    `steps`: of the multi-thresholds' inputs, in the graph's order.
+    """
+    nodes = model.get_nodes_by_op_type("MultiThreshold")
+    for node, step in zip(nodes, steps, strict=True):
+        if step is None:
+            continue
+        thresholds = model.get_initializer(node.input[1]).astype(np.float64)
+        in_steps = thresholds / step
+        on_a_value = np.abs(in_steps - np.rint(in_steps)) <= 1e-6 * np.maximum(1, np.abs(in_steps))
+        largest = int(DataType[getCustomOp(node).get_nodeattr("out_dtype")].max())
+        levels = np.arange(largest - thresholds.shape[1], largest) + 1  # the one that each threshold leads to
+        moved = thresholds + np.where(levels % 2, 0.5, -0.5) * step
+        model.set_initializer(node.input[1], np.where(on_a_value, moved, thresholds).astype(np.float32))
 
 
 class MoveScalarMulPastTemporalShift(Transformation):
@@ -251,7 +282,11 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
 def _streamline(model: ModelWrapper) -> ModelWrapper:
     for fix in (GiveGemmABias(), GemmToMatMul(), SpatialMeanToGlobalAveragePool()):
         model = model.transform(fix)
-    model = tidy(tidy(model).transform(ConvertQONNXtoFINN()))
+    model = tidy(model)
+    steps = _steps_of_inputs(model)
+    model = model.transform(ConvertQONNXtoFINN())
+    _round_half_to_even(model, steps)
+    model = tidy(model)
     model.set_tensor_datatype(model.graph.input[0].name, DataType["UINT8"])
     # A scale left between a max pool and a fork would lead StreamlinePlus into a cyclic graph.
     model = tidy(model.transform(MoveMulPastMaxPool()))

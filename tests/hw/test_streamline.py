@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
@@ -12,7 +13,8 @@ from qonnx.util.basic import qonnx_make_model
 
 from common.errors import UserError
 from hw.streamline import Exhaustive, SpatialMeanToGlobalAveragePool, streamline
-from tests.hw.qonnx_networks import stem
+from hw.verify import integer_logits, verification_frames
+from tests.hw.qonnx_networks import Network, stem
 
 
 class Swapping(Transformation):
@@ -102,3 +104,19 @@ def test_any_other_mean_is_none(axes: list[int] | None) -> None:
     """It was taken for the pool, whatever its axes."""
     left = mean(axes, False, keepdims=1).transform(SpatialMeanToGlobalAveragePool())
     assert left.graph.node[-1].op_type == "ReduceMean"
+
+
+def halves(narrow: int) -> ModelWrapper:
+    """Quantizers whose inputs often lie in the middle between two of their levels: no batch norm, powers of two."""
+    net = Network()
+    x = net.activation(net.conv("frame", 3, 8, strides=[2, 2]), scale=16)
+    x = net.signed(net.signed(x, scale=16), scale=32, narrow=narrow)
+    return ModelWrapper(net.head(x, 8).model(logit_scale=0.125 * 32 / 64)).transform(InferShapes())
+
+
+@pytest.mark.parametrize("narrow", [0, 1])
+def test_a_value_in_the_middle_between_two_levels_is_rounded_as_the_quantizer_does(narrow: int) -> None:
+    model = halves(narrow)
+    frames = verification_frames(16, 16)
+    before = integer_logits(model, frames, 0.125 * 32 / 64)
+    assert np.array_equal(integer_logits(streamline(model), frames, 0.125 * 32 / 64), before)
