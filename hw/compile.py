@@ -24,7 +24,7 @@ from rich.status import Status
 
 from shiftcore.artifacts import atomic_file, atomic_folder, build_folder, digest, lock, write_json
 from shiftcore.errors import UserError
-from shiftcore.hw import dataflow, fifo, folding
+from shiftcore.hw import dataflow, fifo, folding, obstacles
 from shiftcore.hw.boards import Board, load_board
 from shiftcore.hw.chip import PACKAGE, SHELL, build_chip
 from shiftcore.hw.core import build_core
@@ -32,14 +32,13 @@ from shiftcore.hw.graph import Frame
 from shiftcore.hw.streamline import streamline
 from shiftcore.hw.verify import first_difference, integer_logits, verification_frames
 from shiftcore.quant.preset import Preset, load_preset, parse_preset
+from shiftcore.sim import verilator
 
 STEP_LIMIT_S = 3600
-_MODULES = ("compile", "core", "dataflow", "fifo", "folding", "graph", "memory", "resources", "streamline", "verify")
-# What a QONNX graph of this project's networks consists of, and what else FINN can lower to the same layers.
-_TAKEN = {
-    "Add", "AveragePool", "BatchNormalization", "Concat", "Conv", "Div", "Flatten", "Gemm", "GlobalAveragePool",
-    "MatMul", "MaxPool", "Mul", "Quant", "ReduceMean", "Relu", "Reshape", "Split", "Sub", "TemporalShift", "Transpose",
-}  # fmt: skip
+_MODULES = (
+    *("blame", "compile", "core", "dataflow", "fifo", "folding", "graph", "memory", "obstacles", "quantities"),
+    *("resources", "rules", "streamline", "verify"),
+)
 
 
 @dataclass
@@ -55,6 +54,7 @@ class Job:
     description: dict[str, Any]
     console: Console
     frames: list[Frame]
+    source: str = "the model"  # how messages call its file
     step: str = ""
     status: Status = field(init=False)
 
@@ -80,12 +80,8 @@ class Step:
     executed: bool = True
 
 
-def _check_ops(model: ModelWrapper, _job: Job) -> ModelWrapper:
-    for node in model.graph.node:
-        if node.op_type not in _TAKEN:
-            taken = ", ".join(sorted(_TAKEN))
-            raise UserError(f"{node.name or node.output[0]}: op {node.op_type} is not taken; the ops are {taken}")
-    return model
+def _check_ops(model: ModelWrapper, job: Job) -> ModelWrapper:
+    return obstacles.accept(model, job.description, job.source)
 
 
 def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:
@@ -183,12 +179,11 @@ def read_model(path: Path) -> tuple[ModelWrapper, dict[str, Any]]:
         raise UserError(f"{path}: no such file; `make export` writes it")
     try:
         model = ModelWrapper(str(path))
-        description = json.loads(model.get_metadata_prop("shiftcore") or "null")
-    except (DecodeError, ValidationError, json.JSONDecodeError, RuntimeError):
+    except (DecodeError, RuntimeError):
         raise UserError(f"{path}: not a QONNX file; `make export` writes one") from None
-    if not isinstance(description, dict) or "layers" not in description:
-        raise UserError(f"{path}: a QONNX file without Shiftcore's description; `make export` writes one with it")
-    return model, description
+    except (ValidationError, ValueError, OSError) as error:  # where it keeps its weights in another file, too
+        raise UserError(f"{path}: not a QONNX file that can be read: {str(error).splitlines()[0]}") from None
+    return model, obstacles.description(model, str(path))
 
 
 def _sources() -> list[Path]:
@@ -264,8 +259,9 @@ def compile_model(path: Path, board_name: str, console: Console | None = None, v
     if _Steps(folder).all_done(key):
         console.print(f"{folder}: compiled before, nothing has changed")
         return folder / "core"
+    verilator.environment()  # the last steps simulate: what they need is asked for before the first
     frames = verification_frames(preset.input.height, preset.input.width)
-    job = Job(folder, board, preset, description, console, frames)
+    job = Job(folder, board, preset, description, console, frames, str(path))
     with lock(folder):
         _run_steps(model, job, key, verify)
     return job.core

@@ -27,6 +27,18 @@ CONTEXT_BITS = 8  # bit 7: clear, bits 6..0: stream
 _MEMSTREAM = ("axi/hdl/axilite.sv", "memstream/hdl/memstream_axi.sv", "memstream/hdl/memstream.sv")
 
 
+# Ports that a core leaves unconnected, by the kind of layer: registers that FINN's wrappers have for constants that are
+# set at run time, the choice among several sets of constants, where there is one set, and a FIFO's fill.
+_REGISTERS = r"s_axilite_\w+"
+_UNUSED = {
+    "FMPadding_rtl": _REGISTERS,
+    "Thresholding_rtl": rf"{_REGISTERS}|in1_V_\w+",
+    "memstream": rf"{_REGISTERS}|s_axis_0_\w+",
+    "StreamingFIFO_rtl": "count",
+}
+_WEIGHTS = "in1_V"  # a matrix product's second stream comes from its own memory
+
+
 class _Stream(NamedTuple):
     """An AXI4-Stream between two layers: its wires' common prefix and its width in bits."""
 
@@ -47,12 +59,19 @@ def _ports(text: str, module: str) -> list[_Port]:
     return [_Port(m[1], m[2]) for m in found]
 
 
-def _instance(module: str, name: str, ports: list[_Port], nets: dict[str, str], parameters: str = "") -> str:
-    """Verilog of one instance. Inputs that `nets` does not name (unused AXI-Lite ports) are tied to zero."""
-    connections = [f".{p.name}({nets.get(p.name, chr(39) + '0' if p.direction == 'input' else '')})" for p in ports]
+def _instance(
+    module: str, name: str, ports: list[_Port], nets: dict[str, str], unused: str = "", parameters: str = ""
+) -> str:
+    """Verilog of one instance. Ports whose names match the pattern `unused` and that `nets` does not name are tied to
+    zero (inputs) or left open. Raises ValueError for any other port that is connected to nothing, and for a net to a
+    port that the module does not have."""
     unknown = set(nets) - {p.name for p in ports}
     if unknown:
-        raise ValueError(f"{module} has no port {sorted(unknown)[0]}")
+        raise ValueError(f"{name}: {module} has no port {sorted(unknown)[0]}")
+    for port in ports:
+        if port.name not in nets and not re.fullmatch(unused, port.name):
+            raise ValueError(f"{name}: {module}'s {port.direction} {port.name} is connected to nothing")
+    connections = [f".{p.name}({nets.get(p.name, chr(39) + '0' if p.direction == 'input' else '')})" for p in ports]
     return f"\t{module} {parameters}{name} (\n\t\t" + ",\n\t\t".join(connections) + "\n\t);\n"
 
 
@@ -106,7 +125,8 @@ class _Stitcher:
         names = layer(node).get_verilog_top_module_intf_names()
         nets = {"ap_clk": "ap_clk", "ap_rst_n": "ap_rst_n"}
         data_inputs = [tensor for tensor in node.input if self.model.get_initializer(tensor) is None]
-        for (port, _), tensor in zip(names["s_axis"], data_inputs, strict=False):
+        streams = [port for port, _ in names["s_axis"] if (node.op_type, port) != ("MVAU_rtl", _WEIGHTS)]
+        for port, tensor in zip(streams, data_inputs, strict=True):
             nets |= _stream_nets(port, self.wire(tensor))
         for (port, bits), tensor in zip(names["m_axis"], node.output, strict=True):
             nets |= _stream_nets(port, self.wire(tensor))
@@ -124,7 +144,8 @@ class _Stitcher:
             nets["maxcount"] = f"{node.name}_maxcount"
             self.declarations.append(f"\twire [31:0] {node.name}_maxcount;")
             self.fifos.append((node.name, layer(node).get_nodeattr("depth")))
-        self.instances.append(_instance(node.name, f"{node.name}_i", self.wrapper_ports(node.name), nets, parameters))
+        ports, unused = self.wrapper_ports(node.name), _UNUSED.get(node.op_type, "")
+        self.instances.append(_instance(node.name, f"{node.name}_i", ports, nets, unused, parameters))
 
     def place_sizing_fifo(self, node: NodeProto) -> None:
         """Add a FIFO of variable depth in place of FINN's."""
@@ -148,8 +169,8 @@ class _Stitcher:
         self.declare(wire, layer(node).get_instream_width_padded(1))
         nets = {name: "ap_clk" for name in ("ap_clk", "ap_clk2x")} | {"ap_rst_n": "ap_rst_n"}
         nets |= {f"m_axis_0_{signal}": f"{wire}_{signal}" for signal in ("tdata", "tvalid", "tready")}
-        self.instances.append(_instance(module, wire, self.wrapper_ports(module), nets))
-        return _stream_nets("in1_V", wire)
+        self.instances.append(_instance(module, wire, self.wrapper_ports(module), nets, _UNUSED["memstream"]))
+        return _stream_nets(_WEIGHTS, wire)
 
     def wrapper_ports(self, module: str) -> list[_Port]:
         candidates = (self.folder / "rtl" / f"{module}{tail}" for tail in ("_wrapper.v", ".v", "_wrapper.sv", ".sv"))

@@ -1,5 +1,6 @@
 """Streamlined graph -> dataflow graph of RTL layers, each named as the network names it."""
 
+import json
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -33,18 +34,15 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 import shiftcore.hw.ops  # noqa: F401 - registers our ops with FINN
 from shiftcore.errors import UserError
+from shiftcore.hw.blame import checked, layer_of
 from shiftcore.hw.graph import tidy
 from shiftcore.quant import qonnx_ops
 
-# What a user can do about a layer that FINN has in HLS only.
+# What a user can do about a layer that FINN has in HLS only; what is known at once hw.obstacles has refused before.
 _INSTEAD = {
     "VVAU": "a depthwise convolution has RTL on Versal only; use a plain 3x3 convolution",
-    "AvgPool": "use a convolution of stride 2 or a max pool; the global average pool is taken",
+    "MVAU": "use signed weights and activations of 2 to 8 bits, in narrow range",
     "Pool": "only max pooling has RTL here; use it or a convolution of stride 2",
-    "Concat": "use an addition of two branches of equal width",
-    "Split": "use a convolution on all channels",
-    "Upsample": "use a higher input resolution instead",
-    "Lookup": "use a convolution on the frame's pixels",
     "Elementwise": "only the addition of two integer streams has RTL here",
 }
 
@@ -97,8 +95,13 @@ def _infer(model: ModelWrapper) -> ModelWrapper:
 def to_dataflow(model: ModelWrapper, streams: int) -> ModelWrapper:
     """Replace every node of a streamlined graph by a dataflow layer; the last scale stays outside, behind them.
 
-    Thresholds come first, so that each stays a layer of its own and the matrix products remain RTL-able.
+    Thresholds come first, so that each stays a layer of its own and the matrix products remain RTL-able. Raises
+    UserError naming the layer where FINN cannot.
     """
+    return checked(lambda part: _to_dataflow(part, streams), model)
+
+
+def _to_dataflow(model: ModelWrapper, streams: int) -> ModelWrapper:
     layers = (
         InferTemporalShift(streams),
         InferThresholdingLayer(),
@@ -121,23 +124,31 @@ def to_dataflow(model: ModelWrapper, streams: int) -> ModelWrapper:
 
 
 def _first_outside(model: ModelWrapper) -> NodeProto | None:
-    """The first node that is no dataflow layer, but for the transpose in front and the scale behind."""
-    nodes = (node for node in model.graph.node if not node.domain.startswith("finn.custom_op.fpgadataflow"))
-    return next((node for node in nodes if node.op_type not in {"Transpose", "Mul"}), None)
+    """The first node that is no dataflow layer, but for a transpose in front of them all and a scale behind."""
+    inner = {model.graph.input[0].name: {"Transpose"}, model.graph.output[0].name: {"Mul"}}
+    for node in model.graph.node:
+        at_the_ends = inner.get(node.input[0], set()) | inner.get(node.output[0], set())
+        if not node.domain.startswith("finn.custom_op.fpgadataflow") and node.op_type not in at_the_ends:
+            return node
+    return None
 
 
 def partition(model: ModelWrapper) -> ModelWrapper:
-    """Cut out the dataflow part. Raises UserError naming a node in the middle that is no dataflow layer."""
+    """Cut out the dataflow part. Raises UserError naming a layer in the middle that is no dataflow layer."""
     needs = "has no integer dataflow layer; quantize its input and weights, or remove it"
     if outside := _first_outside(model):
-        raise UserError(f"{outside.name}: {outside.op_type} {needs}")
+        raise UserError(f"{layer_of(model, outside)}: {outside.op_type} {needs}")
     with tempfile.TemporaryDirectory() as folder:
         parent = model.transform(CreateDataflowPartition(partition_model_dir=folder))
         parts = parent.get_nodes_by_op_type("StreamingDataflowPartition")
         if len(parts) != 1:
-            raise UserError(f"{parts[-1].name}: a second dataflow part: what is between it and the first {needs}")
-        model = ModelWrapper(str(Path(getCustomOp(parts[0]).get_nodeattr("model"))))
-    return tidy(_minimize(model))
+            raise UserError(
+                f"{layer_of(model, model.graph.node[-1])}: the network falls into {len(parts)} dataflow parts; {needs}"
+            )
+        part = ModelWrapper(str(Path(getCustomOp(parts[0]).get_nodeattr("model"))))
+    if description := model.get_metadata_prop("shiftcore"):
+        part.set_metadata_prop("shiftcore", description)
+    return tidy(checked(_minimize, part))
 
 
 def _minimize(model: ModelWrapper) -> ModelWrapper:
@@ -155,17 +166,20 @@ def _minimize(model: ModelWrapper) -> ModelWrapper:
 
 
 def specialize(model: ModelWrapper, part: str) -> ModelWrapper:
-    """Choose each layer's RTL. Raises UserError for a layer that only HLS could build, saying what to use instead."""
+    """Choose each layer's RTL, and name the nodes as `name_layers` where the graph has a description. Raises UserError
+    for a layer that only HLS could build, saying what to use instead."""
     for node in model.graph.node:
         getCustomOp(node).set_nodeattr("preferred_impl_style", "rtl")
-    model = _infer(model.transform(SpecializeLayers(part)))
+    model = _infer(checked(lambda graph: graph.transform(SpecializeLayers(part)), model))
     for node in model.graph.node:
         if not node.op_type.endswith("_rtl"):
             kind = node.op_type.removesuffix("_hls")
             instead = next((text for key, text in _INSTEAD.items() if kind.startswith(key)), "use another layer")
             raise UserError(
-                f"{node.name}: {kind} has no RTL for {part}, only HLS, which needs a vendor tool; {instead}"
+                f"{layer_of(model, node)}: {kind} has no RTL for {part}, only HLS, which needs a vendor tool; {instead}"
             )
+    if description := model.get_metadata_prop("shiftcore"):
+        name_layers(model, json.loads(description)["layers"])
     return model
 
 
@@ -219,7 +233,9 @@ def name_layers(model: ModelWrapper, layers: list[dict[str, Any]]) -> dict[str, 
             node.name = base if taken[base] == 1 else f"{base}{taken[base]}"
     left = [name for names_left in waiting.values() for name in names_left]
     if left:
-        raise ValueError(f"the dataflow graph has no layer for {left[0]}")
+        raise UserError(
+            f"{left[0]}: the compiled graph has no layer for it, as where a quantizer changes nothing; leave it out"
+        )
     return names
 
 

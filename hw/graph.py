@@ -19,6 +19,7 @@ from qonnx.transformation.infer_data_layouts import InferDataLayouts
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
+from shiftcore.errors import UserError
 from shiftcore.quant import temporal
 
 
@@ -49,7 +50,8 @@ def tidy(model: ModelWrapper) -> ModelWrapper:
 def execute(model: ModelWrapper, frames: Sequence[Frame]) -> np.ndarray:
     """Run `frames` in order through `model` and return its raw output, [frames, outputs] in float64.
 
-    The temporal state starts empty. The input's layout (NCHW or NHWC) is the graph's own.
+    The temporal state starts empty. The input's layout (NCHW or NHWC) is the graph's own. Raises UserError where a node
+    cannot be executed.
     """
     temporal.reset()
     model = ModelWrapper(copy.deepcopy(model.model))  # how FINN's layers are executed is an attribute of theirs
@@ -65,5 +67,10 @@ def execute(model: ModelWrapper, frames: Sequence[Frame]) -> np.ndarray:
         temporal.begin_frame(frame.stream, frame.clear)
         tensor = frame.pixels[None].astype(np.float32)
         tensor = tensor.transpose(0, 3, 1, 2) if nchw else tensor
-        outputs.append(oxe.execute_onnx(model, {source: tensor})[sink].reshape(-1).astype(np.float64))
+        try:
+            output = oxe.execute_onnx(model, {source: tensor})[sink]
+        except Exception as error:  # onnxruntime's, onnx's or FINN's
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise UserError(f"the graph cannot be executed: {reason}") from error
+        outputs.append(output.reshape(-1).astype(np.float64))
     return np.stack(outputs)

@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
+from shiftcore.errors import UserError
 from shiftcore.hw.graph import Frame, execute
 from shiftcore.model import video
 from shiftcore.model.preprocess import to_input
@@ -42,14 +43,17 @@ def _clip_frames(height: int, width: int, seed: int) -> list[np.ndarray]:
 def integer_logits(model: ModelWrapper, frames: Sequence[Frame], logit_scale: float) -> np.ndarray:
     """Integer logits [frames, classes] of a graph, whether or not it still ends in the logits' scale.
 
-    Raises ValueError where a graph's output is no multiple of the scale.
+    Raises UserError where a graph cannot be executed, or its output is no multiple of the scale.
     """
     outputs = execute(model, frames)
     if not model.get_tensor_datatype(model.graph.output[0].name).is_integer():
         outputs = outputs / logit_scale
     rounded = np.rint(outputs)
     if np.abs(outputs - rounded).max() > _ROUNDING:
-        raise ValueError(f"an output is {np.abs(outputs - rounded).max():.3f} of a step away from an integer")
+        raise UserError(
+            f"an output is {np.abs(outputs - rounded).max():.3f} of a step away from an integer: the description's "
+            f"logit_scale = {logit_scale:.9g} is not the network's, or a layer is not quantized"
+        )
     return rounded.astype(np.int64)
 
 

@@ -1,0 +1,204 @@
+"""What stands in the way of compiling a network, all of it named at once and before anything is built.
+
+Obstacles are what hw.rules finds in its layers, and what is wrong with its inputs, its output, its description
+(docs/integer-model.md) and the file as a whole. Each bears the user's own names.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from onnx import NodeProto
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.infer_shapes import InferShapes
+
+from shiftcore.errors import UserError
+from shiftcore.hw.quantities import Graph
+from shiftcore.hw.rules import INSTEAD, LAYERS, RULES, TAKEN
+
+_KEYS = {"preset": dict, "classes": list, "input": dict, "logit_scale": float, "layers": list}
+_OPS = {*LAYERS.values(), "threshold", "add"}
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """A layer (or the file) that stands in the way, what is wrong with it, and what would serve."""
+
+    where: str
+    what: str
+    instead: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; {self.instead}"
+
+
+class _Names:
+    """The user's names: of nodes as in the file, with the description's name of the layer where the two match."""
+
+    def __init__(self, graph: Graph, layers: list[dict[str, Any]]) -> None:
+        self.nodes: dict[str, list[NodeProto]] = defaultdict(list)
+        for node in graph.nodes:
+            if (kind := _kind(graph, node)) and not graph.of_constants(node):
+                self.nodes[kind].append(node)
+        self.listed: dict[str, list[str]] = defaultdict(list)
+        for entry in layers:
+            self.listed[str(entry.get("op"))].append(str(entry.get("name")))
+        self._layers: dict[str, str] = {}
+        for kind, nodes in self.nodes.items():
+            if len(nodes) == len(self.listed[kind]):
+                pairs = zip(nodes, self.listed[kind], strict=True)
+                self._layers |= {node.output[0]: name for node, name in pairs}
+
+    def of(self, node: NodeProto) -> str:
+        own, layer = node.name or node.output[0], self._layers.get(node.output[0])
+        return own if layer in {None, own} else f"{own} ({layer})"
+
+
+def _kind(graph: Graph, node: NodeProto) -> str | None:
+    """What the description calls the layer that a node makes, None where it makes none of its own."""
+    if node.op_type == "Quant":
+        return "threshold"
+    if node.op_type == "Add":
+        return "add" if len(graph.streams(node)) == 2 else None
+    return LAYERS.get(node.op_type)
+
+
+def _of_nodes(graph: Graph, names: _Names) -> Iterator[Obstacle]:
+    """What the rules find, node by node. A node that only prepares constants may be a Quant or a Transpose alone."""
+    for node in graph.nodes:
+        where = names.of(node)
+        found: list[Obstacle] = []
+        if node.op_type not in TAKEN and not graph.of_constants(node):
+            taken = ", ".join(sorted(TAKEN))
+            instead = INSTEAD.get(node.op_type, f"the ops are {taken}")
+            found.append(Obstacle(where, f"op {node.op_type} is not taken", instead))
+        elif not graph.of_constants(node):
+            rules = [rule for rule in RULES if rule.concerns(node)]
+            found += [Obstacle(where, what, rule.instead) for rule in rules if (what := rule.find(graph, node))]
+        graph.learn(node, refused=bool(found))
+        yield from found
+
+
+def _of_input(graph: Graph, size: Mapping[str, Any]) -> Iterator[Obstacle]:
+    """What is wrong with the graph's inputs; `size` is the description's."""
+    wanted = [1, 3, size["height"], size["width"]]
+    instead = f"export it with one input, a frame of shape {wanted}"
+    if len(graph.inputs) != 1:
+        names = ", ".join(entry.name for entry in graph.inputs) or "none"
+        yield Obstacle("the inputs", f"{len(graph.inputs)} inputs ({names})", instead)
+        return
+    name, shape = graph.inputs[0].name, graph.declared(graph.inputs[0])
+    if any(isinstance(extent, str) for extent in shape):
+        yield Obstacle(f"input {name}", f"its shape {shape} is not fixed", instead)
+    elif len(shape) == 4 and shape[1] == 1:
+        yield Obstacle(f"input {name}", "frames of one channel, and a camera's have three", instead)
+    elif shape != wanted:
+        yield Obstacle(f"input {name}", f"its shape is {shape}", instead)
+    if len(graph.consumers[name]) > 1:
+        users = " and ".join(node.name for node in graph.consumers[name])
+        yield Obstacle(f"input {name}", f"it goes to several layers, {users}", "let one convolution take it")
+
+
+def _of_output(graph: Graph, names: _Names, classes: int) -> Iterator[Obstacle]:
+    """What is wrong with the graph's outputs: logits are the sums of one product, in one scale."""
+    if len(graph.outputs) != 1:
+        listed = ", ".join(graph.outputs) or "none"
+        yield Obstacle(
+            "the outputs", f"{len(graph.outputs)} outputs ({listed})", "export it with one output, the logits"
+        )
+        return
+    name = graph.outputs[0]
+    held, shape, producer = graph.held(name), graph.shape(name), graph.producers.get(name)
+    if producer is None:
+        yield Obstacle(f"output {name}", "no layer makes it", "export it with the classifier's logits as output")
+    elif held.kind != "unknown" and (held.kind != "sums" or held.scale is None):
+        what = f"the output is what {producer.op_type} makes, not integer logits in one scale"
+        instead = "end with the classifier, a QuantLinear with bias=False and one weight scale"
+        yield Obstacle(names.of(producer), what, instead)
+    elif shape is not None and shape != [1, classes]:
+        yield Obstacle(
+            f"output {name}", f"its shape is {shape}", f"give it [1, {classes}], a logit a class of the description"
+        )
+
+
+def _unquantized(graph: Graph) -> Obstacle | None:
+    """A network of which no part is quantized in QONNX's way."""
+    ops = [node.op_type for node in graph.nodes]
+    if not ops:
+        return Obstacle("the graph", "it has no layer", "export the network with Brevitas' export_qonnx")
+    if "QuantizeLinear" in ops or "DequantizeLinear" in ops:
+        return Obstacle("the graph", "it is quantized in QCDQ's way", "export it with Brevitas' export_qonnx")
+    if "Quant" not in ops:
+        return Obstacle(
+            "the graph", "nothing is quantized", "train it with Brevitas, and export it with its export_qonnx"
+        )
+    return None
+
+
+def _of_shapes(graph: Graph, names: _Names) -> Iterator[Obstacle]:
+    """The first node whose output's shape cannot be told from its inputs'."""
+    unknown = (node for node in graph.nodes if graph.shape(node.output[0]) is None)
+    for node in islice(unknown, 1):
+        yield Obstacle(names.of(node), "the shape of its output cannot be inferred", "export it with fixed shapes")
+
+
+def _of_description(names: _Names) -> Iterator[Obstacle]:
+    """Where the description lists other layers than the graph has."""
+    for kind in sorted({*names.nodes, *names.listed}):
+        found, listed = len(names.nodes[kind]), len(names.listed[kind])
+        if found != listed:
+            what = f"it lists {listed} layers of op {kind!r}, and the graph has {found}"
+            yield Obstacle("the description", what, "list the graph's layers in order (docs/integer-model.md)")
+
+
+def obstacles(model: ModelWrapper, description: Mapping[str, Any]) -> list[Obstacle]:
+    """Every obstacle to compiling a QONNX model with its description (docs/integer-model.md), in the graph's order."""
+    graph = Graph(model)
+    names = _Names(graph, description["layers"])
+    found = list(_of_input(graph, description["input"]))
+    if whole := _unquantized(graph):
+        return [*found, whole]
+    found += [*_of_nodes(graph, names), *_of_output(graph, names, len(description["classes"]))]
+    return found or [*_of_shapes(graph, names), *_of_description(names)]
+
+
+def accept(model: ModelWrapper, description: Mapping[str, Any], source: str) -> ModelWrapper:
+    """The model of file `source`, its shapes inferred. Raises UserError naming all obstacles, if there are any: one in
+    a line, several in a line each."""
+    found = obstacles(model, description)
+    if len(found) == 1:
+        raise UserError(f"{source}: 1 obstacle: {found[0]}")
+    if found:
+        raise UserError("\n  ".join([f"{source}: {len(found)} obstacles", *map(str, found)]))
+    return model.transform(InferShapes())
+
+
+def description(model: ModelWrapper, source: str) -> dict[str, Any]:
+    """The description in a QONNX model (docs/integer-model.md). Raises UserError naming file `source` and what is
+    missing or wrong in it."""
+    make = "`make export` writes one with it"
+    properties = [*model.graph.metadata_props, *model.model.metadata_props]
+    text = next((entry.value for entry in properties if entry.key == "shiftcore"), None)
+    if text is None:
+        raise UserError(f"{source}: a QONNX file without Shiftcore's description; {make}")
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{source}: its description is no JSON ({error}); {make}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{source}: its description is no JSON object; {make}")
+    for key, kind in _KEYS.items():
+        if not isinstance(values.get(key), (int, float) if kind is float else kind):
+            wrong = "has no" if key not in values else "has a wrong"
+            raise UserError(f"{source}: its description {wrong} {key!r}; {make}")
+    for entry in values["layers"]:
+        if not isinstance(entry, dict) or entry.get("op") not in _OPS or not isinstance(entry.get("name"), str):
+            raise UserError(
+                f"{source}: its description lists no layer but {entry!r}; the ops are {', '.join(sorted(_OPS))}"
+            )
+    if not values["logit_scale"] > 0:
+        raise UserError(f"{source}: its description has logit_scale = {values['logit_scale']}, and it must be positive")
+    return values
