@@ -18,7 +18,7 @@ from common.artifacts import ROOT, atomic_folder, digest, lock, write_json
 from common.preset import load_preset
 from hw.boards import Board, load_board
 from hw.compile import compiled_chip
-from hw.hwh import write_hwh
+from hw.hwh import check_clock, write_hwh
 from hw.toolchains import openxc7, vivado
 
 BITSTREAMS = ROOT / "bitstreams"
@@ -56,6 +56,7 @@ def publish(chip: Path, board: Board, work: Path, toolchain: dict[str, Any], res
                 temporary / "shiftcore.hwh", board, json.loads((chip / "manifest.json").read_text())["build_hash"]
             )
         else:
+            check_clock(vivado.handoff(work), board)
             shutil.copyfile(vivado.handoff(work), temporary / "shiftcore.hwh")
         write_json(temporary / "manifest.json", manifest(chip, toolchain, result, temporary))
     with atomic_folder(BITSTREAMS / f"{chip.parent.parent.name}-{board.name}") as temporary:

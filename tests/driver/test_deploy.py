@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -11,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.artifacts import BUILD, ROOT, digest
+from common.artifacts import ROOT
 from flow import deploy
 from quant import synthetic
 from sim import video
-from tests.conftest import one_at_a_time
+from tests.conftest import environment, one_at_a_time
 
 PACKAGES = ["numpy==1.26.4", "opencv-python-headless==4.10.0.84"]
 VARIABLES = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
@@ -40,31 +39,10 @@ def archive(tiny_chip: Path, latency: int, packages: list[Path], tmp_path_factor
     return path
 
 
-def old_python() -> str | None:
-    """A Python 3.10 that starts, if this machine has one."""
-    homes = sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/3.10.*/bin/python3.10"))
-    for candidate in (*map(str, homes), shutil.which("python3.10")):
-        if candidate and subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
-            return candidate
-    return None
-
-
 @pytest.fixture(scope="module")
 def board_python() -> str:
-    """An environment like a board's, made once: Python 3.10 with NumPy 1.x and OpenCV, and nothing else."""
-    python = old_python()
-    if python is None:
-        pytest.skip("no Python 3.10 on this machine (PATH, pyenv)")
-    folder = BUILD / "tools" / f"board-python-{digest(python, *PACKAGES)[:12]}"
-    with one_at_a_time("board-python"):
-        if not (folder / ".complete").is_file():
-            subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True, capture_output=True)
-            command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *PACKAGES]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                pytest.skip(f"{', '.join(PACKAGES)} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
-            (folder / ".complete").touch()
-    return str(folder / "bin" / "python")
+    """An environment like a board's: Python 3.10 with NumPy 1.x and OpenCV, and nothing else."""
+    return str(environment("board-python", *PACKAGES))
 
 
 @pytest.fixture(scope="module")
