@@ -78,9 +78,10 @@ class ChipModel:
     """The chip in folder `chip` (see hw.chip), clocked as fast as this machine can; fresh from reset.
 
     `memory`: the simulated DRAM, uint8, at bus addresses [MEMORY_BASE, MEMORY_BASE + its size), `memory_bytes` of its
-    own unless one is given; an access outside it is answered with DECERR. What the chip writes is there when the write has been answered. `seed` gives the
-    registers' values before reset, and the random stalls. The harness holds the chip to AXI: INCR bursts no longer than
-    the memory port takes, none across 4 KB, and what is offered stays until it is taken.
+    own unless one is given; an access outside it is answered with DECERR. What the chip writes is there when the write
+    has been answered. `seed` gives the registers' values before reset, and the random stalls. The harness holds the
+    chip to AXI: INCR bursts no longer than the memory port takes, none across 4 KB, and what is offered stays until it
+    is taken.
 
     How memory behaves, changeable at any time:
     - `read_latency`, `write_latency`: cycles from a burst's last request to its first answer;

@@ -59,7 +59,7 @@ def tiny_chip(tiny_core: Path, tiny_export: Path) -> Path:
 
 PYNQ = {
     "3.0.1": ("pynqmetadata==0.1.2", "pydantic==1.9.1", "pycparser==2.21", "ipython==8.39.0"),
-    "3.1.1": ("pynqmetadata==0.1.9", "pydantic==1.9.1", "pycparser==2.21"),
+    "3.1.2": ("pynqmetadata==0.1.9", "pydantic==1.9.1", "pycparser==2.21"),
     "4.0.0": ("pynqmetadata==0.2.0",),
 }
 """The versions of pynq that the driver is tested with, and what each image has beside it: v3.0.1, v3.1, the newest."""
@@ -75,8 +75,8 @@ def old_python() -> str | None:
 
 
 def environment(name: str, *arguments: str) -> Path:
-    """The Python of an environment of Python 3.10 with what pip installs by `arguments`, made once; skips where there is
-    no such Python, or pip cannot."""
+    """The Python of an environment of Python 3.10 with what pip installs by `arguments`, made once; skips where there
+    is no such Python, or pip cannot."""
     python = old_python()
     if python is None:
         pytest.skip("no Python 3.10 on this machine (PATH, pyenv)")
@@ -94,10 +94,16 @@ def environment(name: str, *arguments: str) -> Path:
     return folder / "bin" / "python"
 
 
+def pynq_environment(version: str, metadata: str | None = None) -> Path:
+    """The Python of an environment with the real pynq of that version, with what its image has beside it (or with
+    another pynqmetadata), and with the packages that the driver's commands need."""
+    beside = [wanted for wanted in PYNQ[version] if not metadata or not wanted.startswith("pynqmetadata")]
+    beside += [f"pynqmetadata=={metadata}"] if metadata else []
+    wheels = re.findall(r"^[\w-]+==\S+", (ROOT / "driver" / "requirements.txt").read_text(), re.MULTILINE)
+    return environment(f"pynq-{version}", f"pynq=={version}", *beside, "numpy<2", *wheels)
+
+
 @pytest.fixture(scope="session", params=PYNQ)
 def pynq_python(request: pytest.FixtureRequest) -> Path:
-    """The Python of an environment with the real pynq, of each version, and the packages that the driver's commands
-    need."""
-    version = str(request.param)
-    wheels = re.findall(r"^[\w-]+==\S+", (ROOT / "driver" / "requirements.txt").read_text(), re.MULTILINE)
-    return environment(f"pynq-{version}", f"pynq=={version}", *PYNQ[version], "numpy<2", *wheels)
+    """The Python of an environment with the real pynq, of each version."""
+    return pynq_environment(str(request.param))

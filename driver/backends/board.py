@@ -93,9 +93,9 @@ class BoardBackend(Backend):
             raise BackendError(
                 f"memory port {manifest['memory_port']} of family {manifest['family']}: its registers are not known"
             )
+        self._pynq = _pynq()
         self._fabric = Fabric()
         try:
-            self._pynq = _pynq()
             with _one_line(bitstream), _kept_quiet():
                 self._quiesce()
                 self._load(bitstream, float(manifest["clock_mhz"]), port)

@@ -49,13 +49,14 @@ class PynqBoard:
     """The board `board`, its files under `root`; its processes run `python`, which has the real pynq.
 
     `log` tells what happened in order: ("program", design), ("reset",), ("write", address, word). `refuse` lets
-    programming fail, `user` is the processes' user id; both may be changed at any time, as may the files.
+    programming fail, `no_memory` every allocation; `user` is the processes' user id. All may be changed at any time, as
+    may the files.
     """
 
     def __init__(self, root: Path, board: Board, chip: Path, python: Path) -> None:
         self.root, self.board, self._chip_folder, self._python = root, board, chip, python
         self.log: list[tuple[Any, ...]] = []
-        self.refuse, self.user = False, 0
+        self.refuse, self.no_memory, self.user = False, False, 0
         self.chip: ChipModel | None = None
         for folder in ("fpga0", "firmware", "sd", "lock", "home", "bin"):
             (root / folder).mkdir(parents=True)
@@ -194,7 +195,7 @@ class PynqBoard:
 
     def _do_allocate(self, size: int) -> int:
         start = self._allocated
-        if start + size > MEMORY_BYTES:
+        if self.no_memory or start + size > MEMORY_BYTES:
             raise MemoryError("no contiguous memory left")
         self._allocated += -(-size // PAGE) * PAGE + PAGE
         self.log.append(("allocate", size))

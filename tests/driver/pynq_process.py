@@ -34,7 +34,7 @@ PATHS = {
     # where pynq keeps its state file and its cache: on the SD card
     'f"{os.path.dirname(__file__)}/': f'f"{ROOT}/sd/',
     "STATE_DIR = os.path.dirname(__file__)": f"STATE_DIR = '{ROOT}/sd'",
-    # 3.1.1 of PyPI has this remedy, tag v3.1 of Xilinx/PYNQ, which the image is made of, has not
+    # 3.1.1 and newer have this remedy, tag v3.1 of Xilinx/PYNQ, which the image is made of, has not
     "max(size, 8192)": "size",
 }
 SMALL = 4096  # XRT 2.17: smaller buffers get addresses above 32 bits
