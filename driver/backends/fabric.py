@@ -27,7 +27,7 @@ class Fabric:
     def __init__(self) -> None:
         folder = LOCKS if os.access(LOCKS, os.W_OK) else Path(tempfile.gettempdir())
         try:
-            self._file = os.fdopen(os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, 0o666), "r+")
+            self._file = os.fdopen(_opened(folder / _NAME), "r+")
         except OSError as error:
             raise BackendError(f"{folder / _NAME}: {error.strerror}; PYNQ needs root on its own board") from None
         try:
@@ -72,6 +72,15 @@ class Fabric:
         self._file.truncate()
         json.dump(values, self._file)
         self._file.flush()
+
+
+def _opened(path: Path) -> int:
+    """Without O_CREAT where the file is there: in a folder for everyone, Linux denies that even to root when another
+    user made the file (fs.protected_regular)."""
+    try:
+        return os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
 
 
 def _text(path: Path) -> str:
