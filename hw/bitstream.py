@@ -16,7 +16,7 @@ import typer
 from shiftcore.artifacts import atomic_folder, build_folder, digest, lock, write_json
 from shiftcore.hw.boards import Board, load_board
 from shiftcore.hw.compile import compiled_chip
-from shiftcore.hw.hwh import write_hwh
+from shiftcore.hw.hwh import check_clock, write_hwh
 from shiftcore.hw.toolchains import openxc7, vivado
 from shiftcore.quant.preset import load_preset
 
@@ -59,6 +59,7 @@ def publish(chip: Path, board: Board, work: Path, toolchain: dict[str, Any], res
                 temporary / "shiftcore.hwh", board, json.loads((chip / "manifest.json").read_text())["build_hash"]
             )
         else:
+            check_clock(vivado.handoff(work), board)
             shutil.copyfile(vivado.handoff(work), temporary / "shiftcore.hwh")
         write_json(temporary / "manifest.json", manifest(chip, toolchain, result, temporary))
     with atomic_folder(published() / f"{chip.parent.parent.name}-{board.name}") as temporary:

@@ -1,26 +1,43 @@
 """The hardware handoff (.hwh) that PYNQ's `Overlay` reads beside a bitstream: what is in the fabric, and where.
 
-Vivado writes it for a block design. The Zynq-7 top has none, so it is written here, with what `pynq` reads: the
-processing system with its clocks, the chip at its address with its registers, and its interrupt.
+Vivado writes it for a block design, and `check_clock` looks at what it says of the clock. The Zynq-7 top has none, so
+it is written here, with what `pynq` reads: the processing system with its clocks, the chip at its address with its
+registers, and its interrupt.
 """
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from shiftcore.artifacts import atomic_file
+from shiftcore.errors import UserError
 from shiftcore.hw.boards import Board
 from shiftcore.hw.registers import Register, RegisterMap, load_registers
 
-IO_PLL_MHZ = 1000  # what the boot loader of PYNQ's images sets, whatever the board's oscillator
-_MAX_DIVISOR = 63
 _ACCESS = {"ro": "read-only", "wo": "write-only"}  # all others can be read and written
+_CLOCK_TOLERANCE = 5e-4  # as the driver's (driver.backends.board)
 
 
-def divisors(clock_mhz: float) -> tuple[int, int]:
-    """FCLK0's two divisors (1 to 63) of the I/O PLL: the fastest clock that is not faster than `clock_mhz`."""
-    pairs = [(first, second) for second in range(1, _MAX_DIVISOR + 1) for first in range(1, _MAX_DIVISOR + 1)]
-    fitting = [pair for pair in pairs if IO_PLL_MHZ / (pair[0] * pair[1]) <= clock_mhz * (1 + 1e-9)]
-    return min(fitting, key=lambda pair: (pair[0] * pair[1], pair[1]))
+def check_clock(path: Path, board: Board) -> None:
+    """Raise UserError unless the handoff that Vivado wrote divides PL clock 0 as `board` says. Vivado reckons with the
+    PLLs of its block design, pynq finds those of the image: where they differ, timing was met for another clock than
+    the chip would get."""
+    try:
+        module = ET.parse(path).find(".//MODULE[@MODTYPE='zynq_ultra_ps_e']")
+    except ET.ParseError as error:
+        raise UserError(f"{path}: damaged: {error}; run `make bitstream` again") from None
+    found = {} if module is None else {entry.get("NAME"): entry.get("VALUE") for entry in module.iter("PARAMETER")}
+    prefix = "PSU__CRL_APB__PL0_REF_CTRL__"
+    try:
+        divisors = int(found[f"{prefix}DIVISOR0"] or ""), int(found[f"{prefix}DIVISOR1"] or "")
+        clock = float(found[f"{prefix}ACT_FREQMHZ"] or "")
+    except (KeyError, ValueError):
+        raise UserError(f"{path}: does not say how PL clock 0 is made; is it Vivado's of a block design?") from None
+    if divisors != (board.divisor, 1) or abs(clock / board.clock_mhz - 1) > _CLOCK_TOLERANCE:
+        raise UserError(
+            f"{path}: timed for {clock:g} MHz, divisors {divisors[0]} and {divisors[1]}, but {board.name} needs "
+            f"{board.clock_mhz:g} MHz, divisors {board.divisor} and 1, of its image's {board.pll.name} "
+            f"({board.pll_mhz:g} MHz); set the block design's PLLs as the image's"
+        )
 
 
 def _properties(element: ET.Element, **values: object) -> None:
@@ -66,6 +83,7 @@ def _interface(module: ET.Element, name: str, kind: str) -> None:
 
 
 def _module(modules: ET.Element, name: str, vlnv: str, kind: str) -> ET.Element:
+    """A module's element. `IS_PL` is how pynqmetadata before 0.2 knows the processing system: as all that is not PL."""
     _, _, modtype, version = vlnv.split(":")
     return ET.SubElement(
         modules,
@@ -77,25 +95,27 @@ def _module(modules: ET.Element, name: str, vlnv: str, kind: str) -> ET.Element:
         VLNV=vlnv,
         HWVERSION=version,
         IPTYPE=kind,
+        IS_PL="FALSE" if kind == "PROCESSOR" else "TRUE",
     )
 
 
 def _processor(modules: ET.Element, board: Board, size: int) -> None:
     module = _module(modules, "ps", "xilinx.com:ip:processing_system7:5.5", "PROCESSOR")
     parameters = ET.SubElement(module, "PARAMETERS")
-    first, second = divisors(board.clock_mhz)
     values: dict[str, object] = {
         "PCW_USE_M_AXI_GP0": 1,
         "PCW_USE_S_AXI_HP0": 1,
         "PCW_S_AXI_HP0_DATA_WIDTH": 64,
         "PCW_USE_FABRIC_INTERRUPT": 1,
         "PCW_IRQ_F2P_INTR": 1,
+        # pynqmetadata 0.2 asks a Zynq-7 for its clock by the name of the other family, and pynq 4 sets that clock.
+        "PSU__CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ": f"{board.clock_mhz:.6f}",
     }
     for index in range(4):
         values[f"PCW_FPGA_FCLK{index}_ENABLE"] = int(index == 0)
         values[f"PCW_FCLK{index}_PERIPHERAL_CLKSRC"] = "IO PLL"
-        values[f"PCW_FCLK{index}_PERIPHERAL_DIVISOR0"] = first if index == 0 else 1
-        values[f"PCW_FCLK{index}_PERIPHERAL_DIVISOR1"] = second if index == 0 else 1
+        values[f"PCW_FCLK{index}_PERIPHERAL_DIVISOR0"] = board.divisor if index == 0 else 1
+        values[f"PCW_FCLK{index}_PERIPHERAL_DIVISOR1"] = 1
     for name, value in values.items():
         ET.SubElement(parameters, "PARAMETER", NAME=name, VALUE=str(value))
     ports = ET.SubElement(module, "PORTS")

@@ -77,10 +77,11 @@ def _load(path: Path) -> ctypes.CDLL:
 class ChipModel:
     """The chip in folder `chip` (see hw.chip), clocked as fast as this machine can; fresh from reset.
 
-    `memory`: the simulated DRAM, uint8, at bus addresses [MEMORY_BASE, MEMORY_BASE + its size); an access outside it
-    is answered with DECERR. What the chip writes is there when the write has been answered. `seed` gives the
-    registers' values before reset, and the random stalls. The harness holds the chip to AXI: INCR bursts no longer than
-    the memory port takes, none across 4 KB, and what is offered stays until it is taken.
+    `memory`: the simulated DRAM, uint8, at bus addresses [MEMORY_BASE, MEMORY_BASE + its size), `memory_bytes` of its
+    own unless one is given; an access outside it is answered with DECERR. What the chip writes is there when the write
+    has been answered. `seed` gives the registers' values before reset, and the random stalls. The harness holds the
+    chip to AXI: INCR bursts no longer than the memory port takes, none across 4 KB, and what is offered stays until it
+    is taken.
 
     How memory behaves, changeable at any time:
     - `read_latency`, `write_latency`: cycles from a burst's last request to its first answer;
@@ -92,18 +93,20 @@ class ChipModel:
     MEMORY_BASE = 0x1000_0000
     _model: int | None = None
 
-    def __init__(self, chip: Path, seed: int = 1, memory_bytes: int = 1 << 26) -> None:
+    def __init__(
+        self, chip: Path, seed: int = 1, memory_bytes: int = 1 << 26, memory: np.ndarray | None = None
+    ) -> None:
         chip = Path(chip).resolve()
         self.manifest = read_manifest(chip)
         self.read_latency = self.write_latency = 0
         self.stall = 0.0
-        self.memory = np.zeros(memory_bytes, np.uint8)
+        self.memory = np.zeros(memory_bytes, np.uint8) if memory is None else memory
         self._code = _load(build_library(chip))
         error = ctypes.create_string_buffer(1000)
         beats = _MAX_BURST[self.manifest["family"]]
         with library.inside(chip / "core"):
             self._model = self._code.shiftcore_open(
-                self.memory.ctypes.data, self.MEMORY_BASE, memory_bytes, beats, seed, error, len(error)
+                self.memory.ctypes.data, self.MEMORY_BASE, len(self.memory), beats, seed, error, len(error)
             )
         if not self._model:
             raise ChipModelError(f"{chip}: {error.value.decode()}")

@@ -1,8 +1,9 @@
 """The boards: one TOML file each, beside this module (docs/adding-a-board.md)."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -25,12 +26,22 @@ class Resources(Table):
     LUTRAM: int = Field(gt=0)
 
 
+class Pll(Table):
+    """The PLL that the chip's clock is divided from, as the boot loader of the board's PYNQ image sets it. pynq changes
+    divisors, never a PLL. It multiplies the family's `reference_mhz` by `fbdiv`; `div2` halves that."""
+
+    name: Literal["IOPLL", "RPLL"]
+    fbdiv: int = Field(ge=1, le=127)
+    div2: bool = False
+
+
 @dataclass(frozen=True)
 class Family:
     """What all parts of a family share, because the processing system and our top are the same in each.
 
     `base_address` is where the CPU sees the chip's registers; `address_bits` and `max_burst` (beats) are those of the
-    memory port `memory_port`.
+    memory port `memory_port`; `reference_mhz` is what pynq takes the board's oscillator for (its ps.py, whatever the
+    board); `pll` the one that every PYNQ image of the family sets, where there is such a one.
     """
 
     part_prefixes: tuple[str, ...]
@@ -38,24 +49,37 @@ class Family:
     address_bits: int
     memory_port: str
     max_burst: int
+    reference_mhz: float
+    pll: Pll | None = None
 
 
 FAMILIES = {
-    # Zynq-7000 TRM (UG585): M_AXI_GP0 begins at 0x4000_0000; S_AXI_HP0 is AXI3.
-    "zynq7": Family(("xc7z",), 0x4000_0000, 32, "S_AXI_HP0", 16),
+    # Zynq-7000 TRM (UG585): M_AXI_GP0 begins at 0x4000_0000; S_AXI_HP0 is AXI3. IO PLL: 1000 MHz.
+    "zynq7": Family(("xc7z",), 0x4000_0000, 32, "S_AXI_HP0", 16, 50.0, Pll(name="IOPLL", fbdiv=20)),
     # Zynq UltraScale+ TRM (UG1085): M_AXI_HPM0_FPD begins at 0xA000_0000; S_AXI_HP0_FPD is AXI4.
-    "zynquplus": Family(("xczu", "xck"), 0xA000_0000, 40, "S_AXI_HP0_FPD", 256),
+    "zynquplus": Family(("xczu", "xck"), 0xA000_0000, 40, "S_AXI_HP0_FPD", 256, 33.333),
 }
+MAX_DIVISOR = 63
+_CLOCK_TOLERANCE = 1e-6  # so that a clock may be written with six digits
 
 
 class Board(Table):
-    """A board: its FPGA's family, its part as vendor tools spell it, the chip's clock, and the part's resources."""
+    """A board: its FPGA's family, its part as vendor tools spell it, the chip's clock, the PLL that the clock comes
+    from, and the part's resources. The clock is the PLL's over one whole number of 1 to 63: that is what pynq can set,
+    and with one divisor in use the clock is at no moment faster than the one before and the one after."""
 
     name: str
     family: Literal["zynq7", "zynquplus"]
     part: str
     clock_mhz: float = Field(gt=0, le=500)
+    pll: Pll
     resources: Resources
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pll_of_the_family(cls, values: dict[str, Any]) -> dict[str, Any]:
+        family = FAMILIES.get(str(values.get("family")))
+        return {"pll": family.pll, **values} if family and family.pll else values
 
     @model_validator(mode="after")
     def _part_is_of_family(self) -> "Board":
@@ -63,6 +87,30 @@ class Board(Table):
         if not self.part.startswith(prefixes):
             raise ValueError(f"part {self.part}: not of family {self.family}, whose parts begin with {prefixes[0]}")
         return self
+
+    @model_validator(mode="after")
+    def _clock_can_be_made(self) -> "Board":
+        if math.isclose(self.pll_mhz / self.divisor, self.clock_mhz, rel_tol=_CLOCK_TOLERANCE):
+            return self
+        slower = [self.pll_mhz / divisor for divisor in range(1, MAX_DIVISOR + 1)]
+        slower = [round(clock, 6) for clock in slower if clock < self.clock_mhz][:2]
+        nearest = f"the nearest slower: {' and '.join(f'{clock} MHz' for clock in slower)}"
+        if not slower:
+            nearest = f"the slowest: {round(self.pll_mhz / MAX_DIVISOR, 6)} MHz"
+        raise ValueError(
+            f"clock_mhz = {self.clock_mhz} cannot be made: the image's {self.pll.name} runs at "
+            f"{round(self.pll_mhz, 6)} MHz and is divided by 1 to {MAX_DIVISOR}; {nearest}"
+        )
+
+    @property
+    def pll_mhz(self) -> float:
+        """What the PLL makes, in pynq's arithmetic."""
+        return FAMILIES[self.family].reference_mhz * self.pll.fbdiv / (2 if self.pll.div2 else 1)
+
+    @property
+    def divisor(self) -> int:
+        """What the PLL's clock is divided by to make the chip's: 1 to 63."""
+        return min(max(round(self.pll_mhz / self.clock_mhz), 1), MAX_DIVISOR)
 
     @property
     def clock_ns(self) -> float:

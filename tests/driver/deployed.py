@@ -1,15 +1,14 @@
 """The deploy archive as a board has it: unpacked where nothing else is, run by a Python that is not this project's."""
 
 import os
-import shutil
 import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from shiftcore.artifacts import atomic_folder, build_folder, digest
-from tests.conftest import one_at_a_time
+from shiftcore.artifacts import atomic_folder, build_folder
+from tests import conftest
 
 NAME = "shiftcore-tiny-pynq-z2"
 PACKAGES = ("numpy==1.26.4", "opencv-python-headless==4.10.0.84")
@@ -30,31 +29,17 @@ def shiftcore(board: Path, python: str | None, *arguments: str, **variables: str
     return subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
 
 
-def python_3_10() -> str:
-    """A Python 3.10 that starts; skips where this machine has none."""
-    homes = sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/3.10.*/bin/python3.10"))
-    for candidate in (*map(str, homes), shutil.which("python3.10")):
-        if candidate and subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
-            return candidate
-    pytest.skip("no Python 3.10 on this machine (PATH, pyenv)")
-
-
 def environment(*packages: str) -> Path:
-    """A virtual environment of Python 3.10 with `packages` and nothing else, made once."""
-    python = python_3_10()
-    folder = build_folder() / "tools" / f"board-python-{digest(python, *packages)[:12]}"
-    with one_at_a_time("board-python"):
-        if not (folder / ".complete").is_file():
-            subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True, capture_output=True)
-            _pip(str(folder / "bin" / "python"), *packages)
-            (folder / ".complete").touch()
-    return folder
+    """A virtual environment of Python 3.10 with `packages` and nothing else, made once; its folder."""
+    return conftest.environment("board-python", *packages).parent.parent
 
 
 def folder_of(package: str) -> str:
     """A folder for PYTHONPATH with one package as Python 3.10's pip unpacks it, made once."""
-    python, folder = python_3_10(), build_folder() / "tools" / f"only-{package}"
-    with one_at_a_time("board-python"):
+    python, folder = conftest.old_python(), build_folder() / "tools" / f"only-{package}"
+    if python is None:
+        pytest.skip("no Python 3.10 on this machine (PATH, pyenv)")
+    with conftest.one_at_a_time("board-python"):
         if not folder.is_dir():
             with atomic_folder(folder) as temporary:
                 _pip(python, "--no-deps", "--only-binary=:all:", "--target", str(temporary), package)

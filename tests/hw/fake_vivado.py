@@ -77,6 +77,13 @@ DRC_ERROR = "| NSTD-1  | Error    | Unspecified I/O Standard   | 1          |\n"
 LOG = "#-----------\n# Vivado v2023.1 (64-bit)\nINFO: [Common 17-206] Exiting Vivado\nWARNING: [Synth 8-7080] no\n"
 WARNING = "CRITICAL WARNING: [Synth 8-4445] could not open $readmem data file 'data/weights.dat'\n"
 
+HANDOFF = """<EDKSYSTEM><MODULES><MODULE MODTYPE="zynq_ultra_ps_e"><PARAMETERS>
+<PARAMETER NAME="PSU__CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ" VALUE="187.498123"/>
+<PARAMETER NAME="PSU__CRL_APB__PL0_REF_CTRL__DIVISOR0" VALUE="{divisor}"/>
+<PARAMETER NAME="PSU__CRL_APB__PL0_REF_CTRL__DIVISOR1" VALUE="1"/>
+</PARAMETERS></MODULE></MODULES></EDKSYSTEM>
+"""
+
 
 def main() -> int:
     """One run."""
@@ -105,7 +112,7 @@ def main() -> int:
     if Path("zynquplus.tcl").is_file():
         handoff = Path("project/shiftcore.gen/sources_1/bd/shiftcore/hw_handoff/shiftcore.hwh")
         handoff.parent.mkdir(parents=True)
-        handoff.write_text("<EDKSYSTEM/>\n")
+        handoff.write_text(HANDOFF.format(divisor=9 if mode == "clock" else 8))
     return int(mode in ("error", "crash"))
 
 

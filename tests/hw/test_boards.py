@@ -17,6 +17,7 @@ DIES = {
     "xck26": (117120, 234240, 1248, 144, 57600),
 }
 A_BOARD = 'family = "zynq7"\npart = "xc7z010clg400-1"\nclock_mhz = 50.0\n'
+A_PLL = '[pll]\nname = "RPLL"\nfbdiv = 30\n'
 ITS_RESOURCES = "[resources]\nLUT = 17600\nFF = 35200\nDSP = 80\nBRAM = 60\nLUTRAM = 6000\n"
 
 
@@ -47,6 +48,16 @@ def test_the_chip_is_where_the_processing_system_can_reach_it(name: str) -> None
     assert (board.address_bits, board.max_burst) == {"zynq7": (32, 16), "zynquplus": (40, 256)}[board.family]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_clock_is_the_images_pll_over_a_whole_number(name: str) -> None:
+    """PLLs as pynq reckons them (its ps.py: 33.333 or 50 MHz, whatever the board's oscillator)."""
+    board = load_board(name)
+    pll = {"kv260": 999.99, "ultra96-v2": 1499.985, "zcu104": 1499.985}.get(name, 1000.0)
+    assert board.pll_mhz == pytest.approx(pll, abs=1e-9)
+    assert board.pll_mhz / board.divisor == pytest.approx(board.clock_mhz, abs=1e-9)
+    assert board.clock_mhz <= 200
+
+
 def test_a_board_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boards, "BOARDS", tmp_path)
     (tmp_path / "arty-z7-10.toml").write_text(A_BOARD + ITS_RESOURCES)
@@ -63,6 +74,19 @@ def test_a_board_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (A_BOARD.replace("zynq7", "versal") + ITS_RESOURCES, "family: Input should be 'zynq7' or 'zynquplus'"),
         (A_BOARD + "pins = 1\n" + ITS_RESOURCES, "pins: unknown key"),
         (A_BOARD.replace("50.0", "-1") + ITS_RESOURCES, "clock_mhz: Input should be greater than 0"),
+        (
+            A_BOARD.replace("50.0", "150.0") + ITS_RESOURCES,
+            "clock_mhz = 150.0 cannot be made: the image's IOPLL runs at 1000.0 MHz and is divided by 1 to 63; the "
+            "nearest slower: 142.857143 MHz and 125.0 MHz",
+        ),
+        (A_BOARD.replace("50.0", "15.0") + ITS_RESOURCES, "the slowest: 15.873016 MHz"),
+        (
+            A_BOARD.replace("50.0", "200.0") + A_PLL + ITS_RESOURCES,
+            "the image's RPLL runs at 1500.0 MHz and is divided by 1 to 63; the nearest slower: 187.5 MHz and "
+            "166.666667 MHz",
+        ),
+        (A_BOARD.replace("zynq7", "zynquplus").replace("xc7z010", "xczu3eg") + ITS_RESOURCES, "pll: Field required"),
+        (A_BOARD + A_PLL.replace("RPLL", "VPLL") + ITS_RESOURCES, "pll.name: Input should be 'IOPLL' or 'RPLL'"),
         ("part = xc7z", "Invalid value (at line 1, column 8)"),
     ],
 )

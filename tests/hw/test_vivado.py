@@ -21,6 +21,7 @@ from shiftcore.hw.toolchains import vivado
 from shiftcore.hw.toolchains.vivado import dryrun, reports
 from shiftcore.hw.toolchains.vivado.dryrun import TABLE, DryRunError
 from tests.checkout import ROOT
+from tests.hw.fake_vivado import HANDOFF
 
 HERE = Path(__file__).parent
 needs_tclsh = pytest.mark.skipif(shutil.which("tclsh") is None, reason="no tclsh (Debian: tcl) for the dry run")
@@ -85,7 +86,16 @@ def test_a_bitstream_comes_with_its_manifest_and_a_copy(chip: Path, fake: pytest
 
 
 def test_a_block_designs_handoff_is_vivados(chip: Path, fake: pytest.MonkeyPatch) -> None:
-    assert (bitstream.build_vivado(chip, U96) / "shiftcore.hwh").read_text() == "<EDKSYSTEM/>\n"
+    assert (bitstream.build_vivado(chip, U96) / "shiftcore.hwh").read_text() == HANDOFF.format(divisor=8)
+
+
+def test_a_block_design_with_other_plls_than_the_images_is_not_used(chip: Path, fake: pytest.MonkeyPatch) -> None:
+    """Timing was met for a clock that the chip would not get."""
+    fake.setenv("FAKE_VIVADO", "clock")
+    with pytest.raises(UserError, match=r"divisors 9 and 1, but ultra96-v2 needs 187.498 MHz, divisors 8 and 1") as one:
+        bitstream.build_vivado(chip, U96)
+    assert "\n" not in str(one.value)
+    assert not (chip.parent / "bitstream").exists()
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ def arguments(board: Board) -> list[str]:
     """What the script takes (see its header)."""
     if board.family == "zynq7":
         return [board.part]
-    return [board.part, f"{board.clock_mhz:g}", f"{board.base_address:#x}"]
+    pll = [board.pll.name, str(board.pll.fbdiv), str(int(board.pll.div2))]
+    return [board.part, f"{board.clock_mhz:.6f}", f"{board.base_address:#x}", *pll]
 
 
 def command(vivado: str, board: Board) -> list[str]:

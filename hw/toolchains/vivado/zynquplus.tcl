@@ -1,7 +1,8 @@
 # Zynq UltraScale+: a block design of the processing system, its interconnect and the chip, then as for any family.
 # Run in the folder that hw.toolchains.vivado prepared:
-# vivado -mode batch -source zynquplus.tcl -tclargs PART CLOCK_MHZ BASE_ADDRESS
-lassign $argv part mhz base
+# vivado -mode batch -source zynquplus.tcl -tclargs PART CLOCK_MHZ BASE_ADDRESS PLL FBDIV DIV2
+# The last three are those of the board's PYNQ image, which pynq divides; hw.hwh.check_clock judges what comes out.
+lassign $argv part mhz base pll fbdiv div2
 create_project -force shiftcore project -part $part
 add_files -norecurse [split [string trim [read [open sources.txt]]] \n]
 update_compile_order -fileset sources_1
@@ -12,7 +13,10 @@ set_property -dict [list \
 	CONFIG.PSU__USE__M_AXI_GP0 1 CONFIG.PSU__USE__M_AXI_GP1 0 CONFIG.PSU__USE__M_AXI_GP2 0 \
 	CONFIG.PSU__USE__S_AXI_GP2 1 CONFIG.PSU__SAXIGP2__DATA_WIDTH 64 \
 	CONFIG.PSU__USE__IRQ0 1 \
-	CONFIG.PSU__FPGA_PL0_ENABLE 1 CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ $mhz] [get_bd_cells ps]
+	CONFIG.PSU__PSS_REF_CLK__FREQMHZ 33.333 \
+	CONFIG.PSU__CRL_APB__${pll}_CTRL__FBDIV $fbdiv CONFIG.PSU__CRL_APB__${pll}_CTRL__DIV2 $div2 \
+	CONFIG.PSU__FPGA_PL0_ENABLE 1 CONFIG.PSU__CRL_APB__PL0_REF_CTRL__SRCSEL $pll \
+	CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ $mhz] [get_bd_cells ps]
 create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset reset
 create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect control
 create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect memory
