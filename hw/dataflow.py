@@ -5,6 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from finn.transformation.fpgadataflow.convert_to_hw.conv_inp_gen import InferConvInpGen
 from finn.transformation.fpgadataflow.convert_to_hw.duplicate_streams import InferDuplicateStreamsLayer
@@ -25,11 +26,13 @@ from finn.transformation.streamline.collapse_repeated import CollapseRepeatedMul
 from finn.transformation.streamline.reorder import MoveScalarLinearPastInvariants, MoveScalarMulPastMatMul
 from finn.transformation.streamline.round_thresholds import RoundAndClipThresholds
 from onnx import NodeProto, helper
+from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.util.basic import roundup_to_integer_multiple
 
 import hw.ops  # noqa: F401 - registers our ops with FINN
 from common.errors import UserError
@@ -140,14 +143,40 @@ def partition(model: ModelWrapper) -> ModelWrapper:
     return tidy(_minimize(model))
 
 
+class SignedProducts(Transformation):
+    """Give each matrix product's weights and sums the fewest bits of a symmetric signed type.
+
+    FINN's own choice is unsigned where no value is negative (a one-class head, a dead branch), has one bit where all
+    are 0 or -1, and is as wide as the smallest weight asks; its RTL takes signed weights of two bits or more that leave
+    the type's smallest value out, and our shell takes signed logits.
+    """
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in model.get_nodes_by_op_type("MVAU"):
+            instance, weights = getCustomOp(node), model.get_initializer(node.input[1])
+            bits = max(2, int(np.abs(weights).max()).bit_length() + 1)
+            instance.set_nodeattr("weightDataType", f"INT{bits}")
+            model.set_tensor_datatype(node.input[1], DataType[f"INT{bits}"])
+            sums = DataType[instance.get_nodeattr("accDataType")]
+            if sums.min() >= 0 or sums.bitwidth() < 2:
+                bits = max(2, int(sums.max()).bit_length() + 1)
+                last = model.find_direct_successors(node) is None  # FINN makes the last layer's whole bytes
+                name = f"INT{roundup_to_integer_multiple(bits, 8) if last else bits}"
+                for attribute in ("accDataType", "outputDataType"):
+                    instance.set_nodeattr(attribute, name)
+        return model, False
+
+
 def _minimize(model: ModelWrapper) -> ModelWrapper:
     """Give weights, accumulators and thresholds the fewest bits that hold their values."""
     for transformation in (
         MinimizeWeightBitWidth(),
         MinimizeAccumulatorWidth(),
+        SignedProducts(),
         InferDataTypes(),
         RoundAndClipThresholds(),
         MinimizeWeightBitWidth(),
+        SignedProducts(),
         InferDataTypes(),
     ):
         model = model.transform(transformation)

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from common import cli
 from common.artifacts import atomic_folder, lock
+from common.errors import UserError
 from common.preset import Preset, check_alarm, load_preset
 from quant import integer
-from quant.checkpoint import chosen_threshold, load_network
+from quant.checkpoint import check_finite, chosen_threshold, load_network
 from quant.layers import ConvLayer
 from quant.network import ReducedTSM
 
@@ -33,9 +34,11 @@ def export(
 
     `threshold`: the alarm's, where the preset leaves it to what was chosen for the weights. The network is brought into
     canonical form (`ReducedTSM.snap`) in place. Input of the QONNX graph: one frame
-    `[1, 3, H, W]`, floats of the whole numbers 0 to 255.
+    `[1, 3, H, W]`, floats of the whole numbers 0 to 255. Raises UserError for weights that are not finite, or too
+    extreme to be made integers of.
     """
-    network.snap()
+    check_finite(network.state_dict(), "the network to export")
+    check_finite(network.snap().state_dict(), "the network to export, its scales multiplied out")
     graph, arrays = integer_model(network, preset, trained, threshold)
     description = json.dumps(graph)
     with atomic_folder(folder) as temporary:
@@ -143,7 +146,10 @@ class _IntegerLayers:
         weight, _ = integer.integer_weights(layer.conv)
         stride = layer.conv.stride[0]
         self.add(f"{name}.conv", "conv", stride=stride, pad=1, bits=layer.bits, weight=weight.astype(np.int8))
-        thresholds = integer.integer_thresholds(layer, input_scale, input_max).astype(np.int32)
+        try:
+            thresholds = integer.integer_thresholds(layer, input_scale, input_max).astype(np.int32)
+        except ValueError as error:
+            raise UserError(f"layer {name}: {error}") from None
         offset = -(2 ** (layer.act_bits - 1)) if layer.signed else 0
         values: dict[str, Any] = {
             "offset": offset,
