@@ -6,7 +6,6 @@ board's self-test will ask for. The same inputs give the same bytes.
 
 import gzip
 import io
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -16,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from common import cli
+from common import cli, process
 from common.artifacts import BUILD, ROOT, atomic_file, atomic_folder, digest
 from common.errors import UserError
 from common.preset import load_preset
@@ -65,7 +64,7 @@ def wheels() -> list[Path]:
             *("--requirement", str(REQUIREMENTS)),
         ]
         with tempfile.TemporaryDirectory() as fetched:
-            done = subprocess.run([*command, "--dest", fetched], capture_output=True, text=True, check=False)
+            done = process.run([*command, "--dest", fetched])
             if done.returncode:
                 reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR: ")), "pip failed")
                 print(f"warning: no wheels in the archive, the board has to have them: {reason}", file=sys.stderr)

@@ -14,12 +14,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from common.artifacts import ROOT, atomic_folder, digest, write_json
 from common.errors import UserError
 from hw import selftest
 from hw.boards import Board
+from hw.core import identity
 from sim.core import read_manifest
-from sim.reference import Reference
+from sim.reference import Reference, weights_digest
 
 RTL = ROOT / "hw" / "rtl"
 FORMAT, VERSION = "shiftcore-chip", 1
@@ -70,6 +73,22 @@ def _numbers(manifest: dict[str, Any], core: dict[str, Any], board: Board) -> di
         "AXI_ADDR_WIDTH": board.address_bits,
         "AXI_MAX_BURST": board.max_burst,
     }
+
+
+def _check_origin(core: dict[str, Any], where: Path, reference: Reference, model: Path) -> None:
+    """That core and integer model are of one network, weights included."""
+    with np.load(model, allow_pickle=False) as arrays:
+        weights = weights_digest(reference.description, dict(arrays))
+    if reference.description.get("weights") != weights:
+        raise UserError(
+            f"{model}: its weights are not those that its own description names: changed since, or written by an older "
+            "version; run `make export`"
+        )
+    if core.get("model") != identity(reference.description):
+        raise UserError(
+            f"{where}: compiled from another network than that of {model} (its weights, classes or alarm differ); "
+            "compile the QONNX file that was exported together with it"
+        )
 
 
 def _check(core: dict[str, Any], reference: Reference, board: Board, where: Path) -> None:
@@ -134,6 +153,7 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
         return folder
     reference = Reference.load(model)
     _check(core, reference, board, core_folder)
+    _check_origin(core, core_folder, reference, model)
     manifest = _manifest(core, reference, board, model, content)
     with atomic_folder(folder) as temporary:
         (temporary / "rtl").mkdir()

@@ -29,7 +29,7 @@ from common.preset import Preset, load_preset, parse_preset
 from hw import dataflow, fifo, folding
 from hw.boards import Board, load_board
 from hw.chip import PACKAGE, SHELL, build_chip
-from hw.core import build_core
+from hw.core import IDENTITY, build_core, identity
 from hw.graph import Frame
 from hw.streamline import streamline
 from hw.verify import first_difference, integer_logits, verification_frames
@@ -290,6 +290,7 @@ def _run_steps(model: ModelWrapper, job: Job, key: str, verify: bool) -> None:
             if verify and step.executed and index and logits is None:
                 logits = integer_logits(model, job.frames, job.description["logit_scale"])
             model = step.run(model, job)
+            model.set_metadata_prop(IDENTITY, identity(job.description))  # a new graph has none
             if verify and step.executed:
                 logits = _verify(step, model, logits, job)
         seconds = time.monotonic() - start
@@ -316,7 +317,7 @@ def exported_model(preset: Preset) -> Path:
     weights = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path.is_file() and (weights is None or path.stat().st_mtime >= weights.stat().st_mtime):
         _, description = read_model(path)
-        if parse_preset(description["preset"], str(path)) == preset:
+        if "weights" in description and parse_preset(description["preset"], str(path)) == preset:
             return path
     export_preset(preset)
     return path

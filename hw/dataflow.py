@@ -17,7 +17,6 @@ from finn.transformation.fpgadataflow.convert_to_hw.quantized_matrix_vector_acti
 )
 from finn.transformation.fpgadataflow.convert_to_hw.thresholding import InferThresholdingLayer
 from finn.transformation.fpgadataflow.create_dataflow_partition import CreateDataflowPartition
-from finn.transformation.fpgadataflow.minimize_accumulator_width import MinimizeAccumulatorWidth
 from finn.transformation.fpgadataflow.minimize_weight_bit_width import MinimizeWeightBitWidth
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
 from finn.transformation.move_reshape import RemoveCNVtoFCFlatten
@@ -32,7 +31,7 @@ from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
-from qonnx.util.basic import roundup_to_integer_multiple
+from qonnx.util.basic import calculate_matvec_accumulator_range, roundup_to_integer_multiple
 
 import hw.ops  # noqa: F401 - registers our ops with FINN
 from common.errors import UserError
@@ -144,40 +143,39 @@ def partition(model: ModelWrapper) -> ModelWrapper:
 
 
 class SignedProducts(Transformation):
-    """Give each matrix product's weights and sums the fewest bits of a symmetric signed type.
+    """Give each matrix product's weights and sums the fewest bits of a signed type, the last one's sums whole bytes.
 
     FINN's own choice is unsigned where no value is negative (a one-class head, a dead branch), has one bit where all
-    are 0 or -1, and is as wide as the smallest weight asks; its RTL takes signed weights of two bits or more that leave
-    the type's smallest value out, and our shell takes signed logits.
+    are 0 or -1, and lets the smallest weight be the type's smallest; its RTL takes none of these, nor our shell
+    unsigned logits. Where all values are zero it fails.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for node in model.get_nodes_by_op_type("MVAU"):
+        for position in range(len(model.graph.node)):
+            node = model.graph.node[position]  # InferDataTypes renews them
+            if node.op_type != "MVAU":
+                continue
             instance, weights = getCustomOp(node), model.get_initializer(node.input[1])
-            bits = max(2, int(np.abs(weights).max()).bit_length() + 1)
-            instance.set_nodeattr("weightDataType", f"INT{bits}")
-            model.set_tensor_datatype(node.input[1], DataType[f"INT{bits}"])
-            sums = DataType[instance.get_nodeattr("accDataType")]
-            if sums.min() >= 0 or sums.bitwidth() < 2:
-                bits = max(2, int(sums.max()).bit_length() + 1)
-                last = model.find_direct_successors(node) is None  # FINN makes the last layer's whole bytes
-                name = f"INT{roundup_to_integer_multiple(bits, 8) if last else bits}"
-                for attribute in ("accDataType", "outputDataType"):
-                    instance.set_nodeattr(attribute, name)
+            low, high = calculate_matvec_accumulator_range(weights, instance.get_input_datatype(0))
+            bits = max(2, int(max(-low, high + 1) - 1).bit_length() + 1)
+            if model.find_direct_successors(node) is None:
+                bits = roundup_to_integer_multiple(bits, 8)
+            instance.set_nodeattr("accDataType", f"INT{bits}")
+            instance.set_nodeattr("outputDataType", f"INT{bits}")
+            symmetric = max(2, int(np.abs(weights).max()).bit_length() + 1)
+            instance.set_nodeattr("weightDataType", f"INT{symmetric}")
+            model.set_tensor_datatype(node.input[1], DataType[f"INT{symmetric}"])
+            model = model.transform(InferDataTypes())
         return model, False
 
 
 def _minimize(model: ModelWrapper) -> ModelWrapper:
     """Give weights, accumulators and thresholds the fewest bits that hold their values."""
     for transformation in (
-        MinimizeWeightBitWidth(),
-        MinimizeAccumulatorWidth(),
         SignedProducts(),
-        InferDataTypes(),
         RoundAndClipThresholds(),
-        MinimizeWeightBitWidth(),
+        MinimizeWeightBitWidth(),  # of thresholds
         SignedProducts(),
-        InferDataTypes(),
     ):
         model = model.transform(transformation)
     return model

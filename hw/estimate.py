@@ -19,6 +19,7 @@ from common.artifacts import write_json
 from common.errors import UserError
 from common.preset import load_preset
 from hw.boards import USABLE, Board, load_board
+from hw.compile import compiled_chip
 from hw.toolchains import yosys
 from hw.toolchains.yosys.parts import Design, children, split, synthesize
 from sim.core import read_manifest
@@ -205,6 +206,7 @@ def main(
         raise UserError(f"{folder}: nothing compiled there; run `make compile PRESET={preset} BOARD={board}` first")
     console = Console()
     console = console if console.is_terminal else Console(width=120)
+    compiled_chip(load_preset(preset), board, console)  # at once where nothing has changed since
     report = estimate(folder, there, console)
     write_json(folder / "estimate.json", report)
     _say(report, there, console)

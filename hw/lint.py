@@ -1,10 +1,10 @@
 """Verilator's lint over every SystemVerilog module of hw/rtl, at the corners of its parameters: `python -m hw.lint`."""
 
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from common import process
 from common.artifacts import ROOT
 from common.cli import run
 from common.errors import UserError
@@ -104,7 +104,7 @@ def lint(source: Path, parameters: Parameters, beside: Sequence[Path] = ()) -> s
     ]
     files = [RTL / PACKAGE, *beside, source]
     command = ["verilator", "--lint-only", "-Wall", "--quiet", "--top-module", source.stem, *values, "-y", str(RTL)]
-    done = subprocess.run([*command, *map(str, files)], env=environment(), capture_output=True, text=True, check=False)
+    done = process.run([*command, *map(str, files)], env=environment())
     return done.stderr if done.returncode else ""
 
 

@@ -23,6 +23,7 @@ from quant import integer
 from quant.checkpoint import check_finite, chosen_threshold, load_network
 from quant.layers import ConvLayer
 from quant.network import ReducedTSM
+from sim.reference import weights_digest
 
 FORMAT, VERSION = "shiftcore-integer-model", 1
 
@@ -90,7 +91,7 @@ def integer_model(
         "logit_scale": float(weight_scale[0]) * scale / pixels,
         "layers": layers.layers,
     }
-    return graph, layers.arrays
+    return {**graph, "weights": weights_digest(graph, layers.arrays)}, layers.arrays
 
 
 def _alarm(preset: Preset, classes: Sequence[str], trained: bool, threshold: float | None) -> dict[str, Any]:

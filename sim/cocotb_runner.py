@@ -4,13 +4,17 @@ import contextlib
 import fcntl
 import os
 import shutil
+import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
-from cocotb_tools import runner
+from cocotb_tools import config, runner
 
+from common import process
 from common.artifacts import BUILD
+from common.process import plain
 from sim.core import read_manifest
 from sim.verilator import environment
 
@@ -33,7 +37,17 @@ class _Verilator(runner.Verilator):
         # and costs minutes on a whole network; a bench needs the top's ports alone.
         verilate, *rest = super()._build_command()
         position = verilate.index("--public-flat-rw")
-        return [[*verilate[:position], "--public-depth", "1", *verilate[position + 1 :]], *rest]
+        verilate = [*verilate[:position], "--public-depth", "1", *verilate[position + 1 :]]
+        names = {str(path): str(plain(path)) for path in (config.share_dir, config.libs_dir)}
+        for odd, name in names.items():  # the makefile has them as they stand here
+            verilate = [argument.replace(odd, name) for argument in verilate]
+        return [verilate, *rest]
+
+    def _execute_cmds(self, cmds: Sequence[list[str]], cwd: runner.PathLike, stdout: TextIO | None = None) -> None:
+        for command in cmds:
+            done = process.run(command, cwd=cwd, env=self.env, stdout=stdout, stderr=subprocess.STDOUT)
+            if done.returncode:
+                raise RuntimeError(f"Command failed with return code: {done.returncode}")
 
 
 def build(top: str, sources: Sequence[Path | str], folder: Path, arguments: Sequence[str] = ()) -> None:
@@ -47,9 +61,9 @@ def build(top: str, sources: Sequence[Path | str], folder: Path, arguments: Sequ
     flags = ["-Wno-fatal", "-O3", "--x-assign", "unique", "--x-initial", "unique", "-CFLAGS", "-O1"]
     try:
         _Verilator().build(
-            sources=list(sources),
+            sources=[plain(Path(source).parent) / Path(source).name for source in sources],
             hdl_toplevel=top,
-            build_dir=folder,
+            build_dir=plain(folder),
             build_args=[*flags, *arguments],
             timescale=("1ns", "1ns"),
             always=True,
@@ -74,7 +88,7 @@ def build_core(core: Path) -> Path:
         if not finished.is_file():
             shutil.copytree(core / "data", folder / "data", dirs_exist_ok=True)  # named relative to where it runs
             sources = [core / file for file in manifest["files"]]
-            build("core", sources, folder, [f"-I{core / 'rtl'}", "--no-timing", "-Wno-lint", "-Wno-style"])
+            build("core", sources, folder, [f"-I{plain(core) / 'rtl'}", "--no-timing", "-Wno-lint", "-Wno-style"])
             finished.touch()
     return folder
 
@@ -91,7 +105,7 @@ def run(top: str, module: str, folder: Path, variables: dict[str, str] | None = 
             hdl_toplevel=top,
             hdl_toplevel_lang="verilog",
             test_module=module,
-            build_dir=folder,
+            build_dir=plain(folder),  # also makes the links anew that its libraries are found by
             test_dir=folder,
             results_xml=str(results),
             seed=seed,

@@ -13,8 +13,10 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common import process
 from common.artifacts import atomic_folder
 from common.errors import UserError
+from common.process import plain
 from hw.boards import Board
 from hw.toolchains import yosys
 from hw.toolchains.sources import copy_sources
@@ -72,7 +74,7 @@ def prepare(chip: Path, board: Board, folder: Path) -> list[str]:
     with atomic_folder(folder) as temporary:
         names = copy_sources(chip, board, temporary)
         sources = yosys.Sources(tuple(temporary.resolve() / name for name in names), _TOP, temporary.resolve())
-        netlist = temporary.resolve() / "netlist.json"
+        netlist = plain(temporary.resolve()) / "netlist.json"
         commands = [
             *yosys.read(sources, temporary / "yosys"),
             yosys.synth("xc7", "-flatten -noiopad -noclkbuf"),
@@ -126,7 +128,7 @@ def missing(what: str, folder: Path, prepared: list[str]) -> UserError:
 
 def version(tools: Tools) -> str:
     """What nextpnr calls itself."""
-    done = subprocess.run([tools.nextpnr, "--version"], capture_output=True, text=True, check=False, timeout=60)
+    done = process.run([tools.nextpnr, "--version"], timeout=60)
     found = re.search(r"Version ([^)\s]+)", done.stdout + done.stderr)
     return found[1] if found else "unknown"
 
@@ -165,9 +167,7 @@ def _run(name: str, folder: Path, command: list[Any]) -> str:
     print(f"{name} at work; its log is {log} ...", flush=True)
     try:
         with open(log, "w") as output:
-            done = subprocess.run(
-                [*map(str, command)], cwd=folder, stdout=output, stderr=output, check=False, timeout=_TIME_LIMIT_S
-            )
+            done = process.run([*map(str, command)], _TIME_LIMIT_S, cwd=folder, stdout=output, stderr=output)
     except subprocess.TimeoutExpired:
         raise OpenXc7Error(f"{name}: stopped after {_TIME_LIMIT_S / 3600:g} h; see {log}") from None
     except OSError as error:
