@@ -55,6 +55,25 @@ class GiveGemmABias(Transformation):
         return model, False
 
 
+class OneQuantALayer(Transformation):
+    """The exporter writes equal weights once, with one quantizer for all layers that have them (two dead ones do); FINN
+    folds a quantizer into one layer."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in model.get_nodes_by_op_type("Quant"):
+            weights = model.get_initializer(node.input[0])
+            for number, consumer in enumerate(model.find_consumers(node.output[0])[1:] if weights is not None else []):
+                own = NodeProto()
+                own.CopyFrom(node)
+                own.name, own.output[0] = f"{node.name}_{number}", f"{node.output[0]}_{number}"
+                own.input[0] = f"{node.input[0]}_{number}"
+                model.set_initializer(own.input[0], weights)
+                model.set_tensor_shape(own.output[0], model.get_tensor_shape(node.output[0]))
+                consumer.input[list(consumer.input).index(node.output[0])] = own.output[0]
+                model.graph.node.insert(list(model.graph.node).index(node), own)
+        return model, False
+
+
 class SpatialMeanToGlobalAveragePool(Transformation):
     """PyTorch's dynamo exporter writes the global average pool as a ReduceMean over both image axes."""
 
@@ -145,7 +164,7 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
 
     What is left of the scales is one factor behind the classifier.
     """
-    for fix in (GiveGemmABias(), GemmToMatMul(), SpatialMeanToGlobalAveragePool()):
+    for fix in (OneQuantALayer(), GiveGemmABias(), GemmToMatMul(), SpatialMeanToGlobalAveragePool()):
         model = model.transform(fix)
     model = tidy(tidy(model).transform(ConvertQONNXtoFINN()))
     model.set_tensor_datatype(model.graph.input[0].name, DataType["UINT8"])
