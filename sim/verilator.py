@@ -10,9 +10,11 @@ from common.artifacts import BUILD, atomic_file
 from common.errors import UserError
 from common.process import plain
 
-# The package's verilated.mk was configured without a compiler, so what configure would have found is given here. It also
-# refuses folders with a space in their name, which it sees (CURDIR) behind the plain names that we give (`plain`).
-_MAKEFLAGS = "CURDIR=. CFG_CXXFLAGS_STD=-std=gnu++20 CFG_CXXFLAGS_PCH_I=-include PYTHON3=python3 CFG_LDLIBS_THREADS=-pthread"
+# The package's verilated.mk was configured without a compiler, so what configure would have found is given here. Behind
+# the plain names that we give (`plain`) it still sees a folder with a space, and would refuse it: hence CURDIR.
+_MAKEFLAGS = (
+    "CFG_CXXFLAGS_STD=-std=gnu++20 CFG_CXXFLAGS_PCH_I=-include PYTHON3=python3 CFG_LDLIBS_THREADS=-pthread CURDIR=."
+)
 
 
 def _launcher(root: Path) -> Path:
