@@ -44,7 +44,8 @@ def run(command: Sequence[str], timeout: float | None = None, **options: Any) ->
             output, errors = process.communicate(timeout=timeout)
             return subprocess.CompletedProcess(command, process.returncode, output, errors)
     except BaseException:
-        _end(started.result())
+        if started.exception() is None:
+            _end(started.result())
         raise
     finally:
         if started.exception() is None:
@@ -54,7 +55,7 @@ def run(command: Sequence[str], timeout: float | None = None, **options: Any) ->
 def _start(started: Future[subprocess.Popen[str]], command: Sequence[str], options: dict[str, Any]) -> None:
     with _starting:
         try:
-            process = subprocess.Popen(command, text=True, start_new_session=True, **options)
+            process = subprocess.Popen(command, text=True, errors="replace", start_new_session=True, **options)
         except BaseException as error:
             started.set_exception(error)
             return

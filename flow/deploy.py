@@ -6,6 +6,7 @@ board's self-test will ask for. The same inputs give the same bytes.
 
 import gzip
 import io
+import re
 import sys
 import tarfile
 import tempfile
@@ -87,7 +88,8 @@ def contents(folder: Path, latency_cycles: int, packages: list[Path]) -> Files:
     if maker(folder / "chip"):
         files |= {f"{where}/bitstream/{path.name}": path.read_bytes() for path in (folder / "bitstream").iterdir()}
     files |= {f"wheels/{path.name}": path.read_bytes() for path in packages}
-    start = START.read_text().replace("@PRESET@", preset).replace("@BOARD@", board)
+    quoted = re.sub(r'(["$`\\])', r"\\\1", preset)  # it stands between double quotes there
+    start = START.read_text().replace("@PRESET@", quoted).replace("@BOARD@", board)
     files["shiftcore"] = start.encode()
     files["README.md"] = _readme(preset, board, has_bitstream=any("/bitstream/" in name for name in files)).encode()
     return files

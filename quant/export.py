@@ -76,8 +76,7 @@ def integer_model(
             layers.add(f"{name}.threshold", "threshold", offset=0, bits=act_bits, signed=False, thresholds=levels)
     layers.add("pool", "sum_pool")
     weight, weight_scale = integer.integer_weights(network.classifier)
-    bits = preset.quantization.last_weight_bits
-    layers.add("classifier", "linear", bits=bits, weight=weight.astype(np.int8))
+    layers.add("classifier", "linear", bits=preset.quantization.last_weight_bits, weight=weight.astype(np.int8))
     pixels = (preset.input.height // network.stride) * (preset.input.width // network.stride)
     graph = {
         "format": FORMAT,

@@ -16,7 +16,8 @@ FOLDERS = ("common", "driver", "hw", "quant", "sim", "tests")
 
 SIMULATE = """
     import numpy as np
-    from common.artifacts import ROOT
+    import shutil
+    from common.artifacts import BUILD, ROOT
     from sim import cocotb_runner
     from sim.core import CoreModel
 
@@ -24,7 +25,9 @@ SIMULATE = """
     model = CoreModel(core)
     model.push(np.full((4, 4, 3), 2, np.uint8))
     print(model.run()[0].logits.tolist())
-    folder = cocotb_runner.build_core(core)
+    folder = BUILD / "bench"
+    shutil.copytree(core / "data", folder / "data")
+    cocotb_runner.build("core", [core / "core.sv"], folder, ["--no-timing", "-Wno-lint", "-Wno-style"])
     (ROOT / "odd_bench.py").write_text(
         "import cocotb\\nfrom cocotb.triggers import Timer\\n"
         "@cocotb.test()\\nasync def starts(dut):\\n    await Timer(10, unit='ns')\\n"

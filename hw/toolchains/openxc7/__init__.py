@@ -31,7 +31,7 @@ _PROGRAMS = ("nextpnr-xilinx", "fasm2frames", "xc7frames2bit")
 _CASCADES = ("ACIN", "BCIN", "PCIN", "CARRYCASCIN", "MULTSIGNIN")
 _SEED = 1
 _TIME_LIMIT_S = 2 * 3600
-_LUT6_2 = Path(__file__).with_name("lut6_2.v")
+_LUT6_2 = plain(Path(__file__).parent) / "lut6_2.v"
 # What nextpnr-xilinx does not take: the pattern detector's values where nothing uses it, and cells that are notes.
 MENDS = (
     f"techmap -map {_LUT6_2} t:LUT6_2",

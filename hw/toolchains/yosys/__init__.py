@@ -119,7 +119,7 @@ def read(sources: Sources, folder: Path, arguments: str = "") -> list[str]:
         f"hierarchy -check -top {sources.top}",
         "proc",
         "attrmap -tocase ram_style",  # FINN writes it in capitals, which Vivado takes and Yosys does not
-        f"techmap -map {Path(__file__).with_name('shift_registers.v')} t:$bmux",
+        f"techmap -map {plain(Path(__file__).parent) / 'shift_registers.v'} t:$bmux",
     ]
 
 
