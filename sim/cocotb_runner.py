@@ -38,16 +38,22 @@ class _Verilator(runner.Verilator):
         verilate, *rest = super()._build_command()
         position = verilate.index("--public-flat-rw")
         verilate = [*verilate[:position], "--public-depth", "1", *verilate[position + 1 :]]
-        names = {str(path): str(plain(path)) for path in (config.share_dir, config.libs_dir)}
-        for odd, name in names.items():  # the makefile has them as they stand here
-            verilate = [argument.replace(odd, name) for argument in verilate]
-        return [verilate, *rest]
+        libraries = str(config.libs_dir), str(plain(config.libs_dir))
+        return [[_plainly(word).replace(*libraries) for word in command] for command in (verilate, *rest)]
 
     def _execute_cmds(self, cmds: Sequence[list[str]], cwd: runner.PathLike, stdout: TextIO | None = None) -> None:
         for command in cmds:
             done = process.run(command, cwd=cwd, env=self.env, stdout=stdout, stderr=subprocess.STDOUT)
             if done.returncode:
                 raise RuntimeError(f"Command failed with return code: {done.returncode}")
+
+
+def _plainly(word: str) -> str:
+    """A word of a command; a file's or a folder's name becomes a plain one."""
+    path = Path(word)
+    if not path.is_absolute() or not path.exists():
+        return word
+    return str(plain(path) if path.is_dir() else plain(path.parent) / path.name)
 
 
 def build(top: str, sources: Sequence[Path | str], folder: Path, arguments: Sequence[str] = ()) -> None:
@@ -61,9 +67,9 @@ def build(top: str, sources: Sequence[Path | str], folder: Path, arguments: Sequ
     flags = ["-Wno-fatal", "-O3", "--x-assign", "unique", "--x-initial", "unique", "-CFLAGS", "-O1"]
     try:
         _Verilator().build(
-            sources=[plain(Path(source).parent) / Path(source).name for source in sources],
+            sources=list(sources),
             hdl_toplevel=top,
-            build_dir=plain(folder),
+            build_dir=folder,
             build_args=[*flags, *arguments],
             timescale=("1ns", "1ns"),
             always=True,
@@ -100,12 +106,13 @@ def run(top: str, module: str, folder: Path, variables: dict[str, str] | None = 
     Raises BenchError when a test fails, or when the simulator stops before the last one.
     """
     results = folder / "results.xml"
+    plain(config.libs_dir)  # where the bench was linked to find its libraries
     with contextlib.suppress(SystemExit, RuntimeError):  # the runner's word for a failed test, in pytest and elsewhere
         _Verilator().test(
             hdl_toplevel=top,
             hdl_toplevel_lang="verilog",
             test_module=module,
-            build_dir=plain(folder),  # also makes the links anew that its libraries are found by
+            build_dir=folder,
             test_dir=folder,
             results_xml=str(results),
             seed=seed,
