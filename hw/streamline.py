@@ -55,22 +55,20 @@ class GiveGemmABias(Transformation):
         return model, False
 
 
-class OneQuantALayer(Transformation):
-    """The exporter writes equal weights once, with one quantizer for all layers that have them (two dead ones do); FINN
-    folds a quantizer into one layer."""
+class GiveEachLayerItsOwnWeights(Transformation):
+    """The exporter keeps equal tensors once, so layers with the same weights share a Quant node, which FINN refuses."""
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for node in model.get_nodes_by_op_type("Quant"):
-            weights = model.get_initializer(node.input[0])
-            for number, consumer in enumerate(model.find_consumers(node.output[0])[1:] if weights is not None else []):
+        for node in list(model.get_nodes_by_op_type("Quant")):
+            if model.get_initializer(node.input[0]) is None:
+                continue
+            for number, consumer in enumerate(model.find_consumers(node.output[0])[1:]):
                 own = NodeProto()
                 own.CopyFrom(node)
-                own.name, own.output[0] = f"{node.name}_{number}", f"{node.output[0]}_{number}"
-                own.input[0] = f"{node.input[0]}_{number}"
-                model.set_initializer(own.input[0], weights)
+                own.output[0] = f"{node.output[0]}_{number}"
                 model.set_tensor_shape(own.output[0], model.get_tensor_shape(node.output[0]))
                 consumer.input[list(consumer.input).index(node.output[0])] = own.output[0]
-                model.graph.node.insert(list(model.graph.node).index(node), own)
+                model.graph.node.insert(0, own)
         return model, False
 
 
@@ -164,7 +162,7 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
 
     What is left of the scales is one factor behind the classifier.
     """
-    for fix in (OneQuantALayer(), GiveGemmABias(), GemmToMatMul(), SpatialMeanToGlobalAveragePool()):
+    for fix in (GiveEachLayerItsOwnWeights(), GiveGemmABias(), GemmToMatMul(), SpatialMeanToGlobalAveragePool()):
         model = model.transform(fix)
     model = tidy(tidy(model).transform(ConvertQONNXtoFINN()))
     model.set_tensor_datatype(model.graph.input[0].name, DataType["UINT8"])

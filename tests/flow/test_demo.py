@@ -135,7 +135,7 @@ def test_a_disk_that_fills_while_the_simulator_compiles(
     log = "Vcore__Syms.h:37:2: fatal error: cannot write PCH file: No space left on device"
     failed = subprocess.CompletedProcess([], 2, stdout="", stderr=log)
     monkeypatch.setattr(library, "BUILD", tmp_path)
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    monkeypatch.setattr("common.process.run", lambda *_, **__: failed)
     with pytest.raises(OSError, match="No space left on device") as caught:  # common.cli makes one line of it
         core.build_library(tiny_core)
     assert caught.value.errno == errno.ENOSPC
