@@ -278,4 +278,4 @@ def clips() -> Clips:
     size = (4, 3, PRESET.input.height, PRESET.input.width)
     pixels = torch.randint(0, 256, (4, *size), dtype=torch.uint8)
     data = torch.utils.data.TensorDataset(pixels, torch.tensor([0, 1, 0, 1]))
-    return Clips(CLASSES, data, torch.utils.data.TensorDataset(torch.empty(0)), 2)  # type: ignore[arg-type]
+    return Clips(CLASSES, data, torch.utils.data.TensorDataset(torch.empty(0)), 2)
