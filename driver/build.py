@@ -56,6 +56,7 @@ class Build:
                 f"{model}: its SHA-256 begins {digest[:16]}, but the chip was made from {manifest['model'][:16]}; "
                 "copy the whole build folder, or run `make compile` again"
             )
+        _check_core(folder / "chip" / "core" / "manifest.json", manifest)
         reference = Reference.load(model)
         _agree(folder / "chip" / "manifest.json", manifest, reference)
         return cls(folder, manifest, reference)
@@ -101,6 +102,22 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError):
         raise BuildError(f"{path}: build_hash or input is no number; run `make compile` again") from None
     return manifest
+
+
+def _check_core(path: Path, manifest: dict[str, Any]) -> None:
+    """Raise BuildError where the core beside the manifest is not the one it names; a board's archive has none."""
+    if path.is_file() and (content := _content(path)) != manifest.get("core_content"):
+        raise BuildError(
+            f"{path}: the core of another chip (its content begins {str(content)[:16]}, the manifest names "
+            f"{str(manifest.get('core_content'))[:16]}); copy the whole build folder, or run `make compile` again"
+        )
+
+
+def _content(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text()).get("content")
+    except (ValueError, AttributeError):
+        return None
 
 
 def _agree(path: Path, manifest: dict[str, Any], reference: Reference) -> None:

@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import io
 import os
-import subprocess
+import re
 import sys
 import tarfile
 import tempfile
@@ -21,7 +21,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from shiftcore import __version__
+from shiftcore import __version__, process
 from shiftcore.artifacts import PACKAGE_FOLDER, atomic_file, atomic_folder, build_folder, digest
 from shiftcore.driver import Accelerator
 from shiftcore.driver.build import Build
@@ -68,7 +68,7 @@ def wheels() -> list[Path]:
             *("--requirement", str(REQUIREMENTS)),
         ]
         with tempfile.TemporaryDirectory() as fetched:
-            done = subprocess.run([*command, "--dest", fetched], capture_output=True, text=True, check=False)
+            done = process.run([*command, "--dest", fetched])
             if done.returncode:
                 reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR: ")), "pip failed")
                 print(f"warning: no wheels in the archive, the board has to have them: {reason}", file=sys.stderr)
@@ -116,7 +116,8 @@ def contents(folder: Path, latency_cycles: int, packages: list[Path]) -> Files:
         files |= {f"{where}/bitstream/{path.name}": path.read_bytes() for path in (folder / "bitstream").iterdir()}
     files |= {f"wheels/{path.name}": path.read_bytes() for path in packages}
     files["wheels/SHA256SUMS"] = _sums({name: files[name] for name in files if name.startswith("wheels/")})
-    start = START.read_text().replace("@PRESET@", preset).replace("@BOARD@", board)
+    quoted = re.sub(r'(["$`\\])', r"\\\1", preset)  # it stands between double quotes there
+    start = START.read_text().replace("@PRESET@", quoted).replace("@BOARD@", board)
     files["shiftcore"] = start.encode()
     files["README.md"] = _readme(preset, board, has_bitstream=any("/bitstream/" in name for name in files)).encode()
     return files

@@ -14,11 +14,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from shiftcore.artifacts import PACKAGE_FOLDER, atomic_folder, digest, write_json
 from shiftcore.errors import UserError
 from shiftcore.hw import selftest
 from shiftcore.hw.boards import Board
-from shiftcore.model.reference import Reference
+from shiftcore.hw.core import identity
+from shiftcore.model.reference import Reference, weights_digest
 from shiftcore.sim.core import read_manifest
 
 RTL = PACKAGE_FOLDER / "hw" / "rtl"
@@ -70,6 +73,22 @@ def _numbers(manifest: dict[str, Any], core: dict[str, Any], board: Board) -> di
         "AXI_ADDR_WIDTH": board.address_bits,
         "AXI_MAX_BURST": board.max_burst,
     }
+
+
+def _check_origin(core: dict[str, Any], where: Path, reference: Reference, model: Path) -> None:
+    """That core and integer model are of one network, weights included."""
+    with np.load(model, allow_pickle=False) as arrays:
+        weights = weights_digest(reference.description, dict(arrays))
+    if reference.description.get("weights") != weights:
+        raise UserError(
+            f"{model}: its weights are not those that its own description names: changed since, or written by an older "
+            "version; run `make export`"
+        )
+    if core.get("model") != identity(reference.description):
+        raise UserError(
+            f"{where}: compiled from another network than that of {model} (its weights, classes or alarm differ); "
+            "compile the QONNX file that was exported together with it"
+        )
 
 
 def _check(core: dict[str, Any], reference: Reference, board: Board, where: Path) -> None:
@@ -134,6 +153,7 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
         return folder
     reference = Reference.load(model)
     _check(core, reference, board, core_folder)
+    _check_origin(core, core_folder, reference, model)
     manifest = _manifest(core, reference, board, model, content)
     with atomic_folder(folder) as temporary:
         (temporary / "rtl").mkdir()

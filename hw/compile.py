@@ -27,7 +27,7 @@ from shiftcore.errors import UserError
 from shiftcore.hw import dataflow, fifo, folding, obstacles
 from shiftcore.hw.boards import Board, load_board
 from shiftcore.hw.chip import PACKAGE, SHELL, build_chip
-from shiftcore.hw.core import build_core
+from shiftcore.hw.core import IDENTITY, build_core, identity
 from shiftcore.hw.graph import Frame
 from shiftcore.hw.streamline import streamline
 from shiftcore.hw.verify import first_difference, integer_logits, verification_frames
@@ -285,6 +285,7 @@ def _run_steps(model: ModelWrapper, job: Job, key: str, verify: bool) -> None:
             if verify and step.executed and index and logits is None:
                 logits = integer_logits(model, job.frames, job.description["logit_scale"])
             model = step.run(model, job)
+            model.set_metadata_prop(IDENTITY, identity(job.description))  # a new graph has none
             if verify and step.executed:
                 logits = _verify(step, model, logits, job)
         seconds = time.monotonic() - start
@@ -311,7 +312,7 @@ def exported_model(preset: Preset) -> Path:
     weights = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path.is_file() and (weights is None or path.stat().st_mtime >= weights.stat().st_mtime):
         _, description = read_model(path)
-        if parse_preset(description["preset"], str(path)) == preset:
+        if "weights" in description and parse_preset(description["preset"], str(path)) == preset:
             return path
     export_preset(preset)
     return path

@@ -314,6 +314,16 @@ endmodule : core
 """
 
 
+IDENTITY = "shiftcore_model"
+"""What a graph says of itself in its metadata: the digest of the description (docs/integer-model.md) of its network."""
+
+
+def identity(description: dict[str, Any]) -> str:
+    """What stands for the network of a description: a core and an integer model belong together where it is the
+    same."""
+    return digest(json.dumps(description, sort_keys=True))
+
+
 def build_core(
     model: ModelWrapper,
     names: dict[str, str],
@@ -371,6 +381,7 @@ def build_core(
             "clock_mhz": board.clock_mhz,
             "streams": streams,
             "frame_interval": interval,
+            "model": model.get_metadata_prop(IDENTITY),
             **ends,
             "context": {"tdata_bits": CONTEXT_BITS},
             "slowest_op": {"name": bottleneck.name, "cycles": cycles(bottleneck)},

@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from finn.transformation.fpgadataflow.convert_to_hw.conv_inp_gen import InferConvInpGen
 from finn.transformation.fpgadataflow.convert_to_hw.duplicate_streams import InferDuplicateStreamsLayer
@@ -17,7 +18,6 @@ from finn.transformation.fpgadataflow.convert_to_hw.quantized_matrix_vector_acti
 )
 from finn.transformation.fpgadataflow.convert_to_hw.thresholding import InferThresholdingLayer
 from finn.transformation.fpgadataflow.create_dataflow_partition import CreateDataflowPartition
-from finn.transformation.fpgadataflow.minimize_accumulator_width import MinimizeAccumulatorWidth
 from finn.transformation.fpgadataflow.minimize_weight_bit_width import MinimizeWeightBitWidth
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
 from finn.transformation.move_reshape import RemoveCNVtoFCFlatten
@@ -26,11 +26,13 @@ from finn.transformation.streamline.collapse_repeated import CollapseRepeatedMul
 from finn.transformation.streamline.reorder import MoveScalarLinearPastInvariants, MoveScalarMulPastMatMul
 from finn.transformation.streamline.round_thresholds import RoundAndClipThresholds
 from onnx import NodeProto, helper
+from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.util.basic import calculate_matvec_accumulator_range, roundup_to_integer_multiple
 
 import shiftcore.hw.ops  # noqa: F401 - registers our ops with FINN
 from shiftcore.errors import UserError
@@ -151,15 +153,40 @@ def partition(model: ModelWrapper) -> ModelWrapper:
     return tidy(checked(_minimize, part))
 
 
+class SignedProducts(Transformation):
+    """Give each matrix product's weights and sums the fewest bits of a signed type, the last one's sums whole bytes.
+
+    FINN's own choice is unsigned where no value is negative (a one-class head, a dead branch), has one bit where all
+    are 0 or -1, and lets the smallest weight be the type's smallest; its RTL takes none of these, nor our shell
+    unsigned logits. Where all values are zero it fails.
+    """
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for position in range(len(model.graph.node)):
+            node = model.graph.node[position]  # InferDataTypes renews them
+            if node.op_type != "MVAU":
+                continue
+            instance, weights = getCustomOp(node), model.get_initializer(node.input[1])
+            low, high = calculate_matvec_accumulator_range(weights, instance.get_input_datatype(0))
+            bits = max(2, int(max(-low, high + 1) - 1).bit_length() + 1)
+            if model.find_direct_successors(node) is None:
+                bits = roundup_to_integer_multiple(bits, 8)
+            instance.set_nodeattr("accDataType", f"INT{bits}")
+            instance.set_nodeattr("outputDataType", f"INT{bits}")
+            symmetric = max(2, int(np.abs(weights).max()).bit_length() + 1)
+            instance.set_nodeattr("weightDataType", f"INT{symmetric}")
+            model.set_tensor_datatype(node.input[1], DataType[f"INT{symmetric}"])
+            model = model.transform(InferDataTypes())
+        return model, False
+
+
 def _minimize(model: ModelWrapper) -> ModelWrapper:
     """Give weights, accumulators and thresholds the fewest bits that hold their values."""
     for transformation in (
-        MinimizeWeightBitWidth(),
-        MinimizeAccumulatorWidth(),
-        InferDataTypes(),
+        SignedProducts(),
         RoundAndClipThresholds(),
-        MinimizeWeightBitWidth(),
-        InferDataTypes(),
+        MinimizeWeightBitWidth(),  # of thresholds
+        SignedProducts(),
     ):
         model = model.transform(transformation)
     return model

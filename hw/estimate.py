@@ -17,6 +17,7 @@ from rich.table import Table
 from shiftcore.artifacts import write_json
 from shiftcore.errors import UserError
 from shiftcore.hw.boards import USABLE, Board, load_board
+from shiftcore.hw.compile import compiled_chip
 from shiftcore.hw.toolchains import yosys
 from shiftcore.hw.toolchains.yosys.parts import Design, children, split, synthesize
 from shiftcore.quant.preset import load_preset
@@ -204,6 +205,7 @@ def main(
         raise UserError(f"{folder}: nothing compiled there; run `make compile PRESET={preset} BOARD={board}` first")
     console = Console()
     console = console if console.is_terminal else Console(width=120)
+    compiled_chip(load_preset(preset), board, console)  # at once where nothing has changed since
     report = estimate(folder, there, console)
     write_json(folder / "estimate.json", report)
     _say(report, there, console)

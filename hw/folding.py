@@ -4,8 +4,9 @@ Every stream's widths stay in whole ratios and every window generator gets its m
 width converter never is the bottleneck (FINN's own folding counts none of its cycles).
 """
 
+import bisect
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from rich.table import Table
 
 from shiftcore.errors import UserError
 from shiftcore.hw import memory, resources
-from shiftcore.hw.boards import Board
+from shiftcore.hw.boards import USABLE, Board
 from shiftcore.hw.dataflow import layer
 from shiftcore.hw.ops import foldings
 
@@ -142,45 +143,82 @@ def _achievable(model: ModelWrapper) -> list[int]:
     return sorted({_product_cycles(node, *f) for node in products for f in _product_foldings(model, node)})
 
 
-def _best_that_fits(model: ModelWrapper, board: Board) -> int:
-    """The fewest cycles a frame whose folding fits the board, by bisection."""
-    targets = _achievable(model)
-    low, high = 0, len(targets) - 1
-    while low < high:
-        middle = (low + high) // 2
-        fold(model, targets[middle], board.part)
-        if resources.shortage(resources.total(model, board.part), board.resources) is None:
-            high = middle
-        else:
-            low = middle + 1
-    return targets[low]
+def _folded(model: ModelWrapper, target: int, part: str) -> ModelWrapper:
+    """A copy of `model`, folded for `target` cycles a frame, with width converters where streams differ."""
+    fold(model, target, part)
+    model = model.transform(InsertDWC()).transform(SpecializeLayers(part))
+    memory.choose(model)
+    return model
+
+
+def _shortage(model: ModelWrapper, board: Board) -> str | None:
+    return resources.shortage(resources.total(model, board.part), board.resources)
+
+
+def _first_that_fits(
+    model: ModelWrapper, board: Board, targets: Sequence[int], reached: bool = False
+) -> tuple[int, ModelWrapper] | None:
+    """The first of `targets`, ascending, whose folding fits the board (and, with `reached`, is as fast as that), with
+    the folded graph; None where none does.
+
+    DSPs fall steadily with more cycles, so where they suffice is found by bisection; from there on each is tried: a
+    memory that becomes deeper may move from LUTs into block RAM and need more of it, not less.
+    """
+
+    def dsps_suffice(target: int) -> bool:
+        fold(model, target, board.part)
+        return resources.total(model, board.part)["DSP"] <= board.resources.DSP * USABLE
+
+    for target in targets[bisect.bisect_left(targets, True, key=dsps_suffice) :]:
+        fold(model, target, board.part)
+        if _shortage(model, board) is not None:
+            continue
+        folded = _folded(model, target, board.part)
+        if _shortage(folded, board) is None and not (reached and cycles(slowest(folded)) > target):
+            return target, folded
+    return None
+
+
+def _fold_for_best(model: ModelWrapper, board: Board) -> ModelWrapper:
+    found = _first_that_fits(model, board, _achievable(model))
+    if found is None:
+        raise UserError(f'hardware.target_fps = "best": {_nothing_fits(model, board)}')
+    return found[1]
+
+
+def _nothing_fits(model: ModelWrapper, board: Board) -> str:
+    slow = _folded(model, _achievable(model)[-1], board.part)
+    fps = int(board.clock_mhz * 1e6 / cycles(slowest(slow)))
+    return (
+        f"the network does not fit {board.name} at any speed: folded fully, for {fps} frames per second, it "
+        f"needs more than there is: {_shortage(slow, board)}; take a larger board, or a narrower or shorter network"
+    )
 
 
 def fold_for(model: ModelWrapper, board: Board, target_fps: int | None) -> ModelWrapper:
     """Fold for `target_fps` frames per second at the board's clock, or (None) for the best that fits the board.
 
     Inserts width converters where streams differ. Raises UserError where the target cannot be met on the board,
-    saying which resource runs out and what the best is.
+    saying which resources run out and what the best is, and where the network fits at no speed.
     """
     clock = board.clock_mhz * 1e6
     if target_fps is None:
-        fold(model, _best_that_fits(model, board), board.part)
+        folded = _fold_for_best(model, board)
     else:
         target = int(clock / target_fps)
-        fold(model, target, board.part)
-        why = resources.shortage(resources.total(model, board.part), board.resources)
-        reached = cycles(slowest(model))
-        if reached > target and not why:
-            why = f"{slowest(model).name} takes {reached} cycles even when fully unfolded"
+        folded = _folded(model, target, board.part)
+        why = _shortage(folded, board)
+        if cycles(slowest(folded)) > target and not why:
+            why = f"{slowest(folded).name} takes {cycles(slowest(folded))} cycles even when fully unfolded"
         if why:
-            fold(model, _best_that_fits(model, board), board.part)
+            rates = sorted({int(clock / cycles) for cycles in _achievable(model)} - {0}, reverse=True)
+            best = _first_that_fits(model, board, [int(clock / rate) for rate in rates], reached=True)
+            instead = f"the best that fits is {int(clock / best[0])} frames per second" if best else None
             raise UserError(
                 f"hardware.target_fps = {target_fps}: not met on {board.name} at {board.clock_mhz:g} MHz: {why}; "
-                f"the best that fits is {int(clock / cycles(slowest(model)))} frames per second"
+                f"{instead or _nothing_fits(model, board)}"
             )
-    model = model.transform(InsertDWC()).transform(SpecializeLayers(board.part))
-    memory.choose(model)
-    return model.transform(GiveUniqueNodeNames()).transform(GiveReadableTensorNames())  # InsertDWC's are random
+    return folded.transform(GiveUniqueNodeNames()).transform(GiveReadableTensorNames())  # InsertDWC's are random
 
 
 def report(model: ModelWrapper, board: Board) -> list[dict[str, Any]]:

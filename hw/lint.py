@@ -1,10 +1,10 @@
 """Verilator's lint over every SystemVerilog module of hw/rtl, at the corners of its parameters: `python -m hw.lint`."""
 
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from shiftcore import process
 from shiftcore.artifacts import PACKAGE_FOLDER
 from shiftcore.errors import UserError
 from shiftcore.hw.chip import PACKAGE, config_package
@@ -103,7 +103,7 @@ def lint(source: Path, parameters: Parameters, beside: Sequence[Path] = ()) -> s
     ]
     files = [RTL / PACKAGE, *beside, source]
     command = ["verilator", "--lint-only", "-Wall", "--quiet", "--top-module", source.stem, *values, "-y", str(RTL)]
-    done = subprocess.run([*command, *map(str, files)], env=environment(), capture_output=True, text=True, check=False)
+    done = process.run([*command, *map(str, files)], env=environment())
     return done.stderr if done.returncode else ""
 
 

@@ -74,9 +74,12 @@ def total(model: ModelWrapper, part: str) -> dict[str, float]:
 
 
 def shortage(used: dict[str, float], board: Resources) -> str | None:
-    """The resource that runs out first, as "DSP (240 of 187)", or None where everything fits."""
-    shares = {name: used[name] / (getattr(board, name) * USABLE) for name in used}
-    worst = max(shares, key=lambda name: shares[name])
-    if shares[worst] <= 1:
-        return None
-    return f"{worst} ({used[worst]:.0f} of {getattr(board, worst) * USABLE:.0f} usable)"
+    """The resources that run out, the scarcest first, as "DSP (240 of 187 usable)", or None where everything fits."""
+    usable = {name: getattr(board, name) * USABLE for name in used}
+    short = sorted((name for name in used if used[name] > usable[name]), key=lambda name: -used[name] / usable[name])
+    return ", ".join(f"{name} ({_counts(used[name], usable[name])} usable)" for name in short) or None
+
+
+def _counts(used: float, usable: float) -> str:
+    digits = 0 if round(used) > round(usable) else 2
+    return f"{used:.{digits}f} of {usable:.{digits}f}"

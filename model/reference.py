@@ -7,6 +7,7 @@ its actual weights and the range of its input; a layer that reaches both runs in
 """
 
 import contextlib
+import hashlib
 import json
 import zipfile
 import zlib
@@ -48,6 +49,18 @@ def integer_dtype(low: int, high: int) -> np.dtype:
         if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
             return np.dtype(dtype)
     raise ValueError(f"values reach from {low} to {high}, more than 64 bits hold")
+
+
+def weights_digest(graph: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
+    """SHA-256 of the weights and thresholds in `arrays` that belong to a layer of `graph`: names, types, shapes,
+    values. `graph` holds it as `weights`, so that a description stands for one network alone."""
+    state, layers = hashlib.sha256(), {str(layer["name"]) for layer in graph["layers"]}
+    for name in sorted(arrays):
+        if name.rpartition(".")[0] in layers:
+            array = np.ascontiguousarray(arrays[name])
+            state.update(f"{name}:{array.dtype.str}:{array.shape}:".encode())
+            state.update(array.tobytes())
+    return state.hexdigest()
 
 
 class _Map:

@@ -16,8 +16,10 @@ from qonnx.util.cleanup import cleanup_model
 from torch import Tensor, nn
 
 from shiftcore.artifacts import atomic_folder, lock
+from shiftcore.errors import UserError
+from shiftcore.model.reference import weights_digest
 from shiftcore.quant import integer
-from shiftcore.quant.checkpoint import chosen_threshold, load_network
+from shiftcore.quant.checkpoint import check_finite, chosen_threshold, load_network
 from shiftcore.quant.layers import ConvLayer
 from shiftcore.quant.network import ReducedTSM
 from shiftcore.quant.preset import Preset, check_alarm, load_preset
@@ -32,9 +34,11 @@ def export(
 
     `threshold`: the alarm's, where the preset leaves it to what was chosen for the weights. The network is brought into
     canonical form (`ReducedTSM.snap`) in place. Input of the QONNX graph: one frame
-    `[1, 3, H, W]`, floats of the whole numbers 0 to 255.
+    `[1, 3, H, W]`, floats of the whole numbers 0 to 255. Raises UserError for weights that are not finite, or too
+    extreme to be made integers of.
     """
-    network.snap()
+    check_finite(network.state_dict(), "the network to export")
+    check_finite(network.snap().state_dict(), "the network to export, its scales multiplied out")
     graph, arrays = integer_model(network, preset, trained, threshold)
     description = json.dumps(graph)
     with atomic_folder(folder) as temporary:
@@ -71,8 +75,7 @@ def integer_model(
             layers.add(f"{name}.threshold", "threshold", offset=0, bits=act_bits, signed=False, thresholds=levels)
     layers.add("pool", "sum_pool")
     weight, weight_scale = integer.integer_weights(network.classifier)
-    bits = preset.quantization.last_weight_bits
-    layers.add("classifier", "linear", bits=bits, weight=weight.astype(np.int8))
+    layers.add("classifier", "linear", bits=preset.quantization.last_weight_bits, weight=weight.astype(np.int8))
     pixels = (preset.input.height // network.stride) * (preset.input.width // network.stride)
     graph = {
         "format": FORMAT,
@@ -86,7 +89,7 @@ def integer_model(
         "logit_scale": float(weight_scale[0]) * scale / pixels,
         "layers": layers.layers,
     }
-    return graph, layers.arrays
+    return {**graph, "weights": weights_digest(graph, layers.arrays)}, layers.arrays
 
 
 def _alarm(preset: Preset, classes: Sequence[str], trained: bool, threshold: float | None) -> dict[str, Any]:
@@ -142,7 +145,10 @@ class _IntegerLayers:
         weight, _ = integer.integer_weights(layer.conv)
         stride = layer.conv.stride[0]
         self.add(f"{name}.conv", "conv", stride=stride, pad=1, bits=layer.bits, weight=weight.astype(np.int8))
-        thresholds = integer.integer_thresholds(layer, input_scale, input_max).astype(np.int32)
+        try:
+            thresholds = integer.integer_thresholds(layer, input_scale, input_max).astype(np.int32)
+        except ValueError as error:
+            raise UserError(f"layer {name}: {error}") from None
         offset = -(2 ** (layer.act_bits - 1)) if layer.signed else 0
         values: dict[str, Any] = {
             "offset": offset,

@@ -73,13 +73,20 @@ def accumulator_range(weights: np.ndarray, input_max: int) -> tuple[np.ndarray, 
 
 def integer_thresholds(layer: ConvLayer, input_scale: float, input_max: int) -> np.ndarray:
     """The layer's integer thresholds, int64 `[C, 2**act_bits - 1]`, ascending: the accumulator reaches the real
-    threshold where it reaches this. Clipped to what the accumulator can hold, and one above."""
+    threshold where it reaches this. Clipped to what the accumulator can hold, and one above.
+
+    Raises ValueError where rounding could decide: the layer is not in canonical form, or its batch norm's numbers are
+    beyond what float32 tells apart.
+    """
     weights, _ = integer_weights(layer.conv)
     low, high = accumulator_range(weights, input_max)
     real = np.clip(real_thresholds(layer, input_scale), low[:, None] - 0.5, high[:, None] + 0.5)
     margin = np.abs(real - np.round(real)).min()
-    if margin < MARGIN:
-        raise ValueError(f"a threshold is {margin:.1e} accumulator steps from an integer; was the network snapped?")
+    if not margin >= MARGIN:  # nor NaN, which no comparison is true of
+        raise ValueError(
+            f"a threshold is {margin:.1e} steps of the accumulator from a whole number, and rounding could decide it: "
+            "batch norm's numbers are too far apart, or the network is not in canonical form"
+        )
     return np.ceil(real).astype(np.int64)
 
 

@@ -200,7 +200,7 @@ def two_phases(preset: Preset, data: Clips, folder: Path, strategy: Strategy = S
         return history
 
     epochs = {"float": phase(warm, "float", recipe.float_epochs, recipe.float_lr, teachers)}
-    network.load_state_dict(warm.state_dict(), strict=False)
+    checkpoint.fill(network, warm.state_dict(), folder / "float")
     # What it was before quantization teaches it, where nobody else does: few clips alone would lead it astray.
     teachers = teachers or ([warm] if recipe.float_epochs else [])
     epochs["quantized"] = phase(network, "quantized", recipe.qat_epochs, recipe.qat_lr, teachers)
@@ -223,6 +223,8 @@ def fit(learner: Learner, data: Clips, recipe: Training, epochs: int, folder: Pa
     if choose and folder.name == "quantized":
         used.append(callbacks.EarlyStopping("val_accuracy", mode="max", patience=recipe.patience))
     last = folder / "last.ckpt"
+    if last.is_file():
+        _state(last)  # now, and in one line
     with _quiet():
         trainer = lightning.Trainer(
             max_epochs=epochs,
@@ -237,8 +239,21 @@ def fit(learner: Learner, data: Clips, recipe: Training, epochs: int, folder: Pa
         trainer.fit(learner, data, ckpt_path=last if last.is_file() else None)
     if trainer.interrupted:
         raise KeyboardInterrupt
-    learner.load_state_dict(torch.load(folder / "best.ckpt", weights_only=True)["state_dict"])
+    checkpoint.fill(learner, _state(folder / "best.ckpt")["state_dict"], folder / "best.ckpt")
     return history.epochs
+
+
+def _state(path: Path) -> dict[str, Any]:
+    """What Lightning left in `path`. Raises UserError where a crash or a full disk left only part of it."""
+    try:
+        content = checkpoint.read(path)
+    except UserError:
+        content = None
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise UserError(
+            f"{path}: damaged or missing, training cannot go on from it; remove {path.parent} to train anew"
+        )
+    return content
 
 
 def _precision(phase: str, network: nn.Module) -> Literal["bf16-mixed", "32-true"]:

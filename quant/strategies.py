@@ -64,8 +64,9 @@ class Strategy:
             checkpoint.check_same(preset, trained, self.start)
             state = learned.state_dict()
             if learned.classes != network.classes:
-                state = {name: value for name, value in state.items() if not name.startswith("classifier.")}
-            network.load_state_dict(state, strict=False)
+                own = {f"classifier.{name}": value for name, value in network.classifier.state_dict().items()}
+                state |= own
+            checkpoint.fill(network, state, self.start)
         return network
 
     def teachers(self, preset: Preset, classes: Sequence[str]) -> list[nn.Module]:

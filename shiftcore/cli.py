@@ -1,10 +1,12 @@
 """How every command of the project ends: one clear line and exit code 2, or its result."""
 
+import contextlib
 import errno
 import functools
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import typer
@@ -20,8 +22,23 @@ def _fail(message: str) -> None:
     raise typer.Exit(USER_ERROR)
 
 
-def _terminate(_signal: int, _frame: object) -> None:
+def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGINT and SIGTERM raise KeyboardInterrupt, even where a shell's `&` or nohup has left SIGINT ignored. Afterwards
+    the handlers are those from before; in another thread than the first none can be set, and they stay."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def command(function: Callable[..., Any]) -> Callable[..., None]:
@@ -31,9 +48,9 @@ def command(function: Callable[..., Any]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> None:
-        signal.signal(signal.SIGTERM, _terminate)
         try:
-            function(*args, **kwargs)
+            with _interruptible():
+                function(*args, **kwargs)
         except UserError as error:
             _fail(str(error))
         except KeyboardInterrupt:

@@ -4,13 +4,17 @@ import contextlib
 import fcntl
 import os
 import shutil
+import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
-from cocotb_tools import runner
+from cocotb_tools import config, runner
 
+from shiftcore import process
 from shiftcore.artifacts import build_folder
+from shiftcore.process import plain
 from shiftcore.sim.core import read_manifest
 from shiftcore.sim.verilator import environment
 
@@ -33,7 +37,23 @@ class _Verilator(runner.Verilator):
         # and costs minutes on a whole network; a bench needs the top's ports alone.
         verilate, *rest = super()._build_command()
         position = verilate.index("--public-flat-rw")
-        return [[*verilate[:position], "--public-depth", "1", *verilate[position + 1 :]], *rest]
+        verilate = [*verilate[:position], "--public-depth", "1", *verilate[position + 1 :]]
+        libraries = str(config.libs_dir), str(plain(config.libs_dir))
+        return [[_plainly(word).replace(*libraries) for word in command] for command in (verilate, *rest)]
+
+    def _execute_cmds(self, cmds: Sequence[list[str]], cwd: runner.PathLike, stdout: TextIO | None = None) -> None:
+        for command in cmds:
+            done = process.run(command, cwd=cwd, env=self.env, stdout=stdout, stderr=subprocess.STDOUT)
+            if done.returncode:
+                raise RuntimeError(f"Command failed with return code: {done.returncode}")
+
+
+def _plainly(word: str) -> str:
+    """A word of a command; a file's or a folder's name becomes a plain one."""
+    path = Path(word)
+    if not path.is_absolute() or not path.exists():
+        return word
+    return str(plain(path) if path.is_dir() else plain(path.parent) / path.name)
 
 
 def build(top: str, sources: Sequence[Path | str], folder: Path, arguments: Sequence[str] = ()) -> None:
@@ -74,7 +94,7 @@ def build_core(core: Path) -> Path:
         if not finished.is_file():
             shutil.copytree(core / "data", folder / "data", dirs_exist_ok=True)  # named relative to where it runs
             sources = [core / file for file in manifest["files"]]
-            build("core", sources, folder, [f"-I{core / 'rtl'}", "--no-timing", "-Wno-lint", "-Wno-style"])
+            build("core", sources, folder, [f"-I{plain(core) / 'rtl'}", "--no-timing", "-Wno-lint", "-Wno-style"])
             finished.touch()
     return folder
 
@@ -86,6 +106,7 @@ def run(top: str, module: str, folder: Path, variables: dict[str, str] | None = 
     Raises BenchError when a test fails, or when the simulator stops before the last one.
     """
     results = folder / "results.xml"
+    plain(config.libs_dir)  # where the bench was linked to find its libraries
     with contextlib.suppress(SystemExit, RuntimeError):  # the runner's word for a failed test, in pytest and elsewhere
         _Verilator().test(
             hdl_toplevel=top,

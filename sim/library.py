@@ -8,14 +8,15 @@ import errno
 import fcntl
 import json
 import os
-import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from shiftcore import process
 from shiftcore.artifacts import atomic_folder, build_folder, digest
+from shiftcore.process import plain
 from shiftcore.sim.verilator import environment
 
 _HERE = Path(__file__).parent
@@ -75,11 +76,11 @@ def build(
         if library.is_file():
             return library
         with atomic_folder(target) as temporary:
-            objects = temporary / "objects"
-            compiler_flags = " ".join([_COMPILER_FLAGS, f"-I{_HERE}", f"-I{_FST}", *(f"-D{name}" for name in defines)])
-            command = ["verilator", *_VERILATOR_FLAGS, *own, "-CFLAGS", compiler_flags, "--Mdir", str(objects)]
-            command += [f"-I{folder / include}", *(str(folder / file) for file in files), str(harness)]
-            _compile(command, variables, folder, target)
+            objects, here, design = plain(target.parent) / temporary.name / "objects", plain(_HERE), plain(folder)
+            includes = [f"-I{here}", f"-I{here / _FST.name}", *(f"-D{name}" for name in defines)]
+            command = ["verilator", *_VERILATOR_FLAGS, *own, "-CFLAGS", " ".join([_COMPILER_FLAGS, *includes])]
+            command += ["--Mdir", str(objects), f"-I{design / include}", *(str(design / file) for file in files)]
+            _compile([*command, str(plain(harness.parent) / harness.name)], variables, folder, target)
             os.replace(objects / library.name, temporary / library.name)
             for path in sorted(objects.rglob("*"), reverse=True):
                 path.unlink()
@@ -88,7 +89,7 @@ def build(
 
 
 def _compile(command: list[str], variables: dict[str, str], folder: Path, target: Path) -> None:
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    done = process.run(command, env=variables)
     log = done.stdout + done.stderr
     if done.returncode:
         if os.strerror(errno.ENOSPC) in log:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from shiftcore import process
 from shiftcore.artifacts import build_folder, write_json
 from shiftcore.errors import UserError
 from shiftcore.hw.formal import prover
@@ -37,7 +38,7 @@ def run_all(jobs: Iterable[Job], console: Console) -> dict[Job, Outcome]:
                     console.print(f"{outcome.name}: {outcome.said} ({folder})", markup=False, soft_wrap=True)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            prover.stop()
+            process.stop()
             raise
     return {job: outcomes[job] for job in todo}
 

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -15,10 +14,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+from shiftcore import process
 from shiftcore.artifacts import PACKAGE_FOLDER, build_folder, digest, lock, write_json
 from shiftcore.errors import UserError
 from shiftcore.hw.formal.blocks import BLOCKS, Block, Mutant, Parameters
 from shiftcore.hw.toolchains import yosys
+from shiftcore.process import plain
 
 HERE = Path(__file__).parent
 RTL = PACKAGE_FOLDER / "hw" / "rtl"
@@ -128,7 +129,8 @@ def _read(job: Job, files: list[Path], options: str = "") -> str:
     values = [
         f'-G{key}="{value}"' if isinstance(value, str) else f"-G{key}={value}" for key, value in job.parameters.items()
     ]
-    return f"read_slang {options} --top {job.module} {' '.join(values)} {' '.join(map(str, files))}"
+    names = [str(plain(file.parent) / file.name) for file in files]
+    return f"read_slang {options} --top {job.module} {' '.join(values)} {' '.join(names)}"
 
 
 def _symbiyosys(job: Job, files: list[Path]) -> str:
@@ -167,34 +169,10 @@ def _structural(job: Job, files: list[Path]) -> list[str]:
     ]
 
 
-_running: set[subprocess.Popen[bytes]] = set()
-
-
-def stop() -> None:
-    """End the programs that jobs in other threads have started, and what these have started."""
-    for process in tuple(_running):
-        os.killpg(process.pid, signal.SIGTERM)
-
-
-def _run(command: list[str], folder: Path) -> None:
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=_environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        _running.add(process)
-        try:
-            process.wait()
-        finally:
-            _running.discard(process)
-
-
 def _prove(job: Job, text: str, folder: Path) -> tuple[bool, str, int]:
     (folder / "job.sby").write_text(text)
-    _run([str(Path(sys.executable).parent / "yowasp-sby"), "-f", "-d", "sby", "job.sby"], folder)
+    command = [str(Path(sys.executable).parent / "yowasp-sby"), "-f", "-d", "sby", "job.sby"]
+    process.run(command, cwd=folder, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     work = folder / "sby"
     status = (work / "status").read_text().split()[0] if (work / "status").is_file() else "ERROR"
     log = (work / "logfile.txt").read_text()

@@ -7,9 +7,9 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
+from shiftcore import process
 from shiftcore.errors import UserError
 
 _PATCHES = {path.name.removesuffix(".patch"): path for path in Path(__file__).parent.glob("*.patch")}
@@ -35,5 +35,5 @@ def install(original: Path, folder: Path) -> Path:
     # Outside any repository, or git would take the paths relative to the one it finds itself in.
     environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent.resolve())}
     command = ["git", "apply", "--whitespace=nowarn", str(patch.resolve())]
-    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+    process.run(command, cwd=folder, env=environment).check_returncode()
     return copy

@@ -155,7 +155,7 @@ def test_a_disk_that_fills_while_the_simulator_compiles(
     log = "Vcore__Syms.h:37:2: fatal error: cannot write PCH file: No space left on device"
     failed = subprocess.CompletedProcess([], 2, stdout="", stderr=log)
     monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path))
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    monkeypatch.setattr("shiftcore.process.run", lambda *_, **__: failed)
     with pytest.raises(OSError, match="No space left on device") as caught:  # shiftcore.cli makes one line of it
         core.build_library(tiny_core)
     assert caught.value.errno == errno.ENOSPC

@@ -148,3 +148,47 @@ def test_ci_ends_with_the_tests_summary_and_fails_when_anything_does(tmp_path: P
     assert ("shown" in result.stdout) == (broken != "demo")
     if broken != "test":
         assert result.stdout.splitlines()[-1] == summary
+
+
+ODD = 'with space ü "quoted" it\'s $HOME $(echo) `echo` a;b #c 100%'
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Path:
+    """The Makefile in a folder with an odd name, with an environment whose Python prints what it is given."""
+    folder = tmp_path / "with space ü"
+    for name in ("requirements.lock", "flow/install.py", ".venv/bin/python", ".venv/.complete"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    python = folder / ".venv" / "bin" / "python"
+    python.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    python.chmod(0o755)
+    shutil.copy(ROOT / "Makefile", folder)
+    return folder
+
+
+@pytest.mark.parametrize("by", ["command line", "environment"])
+@pytest.mark.parametrize(
+    ("target", "given"),
+    [
+        ("qat", ("PRESET", "DATA", "STRATEGY", "FROM", "TEACHER")),
+        ("search", ("PRESET", "DATA", "TRIALS", "STORAGE")),
+        ("evaluate", ("PRESET", "DATA", "MODEL")),
+        ("adapt", ("PRESET", "DATA", "STRATEGY")),
+        ("compile", ("PRESET", "BOARD")),
+        ("deploy", ("PRESET", "BOARD")),
+        ("bitstream", ("PRESET", "BOARD", "TOOLCHAIN")),
+        ("trace", ("PRESET", "BOARD", "VIDEO")),
+        ("soak", ("PRESET", "BOARD")),
+        ("fuzz", ("MINUTES", "CASE")),
+        ("synthesize", ("DATA", "CLIPS")),
+        ("demo", ("VIDEO",)),
+    ],
+)
+def test_what_is_given_reaches_the_command_as_it_is(door: Path, target: str, given: tuple[str, ...], by: str) -> None:
+    values = {name: f"{ODD} {name}" for name in given}
+    words = [f"{name}={value}" for name, value in values.items()] if by == "command line" else []
+    result = run("make", target, *words, cwd=door, environment=values if by == "environment" else {})
+    assert result.returncode == 0, result.stderr
+    received = result.stdout.splitlines()
+    assert [received[received.index(f"--{name.lower()}") + 1] for name in given] == list(values.values())

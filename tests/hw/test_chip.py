@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shiftcore.driver.build import Build
+from shiftcore.driver.errors import BuildError
 from shiftcore.errors import UserError
 from shiftcore.hw import compile as flow
 from shiftcore.hw.boards import load_board
@@ -163,3 +165,40 @@ def test_slow_memory_costs_the_real_core_nothing(tiny_chip: Path) -> None:
         logits = reference.infer(frame, 1, bool(contexts[index] >> 7))
         assert words[:4].tolist() == [100 + index, contexts[index], model.read(reg.LATENCY_LAST), index]
         assert words[4 : 4 + len(logits)].tolist() == logits.tolist()
+
+
+@pytest.fixture
+def other_export(tiny_export: Path, tmp_path: Path) -> Path:
+    """An export of the same preset, classes and alarm, and other weights."""
+    from shiftcore.quant.checkpoint import load_network
+    from shiftcore.quant.export import export
+
+    _, description = flow.read_model(tiny_export / "model.onnx")
+    preset = flow.parse_preset(description["preset"], "tiny")
+    network, _ = load_network(preset)
+    network.classifier.weight.data *= -1
+    return export(network, preset, tmp_path / "other", trained=True)
+
+
+def test_a_chip_is_of_one_network(tiny_core: Path, tiny_export: Path, other_export: Path, tmp_path: Path) -> None:
+    """The shapes agree, and everything the description says but the weights."""
+    (tmp_path / "core").symlink_to(tiny_core)
+    board = load_board("pynq-z2")
+    with pytest.raises(UserError, match=r"core: compiled from another network than that of .*model\.npz"):
+        build_chip(tmp_path / "core", other_export / "model.npz", board)
+    with np.load(tiny_export / "model.npz") as content:
+        arrays = dict(content)
+    arrays["classifier.weight"] = -arrays["classifier.weight"]
+    np.savez(tmp_path / "model.npz", **arrays)
+    with pytest.raises(UserError, match=r"model\.npz: its weights are not those that its own description names"):
+        build_chip(tmp_path / "core", tmp_path / "model.npz", board)
+    assert not (tmp_path / "chip").exists()
+
+
+def test_a_build_whose_core_is_another_chip_s_is_refused(tiny_chip: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_chip, tmp_path / "chip")
+    Build.load(tmp_path)
+    path = tmp_path / "chip" / "core" / "manifest.json"
+    path.write_text(path.read_text().replace('"content": "', '"content": "0'))
+    with pytest.raises(BuildError, match=r"core.manifest\.json: the core of another chip"):
+        Build.load(tmp_path)

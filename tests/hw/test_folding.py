@@ -9,7 +9,7 @@ from rich.console import Console
 
 from shiftcore.errors import UserError
 from shiftcore.hw import dataflow, folding, resources
-from shiftcore.hw.boards import load_board
+from shiftcore.hw.boards import Board, load_board
 from shiftcore.hw.compile import read_model
 
 BOARD = load_board("pynq-z2")
@@ -57,6 +57,48 @@ def test_a_target_beyond_the_board_names_the_resource_and_the_best(graph: ModelW
     assert resources.shortage(resources.total(folded, small.part), small.resources) is None
     with pytest.raises(UserError, match="not met"):
         folding.fold_for(graph, small, 2 * best)
+
+
+def scarce(**resources: float) -> Board:
+    return BOARD.model_copy(update={"resources": BOARD.resources.model_copy(update=resources)})
+
+
+@pytest.mark.parametrize("target", [None, 1, 500, 8000])
+@pytest.mark.parametrize(
+    ("there", "short"),
+    [({"DSP": 4}, r"DSP \(\d+ of 3 usable\)"), ({"LUT": 1500}, r"LUT \("), ({"DSP": 1, "LUT": 9}, "LUT .*, DSP")],
+)
+def test_a_network_that_fits_at_no_speed_is_refused(
+    graph: ModelWrapper, target: int | None, there: dict[str, float], short: str
+) -> None:
+    """Never a folding beyond the board, and never the promise of one."""
+    with pytest.raises(
+        UserError, match=f"does not fit pynq-z2 at any speed: .* needs more than there is: {short}"
+    ) as refused:
+        folding.fold_for(graph, scarce(**there), target)
+    assert "\n" not in str(refused.value) and "the best that fits" not in str(refused.value)
+
+
+@pytest.mark.parametrize("there", [{"DSP": 9}, {"DSP": 40}, {"LUT": 6000}, {"BRAM": 2}])
+def test_the_best_that_fits_does(graph: ModelWrapper, there: dict[str, float]) -> None:
+    """What is named when a target is refused is reached, and so is what "best" folds to, converters included."""
+    board = scarce(**there)
+    with pytest.raises(UserError, match="the best that fits is") as refused:
+        folding.fold_for(graph, board, 100_000)
+    best = int(str(refused.value).split("the best that fits is ")[1].split()[0])
+    for target in (best, None):
+        folded = folding.fold_for(graph, board, target)
+        assert resources.shortage(resources.total(folded, board.part), board.resources) is None
+        assert folding.cycles(folding.slowest(folded)) <= board.clock_mhz * 1e6 / best
+
+
+def test_every_resource_that_runs_out_is_named() -> None:
+    there = scarce(DSP=4, BRAM=2).resources
+    assert (
+        resources.shortage({"LUT": 10, "DSP": 5, "BRAM": 1.8}, there)
+        == "DSP (5 of 3 usable), BRAM (1.80 of 1.70 usable)"
+    )
+    assert resources.shortage({"LUT": 10, "DSP": 3, "BRAM": 1.5}, there) is None
 
 
 def test_a_target_beyond_full_unfolding_names_the_layer(graph: ModelWrapper) -> None:

@@ -13,11 +13,13 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from shiftcore import process
 from shiftcore.artifacts import atomic_folder
 from shiftcore.errors import UserError
 from shiftcore.hw.boards import Board
 from shiftcore.hw.toolchains import yosys
 from shiftcore.hw.toolchains.sources import copy_sources
+from shiftcore.process import plain
 
 CAVEAT = "openxc7: its timing report does not cover paths of DSP slices, block RAM and the processing system"
 PRESET = "tiny"
@@ -29,7 +31,7 @@ _PROGRAMS = ("nextpnr-xilinx", "fasm2frames", "xc7frames2bit")
 _CASCADES = ("ACIN", "BCIN", "PCIN", "CARRYCASCIN", "MULTSIGNIN")
 _SEED = 1
 _TIME_LIMIT_S = 2 * 3600
-_LUT6_2 = Path(__file__).with_name("lut6_2.v")
+_LUT6_2 = plain(Path(__file__).parent) / "lut6_2.v"
 # What nextpnr-xilinx does not take: the pattern detector's values where nothing uses it, and cells that are notes.
 MENDS = (
     f"techmap -map {_LUT6_2} t:LUT6_2",
@@ -72,7 +74,7 @@ def prepare(chip: Path, board: Board, folder: Path) -> list[str]:
     with atomic_folder(folder) as temporary:
         names = copy_sources(chip, board, temporary)
         sources = yosys.Sources(tuple(temporary.resolve() / name for name in names), _TOP, temporary.resolve())
-        netlist = temporary.resolve() / "netlist.json"
+        netlist = plain(temporary.resolve()) / "netlist.json"
         commands = [
             *yosys.read(sources, temporary / "yosys"),
             yosys.synth("xc7", "-flatten -noiopad -noclkbuf"),
@@ -126,7 +128,7 @@ def missing(what: str, folder: Path, prepared: list[str]) -> UserError:
 
 def version(tools: Tools) -> str:
     """What nextpnr calls itself."""
-    done = subprocess.run([tools.nextpnr, "--version"], capture_output=True, text=True, check=False, timeout=60)
+    done = process.run([tools.nextpnr, "--version"], timeout=60)
     found = re.search(r"Version ([^)\s]+)", done.stdout + done.stderr)
     return found[1] if found else "unknown"
 
@@ -165,9 +167,7 @@ def _run(name: str, folder: Path, command: list[Any]) -> str:
     print(f"{name} at work; its log is {log} ...", flush=True)
     try:
         with open(log, "w") as output:
-            done = subprocess.run(
-                [*map(str, command)], cwd=folder, stdout=output, stderr=output, check=False, timeout=_TIME_LIMIT_S
-            )
+            done = process.run([*map(str, command)], _TIME_LIMIT_S, cwd=folder, stdout=output, stderr=output)
     except subprocess.TimeoutExpired:
         raise OpenXc7Error(f"{name}: stopped after {_TIME_LIMIT_S / 3600:g} h; see {log}") from None
     except OSError as error:

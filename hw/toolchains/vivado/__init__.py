@@ -9,6 +9,7 @@ from typing import Any
 
 import tomllib
 
+from shiftcore import process
 from shiftcore.artifacts import atomic_folder
 from shiftcore.errors import UserError
 from shiftcore.hw.boards import Board
@@ -72,7 +73,7 @@ def find() -> str | None:
 def version(vivado: str) -> str:
     """Its version, as "2023.1". Raises UserError when it is too old or is no Vivado."""
     try:
-        done = subprocess.run([vivado, "-version"], capture_output=True, text=True, check=False, timeout=120)
+        done = process.run([vivado, "-version"], timeout=120)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UserError(f"{vivado}: does not run: {error}") from None
     found = re.search(r"\bv(\d{4})\.(\d)", done.stdout)
@@ -109,9 +110,7 @@ def build(vivado: str, board: Board, folder: Path) -> dict[str, Any]:
     usable = False
     try:
         with open(folder / "output.txt", "w") as output:
-            done = subprocess.run(
-                command(vivado, board), cwd=folder, stdout=output, stderr=output, check=False, timeout=_TIME_LIMIT_S
-            )
+            done = process.run(command(vivado, board), _TIME_LIMIT_S, cwd=folder, stdout=output, stderr=output)
         result = judge(folder, done.returncode)
         usable = True
         return result

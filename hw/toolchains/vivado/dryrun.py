@@ -8,7 +8,6 @@ takes the RTL, places it, routes it and meets timing, only Vivado can say.
 
 import re
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -16,6 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import tomllib
 import typer
 
+from shiftcore import process
 from shiftcore.errors import UserError
 from shiftcore.hw.boards import Board, load_board
 from shiftcore.hw.toolchains import vivado, yosys
@@ -87,7 +87,7 @@ def record(folder: Path, script: str, arguments: list[str]) -> list[Call]:
     )
     with tempfile.NamedTemporaryFile(suffix=".record") as file:
         command = [tclsh, str(vivado.SCRIPTS / "record.tcl"), file.name, table, script, *arguments]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+        done = process.run(command, timeout=60, cwd=folder)
         if done.returncode:
             raise DryRunError(f"{script}: {done.stderr.strip().splitlines()[0]}")
         return [parse(line) for line in Path(file.name).read_text().splitlines()]

@@ -6,13 +6,14 @@ when a core is written (hw/patches), and here where only this reader cannot have
 
 import importlib.util
 import re
-import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from shiftcore import process
 from shiftcore.errors import UserError
+from shiftcore.process import plain
 from shiftcore.sim.core import read_manifest
 
 FAMILIES = {"zynq7": "xc7", "zynquplus": "xcup"}
@@ -100,14 +101,14 @@ def _mended(file: Path, folder: Path) -> Path:
 def read(sources: Sources, folder: Path, arguments: str = "") -> list[str]:
     """The commands that read `sources` into a design, one Yosys module for each instance; mended copies are written
     to `folder`. `arguments` are further ones of read_slang, as -DNAME. Run them with `run`."""
-    folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    files = [_mended(file, folder) for file in sources.files]
+    folder = plain(folder.resolve())
+    files = [_mended(plain(file.parent) / file.name, folder) for file in sources.files]
     words = {word for file in files for word in re.findall(r"\w+", file.read_text())}
     used = sorted(words & set(primitives()))
     library = folder / "primitives.v"
     library.write_text("".join(f"{primitives()[name]}\n" for name in used))
-    includes = " ".join(f"-I {parent}" for parent in sorted({str(file.parent) for file in sources.files}))
+    includes = " ".join(f"-I {parent}" for parent in sorted({str(plain(file.parent)) for file in sources.files}))
     blackboxes = " ".join(f"--blackboxed-module {name}" for name in used)
     # FINN declares some names after their first use.
     options = f"--keep-hierarchy --ignore-assertions --allow-use-before-declare {arguments}"
@@ -118,7 +119,7 @@ def read(sources: Sources, folder: Path, arguments: str = "") -> list[str]:
         f"hierarchy -check -top {sources.top}",
         "proc",
         "attrmap -tocase ram_style",  # FINN writes it in capitals, which Vivado takes and Yosys does not
-        f"techmap -map {Path(__file__).with_name('shift_registers.v')} t:$bmux",
+        f"techmap -map {plain(Path(__file__).parent) / 'shift_registers.v'} t:$bmux",
     ]
 
 
@@ -133,9 +134,7 @@ def run(commands: list[str], folder: Path, name: str, data: Path | None = None) 
     script.write_text("\n".join(commands) + "\n")
     runner = str(Path(__file__).with_name("run.py"))
     with open(log, "w") as stream:
-        done = subprocess.run(
-            [sys.executable, runner, str(script)], cwd=data or folder, stdout=stream, stderr=stream, check=False
-        )
+        done = process.run([sys.executable, runner, str(script)], cwd=data or folder, stdout=stream, stderr=stream)
     if done.returncode:
         errors = [line.strip() for line in log.read_text(errors="replace").splitlines() if "ERROR" in line]
         raise YosysError(f"{name}: {'; '.join(errors[:3]) or f'exit code {done.returncode}'} ({log})")

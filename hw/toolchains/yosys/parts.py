@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from shiftcore import process
 from shiftcore.artifacts import atomic_folder, build_folder, digest, write_json
 from shiftcore.hw.toolchains import yosys
+from shiftcore.process import plain
 
 PROCESSES = 2
 _BATCH = 600_000  # characters of RTLIL in one process: some ten seconds of work
@@ -60,7 +62,8 @@ def children(hierarchy: dict[str, dict[str, int]], parent: str) -> list[str]:
 
 def split(sources: yosys.Sources, folder: Path, cut: Callable[[dict[str, dict[str, int]]], Iterable[str]]) -> Design:
     """Read `sources` and cut them at the modules that `cut` chooses, given each module's cells by type."""
-    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder = plain(folder.resolve())
     read, parts, stat = folder / "read.il", folder / "parts.il", folder / "hierarchy.json"
     yosys.run(
         [*yosys.read(sources, folder), f"write_rtlil {read}", f"tee -q -o {stat} stat -json"],
@@ -123,7 +126,8 @@ def synthesize(parts: Iterable[Part], family: str, progress: Callable[[str], Non
                 done += len(jobs[job])
                 progress(f"{done} of {len(missing)} modules synthesized")
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            process.stop()
             raise
     return folders
 
