@@ -22,6 +22,7 @@ from common import cli
 from common.artifacts import digest, lock
 from common.errors import UserError
 from common.preset import Preset, check_alarm, load_preset
+from common.sources import code
 from flow import adapt_report, versions
 from flow.crossval import choose_threshold
 from flow.judging import judge
@@ -30,7 +31,7 @@ from quant.cross_validation import FOLDS, Row, Scorer, each_fold
 from quant.data import Clips, usable, video_clips
 from quant.export import export
 from quant.layouts import Dataset, Sample
-from quant.learner import begin, two_phases
+from quant.learner import begin, recipe_key, two_phases
 from quant.network import ReducedTSM
 from quant.strategies import Strategy
 from sim.reference import Reference
@@ -217,7 +218,7 @@ def adapt(preset: Preset, videos: Path, strategy_name: str, confidence: float) -
     if reason := too_little(footage, confidence):
         return reason
     folder, clips = versions.home(preset), footage.clips()
-    stamp = digest(strategy.stamp(), preset.model_dump_json(), json.dumps(clips))
+    stamp = digest(recipe_key(preset, strategy, json.dumps(clips)), start, code("flow.adapt"))
     parts = make_folds(footage.fresh, footage.sources_known)
     old = Reference.load(export(network, preset, folder / "old", trained=True) / "model.npz")
     teach = partial(train_fold, preset, strategy, old)

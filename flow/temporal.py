@@ -6,7 +6,6 @@ interrupted command goes on where it stopped.
 """
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +18,7 @@ from rich.table import Table
 from common import cli
 from common.artifacts import BUILD, atomic_file, digest, lock, write_json
 from common.preset import Preset, load_preset
-from quant import metrics, orders, scene
+from quant import metrics, orders
 
 FOLDER = BUILD / "temporal"
 VARIANTS = {"shift": True, "no_shift": False}
@@ -43,22 +42,19 @@ def variant(base: Preset, task: str, name: str, seed: int) -> Preset:
 
 def measure(preset: Preset, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Which of the clips `images`, uint8 `[N, T, H, W, 3]`, the trained `preset` takes for what they are: bool `[N]`.
-    Trains it unless that is done; what another preset or another renderer left there is removed."""
+    Trains it unless that is done with the same preset, code and clips."""
     from quant import accuracy, checkpoint, learner
 
     path = preset.build / "result.json"
-    key = digest(preset.model_dump_json(), Path(orders.__file__), Path(scene.__file__), labels.tobytes())
-    result = json.loads(path.read_text()) if path.is_file() else {}
-    if result.get("key") != key:
-        shutil.rmtree(preset.build, ignore_errors=True)
-        result = {"key": key}
-        write_json(path, result)
-    if "hits" not in result:
+
+    def make() -> None:
         learner.train(preset)
         network, _ = checkpoint.load_network(preset)
-        result["hits"] = "".join(str(int(hit)) for hit in accuracy.hits(network, images, labels))
-        write_json(path, result)
-    return np.array([hit == "1" for hit in result["hits"]])
+        write_json(path, "".join(str(int(hit)) for hit in accuracy.hits(network, images, labels)))
+
+    clips = images.tobytes(), labels.tobytes()
+    key = digest(preset.model_dump_json(), *clips, code("flow.temporal", packages=learner.PACKAGES))
+    return np.array([hit == "1" for hit in json.loads(kept(path, key, make).read_text())])
 
 
 def measure_all(base: Preset, seeds: int, console: Console) -> Hits:

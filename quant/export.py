@@ -16,27 +16,38 @@ from qonnx.util.cleanup import cleanup_model
 from torch import Tensor, nn
 
 from common import cli
-from common.artifacts import atomic_folder, lock
+from common.artifacts import atomic_folder, digest, is_kept, kept, lock
+from common.errors import UserError
 from common.preset import Preset, check_alarm, load_preset
+from common.sources import code
 from quant import integer
-from quant.checkpoint import chosen_threshold, load_network
+from quant.checkpoint import chosen_threshold, find, load_network
 from quant.layers import ConvLayer
 from quant.network import ReducedTSM
 
 FORMAT, VERSION = "shiftcore-integer-model", 1
+PACKAGES = ("torch", "brevitas", "qonnx", "onnx", "onnxscript", "numpy")
+"""Whose versions may change what is exported."""
 
 
 def export(
-    network: ReducedTSM, preset: Preset, folder: Path, trained: bool = False, threshold: float | None = None
+    network: ReducedTSM,
+    preset: Preset,
+    folder: Path,
+    trained: bool = False,
+    threshold: float | None = None,
+    weights: str | None = None,
 ) -> Path:
     """Write `model.onnx` and `model.npz` into `folder`, which they replace as a whole; returns `folder`.
 
-    `threshold`: the alarm's, where the preset leaves it to what was chosen for the weights. The network is brought into
-    canonical form (`ReducedTSM.snap`) in place. Input of the QONNX graph: one frame
-    `[1, 3, H, W]`, floats of the whole numbers 0 to 255.
+    `threshold`: the alarm's, where the preset leaves it to what was chosen for the weights; `weights`: the digest of
+    the checkpoint that they come from, for whoever asks later. The network is brought into canonical form
+    (`ReducedTSM.snap`) in place. Input of the QONNX graph: one frame `[1, 3, H, W]`, floats of the whole numbers 0 to
+    255.
     """
     network.snap()
     graph, arrays = integer_model(network, preset, trained, threshold)
+    graph["weights"] = weights
     description = json.dumps(graph)
     with atomic_folder(folder) as temporary:
         model = qonnx_model(network, preset)
@@ -155,14 +166,24 @@ class _IntegerLayers:
 
 
 def export_preset(preset: Preset, checkpoint: Path | None = None) -> Path:
-    """Export the network of `preset` (`load_network` says which) to its build folder, and say where it came from."""
-    folder = preset.build / "export"
-    with lock(preset.build):
-        network, source = load_network(preset, checkpoint)
+    """Export the network of `preset` (`load_network` says which) to its build folder, unless it is that of the same
+    weights already, and say where it came from. Returns the folder; raises UserError as `load_network`."""
+    folder, source = preset.build / "export", checkpoint or find(preset)
+    if source and not source.is_file():
+        raise UserError(f"{source}: no such checkpoint")
+    weights = digest(source) if source else None
+
+    def make() -> None:
+        network, _ = load_network(preset, source)
         threshold = chosen_threshold(source) if source else None
-        export(network, preset, folder, trained=source is not None, threshold=threshold)
-    print(f"{folder}: exported {source or 'UNTRAINED, random weights: no checkpoint of this preset was found'}")
-    return folder
+        export(network, preset, folder, source is not None, threshold, weights)
+        print(f"{folder}: exported {source or 'UNTRAINED, random weights: no checkpoint of this preset was found'}")
+
+    key = digest(preset.model_dump_json(), str(weights), code("quant.export", packages=PACKAGES))
+    if is_kept(folder, key):
+        return folder  # without the lock: who only reads need not wait for who writes
+    with lock(preset.build):
+        return kept(folder, key, make)
 
 
 def main(
@@ -172,7 +193,7 @@ def main(
     ] = None,
 ) -> None:
     """Write the QONNX and the integer model of PRESET to build/PRESET/export."""
-    export_preset(load_preset(preset), checkpoint)
+    print(f"{export_preset(load_preset(preset), checkpoint)}: the QONNX and the integer model")
 
 
 if __name__ == "__main__":

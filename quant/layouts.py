@@ -14,6 +14,7 @@ from typing import ClassVar, TypeVar
 
 from rich.progress import track
 
+from common.artifacts import digest
 from common.errors import UserError
 
 VIDEOS = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".ts", ".flv", ".wmv"}
@@ -49,6 +50,13 @@ class Dataset:
     def classes(self) -> list[str]:
         """The labels, sorted by name."""
         return sorted({sample.label for sample in self.samples if sample.label is not None})
+
+
+def fingerprint(folder: Path, samples: Iterable[Sample]) -> str:
+    """The digest of all that a network can learn from `samples` in `folder`: their names, labels, sources, splits, and
+    every byte of their files."""
+    facts = ((str(s.path.relative_to(folder)), s.label, s.source, s.fold, s.split, digest(s.path)) for s in samples)
+    return digest(json.dumps(list(facts)))
 
 
 class Layout:

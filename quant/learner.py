@@ -21,16 +21,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics.classification import MulticlassAccuracy
 
-from common.artifacts import atomic_file, digest, lock, write_json
+from common.artifacts import atomic_file, digest, kept, lock, write_json
 from common.errors import UserError
 from common.preset import Preset, Training, check_alarm
-from quant import accuracy, checkpoint, tuning
+from common.sources import code
+from quant import accuracy, checkpoint, layouts, tuning
 from quant.data import Clips, load_clips
 from quant.network import ReducedTSM
 from quant.strategies import SCRATCH, Strategy
 
 HELD_OUT_CLIPS = 1000
 TEMPERATURE = 2.0  # of distillation
+PACKAGES = ("torch", "lightning", "brevitas", "numpy")
+"""Whose versions may change what training gives."""
 
 History = list[dict[str, float]]  # loss and accuracy of each epoch
 
@@ -149,8 +152,9 @@ def train(preset: Preset, videos: Path | None = None, strategy: Strategy = SCRAT
     first = is_first()
     with lock(folder) if first else contextlib.nullcontext():
         if first:
-            begin(folder, digest(preset.model_dump_json(), str(videos and videos.resolve()), strategy.stamp()))
-        if (folder / "metrics.json").is_file():
+            data_key = layouts.fingerprint(videos, layouts.read(videos).samples) if videos else "synthetic"
+            begin(folder, recipe_key(preset, strategy, data_key))
+        if (folder / "metrics.json").is_file() and checkpoint.trained_path(preset).is_file():
             print(f"{folder}: this preset is trained; remove that folder to train it anew")
             return json.loads((folder / "metrics.json").read_text())
         data = load_clips(preset, videos)
@@ -257,15 +261,25 @@ def _kept(preset: Preset, epochs: dict[str, History]) -> dict[str, float]:
     return max(epochs["quantized"], key=lambda epoch: epoch["val_accuracy"])
 
 
-def begin(folder: Path, stamp: str) -> None:
-    """Keep what an earlier run of the same stamp left in `folder`; clear it away if it was another's."""
-    path = folder / "stamp.json"
-    if path.is_file() and json.loads(path.read_text())["inputs"] != stamp:
-        print(f"{folder}: the preset or the data changed since; training starts anew")
-        for phase in ("float", "quantized"):
-            shutil.rmtree(folder / phase, ignore_errors=True)
-        (folder / "metrics.json").unlink(missing_ok=True)
-    write_json(path, {"inputs": stamp})
+def recipe_key(preset: Preset, strategy: Strategy, data: str) -> str:
+    """The digest of all that decides what training gives: `preset`, `strategy`, our code and what it runs on, and
+    `data`, itself the digest of the clips."""
+    return digest(preset.model_dump_json(), strategy.stamp(), data, code("quant.learner", packages=PACKAGES))
+
+
+def begin(folder: Path, key: str) -> None:
+    """Keep what an earlier run of the same `key` left in `folder`; clear it away if it was another's."""
+    path = folder / "begun.json"
+
+    def clear() -> None:
+        states = [folder / name for name in ("float", "quantized", "metrics.json") if (folder / name).exists()]
+        if states:
+            print(f"{folder}: the preset, the data or the code changed since; training starts anew")
+        for state in states:
+            shutil.rmtree(state) if state.is_dir() else state.unlink()
+        write_json(path, {"key": key})
+
+    kept(path, key, clear)
 
 
 @contextlib.contextmanager
