@@ -61,7 +61,7 @@ rollback: $(READY) ## put the weights of PRESET before the last `make adapt` bac
 	@$(RUN) flow.adapt rollback --preset $(PRESET)
 
 compile: $(READY) ## PRESET to RTL for BOARD, each step verified against the one before
-	@$(RUN) hw.compile --preset $(PRESET) --board $(BOARD)
+	@$(RUN) flow.build --preset $(PRESET) --board $(BOARD)
 
 deploy: $(READY) ## one archive for BOARD: driver, reference, model, packages, and the bitstream if there is one
 	@$(RUN) flow.deploy --preset $(PRESET) --board $(BOARD)
@@ -70,7 +70,7 @@ registers: $(READY) ## what is made from the register map, hw/registers.toml
 	@$(RUN) hw.registers
 
 bitstream: $(READY) ## PRESET's bitstream for BOARD with Vivado (TOOLCHAIN=openxc7: open tools, tiny on Zynq-7 only)
-	@$(RUN) hw.bitstream --preset $(PRESET) --board $(BOARD) $(if $(TOOLCHAIN),--toolchain $(TOOLCHAIN))
+	@$(RUN) flow.bitstream --preset $(PRESET) --board $(BOARD) $(if $(TOOLCHAIN),--toolchain $(TOOLCHAIN))
 
 estimate: $(READY) ## what the compiled PRESET costs on BOARD, a table a layer (Yosys; no vendor tool)
 	@$(RUN) hw.estimate --preset $(PRESET) --board $(BOARD)

@@ -22,37 +22,34 @@ from common.preset import Preset, load_preset
 from common.sources import code
 from driver.build import Build
 from flow import driver_cost, machine, measure, soak
+from flow.build import compiled_core, exported_model
 from flow.cocotb_speed import cycles_per_second
-from flow.shots import from_file
 from hw.boards import load_board
 from hw.chip import build_chip
-from hw.compile import compile_model, exported_model, read_model
+from hw.compile import read_model
 from hw.graph import Frame, execute
 from quant import accuracy, synthetic
 from quant.checkpoint import PRETRAINED
 from sim.core import CoreModel, read_manifest
 from sim.reference import Reference
-from sim.video import real_clips
 
 Figures = dict[str, Any]
 
 FOLDER = BUILD / "bench"
-FRAMES = 60  # through the core: noise, a synthetic scene, and real clips where there are some
+FRAMES = 60  # through the core: noise and synthetic scenes
 QONNX_FRAMES = 3  # seconds each on a large preset
 SEED = 7
 
 
 def sequence(preset: Preset, count: int = FRAMES) -> list[Frame]:
-    """Frames of different content: a third noise, a third synthetic scenes, a third real clips (or more scenes)."""
+    """Frames of different content, the same on every machine: a third noise, two thirds synthetic scenes."""
     height, width = preset.input.height, preset.input.width
     third = count // 3
     noise = np.random.default_rng(SEED).integers(0, 256, (count - 2 * third, height, width, 3), dtype=np.uint8)
     scenes = [synthetic.clip(("door",), order, (third, height, width), (SEED, order)) for order in (0, 1)]
-    clips = real_clips()
-    real = from_file(clips[SEED % len(clips)], preset, third).frames if clips else scenes[1]
     return [
         Frame(pixels, stream=camera % preset.hardware.streams, clear=index == 0)
-        for camera, clip in enumerate((noise, scenes[0], real))
+        for camera, clip in enumerate((noise, *scenes))
         for index, pixels in enumerate(clip)
     ]
 
@@ -80,7 +77,7 @@ class Bench:
     def __init__(self, preset: Preset, board: str, console: Console) -> None:
         self.preset, self.console = preset, console
         self.exported = exported_model(preset)
-        self.core = compile_model(self.exported, board, console)
+        self.core = compiled_core(self.exported, board, console)
         self.manifest = read_manifest(self.core)
         self.weights = self.exported.with_name("model.npz")
         self.chip = Build.load(build_chip(self.core, self.weights, load_board(board)).parent)

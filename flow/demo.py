@@ -26,15 +26,13 @@ from sim.core import read_manifest
 from sim.decision import Decision
 from sim.reference import Reference
 from sim.verilator import environment
-from sim.video import real_clips
 
 FOLDER = BUILD / "demo"
 
 
 def choose(video: Path | None, preset: Preset, limit: int) -> list[Shot]:
-    """The video asked for; or a real clip where there is one, and synthetic scenes, whose classes the network knows."""
-    file = video or next(iter(real_clips()), None)
-    shots = [from_file(file, preset, limit)] if file else []
+    """The video asked for, or synthetic scenes, whose classes the network knows."""
+    shots = [from_file(video, preset, limit)] if video else []
     if shots and preset.data.source == "synthetic":
         shots[0].remark = "the network learned on synthetic scenes, so what its classes say of this video means nothing"
     if video is None:
@@ -118,9 +116,7 @@ def headline(figures: dict[str, Any], board: str) -> tuple[str, str]:
 
 
 def main(
-    video: Annotated[
-        Path | None, typer.Option(help="a video file; without it a real clip if there is one, and synthetic scenes")
-    ] = None,
+    video: Annotated[Path | None, typer.Option(help="a video file; without it synthetic scenes")] = None,
     preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
     board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
     frames: Annotated[int, typer.Option(min=2, help="of a longer video only so many")] = 64,
@@ -130,7 +126,7 @@ def main(
     network = load_preset(preset)
     shots = choose(video, network, frames)
     environment()  # a missing compiler shows now, not minutes later
-    from hw.compile import compiled_chip
+    from flow.build import compiled_chip
 
     chip = compiled_chip(network, board, console)
     with console.status("building the simulator, once ..."):

@@ -23,10 +23,10 @@ from common.preset import load_preset
 from driver import Accelerator
 from driver.build import Build
 from driver.selftest import Known, run_known
+from flow.build import compiled_chip
 from hw import selftest
 from hw.bitstream import maker
 from hw.boards import load_board
-from hw.compile import compiled_chip
 from sim.reference import Reference
 
 REQUIREMENTS = ROOT / "driver" / "requirements.txt"

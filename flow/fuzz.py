@@ -25,7 +25,7 @@ from common import cli
 from common.artifacts import BUILD, write_json
 from common.errors import UserError
 from common.preset import parse_preset
-from hw.compile import compile_model
+from flow.build import compiled_core
 from hw.graph import Frame
 from quant.export import export
 from quant.network import random_network
@@ -74,7 +74,7 @@ def check(case: dict[str, Any], console: Console) -> dict[str, Any]:
     rng = np.random.default_rng(case["seed"])
     classes = [f"class{index}" for index in range(int(rng.integers(2, 12)))]
     exported = export(random_network(preset, case["seed"], classes), preset, preset.build / "export")
-    folder = compile_model(exported / "model.onnx", case["board"], console)
+    folder = compiled_core(exported / "model.onnx", case["board"], console)
     reference, core = Reference.load(exported / "model.npz"), CoreModel(folder, seed=case["seed"] % 2**31 or 1)
     frames = [
         Frame(

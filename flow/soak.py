@@ -157,7 +157,7 @@ def main(
     seed: Annotated[int, typer.Option(help="of frames, streams, clips, stalls and resets")] = 1,
 ) -> None:
     """Frames through the whole Verilated chip, every one compared; an interrupted soak goes on where it stopped."""
-    from hw.compile import compiled_chip
+    from flow.build import compiled_chip
     from sim.chip import build_library
 
     console = Console()

@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from common import cli
-from common.artifacts import BUILD, atomic_file, digest, lock, write_json
+from common.artifacts import BUILD, atomic_file, digest, kept, lock, write_json
 from common.preset import Preset, load_preset
+from common.sources import code
 from quant import metrics, orders
 
 FOLDER = BUILD / "temporal"

@@ -178,6 +178,11 @@ def fold_for(model: ModelWrapper, board: Board, target_fps: int | None) -> Model
                 f"hardware.target_fps = {target_fps}: not met on {board.name} at {board.clock_mhz:g} MHz: {why}; "
                 f"the best that fits is {int(clock / cycles(slowest(model)))} frames per second"
             )
+    return convert_widths(model, board)
+
+
+def convert_widths(model: ModelWrapper, board: Board) -> ModelWrapper:
+    """A folded graph with width converters where streams differ, and every memory in its place."""
     model = model.transform(InsertDWC()).transform(SpecializeLayers(board.part))
     memory.choose(model)
     return model.transform(GiveUniqueNodeNames()).transform(GiveReadableTensorNames())  # InsertDWC's are random

@@ -7,18 +7,12 @@ from pathlib import Path
 import av
 import numpy as np
 
-from common.artifacts import ROOT, atomic_file
+from common.artifacts import atomic_file
 from common.errors import UserError
 from sim.sampling import UNTIMED_RATE, Frame, Sampler
 
 PICTURES = {".jpg", ".jpeg", ".png"}
-REAL_CLIPS = ROOT.parent / "shared" / "data" / "fights"
 ANNOUNCED_SECONDS_SLACK = 1.0  # sound may outlast the picture a little
-
-
-def real_clips() -> list[Path]:
-    """The real surveillance clips that lie beside this checkout, if any."""
-    return sorted(REAL_CLIPS.glob("*/*.mp4"))
 
 
 def frames(path: Path, rate: int | None = None) -> Iterator[np.ndarray]:

@@ -31,7 +31,7 @@ def one_at_a_time(name: str) -> Iterator[None]:
 def tiny_export() -> Path:
     """The folder with model.onnx and model.npz of the shipped `tiny`, as `make export` leaves it."""
     from common.preset import load_preset
-    from hw.compile import exported_model
+    from flow.build import exported_model
 
     with one_at_a_time("tiny-export"):
         return exported_model(load_preset("tiny")).parent

@@ -90,7 +90,7 @@ def test_unknown_name_lists_the_shipped_ones() -> None:
         load_preset("tyni")
 
 
-@pytest.mark.parametrize("module", ["quant.train", "quant.export", "hw.compile"])
+@pytest.mark.parametrize("module", ["quant.train", "quant.export", "flow.build"])
 def test_every_command_answers_in_one_line_with_exit_code_2(tmp_path: Path, module: str) -> None:
     old, new, expected = MISTAKES["bits too many"]
     command = [sys.executable, "-m", module, "--preset", str(preset_file(tmp_path, old, new))]

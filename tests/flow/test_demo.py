@@ -18,8 +18,7 @@ from PIL import Image
 from common.artifacts import ROOT
 from common.errors import UserError
 from common.preset import load_preset
-from flow import demo, measure, shots
-from hw import compile
+from flow import build, demo, measure, shots
 from sim import core, library, video
 from sim.decision import Decision
 from sim.reference import Reference
@@ -36,8 +35,8 @@ Demo = Callable[..., dict]
 def run_demo(tiny_core: Path, tiny_export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Demo:
     """Run the demo on the shared core, its results in `tmp_path`; returns the report."""
     monkeypatch.setattr(demo, "FOLDER", tmp_path)
-    monkeypatch.setattr(compile, "exported_model", lambda _preset: tiny_export / "model.onnx")
-    monkeypatch.setattr(compile, "compile_model", lambda *_: tiny_core)
+    monkeypatch.setattr(build, "exported_model", lambda _preset: tiny_export / "model.onnx")
+    monkeypatch.setattr(build, "compiled_core", lambda *_: tiny_core)
 
     def run(file: Path | None, frames: int = 64) -> dict:
         demo.main(file, "tiny", "pynq-z2", frames)
@@ -71,8 +70,7 @@ def test_report_and_picture(run_demo: Demo, clip: Path, tmp_path: Path, capsys: 
     assert min(Image.open(tmp_path / "demo.png").size) > 400
 
 
-def test_without_a_video_there_are_scenes_of_every_class(run_demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "real_clips", list)
+def test_without_a_video_there_are_scenes_of_every_class(run_demo: Demo) -> None:
     report = run_demo(None)
     shown = [entry["shown"] for entry in report["videos"][0]["timeline"]]
     assert list(dict.fromkeys(shown)) == ["enter_put", "enter_pick", "leave_put", "leave_pick"]

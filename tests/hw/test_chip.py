@@ -10,7 +10,7 @@ import pytest
 
 from common.errors import UserError
 from driver import registers as reg
-from hw import compile as flow
+from flow import build as flow
 from hw.boards import load_board
 from hw.chip import PACKAGE, RTL, SHELL, build_chip, config_package
 from sim.chip import ChipModel
@@ -97,7 +97,7 @@ def test_a_core_without_its_integer_model_gets_no_chip(
 ) -> None:
     (tmp_path / "core").symlink_to(tiny_core)
     model = tmp_path / "model.onnx"
-    monkeypatch.setattr(flow, "compile_model", lambda *_, **__: tmp_path / "core")
+    monkeypatch.setattr(flow, "compiled_core", lambda *_, **__: tmp_path / "core")
     flow.main(board="pynq-z2", model=model)
     assert f"{tmp_path / 'model.npz'}: not there; no chip is made" in capsys.readouterr().out
     assert not (tmp_path / "chip").exists()

@@ -36,6 +36,7 @@ def numbers(
         "FRAME_INTERVAL": 150,
         "AXI_ADDR_WIDTH": bus[0],
         "AXI_MAX_BURST": bus[1],
+        "AXI_WRITE_BURST": 16,
     }
 
 
