@@ -241,6 +241,8 @@ def chosen(steps: Sequence[str | Step]) -> list[Step]:
     if unknown := [step for step in steps if isinstance(step, str) and step not in ours]:
         raise UserError(f"step {unknown[0]!r}: not known; the steps are {', '.join(ours)}")
     result = [ours[step] if isinstance(step, str) else step for step in steps]
+    if not result:
+        raise UserError(f"no steps: nothing to do; the steps are {', '.join(ours)}")
     names = [step.name for step in result]
     if twice := [name for name in names if names.count(name) > 1]:
         raise UserError(f"step {twice[0]!r} is there twice; each step's name is its own")

@@ -58,7 +58,7 @@ def _load(path: Path) -> ctypes.CDLL:
     model, pointer, options = ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(_Options)
     i32, u8, u32, u64, size = ctypes.c_int, ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t
     for name, result, arguments in (
-        ("open", model, [pointer, u64, u64, u32, u32, u64, ctypes.c_char_p, size]),
+        ("open", model, [ctypes.c_char_p, pointer, u64, u64, u32, u32, u64, ctypes.c_char_p, size]),
         ("close", None, [model]),
         ("run", i32, [model, options, u64, i32, ctypes.POINTER(u64)]),
         ("access", i32, [model, options, i32, u32, ctypes.POINTER(u32), u32, ctypes.POINTER(u8)]),
@@ -100,10 +100,16 @@ class ChipModel:
         self._code = _load(build_library(chip))
         error = ctypes.create_string_buffer(1000)
         beats = self.manifest["max_burst"], self.manifest["write_burst"]
-        with library.inside(chip / "core"):
-            self._model = self._code.shiftcore_open(
-                self.memory.ctypes.data, self.MEMORY_BASE, memory_bytes, *beats, seed, error, len(error)
-            )
+        self._model = self._code.shiftcore_open(
+            bytes(chip / "core"),
+            self.memory.ctypes.data,
+            self.MEMORY_BASE,
+            memory_bytes,
+            *beats,
+            seed,
+            error,
+            len(error),
+        )
         if not self._model:
             raise ChipModelError(f"{chip}: {error.value.decode()}")
 

@@ -233,9 +233,10 @@ struct Model {
 };
 
 // Every function that runs the model reports an error of the RTL or of its files as text, and leaves the model unusable.
-EXPORT Model* shiftcore_open(uint8_t* memory, uint64_t base, uint64_t size, uint32_t max_burst,
+EXPORT Model* shiftcore_open(const char* folder, uint8_t* memory, uint64_t base, uint64_t size, uint32_t max_burst,
                              uint32_t write_burst, uint64_t seed, char* error, std::size_t length) {
     try {
+        data_folder = folder;
         return new Model(memory, base, size, max_burst, write_burst, seed);
     } catch (const std::exception& e) {
         std::strncpy(error, e.what(), length - 1);
