@@ -99,16 +99,9 @@ class ChipModel:
         self.memory = np.zeros(memory_bytes, np.uint8)
         self._code = _load(build_library(chip))
         error = ctypes.create_string_buffer(1000)
-        beats = self.manifest["max_burst"], self.manifest["write_burst"]
+        memory, beats = self.memory.ctypes.data, (self.manifest["max_burst"], self.manifest["write_burst"])
         self._model = self._code.shiftcore_open(
-            bytes(chip / "core"),
-            self.memory.ctypes.data,
-            self.MEMORY_BASE,
-            memory_bytes,
-            *beats,
-            seed,
-            error,
-            len(error),
+            bytes(chip / "core"), memory, self.MEMORY_BASE, memory_bytes, *beats, seed, error, len(error)
         )
         if not self._model:
             raise ChipModelError(f"{chip}: {error.value.decode()}")

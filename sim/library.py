@@ -25,10 +25,8 @@ _VERILATOR_FLAGS = [
     *("--cc", "--exe", "--build", "-j", "2", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing"),
     *("--output-split", "20000", "--timescale-override", "1ns/1ns", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
     *("-MAKEFLAGS", "OPT_FAST=-O1"),
-    *(
-        "-MAKEFLAGS",
-        "LDLIBS='-shared -pthread -Wl,--wrap=fopen'",
-    ),  # harness.h wraps it. Without liblz4 and libz: sim/fst stands in for them
+    # Without liblz4 and libz: sim/fst stands in for them. harness.h wraps fopen.
+    *("-MAKEFLAGS", "LDLIBS='-shared -pthread -Wl,--wrap=fopen'"),
 ]
 _COMPILER_FLAGS = "-fPIC -fvisibility=hidden -fno-gnu-unique -DVL_USER_STOP -DVL_USER_WARN -DVL_USER_FATAL"
 _SOURCES = {".sv", ".v", ".svh", ".vh"}
