@@ -104,6 +104,7 @@ def _sized_anew(model: ModelWrapper, job: Job, expected: np.ndarray) -> ModelWra
     fifo.remove_idle(model, sizing["fullest"])
     write_json(job.folder / "fifos.json", sizing)
     model.set_metadata_prop("frame_interval", str(sizing["frame_interval"]))
+    model.set_metadata_prop("fifos", json.dumps(lockfile.fifos(model)))
     return model
 
 
@@ -134,6 +135,7 @@ def _sized_as_found(model: ModelWrapper, job: Job, expected: np.ndarray) -> Mode
     sizing = {"frame_interval": found.frame_interval, "latency": latency, "depths": depths}
     write_json(job.folder / "fifos.json", sizing)
     model.set_metadata_prop("frame_interval", str(found.frame_interval))
+    model.set_metadata_prop("fifos", json.dumps(found.fifos))
     model.set_metadata_prop("proven", json.dumps([content, latency]))
     return model
 
@@ -178,10 +180,10 @@ def _proven(model: ModelWrapper, core: Path) -> int | None:
 
 
 def _note_found(model: ModelWrapper, job: Job, interval: int, latency: int) -> None:
-    """Leave a lock file in the build folder, unless the folding is not of step fold."""
-    found_for = model.get_metadata_prop("found_for")
-    if found_for is not None:
-        lockfile.found(model, found_for, interval, latency).write(job.folder / LOCK)
+    """Leave a lock file in the build folder, unless folding or FIFOs are not of our steps."""
+    found_for, fifos = model.get_metadata_prop("found_for"), model.get_metadata_prop("fifos")
+    if found_for is not None and fifos is not None:
+        lockfile.found(model, found_for, json.loads(fifos), interval, latency).write(job.folder / LOCK)
 
 
 def _write_core(model: ModelWrapper, job: Job, interval: int, folder: Path, sizing: bool = False) -> Path:

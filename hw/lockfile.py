@@ -2,10 +2,12 @@
 
 `PRESET.BOARD.lock` is JSON: `found_for`, the digest of the network's shape, of the target and of the board (weights and
 code do not matter: what the lock promises is measured anew each time it is used); `folding` and `memory`, attributes of
-each layer; `fifos`, the depth and memory of each FIFO that is there; `frame_interval` and `latency` in cycles.
+each layer; `fifos`, the depth and memory of each FIFO that stays, of those on all streams; `frame_interval` and
+`latency` in cycles.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from common.artifacts import digest, write_json
+from common.artifacts import atomic_file, digest
 from common.errors import UserError
 from hw import fifo
 from hw.boards import Board
@@ -22,7 +24,7 @@ from hw.dataflow import layer
 
 FORMAT, VERSION = "shiftcore-lock", 1
 _FOLDING = ("PE", "SIMD")
-_MEMORY = ("ram_style", "depth_trigger_bram", "depth_trigger_uram")
+_MEMORY = ("ram_style", "depth_trigger_bram")
 _INSERTED = ("StreamingDataWidthConverter", "StreamingFIFO")  # follow from the folding, and are not layers
 
 Attributes = dict[str, int | str]
@@ -40,7 +42,10 @@ class Lock:
     latency: int
 
     def write(self, path: Path) -> None:
-        write_json(path, {"format": FORMAT, "version": VERSION, **asdict(self)})
+        """As JSON, a line a layer, for people who compare two."""
+        text = json.dumps({"format": FORMAT, "version": VERSION, **asdict(self)}, indent=2)
+        with atomic_file(path) as temporary:
+            temporary.write_text(re.sub(r"\{\s+([^{}]*?)\s+\}", lambda m: f"{{{' '.join(m[1].split())}}}", text) + "\n")
 
     def fits_folding(self, model: ModelWrapper, found_for: str) -> bool:
         """Whether it was found for such a network and board, and names the layers of `model`."""
@@ -79,15 +84,19 @@ def shape_digest(model: ModelWrapper, layers: list[dict[str, Any]], target: dict
     return digest(json.dumps([nodes, layers, target]), board.model_dump_json())
 
 
-def found(model: ModelWrapper, found_for: str, frame_interval: int, latency: int) -> Lock:
-    """The lock of a finished graph, its nodes named."""
-    fifos = model.get_nodes_by_op_type("StreamingFIFO_rtl")
+def fifos(model: ModelWrapper) -> dict[str, Attributes]:
+    """Depth and memory of each FIFO by name: to be taken before names are given anew, which counts those that stay."""
+    return {node.name: _get(node, ("depth", "ram_style")) for node in model.get_nodes_by_op_type("StreamingFIFO_rtl")}
+
+
+def found(model: ModelWrapper, found_for: str, fifos: dict[str, Attributes], frame_interval: int, latency: int) -> Lock:
+    """The lock of a finished graph, its layers named; `fifos` as above."""
     memory = {node.name: _get(node, _MEMORY) for node in _layers(model)}
     return Lock(
         found_for,
         {node.name: _get(node, _FOLDING) for node in _layers(model)},
         {name: attributes for name, attributes in memory.items() if attributes},
-        {node.name: _get(node, ("depth", "ram_style")) for node in fifos},
+        fifos,
         frame_interval,
         latency,
     )
