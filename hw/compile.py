@@ -188,7 +188,8 @@ def _note_found(model: ModelWrapper, job: Job, interval: int, latency: int) -> N
 
 def _write_core(model: ModelWrapper, job: Job, interval: int, folder: Path, sizing: bool = False) -> Path:
     names = dataflow.name_layers(model, job.description["layers"])
-    build_core(model, names, job.board, job.preset.hardware.streams, interval, folder, sizing)
+    written = ModelWrapper(copy.deepcopy(model.model))  # FINN notes in the graph where it has written RTL
+    build_core(written, names, job.board, job.preset.hardware.streams, interval, folder, sizing)
     return folder
 
 

@@ -122,8 +122,8 @@ def _layers(model: ModelWrapper) -> list[NodeProto]:
 
 
 def _get(node: NodeProto, names: Iterable[str]) -> Attributes:
-    instance = layer(node)
-    return {name: instance.get_nodeattr(name) for name in names if name in instance.get_nodeattr_types()}
+    chosen = {attribute.name for attribute in node.attribute}
+    return {name: layer(node).get_nodeattr(name) for name in names if name in chosen}
 
 
 def _set(node: NodeProto, attributes: Attributes) -> None:

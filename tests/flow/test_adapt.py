@@ -12,14 +12,16 @@ import pytest
 from typer.testing import CliRunner
 
 from common import preset as presets
-from common.artifacts import ROOT
+from common.artifacts import ROOT, digest
 from common.preset import Preset, load_preset
 from flow import adapt, versions
+from flow.build import exported_model
 from quant import checkpoint, frames
 from quant.data import folder_clips
 from quant.learner import two_phases
 from quant.network import random_network
 from sim import video
+from sim.reference import Reference
 from tests.flow.test_crossval import NETWORK
 
 PRESET = (
@@ -100,7 +102,7 @@ def line_of(result: Any) -> str:
 def test_promoted_where_the_old_network_fails_and_back_again(place: Preset, base: Path) -> None:
     use(place, base)
     trained = checkpoint.trained_path(place)
-    (place.build / "export").mkdir()
+    old = exported_model(place)
     clips = write_clips(place.build.parent.parent / "clips", FAINT, range(16))
     done = call(place, "run", "--data", clips)
     assert done.exit_code == 0, done.output
@@ -108,7 +110,9 @@ def test_promoted_where_the_old_network_fails_and_back_again(place: Preset, base
     original, first = versions.listed(place)
     assert trained.read_bytes() == first.weights.read_bytes() != base.read_bytes()
     assert original.weights.read_bytes() == base.read_bytes()
-    assert not (place.build / "export").exists()  # of the old network
+    assert Reference.load(old.with_name("model.npz")).description["weights"] == digest(base)
+    exported_model(place)
+    assert Reference.load(old.with_name("model.npz")).description["weights"] == digest(trained)
     figures = first.report["figures"]
     assert figures["right"]["old"] <= 10 and figures["right"]["new"] >= 14 and figures["p"] < 0.01
     assert figures["auc"]["difference_ci95"][0] <= figures["auc"]["difference"] and figures["sources"] == 16
