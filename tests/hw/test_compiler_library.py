@@ -91,7 +91,9 @@ def test_a_step_that_changes_the_network_is_an_exception(model: Callable[..., Pa
 
 def test_progress_is_told_and_may_end_it(model: Callable[..., Path], capfd: pytest.CaptureFixture[str]) -> None:
     told: list[Progress] = []
-    compile_model(model(), BOARD.name, steps=FIRST, progress=told.append)
+    path = model()
+    capfd.readouterr()  # of the export
+    compile_model(path, BOARD.name, steps=FIRST, progress=told.append)
     assert [(now.step, now.number, now.of) for now in told] == [(name, i, 5) for i, name in enumerate(FIRST, 1)]
     assert capfd.readouterr() == ("", "")
 
@@ -133,11 +135,12 @@ def test_two_compilations_side_by_side(
     def forbidden(*_: object) -> None:
         raise AssertionError("not from a library")
 
+    paths = [model("one", 4, 2, 1), model("two", 8, 3, 2)]
     monkeypatch.setattr(os, "chdir", forbidden)
     monkeypatch.setattr(signal, "signal", forbidden)
     monkeypatch.setattr(signal, "setitimer", forbidden)
     before = dict(os.environ)
-    paths = [model("one", 4, 2, 1), model("two", 8, 3, 2)]
+    capfd.readouterr()  # of the export
     cores = in_threads([lambda path=path: compile_model(path, BOARD.name) for path in paths])
     assert [core for core in cores if not isinstance(core, Path)] == []
     assert dict(os.environ) == before and capfd.readouterr() == ("", "")

@@ -1,6 +1,7 @@
 """The chip around a fake core, in cocotb: registers, frames, every error flag and the way back; and mutants of it."""
 
 import shutil
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import pytest
 from common.artifacts import BUILD, write_json
 from hw.chip import PACKAGE, RTL, SHELL, config_package, record_bytes
 from sim import cocotb_runner
+from sim.verilator import environment
 
 HERE = Path(__file__).parent
 SEED = 11
@@ -127,3 +129,17 @@ def test_a_broken_shell_is_noticed(name: str) -> None:
     rtl = broken_rtl(mutant, folder / "rtl")
     with pytest.raises(cocotb_runner.BenchError, match=mutant.seen_by):
         bench("axi3", folder, rtl, mutant.seen_by)
+
+
+def test_a_write_burst_that_the_port_does_not_take_is_an_error(tmp_path: Path) -> None:
+    """It is no longer capped behind one's back."""
+    top = tmp_path / "top.sv"
+    top.write_text(
+        "module top;\nshell #(.AXI_MAX_BURST(16), .AXI_WRITE_BURST(32)) bad ();\ninitial $finish;\nendmodule\n"
+    )
+    sources = [RTL / PACKAGE, *(RTL / file for file in SHELL if file != "chip.sv"), top]
+    command = ["verilator", "--cc", "--exe", "--build", "--main", "-Wno-lint", "-CFLAGS", "-O0", "--top-module", "top"]
+    subprocess.run([*command, *sources], cwd=tmp_path, env=environment(), check=True, capture_output=True)
+    run = [str(tmp_path / "obj_dir" / "Vtop"), "+verilator+error+limit+100"]
+    output = subprocess.run(run, capture_output=True, text=True, check=False).stdout
+    assert "AXI_WRITE_BURST = 32 must be AXI_MAX_BURST = 16 at most" in output
