@@ -26,7 +26,7 @@ from hw.core import build_core
 from hw.steps import Job, Progress, SavedSteps, Step, run_steps
 from hw.streamline import streamline
 from hw.verify import integer_logits, verification_frames
-from sim.core import Deadlock, read_manifest
+from sim.core import CoreError, read_manifest
 
 log = logging.getLogger(__name__)
 
@@ -117,14 +117,14 @@ def _sized_as_found(model: ModelWrapper, job: Job, expected: np.ndarray) -> Mode
     model = ModelWrapper(copy.deepcopy(model.model))
     dataflow.name_layers(model, job.description["layers"])
     if not found.fits_fifos(model):
-        log.warning("the lock file names FIFOs that are not there: searching")
+        log.warning("the lock file's FIFOs are not those of this graph: searching")
         return None
     found.place_fifos(model)
     with tempfile.TemporaryDirectory(dir=job.folder, prefix=".core.") as folder:
         core = _write_core(model, job, found.frame_interval, Path(folder) / "core")
         try:
             latency = fifo.prove(core, job.frames, expected, job.progress)
-        except (fifo.JitterError, Deadlock) as error:
+        except (fifo.JitterError, CoreError) as error:
             log.warning("the lock file does not hold (%s): searching", error)
             return None
         content = read_manifest(core)["content"]

@@ -52,8 +52,11 @@ class Lock:
         return self.found_for == found_for and set(self.folding) == {node.name for node in _layers(model)}
 
     def fits_fifos(self, model: ModelWrapper) -> bool:
-        """Whether its FIFOs are some of those in `model`."""
-        return set(self.fifos) <= {node.name for node in model.get_nodes_by_op_type("StreamingFIFO_rtl")}
+        """Whether its FIFOs are some of those in `model`, the first and the last among them."""
+        nodes = model.get_nodes_by_op_type("StreamingFIFO_rtl")
+        ends = {model.graph.input[0].name, *(output.name for output in model.graph.output)}
+        needed = {node.name for node in nodes if {node.input[0], node.output[0]} & ends}
+        return needed <= set(self.fifos) <= {node.name for node in nodes}
 
     def fold(self, model: ModelWrapper) -> None:
         """Set PE and SIMD of every layer, in place."""

@@ -188,7 +188,7 @@ def folded(core: Path) -> ModelWrapper:
     return ModelWrapper(str(core.parent / "05_fold.onnx"))
 
 
-@pytest.mark.parametrize("lie", ["latency", "deadlock", "fifos"])
+@pytest.mark.parametrize("lie", ["latency", "deadlock", "fifos", "no end"])
 def test_a_lock_that_lies_is_found_out(
     tiny_core: Path, tiny_export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture, lie: str,
@@ -204,6 +204,8 @@ def test_a_lock_that_lies_is_found_out(
         found = replace(
             found, fifos={n: a | {"depth": 2, "ram_style": "srl"} if n in skips else a for n, a in found.fifos.items()}
         )
+    elif lie == "no end":
+        found = replace(found, fifos=dict(list(found.fifos.items())[1:]))
     else:
         found = replace(found, fifos=found.fifos | {"elsewhere_fifo": {"depth": 2, "ram_style": "srl"}})
     searched: list[int] = []
