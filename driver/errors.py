@@ -1,41 +1,42 @@
 """What can go wrong with an accelerator: one exception a cause. docs/errors.md says what to do about each."""
 
-from shiftcore.errors import UserError
+from shiftcore.errors import DeviceError, ShiftcoreError, UserError
 
 
-class AcceleratorError(UserError):
-    """Any of the errors below: catch this one to catch them all. The message is one line."""
+class AcceleratorError(ShiftcoreError):
+    """Any of the errors below: catch this one to catch them all. The message is one line. Each is either a `UserError`,
+    which is yours to put right, or a `DeviceError`, which is the chip's."""
 
 
-class BuildError(AcceleratorError):
+class BuildError(AcceleratorError, UserError):
     """The build folder is missing, incomplete or damaged, or its files contradict one another."""
 
 
-class BackendError(AcceleratorError):
+class BackendError(AcceleratorError, UserError):
     """The back end cannot be used here; the message says what is missing."""
 
 
-class IdentityError(AcceleratorError):
+class IdentityError(AcceleratorError, UserError):
     """The chip is not the one that the build folder describes; the message gives both values."""
 
 
-class FrameError(AcceleratorError):
+class FrameError(AcceleratorError, UserError):
     """A frame has the wrong size or type, or names a stream that the chip does not have. Nothing was sent."""
 
 
-class StreamBusyError(AcceleratorError):
+class StreamBusyError(AcceleratorError, UserError):
     """Two users of one stream: its frames would mix."""
 
 
-class ResultsWaitingError(AcceleratorError):
+class ResultsWaitingError(AcceleratorError, UserError):
     """Too many results wait to be taken; none is lost."""
 
 
-class ClosedError(AcceleratorError):
+class ClosedError(AcceleratorError, UserError):
     """The accelerator was closed, or is used from another thread than the one that opened it."""
 
 
-class ChipError(AcceleratorError):
+class ChipError(AcceleratorError, DeviceError):
     """The chip stopped or broke a rule. It was reset: frames under way are lost, and the next frame of every stream
     begins a clip."""
 
@@ -72,7 +73,7 @@ class ResponseTimeoutError(ChipError):
     """No result came within the time in which one had to come."""
 
 
-class ResetError(AcceleratorError):
+class ResetError(AcceleratorError, DeviceError):
     """A soft reset did not end: the memory port never became quiet. Only a new bitstream helps."""
 
 

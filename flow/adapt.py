@@ -30,10 +30,11 @@ from shiftcore.quant.data import Clips, usable, video_clips
 from shiftcore.quant.export import export
 from shiftcore.quant.frames import content
 from shiftcore.quant.layouts import Dataset, Sample
-from shiftcore.quant.learner import begin, two_phases
+from shiftcore.quant.learner import begin, recipe_key, two_phases
 from shiftcore.quant.network import ReducedTSM
 from shiftcore.quant.preset import Preset, check_alarm, load_preset
 from shiftcore.quant.strategies import Strategy
+from shiftcore.sources import code
 
 STEPS = 200  # of training at least: twenty clips a class make an epoch of two or three
 BATCH = 16
@@ -216,7 +217,7 @@ def adapt(preset: Preset, videos: Path, strategy_name: str, confidence: float) -
     if reason := too_little(footage, confidence):
         return reason
     folder, clips = versions.home(preset), footage.clips()
-    stamp = digest(strategy.stamp(), preset.model_dump_json(), json.dumps(clips))
+    stamp = digest(recipe_key(preset, strategy, json.dumps(clips)), start, code("shiftcore.flow.adapt"))
     parts = make_folds(footage.fresh, footage.sources_known)
     old = Reference.load(export(network, preset, folder / "old", trained=True) / "model.npz")
     teach = partial(train_fold, preset, strategy, old)

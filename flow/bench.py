@@ -16,25 +16,25 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from shiftcore.artifacts import build_folder, digest, lock, write_json
+from shiftcore.artifacts import build_folder, digest, kept, lock, write_json
 from shiftcore.driver.build import Build
 from shiftcore.flow import driver_cost, machine, measure, soak
+from shiftcore.flow.build import compiled_core, exported_model
 from shiftcore.flow.cocotb_speed import cycles_per_second
-from shiftcore.flow.shots import from_file
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.chip import build_chip
-from shiftcore.hw.compile import compile_model, exported_model, read_model
+from shiftcore.hw.compile import read_model
 from shiftcore.hw.graph import Frame, execute
 from shiftcore.model.reference import Reference
-from shiftcore.model.video import real_clips
 from shiftcore.quant import accuracy, synthetic
 from shiftcore.quant.checkpoint import PRETRAINED
 from shiftcore.quant.preset import Preset, load_preset
 from shiftcore.sim.core import CoreModel, read_manifest
+from shiftcore.sources import code
 
 Figures = dict[str, Any]
 
-FRAMES = 60  # through the core: noise, a synthetic scene, and real clips where there are some
+FRAMES = 60  # through the core: noise and synthetic scenes
 QONNX_FRAMES = 3  # seconds each on a large preset
 SEED = 7
 
@@ -45,16 +45,14 @@ def work_folder() -> Path:
 
 
 def sequence(preset: Preset, count: int = FRAMES) -> list[Frame]:
-    """Frames of different content: a third noise, a third synthetic scenes, a third real clips (or more scenes)."""
+    """Frames of different content, the same on every machine: a third noise, two thirds synthetic scenes."""
     height, width = preset.input.height, preset.input.width
     third = count // 3
     noise = np.random.default_rng(SEED).integers(0, 256, (count - 2 * third, height, width, 3), dtype=np.uint8)
     scenes = [synthetic.clip(("door",), order, (third, height, width), (SEED, order)) for order in (0, 1)]
-    clips = real_clips()
-    real = from_file(clips[SEED % len(clips)], preset, third).frames if clips else scenes[1]
     return [
         Frame(pixels, stream=camera % preset.hardware.streams, clear=index == 0)
-        for camera, clip in enumerate((noise, scenes[0], real))
+        for camera, clip in enumerate((noise, *scenes))
         for index, pixels in enumerate(clip)
     ]
 
@@ -82,7 +80,7 @@ class Bench:
     def __init__(self, preset: Preset, board: str, console: Console) -> None:
         self.preset, self.console = preset, console
         self.exported = exported_model(preset)
-        self.core = compile_model(self.exported, board, console)
+        self.core = compiled_core(self.exported, board, console)
         self.manifest = read_manifest(self.core)
         self.weights = self.exported.with_name("model.npz")
         self.chip = Build.load(build_chip(self.core, self.weights, load_board(board)).parent)
@@ -101,23 +99,26 @@ class Bench:
         }
 
     def piece(self, name: str, take: Callable[[], Figures]) -> Figures:
-        """The figures that `take` measures, or those of an earlier run of the same core and weights."""
-        path = work_folder() / self.preset.name / f"{name}.json"
-        key = digest(
-            self.manifest["content"],
-            self.chip.manifest["build_hash"],
-            self.weights,
-            PRETRAINED,
-            json.dumps(machine.describe()["versions"]),
+        """The figures that `take` measures, or those of an earlier run of the same core, weights and code."""
+        path, said = work_folder() / self.preset.name / f"{name}.json", "kept"
+
+        def make() -> None:
+            nonlocal said
+            start = time.monotonic()
+            write_json(path, take())
+            said = f"{time.monotonic() - start:.0f} s"
+
+        kept(path, self.key, make)
+        self.console.print(f"{self.preset.name} {name}: {said}")
+        return dict(json.loads(path.read_text()))
+
+    @cached_property
+    def key(self) -> str:
+        """Of all that decides the figures, but for the machine."""
+        inputs = self.manifest["content"], self.chip.manifest["content"], self.weights, self.preset.model_dump_json()
+        return digest(
+            *inputs, code("shiftcore.flow.bench", data=(PRETRAINED,)), json.dumps(machine.describe()["versions"])
         )
-        if path.is_file() and (kept := json.loads(path.read_text()))["key"] == key:
-            self.console.print(f"{self.preset.name} {name}: kept")
-            return kept["figures"]
-        start = time.monotonic()
-        figures = take()
-        write_json(path, {"key": key, "figures": figures})
-        self.console.print(f"{self.preset.name} {name}: {time.monotonic() - start:.0f} s")
-        return figures
 
     @cached_property
     def model(self) -> CoreModel:

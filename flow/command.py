@@ -45,9 +45,9 @@ PANELS: dict[str, dict[str, Entry]] = {
     },
     "Build": {
         "export": Entry("quant.export:main", "Write a preset's QONNX and its integer model."),
-        "compile": Entry("hw.compile:main", "Compile a network to RTL, each step verified against the one before."),
+        "compile": Entry("flow.build:main", "Compile a network to RTL, each step verified against the one before."),
         "estimate": Entry("hw.estimate:main", "Say what a compiled network costs on a board, layer by layer."),
-        "bitstream": Entry("hw.bitstream:main", "Build a bitstream with Vivado, or with open tools."),
+        "bitstream": Entry("flow.bitstream:main", "Build a bitstream with Vivado, or with open tools."),
         "deploy": Entry("flow.deploy:main", "Pack one archive for a board: driver, model, packages, bitstream."),
         "registers": Entry("hw.registers:main", "Write what is made from the chip's register map."),
         "dry-run": Entry("hw.toolchains.vivado.dryrun:main", "Run Vivado's scripts without Vivado, in tclsh."),

@@ -2,7 +2,7 @@
 them saw in training.
 
 Everything is under `build/<preset>/compare`: a folder a network, `report.json` and `compare.png`. A network that is
-finished is not trained again, as long as the preset and the list of clips stay the same.
+finished is not trained again, as long as the preset, the clips and the code stay the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from shiftcore.artifacts import atomic_file, lock, without_nan, write_json
+from shiftcore.artifacts import atomic_file, digest, lock, without_nan, write_json
 from shiftcore.flow import machine
 from shiftcore.quant import layouts, metrics
 from shiftcore.quant.preset import check_alarm, load_preset
+from shiftcore.sources import code
 
 THRESHOLD = 0.5
 BASE = "tsm"  # what the others' AUC is compared with
@@ -126,8 +127,11 @@ def main(
     networks = {name: build(settings, classes) for name, build in BASELINES.items()}
     with lock(folder):
         dataset = usable(settings, whole)
+        stamp = code("shiftcore.flow.compare", "shiftcore.quant.baselines")
         results = {
-            name: out_of_fold(settings, data, dataset, train_in_float(settings, build), folder / name, name)
+            name: out_of_fold(
+                settings, data, dataset, train_in_float(settings, build), folder / name, digest(name, stamp)
+            )
             for name, build in BASELINES.items()
         }
         figures = compare(results, classes, alarm)

@@ -27,11 +27,12 @@ from shiftcore.quant.data import Clips, usable, video_clips
 from shiftcore.quant.export import export
 from shiftcore.quant.identity import fingerprint
 from shiftcore.quant.layouts import Dataset, Sample
-from shiftcore.quant.learner import begin, draw_curves, two_phases
+from shiftcore.quant.learner import begin, draw_curves, recipe_key, two_phases
 from shiftcore.quant.network import ReducedTSM
 from shiftcore.quant.preset import Preset, check_alarm, load_preset
 from shiftcore.quant.strategies import Strategy, own
 from shiftcore.quant.tuning import trained_parameters
+from shiftcore.sources import code
 
 
 def train_fold(preset: Preset, strategy: Strategy, data: Clips, folder: Path) -> Scorer:
@@ -127,10 +128,10 @@ def final_network(
     preset: Preset, strategy: Strategy, dataset: Dataset, folder: Path, threshold: float | None
 ) -> ReducedTSM:
     """Train on all clips and save the weights with `threshold` where `make export` finds them."""
-    begin(folder, digest(strategy.stamp(), preset.model_dump_json(), fingerprint(dataset.samples)))
+    begin(folder, recipe_key(preset, strategy, fingerprint(dataset.samples)))
     print(f"final network: all {len(dataset.samples)} clips teach")
-    data = video_clips(preset, dataset.classes, dataset.samples, ())
-    trained = two_phases(preset, data, folder, strategy)
+    clips = video_clips(preset, dataset.classes, dataset.samples, ())
+    trained = two_phases(preset, clips, folder, strategy)
     draw_curves(trained.epochs, folder / "curves.png")
     checkpoint.save(trained.network, preset, checkpoint.trained_path(preset), threshold)
     return trained.network
@@ -148,7 +149,8 @@ def main(
         classes = whole.classes
         check_alarm(settings, classes)
         dataset = usable(settings, whole)
-        rows = out_of_fold(settings, data, dataset, partial(train_fold, settings, strategy), folder, strategy.stamp())
+        stamp = digest(strategy.stamp(), code("shiftcore.flow.crossval"))
+        rows = out_of_fold(settings, data, dataset, partial(train_fold, settings, strategy), folder, stamp)
         figures, alarm = summarize(rows, settings, classes), settings.alarm.classes
         add_floor(figures, settings, whole)
         threshold = choose_threshold(rows, settings, classes) if alarm else None

@@ -27,10 +27,10 @@ from shiftcore.driver import Accelerator
 from shiftcore.driver.build import Build
 from shiftcore.driver.selftest import Known, run_known
 from shiftcore.errors import UserError
+from shiftcore.flow.build import compiled_chip
 from shiftcore.hw import selftest
 from shiftcore.hw.bitstream import maker
 from shiftcore.hw.boards import load_board
-from shiftcore.hw.compile import compiled_chip
 from shiftcore.model.reference import Reference
 from shiftcore.quant.preset import load_preset
 

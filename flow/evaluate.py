@@ -95,7 +95,7 @@ def main(
     settings = load_preset(preset)
     dataset = layouts.read(data)
     if model is None:
-        from shiftcore.hw.compile import exported_model
+        from shiftcore.flow.build import exported_model
 
         model = exported_model(settings).with_name("model.npz")
     reference = Reference.load(model)

@@ -23,7 +23,7 @@ from rich.console import Console
 
 from shiftcore.artifacts import build_folder, write_json
 from shiftcore.errors import UserError
-from shiftcore.hw.compile import compile_model
+from shiftcore.flow.build import compiled_core
 from shiftcore.hw.graph import Frame
 from shiftcore.model.reference import Reference
 from shiftcore.quant.export import export
@@ -77,7 +77,7 @@ def check(case: dict[str, Any], console: Console) -> dict[str, Any]:
     rng = np.random.default_rng(case["seed"])
     classes = [f"class{index}" for index in range(int(rng.integers(2, 12)))]
     exported = export(random_network(preset, case["seed"], classes), preset, preset.build / "export")
-    folder = compile_model(exported / "model.onnx", case["board"], console)
+    folder = compiled_core(exported / "model.onnx", case["board"], console)
     reference, core = Reference.load(exported / "model.npz"), CoreModel(folder, seed=case["seed"] % 2**31 or 1)
     frames = [
         Frame(

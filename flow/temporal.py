@@ -6,7 +6,6 @@ interrupted command goes on where it stopped.
 """
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,9 +15,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from shiftcore.artifacts import atomic_file, build_folder, digest, lock, write_json
-from shiftcore.quant import metrics, orders, scene
+from shiftcore.artifacts import atomic_file, build_folder, digest, kept, lock, write_json
+from shiftcore.quant import metrics, orders
 from shiftcore.quant.preset import Preset, load_preset
+from shiftcore.sources import code
 
 VARIANTS = {"shift": True, "no_shift": False}
 HELD_OUT_CLIPS = 1000
@@ -46,22 +46,19 @@ def variant(base: Preset, task: str, name: str, seed: int) -> Preset:
 
 def measure(preset: Preset, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Which of the clips `images`, uint8 `[N, T, H, W, 3]`, the trained `preset` takes for what they are: bool `[N]`.
-    Trains it unless that is done; what another preset or another renderer left there is removed."""
+    Trains it unless that is done with the same preset, code and clips."""
     from shiftcore.quant import accuracy, checkpoint, learner
 
     path = preset.build / "result.json"
-    key = digest(preset.model_dump_json(), Path(orders.__file__), Path(scene.__file__), labels.tobytes())
-    result = json.loads(path.read_text()) if path.is_file() else {}
-    if result.get("key") != key:
-        shutil.rmtree(preset.build, ignore_errors=True)
-        result = {"key": key}
-        write_json(path, result)
-    if "hits" not in result:
+
+    def make() -> None:
         learner.train(preset)
         network, _ = checkpoint.load_network(preset)
-        result["hits"] = "".join(str(int(hit)) for hit in accuracy.hits(network, images, labels))
-        write_json(path, result)
-    return np.array([hit == "1" for hit in result["hits"]])
+        write_json(path, "".join(str(int(hit)) for hit in accuracy.hits(network, images, labels)))
+
+    clips = images.tobytes(), labels.tobytes()
+    key = digest(preset.model_dump_json(), *clips, code("shiftcore.flow.temporal", packages=learner.PACKAGES))
+    return np.array([hit == "1" for hit in json.loads(kept(path, key, make).read_text())])
 
 
 def measure_all(base: Preset, seeds: int, console: Console) -> Hits:

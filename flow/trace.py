@@ -8,23 +8,28 @@ import numpy as np
 import typer
 
 from shiftcore.artifacts import build_folder
-from shiftcore.hw.compile import compile_model, exported_model
+from shiftcore.errors import UserError
+from shiftcore.flow.build import compiled_core, exported_model
 from shiftcore.model import video as files
 from shiftcore.model.preprocess import Preprocessor
 from shiftcore.model.reference import Reference
 from shiftcore.quant.preset import load_preset
 from shiftcore.sim.core import CoreModel
-from shiftcore.sim.trace import FrameInContext, first_difference
+from shiftcore.sim.trace import FrameInContext, IncompleteError, first_difference
 
 
 def _frames(reference: Reference, video: Path | None, count: int) -> list[FrameInContext]:
-    """The first `count` frames of a video as one clip; without a video, noise of alternating streams."""
+    """The first `count` inputs that a video makes, as one clip; without a video, noise of alternating streams. Raises
+    UserError for a video that makes none: nothing would be compared."""
     if video is None:
         noise = np.random.default_rng(0).integers(0, 256, (count, *reference.input_shape), dtype=np.uint8)
         return [(pixels, i % reference.streams, False) for i, pixels in enumerate(noise)]
     images = files.frames(video, reference.description["preprocess"]["images_per_second"])
     inputs = islice(Preprocessor(reference.description).clip(images), count)
-    return [(pixels, 0, i == 0) for i, pixels in enumerate(inputs)]
+    contexts = [(pixels, 0, i == 0) for i, pixels in enumerate(inputs)]
+    if not contexts:
+        raise UserError(f"{video}: too short to make one input of the network")
+    return contexts
 
 
 def main(
@@ -37,15 +42,19 @@ def main(
     """Compare every layer of the compiled core with the reference; name the first difference and exit with 1."""
     settings = load_preset(preset)
     exported = exported_model(settings)
-    core = compile_model(exported, board)
+    core = compiled_core(exported, board)
     reference = Reference.load(exported.with_name("model.npz"))
+    contexts = _frames(reference, video, frames)
     waveform = build_folder() / settings.name / board / "trace.fst" if wave else None
     model = CoreModel(core, trace=True, wave=waveform)
-    difference = first_difference(reference, model, _frames(reference, video, frames))
+    try:
+        difference: object = first_difference(reference, model, contexts)
+    except IncompleteError as error:
+        difference = error
     model.close()
     if waveform:
         print(f"{waveform}: the waveform")
     if difference:
         print(difference)
         raise typer.Exit(1)
-    print(f"{core}: {len(model.manifest['trace'])} layers of {frames} frames equal the reference")
+    print(f"{core}: {len(reference.layers)} layers of {len(contexts)} frames equal the reference")

@@ -106,7 +106,6 @@ def keep_original(preset: Preset) -> Version:
 def install(preset: Preset, version: Version) -> None:
     """Make `version` the one in use, atomically. The shipped weights need no copy: what hides them is removed.
 
-    What was exported before is removed, since its time stamp alone would not tell `make compile` that it is stale.
     Raises UserError when the version's weights are gone.
     """
     if not version.weights.is_file() or digest(version.weights) != version.report["weights"]:
@@ -118,7 +117,6 @@ def install(preset: Preset, version: Version) -> None:
         else:
             with atomic_file(target) as temporary:
                 shutil.copyfile(version.weights, temporary)
-        shutil.rmtree(preset.build / "export", ignore_errors=True)
 
 
 def roll_back(preset: Preset) -> tuple[Version, Version]:

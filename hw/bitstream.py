@@ -1,4 +1,4 @@
-"""`make bitstream`: a compiled chip to a bitstream for its board, with what PYNQ and the driver need beside it.
+"""A compiled chip to a bitstream for its board, with what PYNQ and the driver need beside it.
 
 build/PRESET/BOARD/bitstream/ and a copy in bitstreams/PRESET-BOARD/:
     shiftcore.bit   the bitstream
@@ -9,16 +9,12 @@ build/PRESET/BOARD/bitstream/ and a copy in bitstreams/PRESET-BOARD/:
 import json
 import shutil
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import typer
-
-from shiftcore.artifacts import atomic_folder, build_folder, digest, lock, write_json
-from shiftcore.hw.boards import Board, load_board
-from shiftcore.hw.compile import compiled_chip
+from shiftcore.artifacts import atomic_folder, build_folder, digest, write_json
+from shiftcore.hw.boards import Board
 from shiftcore.hw.hwh import check_clock, write_hwh
 from shiftcore.hw.toolchains import openxc7, vivado
-from shiftcore.quant.preset import load_preset
 
 FORMAT, VERSION = "shiftcore-bitstream", 1
 
@@ -104,24 +100,3 @@ def build_openxc7(chip: Path, board: Board) -> Path:
     result = openxc7.build(tools, board, work)
     print(openxc7.CAVEAT)
     return publish(chip, board, work, {"name": "openxc7", "version": openxc7.version(tools)}, result)
-
-
-def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
-    toolchain: Annotated[Literal["vivado", "openxc7"], typer.Option(help="what makes it")] = "vivado",
-) -> None:
-    """A bitstream of a preset for a board, with its handoff and manifest; compiles the preset where need be."""
-    place, settings = load_board(board), load_preset(preset)
-    if toolchain == "openxc7":
-        openxc7.check(settings.name, place)
-    chip = compiled_chip(settings, board)
-    made_by = maker(chip)
-    if made_by == toolchain:
-        print(f"{chip.parent / 'bitstream'}: built before, nothing has changed")
-        return
-    with lock(chip.parent):
-        if made_by is None:
-            shutil.rmtree(chip.parent / "bitstream", ignore_errors=True)  # another chip's, which no driver would take
-        built = build_vivado(chip, place) if toolchain == "vivado" else build_openxc7(chip, place)
-    print(f"{built}: built, and copied to bitstreams/{settings.name}-{place.name}")

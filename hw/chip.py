@@ -11,6 +11,7 @@ build/PRESET/BOARD/chip/
 import hashlib
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 from shiftcore.artifacts import PACKAGE_FOLDER, atomic_folder, digest, write_json
 from shiftcore.errors import UserError
 from shiftcore.hw import selftest
-from shiftcore.hw.boards import Board
+from shiftcore.hw.boards import FAMILIES, Board
 from shiftcore.hw.core import identity
 from shiftcore.model.reference import Reference, weights_digest
 from shiftcore.sim.core import read_manifest
@@ -72,6 +73,7 @@ def _numbers(manifest: dict[str, Any], core: dict[str, Any], board: Board) -> di
         "FRAME_INTERVAL": manifest["frame_interval"],
         "AXI_ADDR_WIDTH": board.address_bits,
         "AXI_MAX_BURST": board.max_burst,
+        "AXI_WRITE_BURST": board.write_burst,
     }
 
 
@@ -119,6 +121,8 @@ def _manifest(core: dict[str, Any], reference: Reference, board: Board, model: P
         "base_address": board.base_address,
         "memory_port": board.memory_port,
         "address_bits": board.address_bits,
+        "max_burst": board.max_burst,
+        "write_burst": board.write_burst,
         "build_hash": content[:8],
         "input": {"height": height, "width": width, "channels": channels, "bytes": height * width * channels},
         "logits": logits,
@@ -148,7 +152,8 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
     if not model.is_file():
         raise UserError(f"{model}: no such file; `make export` writes the integer model beside the QONNX file")
     makers = Path(__file__), Path(str(selftest.__file__))
-    content = digest(core["content"], board.model_dump_json(), model, *sources, *makers)
+    family = json.dumps(asdict(FAMILIES[board.family]))
+    content = digest(core["content"], board.model_dump_json(), family, model, *sources, *makers)
     if _is_built(folder, content):
         return folder
     reference = Reference.load(model)

@@ -1,83 +1,38 @@
-"""`make compile`: QONNX -> core, in named steps that are each saved, timed and verified against the step before."""
+"""The compiler: QONNX -> core, in named steps that are each saved, timed and verified against the step before."""
 
+import copy
 import json
+import logging
 import math
-import re
 import shutil
-import signal
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from importlib.metadata import version
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 from google.protobuf.message import DecodeError
 from onnx.onnx_cpp2py_export.checker import ValidationError
 from qonnx.core.modelwrapper import ModelWrapper
-from rich.console import Console
-from rich.status import Status
 
-from shiftcore.artifacts import atomic_file, atomic_folder, build_folder, digest, lock, write_json
+from shiftcore.artifacts import atomic_folder, digest, lock, write_json
 from shiftcore.errors import UserError
-from shiftcore.hw import dataflow, fifo, folding, obstacles
+from shiftcore.hw import dataflow, fifo, folding, lockfile, obstacles, resources
 from shiftcore.hw.boards import Board, load_board
-from shiftcore.hw.chip import PACKAGE, SHELL, build_chip
-from shiftcore.hw.core import IDENTITY, build_core, identity
-from shiftcore.hw.graph import Frame
+from shiftcore.hw.chip import PACKAGE, SHELL
+from shiftcore.hw.core import build_core
+from shiftcore.hw.steps import Job, Progress, SavedSteps, Step, run_steps
 from shiftcore.hw.streamline import streamline
-from shiftcore.hw.verify import first_difference, integer_logits, verification_frames
-from shiftcore.quant.preset import Preset, load_preset, parse_preset
+from shiftcore.hw.verify import integer_logits, verification_frames
+from shiftcore.quant.preset import PRESETS, parse_preset
 from shiftcore.sim import verilator
+from shiftcore.sim.core import CoreError, read_manifest
+from shiftcore.sources import code
 
-STEP_LIMIT_S = 3600
-_MODULES = (
-    *("blame", "compile", "core", "dataflow", "fifo", "folding", "graph", "memory", "obstacles", "quantities"),
-    *("resources", "rules", "streamline", "verify"),
-)
+log = logging.getLogger(__name__)
 
-
-@dataclass
-class Job:
-    """One compilation: what the steps need beside the graph, and what they leave beside it.
-
-    `description` is the exported model's own (docs/integer-model.md).
-    """
-
-    folder: Path
-    board: Board
-    preset: Preset
-    description: dict[str, Any]
-    console: Console
-    frames: list[Frame]
-    source: str = "the model"  # how messages call its file
-    step: str = ""
-    status: Status = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.status = self.console.status("")
-
-    @property
-    def core(self) -> Path:
-        return self.folder / "core"
-
-    def progress(self, text: str) -> None:
-        """Say what a long step is at."""
-        self.status.update(f"{self.step}: {text} ...")
-
-
-@dataclass
-class Step:
-    """A named step: `run` maps graph to graph. The last two verify by simulating the RTL they write, always; the
-    others have their graph executed (`executed`)."""
-
-    name: str
-    run: Callable[[ModelWrapper, Job], ModelWrapper]
-    executed: bool = True
+LOCK = "found.lock"
+"""What a compilation leaves in its build folder for the next one (hw.lockfile), if it is put beside the preset."""
 
 
 def _check_ops(model: ModelWrapper, job: Job) -> ModelWrapper:
@@ -85,61 +40,147 @@ def _check_ops(model: ModelWrapper, job: Job) -> ModelWrapper:
 
 
 def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:
+    dataflow.name_layers(model, job.description["layers"])
+    target = job.preset.hardware.model_dump()
+    found_for = lockfile.shape_digest(model, job.description["layers"], target, job.board)
+    model = _folded_as_found(model, job, found_for) or _folded_anew(model, job)
+    model.set_metadata_prop("found_for", found_for)
+    rows = folding.report(model, job.board)
+    write_json(job.folder / "folding.json", rows)
+    cycles = max(row["cycles"] for row in rows)
+    log.info("%s: %s cycles a frame, %.0f frames per second", job.board.name, f"{cycles:,}", job.clock_hz / cycles)
+    return model
+
+
+def _folded_anew(model: ModelWrapper, job: Job) -> ModelWrapper:
     target = job.preset.hardware.target_fps
     model = folding.fold_for(model, job.board, None if target == "best" else target)
     dataflow.name_layers(model, job.description["layers"])
-    rows = folding.report(model, job.board)
-    write_json(job.folder / "folding.json", rows)
-    job.console.print(folding.table(rows, job.board))
+    return model
+
+
+def _folded_as_found(model: ModelWrapper, job: Job, found_for: str) -> ModelWrapper | None:
+    """Folded as the lock file says; None where it is not for this network and board, or does not do."""
+    target = job.preset.hardware.target_fps
+    if job.found is None:
+        return None
+    if not job.found.fits_folding(model, found_for):
+        log.info("the lock file is of another network, target or board: searching")
+        return None
+    model = ModelWrapper(copy.deepcopy(model.model))
+    job.found.fold(model)
+    short = resources.shortage(resources.total(model, job.board.part), job.board.resources)
+    if short or (target != "best" and folding.cycles(folding.slowest(model)) > int(job.clock_hz / target)):
+        log.warning("the lock file's folding does not do (%s): searching", short or "too slow")
+        return None
+    model = folding.named(folding.convert_widths(model, job.board.part))
+    dataflow.name_layers(model, job.description["layers"])
+    job.found.place_memories(model)
     return model
 
 
 def _size_fifos(model: ModelWrapper, job: Job) -> ModelWrapper:
     expected = integer_logits(model, job.frames, 1.0)
     model = fifo.insert_fifos(model, job.board.part)
+    model = _sized_as_found(model, job, expected) or _sized_anew(model, job, expected)
+    _say_if_slower(int(model.get_metadata_prop("frame_interval")), model, job)
+    return model
+
+
+def _sized_anew(model: ModelWrapper, job: Job, expected: np.ndarray) -> ModelWrapper:
     with tempfile.TemporaryDirectory(dir=job.folder, prefix=".sizing.") as folder:
         core = _write_core(model, job, interval=1, folder=Path(folder) / "core", sizing=True)
         sizing = fifo.size(model, core, job.frames, expected, job.progress)
     fifo.set_depths(model, [sizing["depths"][node.name] for node in fifo.fifos(model)])
     fifo.remove_idle(model, sizing["fullest"])
     write_json(job.folder / "fifos.json", sizing)
-    _say_if_slower(sizing["frame_interval"], model, job)
+    model.set_metadata_prop("frame_interval", str(sizing["frame_interval"]))
+    model.set_metadata_prop("fifos", json.dumps(lockfile.fifos(model)))
+    return model
+
+
+def _sized_as_found(model: ModelWrapper, job: Job, expected: np.ndarray) -> ModelWrapper | None:
+    """With the FIFOs of the lock file, and proven to keep what it promises: every logit, one latency, which is the
+    lock's, and no deadlock. None where it does not."""
+    found = job.found
+    if found is None or found.found_for != model.get_metadata_prop("found_for"):
+        return None
+    model = ModelWrapper(copy.deepcopy(model.model))
+    dataflow.name_layers(model, job.description["layers"])
+    if not found.fits_fifos(model):
+        log.warning("the lock file's FIFOs are not those of this graph: searching")
+        return None
+    found.place_fifos(model)
+    with tempfile.TemporaryDirectory(dir=job.folder, prefix=".core.") as folder:
+        core = _write_core(model, job, found.frame_interval, Path(folder) / "core")
+        try:
+            latency = fifo.prove(core, job.frames, expected, job.progress)
+        except (fifo.JitterError, CoreError) as error:
+            log.warning("the lock file does not hold (%s): searching", error)
+            return None
+        content = read_manifest(core)["content"]
+    if latency != found.latency:
+        log.warning("the lock file promises a latency of %d cycles, it is %d: searching", found.latency, latency)
+        return None
+    depths = {name: attributes["depth"] for name, attributes in found.fifos.items()}
+    sizing = {"frame_interval": found.frame_interval, "latency": latency, "depths": depths}
+    write_json(job.folder / "fifos.json", sizing)
+    model.set_metadata_prop("frame_interval", str(found.frame_interval))
+    model.set_metadata_prop("fifos", json.dumps(found.fifos))
+    model.set_metadata_prop("proven", json.dumps([content, latency]))
     return model
 
 
 def _say_if_slower(interval: int, model: ModelWrapper, job: Job) -> None:
     """Small maps make a layer slower than its count of cycles: its window generator then waits between two frames."""
-    slowest, reached = folding.cycles(folding.slowest(model)), job.board.clock_mhz * 1e6 / interval
+    slowest, reached = folding.cycles(folding.slowest(model)), job.clock_hz / interval
     if interval > 1.02 * slowest:
         more = f"{interval / slowest - 1:.0%} more than the slowest layer's {slowest:,}"
-        job.console.print(f"a frame takes {interval:,} cycles, {more}: {reached:,.0f} frames per second")
+        log.info(f"a frame takes {interval:,} cycles, {more}: {reached:,.0f} frames per second")
     target = job.preset.hardware.target_fps
     if target != "best" and reached < target:
-        job.console.print(f"hardware.target_fps = {target}: {reached:,.0f} frames per second are reached")
+        log.warning(f"hardware.target_fps = {target}: {reached:,.0f} frames per second are reached")
 
 
 def _build(model: ModelWrapper, job: Job) -> ModelWrapper:
     """Write the core and prove it, if need be with frames a little further apart than the sizing found: its FIFOs
     hand words on a cycle or two later than those of the simulation."""
+    interval = model.get_metadata_prop("frame_interval")
+    if interval is None:
+        raise UserError("step core: the graph has no frame interval; step fifos, before it, finds it")
     expected = integer_logits(model, job.frames, 1.0)
-    shortest = json.loads((job.folder / "fifos.json").read_text())["frame_interval"]
     for slack in (1.0, 1.005, 1.015):
         with tempfile.TemporaryDirectory(dir=job.folder, prefix=".core.") as folder:
-            core = _write_core(model, job, math.ceil(shortest * slack), Path(folder) / "core")
+            core = _write_core(model, job, math.ceil(int(interval) * slack), Path(folder) / "core")
             try:
-                fifo.prove(core, job.frames, expected, job.progress)
+                latency = _proven(model, core) or fifo.prove(core, job.frames, expected, job.progress)
             except fifo.JitterError as error:
                 jitter = error
                 continue
+            _note_found(model, job, read_manifest(core)["frame_interval"], latency)
             with atomic_folder(job.core) as temporary:
                 shutil.copytree(core, temporary, dirs_exist_ok=True)
             return model
     raise jitter
 
 
+def _proven(model: ModelWrapper, core: Path) -> int | None:
+    """The latency of the core in folder `core`, where step fifos has proven that very core."""
+    content, latency = json.loads(model.get_metadata_prop("proven") or "[null, null]")
+    return latency if content == read_manifest(core)["content"] else None
+
+
+def _note_found(model: ModelWrapper, job: Job, interval: int, latency: int) -> None:
+    """Leave a lock file in the build folder, unless folding or FIFOs are not of our steps."""
+    found_for, fifos = model.get_metadata_prop("found_for"), model.get_metadata_prop("fifos")
+    if found_for is not None and fifos is not None:
+        lockfile.found(model, found_for, json.loads(fifos), interval, latency).write(job.folder / LOCK)
+
+
 def _write_core(model: ModelWrapper, job: Job, interval: int, folder: Path, sizing: bool = False) -> Path:
     names = dataflow.name_layers(model, job.description["layers"])
-    build_core(model, names, job.board, job.preset.hardware.streams, interval, folder, sizing)
+    written = ModelWrapper(copy.deepcopy(model.model))  # FINN notes in the graph where it has written RTL
+    build_core(written, names, job.board, job.preset.hardware.streams, interval, folder, sizing)
     return folder
 
 
@@ -148,29 +189,11 @@ STEPS = (
     Step("streamline", lambda model, _job: streamline(model)),
     Step("dataflow", lambda model, job: dataflow.partition(dataflow.to_dataflow(model, job.preset.hardware.streams))),
     Step("rtl", lambda model, job: dataflow.specialize(model, job.board.part)),
-    Step("fold", _fold),
-    Step("fifos", _size_fifos, executed=False),
-    Step("core", _build, executed=False),
+    Step("fold", _fold, leaves=("folding.json",)),
+    Step("fifos", _size_fifos, executed=False, leaves=("fifos.json",)),
+    Step("core", _build, executed=False, leaves=("core/manifest.json",)),
 )
-
-
-@contextmanager
-def _time_limit(step: str, seconds: float) -> Iterator[None]:
-    """Stop a step that hangs: some of FINN's transformations repeat for ever on a graph they cannot streamline."""
-
-    def stop(_signal: int, _frame: object) -> None:
-        raise UserError(
-            f"step {step}: stopped after {seconds:g} s without an end; a layer of the network cannot be streamlined "
-            "(activations of more than 8 bits do this), or the machine is too slow for it"
-        )
-
-    previous = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+"""What `compile_model` does."""
 
 
 def read_model(path: Path) -> tuple[ModelWrapper, dict[str, Any]]:
@@ -186,158 +209,74 @@ def read_model(path: Path) -> tuple[ModelWrapper, dict[str, Any]]:
     return model, obstacles.description(model, str(path))
 
 
-def _sources() -> list[Path]:
-    """Our files that decide what a compilation yields: these modules, FINN's mends, and the RTL the modules name."""
+PACKAGES = ("finn-plus", "qonnx", "onnx", "onnxruntime", "numpy", "verilator")
+"""Whose versions may change what a compilation yields."""
+
+_SHELL = {PACKAGE, *SHELL}  # has a key of its own in build_chip
+
+
+def _our_code() -> str:
+    """The digest of all of ours that decides what a step of `STEPS` yields."""
     here = Path(__file__).parent
-    modules = [here / f"{module}.py" for module in _MODULES] + sorted((here / "ops").glob("*.py"))
-    words = set(re.findall(r"\w+", " ".join(path.read_text() for path in modules)))
-    shell = {PACKAGE, *SHELL}  # has a key of its own in build_chip
-    rtl = [path for path in sorted((here / "rtl").glob("*.sv")) if path.stem in words and path.name not in shell]
-    return [*modules, here / "patches" / "__init__.py", *sorted((here / "patches").glob("*.patch")), *rtl]
+    rtl = [path for path in sorted((here / "rtl").glob("*.sv")) if path.name not in _SHELL]
+    return code("shiftcore.hw.compile", packages=PACKAGES, data=(*rtl, *sorted((here / "patches").glob("*.patch"))))
 
 
-def _key(path: Path, board: Board, verify: bool) -> str:
+def _key(path: Path, board: Board, verify: bool, found: Path) -> str:
     """Of all that a compilation depends on."""
-    inputs = board.model_dump_json(include={"name", "part", "clock_mhz", "resources"})
-    return digest(path, inputs, version("finn-plus"), version("qonnx"), *_sources(), f"verify={verify}")
+    lock_file = found if found.is_file() else b""
+    return digest(path, board.model_dump_json(), lock_file, _our_code(), f"verify={verify}")
 
 
-class _Steps:
-    """The saved steps of one build folder: `NN_name.onnx` beside `steps.json`, which tells what each was made of."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.log = folder / "steps.json"
-        self.entries: dict[str, dict[str, Any]] = json.loads(self.log.read_text()) if self.log.is_file() else {}
-
-    def path(self, index: int, step: Step) -> Path:
-        return self.folder / f"{index + 1:02}_{step.name}.onnx"
-
-    def is_done(self, index: int, step: Step, key: str) -> bool:
-        """Whether a step's files are those of `key`. The last step's key is noted when the core is in place."""
-        return self.entries.get(step.name, {}).get("key") == key and self.path(index, step).is_file()
-
-    def all_done(self, key: str) -> bool:
-        for index, step in enumerate(STEPS):
-            key = digest(key, step.name)
-            if not self.is_done(index, step, key):
-                return False
-        return (self.folder / "core" / "manifest.json").is_file()
-
-    def forget(self, index: int) -> None:
-        """Claim nothing any more from this step on: the files it is about to replace may be of other inputs."""
-        for step in STEPS[index:]:
-            self.entries.pop(step.name, None)
-        write_json(self.log, self.entries)
-
-    def save(self, index: int, step: Step, model: ModelWrapper, entry: dict[str, Any]) -> None:
-        with atomic_file(self.path(index, step)) as temporary:
-            model.save(str(temporary))
-        self.entries[step.name] = entry
-        write_json(self.log, self.entries)
+def chosen(steps: Sequence[str | Step]) -> list[Step]:
+    """The steps meant by `steps`, names of `STEPS` or steps. Raises UserError for an unknown name, or one twice."""
+    ours = {step.name: step for step in STEPS}
+    if unknown := [step for step in steps if isinstance(step, str) and step not in ours]:
+        raise UserError(f"step {unknown[0]!r}: not known; the steps are {', '.join(ours)}")
+    result = [ours[step] if isinstance(step, str) else step for step in steps]
+    if not result:
+        raise UserError(f"no steps: nothing to do; the steps are {', '.join(ours)}")
+    names = [step.name for step in result]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"step {twice[0]!r} is there twice; each step's name is its own")
+    return result
 
 
-def _console() -> Console:
-    """The terminal; into a file or a pipe, wide enough for the folding table."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
+def compile_model(
+    model: Path,
+    board: str,
+    steps: Sequence[str | Step] = STEPS,
+    progress: Callable[[Progress], None] = lambda _progress: None,
+    verify: bool = True,
+    lock_file: Path | None = None,
+) -> Path:
+    """Compile an exported QONNX model for a board; returns what the last of `steps` leaves: the core's folder (see
+    hw.core), or the graph of another step.
 
+    `steps` is what shall be done, by default all of `STEPS`: a caller may leave some out, put own ones between them, or
+    replace some. What a step of ours made of the same inputs is kept; another's is run each time, and all behind it.
+    Each step that changes the graph is run on random frames and on those of a rendered scene, and must give the same
+    integers as the step before, unless `verify` is False. `lock_file`: what an earlier search found (hw.lockfile), by
+    default the one shipped for the preset and board; where it does not hold, the search is done anew.
 
-def compile_model(path: Path, board_name: str, console: Console | None = None, verify: bool = True) -> Path:
-    """Compile the exported QONNX model at `path` for a board; returns the core's folder (see hw.core).
-
-    Steps already made of the same inputs are kept. Each step that changes the graph is run on random frames and on
-    those of a camera scene, and must give the same integers as the step before. Raises UserError for a model that
-    cannot be compiled.
+    `progress` is told what is being worked at; an exception that it raises ends the compilation and is passed on. What
+    happened goes to the logger of this module. Any number of compilations may run in threads of their own. Raises
+    UserError for a model that cannot be compiled, or where another compilation runs in the same build folder;
+    RuntimeError where a step changes what the network computes.
     """
-    console = console or _console()
-    board = load_board(board_name)
-    model, description = read_model(path)
-    preset = parse_preset(description["preset"], str(path))
-    folder = preset.build / board.name
-    key = _key(path, board, verify)
-    if _Steps(folder).all_done(key):
-        console.print(f"{folder}: compiled before, nothing has changed")
-        return folder / "core"
-    verilator.environment()  # the last steps simulate: what they need is asked for before the first
+    place, todo = load_board(board), chosen(steps)
+    graph, description = read_model(model)
+    preset = parse_preset(description["preset"], str(model))
+    found = lock_file or PRESETS / f"{preset.name}.{place.name}.lock"
+    key = _key(model, place, verify, found)
+    folder = preset.build / place.name
     frames = verification_frames(preset.input.height, preset.input.width)
-    job = Job(folder, board, preset, description, console, frames, str(path))
-    with lock(folder):
-        _run_steps(model, job, key, verify)
-    return job.core
-
-
-def _run_steps(model: ModelWrapper, job: Job, key: str, verify: bool) -> None:
-    (build_folder() / "finn").mkdir(parents=True, exist_ok=True)
-    steps = _Steps(job.folder)
-    logits: np.ndarray | None = None
-    for index, step in enumerate(STEPS):
-        key = digest(key, step.name)
-        if steps.is_done(index, step, key):
-            job.console.print(f"{step.name:<12} kept")
-            model = ModelWrapper(str(steps.path(index, step)))
-            continue
-        steps.forget(index)
-        start = time.monotonic()
-        job.step = step.name
-        job.progress("working")
-        with job.status, _time_limit(step.name, STEP_LIMIT_S):
-            if verify and step.executed and index and logits is None:
-                logits = integer_logits(model, job.frames, job.description["logit_scale"])
-            model = step.run(model, job)
-            model.set_metadata_prop(IDENTITY, identity(job.description))  # a new graph has none
-            if verify and step.executed:
-                logits = _verify(step, model, logits, job)
-        seconds = time.monotonic() - start
-        steps.save(index, step, model, {"key": key, "seconds": round(seconds, 2), "verified": verify})
-        proof = f"verified, {len(job.frames)} frames equal" if verify or not step.executed else "not verified"
-        job.console.print(f"{step.name:<12} {seconds:6.1f} s  {proof}")
-
-
-def _verify(step: Step, model: ModelWrapper, before: np.ndarray | None, job: Job) -> np.ndarray:
-    after = integer_logits(model, job.frames, job.description["logit_scale"])
-    difference = first_difference(before, after) if before is not None else None
-    if difference:
-        raise RuntimeError(f"step {step.name} changed the network: {difference}")
-    return after
-
-
-def exported_model(preset: Preset) -> Path:
-    """The QONNX model of `preset`, exported now unless the one there is of the same preset and weights."""
-    from shiftcore.quant.checkpoint import PRETRAINED, trained_path
-    from shiftcore.quant.export import export_preset
-
-    path = preset.build / "export" / "model.onnx"
-    candidates = (trained_path(preset), PRETRAINED / f"{preset.name}.pt")
-    weights = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if path.is_file() and (weights is None or path.stat().st_mtime >= weights.stat().st_mtime):
-        _, description = read_model(path)
-        if "weights" in description and parse_preset(description["preset"], str(path)) == preset:
-            return path
-    export_preset(preset)
-    return path
-
-
-def compiled_chip(preset: Preset, board: str, console: Console | None = None) -> Path:
-    """The chip of `preset` for a board (see hw.chip): exported, compiled and wrapped, as far as it is not yet. Raises
-    UserError as `compile_model`."""
-    place, exported = load_board(board), exported_model(preset)
-    return build_chip(compile_model(exported, board, console), exported.with_name("model.npz"), place)
-
-
-def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
-    model: Annotated[Path | None, typer.Option(help="an exported QONNX file, instead of the preset's")] = None,
-    verify: Annotated[bool, typer.Option(help="execute every step and compare")] = True,
-) -> None:
-    """Compile a network to RTL: its core under build/PRESET/BOARD/core, and the chip around it beside it in chip."""
-    place = load_board(board)
-    exported = model or exported_model(load_preset(preset))
-    core = compile_model(exported, board, verify=verify)
-    print(f"{core}: compiled")
-    integers = exported.with_suffix(".npz")
-    if model and not integers.is_file():
-        print(f"{integers}: not there; no chip is made without the integer model beside the QONNX file")
+    job = Job(folder, place, preset, description, frames, lockfile.read(found), progress, source=str(model))
+    saved = SavedSteps(folder, todo, STEPS, key)
+    if saved.all_done():
+        log.info("%s: compiled before, nothing has changed", folder)
     else:
-        print(f"{build_chip(core, integers, place)}: the chip around it")
+        verilator.environment()  # the last steps simulate: what they need is asked for before the first
+        with lock(folder):
+            run_steps(graph, job, saved, verify)
+    return job.core if todo[-1].name == "core" else saved.path(len(todo) - 1)

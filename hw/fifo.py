@@ -64,9 +64,14 @@ def remove_idle(model: ModelWrapper, fullest: dict[str, int]) -> None:
         source, sink = fifo.input[0], fifo.output[0]
         if fullest[fifo.name] > 1 or {source, sink} & ends:
             continue
-        consumer = model.find_consumer(sink)
-        consumer.input[list(consumer.input).index(sink)] = source
-        model.graph.node.remove(fifo)
+        remove(model, fifo)
+
+
+def remove(model: ModelWrapper, fifo: NodeProto) -> None:
+    """Take a FIFO between two layers out, in place: its consumer takes what comes as it comes."""
+    consumer = model.find_consumer(fifo.output[0])
+    consumer.input[list(consumer.input).index(fifo.output[0])] = fifo.input[0]
+    model.graph.node.remove(fifo)
 
 
 def _feeds_addition(model: ModelWrapper, fifo: NodeProto) -> bool:
@@ -171,10 +176,11 @@ def size(
     raise JitterError(f"frames differ in latency even at {least * _INTERVALS[-1]:.2%} of the slowest layer's cycles")
 
 
-def prove(core: Path, frames: Sequence[Frame], expected: np.ndarray, progress: Callable[[str], None]) -> None:
-    """Run the finished core at line rate, then with pauses on both sides: the same logits, no deadlock.
+def prove(core: Path, frames: Sequence[Frame], expected: np.ndarray, progress: Callable[[str], None]) -> int:
+    """Run the finished core at line rate, then with pauses on both sides: the same logits, no deadlock. Returns the
+    latency of its frames at line rate, in cycles.
 
-    Raises JitterError where frames at line rate differ in latency, RuntimeError where a logit does.
+    Raises JitterError where frames at line rate differ in latency, RuntimeError where a logit does, Deadlock.
     """
     progress("line rate")
     latencies = {result.latency_cycles for result in _run(CoreModel(core), frames, expected, "line rate")}
@@ -185,3 +191,4 @@ def prove(core: Path, frames: Sequence[Frame], expected: np.ndarray, progress: C
         paused = CoreModel(core)
         paused.input_pause, paused.output_pause = source, sink
         _run(paused, frames, expected, f"pauses {source}, {sink}")
+    return latencies.pop()

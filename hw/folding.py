@@ -146,9 +146,7 @@ def _achievable(model: ModelWrapper) -> list[int]:
 def _folded(model: ModelWrapper, target: int, part: str) -> ModelWrapper:
     """A copy of `model`, folded for `target` cycles a frame, with width converters where streams differ."""
     fold(model, target, part)
-    model = model.transform(InsertDWC()).transform(SpecializeLayers(part))
-    memory.choose(model)
-    return model
+    return convert_widths(model, part)
 
 
 def _shortage(model: ModelWrapper, board: Board) -> str | None:
@@ -218,7 +216,19 @@ def fold_for(model: ModelWrapper, board: Board, target_fps: int | None) -> Model
                 f"hardware.target_fps = {target_fps}: not met on {board.name} at {board.clock_mhz:g} MHz: {why}; "
                 f"{instead or _nothing_fits(model, board)}"
             )
-    return folded.transform(GiveUniqueNodeNames()).transform(GiveReadableTensorNames())  # InsertDWC's are random
+    return named(folded)
+
+
+def convert_widths(model: ModelWrapper, part: str) -> ModelWrapper:
+    """A folded graph with width converters where streams differ, and every memory in its place."""
+    model = model.transform(InsertDWC()).transform(SpecializeLayers(part))
+    memory.choose(model)
+    return model
+
+
+def named(model: ModelWrapper) -> ModelWrapper:
+    """With names of nodes and tensors that follow from the graph alone: those of `InsertDWC` are random."""
+    return model.transform(GiveUniqueNodeNames()).transform(GiveReadableTensorNames())
 
 
 def report(model: ModelWrapper, board: Board) -> list[dict[str, Any]]:

@@ -68,15 +68,15 @@ CORNERS: dict[str, list[Parameters]] = {
 
 _CHIP = (
     "INPUT_HEIGHT INPUT_WIDTH INPUT_CHANNELS INPUT_BYTES IN_ELEMENTS OUTPUT_LOGITS OUT_ELEMENTS OUT_ELEMENT_BITS "
-    "RECORD_BYTES STREAMS FRAME_INTERVAL AXI_ADDR_WIDTH AXI_MAX_BURST"
+    "RECORD_BYTES STREAMS FRAME_INTERVAL AXI_ADDR_WIDTH AXI_MAX_BURST AXI_WRITE_BURST"
 )
 CHIPS: list[dict[str, int]] = [
     dict(zip(_CHIP.split(), row, strict=True))
     for row in (
-        (1, 1, 1, 1, 1, 1, 1, 1, 24, 1, 1, 32, 16),
-        (32, 32, 3, 3072, 3, 4, 1, 24, 32, 4, 18432, 32, 16),
-        (512, 512, 3, 786432, 48, 400, 8, 31, 1616, 128, 4000000, 40, 256),
-        (8, 8, 3, 192, 64, 7, 7, 32, 48, 2, 100, 49, 256),
+        (1, 1, 1, 1, 1, 1, 1, 1, 24, 1, 1, 32, 16, 1),
+        (32, 32, 3, 3072, 3, 4, 1, 24, 32, 4, 18432, 32, 16, 16),
+        (512, 512, 3, 786432, 48, 400, 8, 31, 1616, 128, 4000000, 40, 256, 256),
+        (8, 8, 3, 192, 64, 7, 7, 32, 48, 2, 100, 49, 256, 16),
     )
 ]
 """Numbers of whole chips, as in their chip_config_pkg."""

@@ -1,15 +1,12 @@
 """Each stage of a graph must compute what the stage before it computed, integer for integer."""
 
 from collections.abc import Sequence
-from itertools import islice
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.errors import UserError
 from shiftcore.hw.graph import Frame, execute
-from shiftcore.model import video
-from shiftcore.model.preprocess import to_input
 from shiftcore.quant import synthetic
 
 # A float executor's logit, divided by the logits' scale, lies this close to an integer (float32 is good for
@@ -18,12 +15,12 @@ _ROUNDING = 0.2
 
 
 def verification_frames(height: int, width: int, seed: int = 1) -> list[Frame]:
-    """Random frames, then those of a real clip where one lies beside this checkout, of a rendered scene elsewhere.
+    """Random frames, then those of a rendered scene: the same on every machine.
 
     The random frames of stream 0 are interrupted by one of stream 1, and the clip's second frame starts a new clip.
     """
     noise = np.random.default_rng(seed).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
-    clip = _clip_frames(height, width, seed)
+    clip = synthetic.clip(("door",), 0, (8, height, width), (seed, 0))[3:6]
     return [
         Frame(noise[0], stream=0, clear=True),
         Frame(noise[1], stream=1, clear=False),
@@ -31,13 +28,6 @@ def verification_frames(height: int, width: int, seed: int = 1) -> list[Frame]:
         Frame(clip[1], stream=0, clear=True),
         Frame(clip[2], stream=0, clear=False),
     ]
-
-
-def _clip_frames(height: int, width: int, seed: int) -> list[np.ndarray]:
-    clips = video.real_clips()
-    if clips:
-        return [to_input(image, height, width) for image in islice(video.frames(clips[0]), 3)]
-    return list(synthetic.clip(("door",), 0, (8, height, width), (seed, 0))[3:6])
 
 
 def integer_logits(model: ModelWrapper, frames: Sequence[Frame], logit_scale: float) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from shiftcore.artifacts import PACKAGE_FOLDER, atomic_file
+from shiftcore.artifacts import atomic_file
 from shiftcore.errors import UserError
 from shiftcore.model.containers import cut_short
 from shiftcore.model.preprocess import picture
@@ -15,14 +15,8 @@ from shiftcore.model.sampling import UNTIMED_RATE, Frame, Sampler
 from shiftcore.model.video_files import address, check_file
 
 PICTURES = {".jpg", ".jpeg", ".png"}
-REAL_CLIPS = PACKAGE_FOLDER.parent.parent / "shared" / "data" / "fights"
 ANNOUNCED_SECONDS_SLACK = 1.0  # a container's length is rounded, and its last packet's may be unknown
 RENDERED = {"tty", "image2"}  # FFmpeg's demuxers of what is no video
-
-
-def real_clips() -> list[Path]:
-    """The real surveillance clips that lie beside this checkout, if any."""
-    return sorted(REAL_CLIPS.glob("*/*.mp4"))
 
 
 def frames(path: Path, rate: int | None = None) -> Iterator[np.ndarray]:

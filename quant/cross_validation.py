@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from shiftcore.artifacts import digest, write_json
+from shiftcore.artifacts import digest, kept, write_json
 from shiftcore.quant import splits
 from shiftcore.quant.data import Clips, inputs, video_clips
 from shiftcore.quant.identity import fingerprint
 from shiftcore.quant.layouts import Dataset, Sample
-from shiftcore.quant.learner import Learner, begin, fit
+from shiftcore.quant.learner import PACKAGES, Learner, begin, fit
 from shiftcore.quant.preset import Preset
+from shiftcore.sources import code
 
 FOLDS = 5
 
@@ -30,7 +31,8 @@ def out_of_fold(
     preset: Preset, videos: Path, dataset: Dataset, train_fold: TrainFold, folder: Path, stamp: str
 ) -> list[Row]:
     """Train on all folds but one of `dataset`, what is `usable` in `videos`, and score that one, for each fold in turn.
-    `folder` keeps what is finished, as long as `stamp`, the preset and the data stay what they were.
+    `folder` keeps what is finished, as long as the preset, the data, our code and `stamp`, the digest of whatever else
+    decides what `train_fold` does, stay what they were.
 
     A row a clip: `clip`, `label`, `source`, `fold`, and what the scorer gives. Raises UserError as `splits.folds`.
     """
@@ -71,19 +73,22 @@ def _one_fold(
     stamp: str,
 ) -> list[Row]:
     path = folder / "predictions.json"
-    key = digest(stamp, preset.model_dump_json(), fingerprint(teach), fingerprint(held))
-    if path.is_file() and (kept := json.loads(path.read_text()))["key"] == key:
-        return list(kept["rows"])
-    print(f"{folder.name}: {len(teach)} clips teach, {len(held)} are held out")
-    begin(folder, key)
-    data = video_clips(preset, classes, teach, ())
-    score = train_fold(data, folder)
-    rows = []
-    for sample in held:
-        about = {"clip": str(sample.path.relative_to(videos)), "label": sample.label, "source": sample.source}
-        rows.append({**about, "fold": folder.name, **score(sample)})
-    write_json(path, {"key": key, "rows": rows})
-    return rows
+    clips = fingerprint(teach), fingerprint(held)
+    key = digest(
+        stamp, preset.model_dump_json(), *classes, *clips, code("shiftcore.quant.cross_validation", packages=PACKAGES)
+    )
+
+    def make() -> None:
+        print(f"{folder.name}: {len(teach)} clips teach, {len(held)} are held out")
+        begin(folder, key)
+        score = train_fold(video_clips(preset, classes, teach, ()), folder)
+        rows = []
+        for sample in held:
+            about = {"clip": str(sample.path.relative_to(videos)), "label": sample.label, "source": sample.source}
+            rows.append({**about, "fold": folder.name, **score(sample)})
+        write_json(path, rows)
+
+    return list(json.loads(kept(path, key, make).read_text()))
 
 
 def train_in_float(preset: Preset, build: Callable[[Preset, Sequence[str]], nn.Module]) -> TrainFold:

@@ -15,31 +15,40 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 from torch import Tensor, nn
 
-from shiftcore.artifacts import atomic_folder, lock
+from shiftcore.artifacts import atomic_folder, digest, is_kept, kept, lock
 from shiftcore.errors import UserError
 from shiftcore.model.reference import weights_digest
 from shiftcore.quant import integer
-from shiftcore.quant.checkpoint import check_finite, chosen_threshold, load_network
+from shiftcore.quant.checkpoint import check_finite, chosen_threshold, find, load_network
 from shiftcore.quant.layers import ConvLayer
 from shiftcore.quant.network import ReducedTSM
 from shiftcore.quant.preset import Preset, check_alarm, load_preset
+from shiftcore.sources import code
 
 FORMAT, VERSION = "shiftcore-integer-model", 1
+PACKAGES = ("torch", "brevitas", "qonnx", "onnx", "onnxscript", "numpy")
+"""Whose versions may change what is exported."""
 
 
 def export(
-    network: ReducedTSM, preset: Preset, folder: Path, trained: bool = False, threshold: float | None = None
+    network: ReducedTSM,
+    preset: Preset,
+    folder: Path,
+    trained: bool = False,
+    threshold: float | None = None,
+    source: str | None = None,
 ) -> Path:
     """Write `model.onnx` and `model.npz` into `folder`, which they replace as a whole; returns `folder`.
 
-    `threshold`: the alarm's, where the preset leaves it to what was chosen for the weights. The network is brought into
-    canonical form (`ReducedTSM.snap`) in place. Input of the QONNX graph: one frame
-    `[1, 3, H, W]`, floats of the whole numbers 0 to 255. Raises UserError for weights that are not finite, or too
-    extreme to be made integers of.
+    `threshold`: the alarm's, where the preset leaves it to what was chosen for the weights; `source`: the digest of the
+    checkpoint that they come from, for whoever asks later. The network is brought into canonical form
+    (`ReducedTSM.snap`) in place. Input of the QONNX graph: one frame `[1, 3, H, W]`, floats of the whole numbers 0 to
+    255. Raises UserError for weights that are not finite, or too extreme to be made integers of.
     """
     check_finite(network.state_dict(), "the network to export")
     check_finite(network.snap().state_dict(), "the network to export, its scales multiplied out")
     graph, arrays = integer_model(network, preset, trained, threshold)
+    graph["checkpoint"] = source
     description = json.dumps(graph)
     with atomic_folder(folder) as temporary:
         model = qonnx_model(network, preset)
@@ -160,14 +169,24 @@ class _IntegerLayers:
 
 
 def export_preset(preset: Preset, checkpoint: Path | None = None) -> Path:
-    """Export the network of `preset` (`load_network` says which) to its build folder, and say where it came from."""
-    folder = preset.build / "export"
-    with lock(preset.build):
-        network, source = load_network(preset, checkpoint)
+    """Export the network of `preset` (`load_network` says which) to its build folder, unless it is that of the same
+    weights already, and say where it came from. Returns the folder; raises UserError as `load_network`."""
+    folder, source = preset.build / "export", checkpoint or find(preset)
+    if source and not source.is_file():
+        raise UserError(f"{source}: no such checkpoint")
+    weights = digest(source) if source else None
+
+    def make() -> None:
+        network, _ = load_network(preset, source)
         threshold = chosen_threshold(source) if source else None
-        export(network, preset, folder, trained=source is not None, threshold=threshold)
-    print(f"{folder}: exported {source or 'UNTRAINED, random weights: no checkpoint of this preset was found'}")
-    return folder
+        export(network, preset, folder, source is not None, threshold, weights)
+        print(f"{folder}: exported {source or 'UNTRAINED, random weights: no checkpoint of this preset was found'}")
+
+    key = digest(preset.model_dump_json(), str(weights), code("shiftcore.quant.export", packages=PACKAGES))
+    if is_kept(folder, key):
+        return folder  # without the lock: who only reads need not wait for who writes
+    with lock(preset.build):
+        return kept(folder, key, make)
 
 
 def main(
@@ -177,4 +196,4 @@ def main(
     ] = None,
 ) -> None:
     """Write the QONNX and the integer model of PRESET to build/PRESET/export."""
-    export_preset(load_preset(preset), checkpoint)
+    print(f"{export_preset(load_preset(preset), checkpoint)}: the QONNX and the integer model")

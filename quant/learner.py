@@ -29,9 +29,12 @@ from shiftcore.quant.data import Clips, load_clips
 from shiftcore.quant.network import ReducedTSM
 from shiftcore.quant.preset import Preset, Training, check_alarm
 from shiftcore.quant.strategies import SCRATCH, Strategy
+from shiftcore.sources import code
 
 HELD_OUT_CLIPS = 1000
 TEMPERATURE = 2.0  # of distillation
+PACKAGES = ("torch", "lightning", "brevitas", "numpy")
+"""Whose versions may change what training gives."""
 
 History = list[dict[str, float]]  # loss and accuracy of each epoch
 
@@ -151,8 +154,8 @@ def train(preset: Preset, videos: Path | None = None, strategy: Strategy = SCRAT
     with lock(folder) if first else contextlib.nullcontext():
         if first:
             learned = identity.known(dataset, videos) if dataset and videos else {}
-            begin(folder, digest(preset.model_dump_json(), strategy.stamp()), learned)
-        if (folder / "metrics.json").is_file():
+            begin(folder, recipe_key(preset, strategy, "videos" if videos else "synthetic"), learned)
+        if (folder / "metrics.json").is_file() and checkpoint.trained_path(preset).is_file():
             print(f"{folder}: this preset is trained; remove that folder to train it anew")
             return json.loads((folder / "metrics.json").read_text())
         data = load_clips(preset, dataset)
@@ -274,6 +277,12 @@ def _kept(preset: Preset, epochs: dict[str, History]) -> dict[str, float]:
     return max(epochs["quantized"], key=lambda epoch: epoch["val_accuracy"])
 
 
+def recipe_key(preset: Preset, strategy: Strategy, data: str) -> str:
+    """The digest of all that decides what training gives: `preset`, `strategy`, our code and what it runs on, and
+    `data`, itself the digest of the clips."""
+    return digest(preset.model_dump_json(), strategy.stamp(), data, code("shiftcore.quant.learner", packages=PACKAGES))
+
+
 def begin(folder: Path, stamp: str, data: identity.Known | None = None) -> None:
     """Keep what an earlier run of the same `stamp` and `data` left in `folder`; clear its states away if it was
     another's, and say what changed since."""
@@ -281,7 +290,11 @@ def begin(folder: Path, stamp: str, data: identity.Known | None = None) -> None:
     before = json.loads(path.read_text()) if path.is_file() else now
     if before != now:
         changed = identity.changes(before.get("data", {}), now["data"])  # type: ignore[arg-type]
-        what = f"the data changed since: {changed}" if changed else "the preset or the way it learns changed since"
+        what = (
+            f"the data changed since: {changed}"
+            if changed
+            else "the preset, the way it learns or the code changed since"
+        )
         kept = "; until it ends, best.pt is the earlier one" * (folder / "best.pt").is_file()
         print(printable(f"{folder}: {what}; training starts anew{kept}"))
         for phase in ("float", "quantized"):

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ PACKAGE_FOLDER = Path(__file__).resolve().parent
 def build_folder() -> Path:
     """The folder of everything generated: that of `SHIFTCORE_BUILD`, else build/ in the current folder. Asked for at
     each use, so that an installed shiftcore works wherever it is called."""
-    return Path(os.environ.get("SHIFTCORE_BUILD") or Path.cwd() / "build")
+    return Path(os.environ.get("SHIFTCORE_BUILD") or "build").absolute()
 
 
 @contextlib.contextmanager
@@ -78,6 +78,28 @@ def write_json(path: Path, value: Any) -> None:
     """Write `value` as JSON, keys in the order given, atomically."""
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def kept(path: Path, key: str, make: Callable[[], object]) -> Path:
+    """Have `make` leave the file or folder `path`, unless it is there and was made of `key`; returns `path`.
+
+    `key` is a `digest` of all that decides what `make` leaves: data, settings, versions, and the code itself
+    (shiftcore.sources). It stands in `.NAME.key` beside `path`, from when `make` has come back until the next one begins:
+    what an interrupted `make` leaves is never taken for whole, and what was put at `path` by hand is made anew.
+    """
+    stamp = path.with_name(f".{path.name}.key")
+    if not is_kept(path, key):
+        stamp.unlink(missing_ok=True)
+        make()
+        with atomic_file(stamp) as temporary:
+            temporary.write_text(key)
+    return path
+
+
+def is_kept(path: Path, key: str) -> bool:
+    """Whether `kept` would find at `path` what was made of `key`."""
+    stamp = path.with_name(f".{path.name}.key")
+    return path.exists() and stamp.is_file() and stamp.read_text() == key
 
 
 def without_nan(value: Any) -> Any:

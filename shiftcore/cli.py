@@ -1,4 +1,4 @@
-"""How every command of the project ends: one clear line and exit code 2, or its result."""
+"""How every command of the project ends: its result, or one clear line and exit code 2 or 3."""
 
 import contextlib
 import errno
@@ -11,15 +11,15 @@ from typing import Any
 
 import typer
 
-from shiftcore.errors import UserError
+from shiftcore.errors import DeviceError, UserError
 
-USER_ERROR = 2
+USER_ERROR, DEVICE_ERROR = 2, 3
 _ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT}
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, code: int = USER_ERROR) -> None:
     print(f"error: {message}", file=sys.stderr)
-    raise typer.Exit(USER_ERROR)
+    raise typer.Exit(code)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
@@ -42,8 +42,8 @@ def _interruptible() -> Iterator[None]:
 
 
 def command(function: Callable[..., Any]) -> Callable[..., None]:
-    """Wrap a command's function: a `UserError`, a full or read-only disk and Ctrl-C (or SIGTERM)
-    become one line on stderr and exit code 2; any other exception is a defect and keeps its traceback.
+    """Wrap a command's function: a `UserError`, a full or read-only disk and Ctrl-C (or SIGTERM) become one line on
+    stderr and exit code 2, a `DeviceError` the same with 3; any other exception is a defect and keeps its traceback.
     """
 
     @functools.wraps(function)
@@ -53,6 +53,8 @@ def command(function: Callable[..., Any]) -> Callable[..., None]:
                 function(*args, **kwargs)
         except UserError as error:
             _fail(str(error))
+        except DeviceError as error:
+            _fail(str(error), DEVICE_ERROR)
         except KeyboardInterrupt:
             _fail("interrupted; what was finished is kept, run the same command again to go on")
         except OSError as error:

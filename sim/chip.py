@@ -11,8 +11,7 @@ from shiftcore.errors import UserError
 from shiftcore.sim import library
 
 _HARNESS = Path(__file__).parent / "chip_harness.cpp"
-_MANIFEST = ("top", "files", "memory_port", "address_bits", "family")  # what is read here
-_MAX_BURST = {"zynq7": 16, "zynquplus": 256}  # beats: AXI3, AXI4
+_MANIFEST = ("top", "files", "memory_port", "address_bits", "max_burst", "write_burst")  # what is read here
 
 _CHUNK = 5_000  # cycles a call: how long Ctrl-C may have to wait
 _ACCESS_CYCLES = 10_000  # after which the register port counts as dead
@@ -59,7 +58,7 @@ def _load(path: Path) -> ctypes.CDLL:
     model, pointer, options = ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(_Options)
     i32, u8, u32, u64, size = ctypes.c_int, ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t
     for name, result, arguments in (
-        ("open", model, [pointer, u64, u64, u32, u64, ctypes.c_char_p, size]),
+        ("open", model, [ctypes.c_char_p, pointer, u64, u64, u32, u32, u64, ctypes.c_char_p, size]),
         ("close", None, [model]),
         ("run", i32, [model, options, u64, i32, ctypes.POINTER(u64)]),
         ("access", i32, [model, options, i32, u32, ctypes.POINTER(u32), u32, ctypes.POINTER(u8)]),
@@ -80,7 +79,7 @@ class ChipModel:
     `memory`: the simulated DRAM, uint8, at bus addresses [MEMORY_BASE, MEMORY_BASE + its size), `memory_bytes` of its
     own unless one is given; an access outside it is answered with DECERR. What the chip writes is there when the write
     has been answered. `seed` gives the registers' values before reset, and the random stalls. The harness holds the
-    chip to AXI: INCR bursts no longer than the memory port takes, none across 4 KB, and what is offered stays until it
+    chip to AXI: INCR bursts no longer than its manifest says, none across 4 KB, and what is offered stays until it
     is taken.
 
     How memory behaves, changeable at any time:
@@ -103,11 +102,9 @@ class ChipModel:
         self.memory = np.zeros(memory_bytes, np.uint8) if memory is None else memory
         self._code = _load(build_library(chip))
         error = ctypes.create_string_buffer(1000)
-        beats = _MAX_BURST[self.manifest["family"]]
-        with library.inside(chip / "core"):
-            self._model = self._code.shiftcore_open(
-                self.memory.ctypes.data, self.MEMORY_BASE, len(self.memory), beats, seed, error, len(error)
-            )
+        memory_bus = self.memory.ctypes.data, self.MEMORY_BASE, len(self.memory)
+        beats = self.manifest["max_burst"], self.manifest["write_burst"]
+        self._model = self._code.shiftcore_open(bytes(chip / "core"), *memory_bus, *beats, seed, error, len(error))
         if not self._model:
             raise ChipModelError(f"{chip}: {error.value.decode()}")
 

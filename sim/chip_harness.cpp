@@ -65,7 +65,7 @@ enum Outcome : int { DONE = 0, FAILED = 1 };
 struct Model {
     uint8_t* memory;
     uint64_t base, size;
-    uint32_t max_burst;
+    uint32_t max_burst, write_burst;
     std::vector<Range> bad[2];  // for reads, for writes
 
     VerilatedContext context;
@@ -77,8 +77,8 @@ struct Model {
     Held ar, aw, w;
     std::string error;
 
-    Model(uint8_t* bytes, uint64_t at, uint64_t count, uint32_t beats, uint64_t seed)
-        : memory(bytes), base(at), size(count), max_burst(beats), random{seed * 2 + 1} {
+    Model(uint8_t* bytes, uint64_t at, uint64_t count, uint32_t beats, uint32_t write_beats, uint64_t seed)
+        : memory(bytes), base(at), size(count), max_burst(beats), write_burst(write_beats), random{seed * 2 + 1} {
         context.randReset(2);  // registers start with random values, so that nothing passes by lucky zeros
         context.randSeed(int(seed % 0x7fffffff) + 1);
         top = std::make_unique<Vchip>(&context);
@@ -111,7 +111,7 @@ struct Model {
     void drive(const Options& o) {
         top->m_axi_arready = reads.size() < OUTSTANDING && !random.pauses(o.stall);
         top->m_axi_awready = writes.size() + answers.size() < OUTSTANDING && !random.pauses(o.stall);
-        top->m_axi_wready = words.size() < max_burst && !random.pauses(o.stall);
+        top->m_axi_wready = words.size() < write_burst && !random.pauses(o.stall);
         if (!top->m_axi_rvalid && !reads.empty() && cycles >= reads.front().ready_at && !random.pauses(o.stall)) {
             const Burst& burst = reads.front();
             uint64_t at = burst.address + uint64_t(burst.done) * BEAT, data = 0;
@@ -137,9 +137,9 @@ struct Model {
         return OKAY;
     }
 
-    Burst burst(const char* channel, uint64_t address, uint32_t len, uint32_t burst_size, uint32_t kind, uint32_t id) {
+    Burst burst(const char* channel, uint32_t longest, uint64_t address, uint32_t len, uint32_t burst_size, uint32_t kind, uint32_t id) {
         uint64_t bytes = uint64_t(len + 1) * BEAT;
-        if (len + 1 > max_burst) throw std::runtime_error(std::string(channel) + ": a burst longer than the port takes");
+        if (len + 1 > longest) throw std::runtime_error(std::string(channel) + ": a burst longer than the port takes");
         if (burst_size != 3 || kind != 1 || id != 0)
             throw std::runtime_error(std::string(channel) + ": not an INCR burst of 8-byte beats with ID 0");
         if (address % BEAT) throw std::runtime_error(std::string(channel) + ": address not aligned to a beat");
@@ -166,12 +166,12 @@ struct Model {
         if (now.r && ++reads.front().done == reads.front().beats) reads.pop_front();
         if (now.b) answers.pop_front();
         if (top->m_axi_arvalid && top->m_axi_arready) {
-            reads.push_back(burst("m_axi_ar", top->m_axi_araddr, top->m_axi_arlen, top->m_axi_arsize,
+            reads.push_back(burst("m_axi_ar", max_burst, top->m_axi_araddr, top->m_axi_arlen, top->m_axi_arsize,
                                   top->m_axi_arburst, top->m_axi_arid));
             reads.back().ready_at = cycles + 1 + o.read_latency;
         }
         if (top->m_axi_awvalid && top->m_axi_awready)
-            writes.push_back(burst("m_axi_aw", top->m_axi_awaddr, top->m_axi_awlen, top->m_axi_awsize,
+            writes.push_back(burst("m_axi_aw", write_burst, top->m_axi_awaddr, top->m_axi_awlen, top->m_axi_awsize,
                                    top->m_axi_awburst, top->m_axi_awid));
         if (top->m_axi_wvalid && top->m_axi_wready)
             words.push_back({top->m_axi_wdata, top->m_axi_wstrb, bool(top->m_axi_wlast)});
@@ -233,10 +233,11 @@ struct Model {
 };
 
 // Every function that runs the model reports an error of the RTL or of its files as text, and leaves the model unusable.
-EXPORT Model* shiftcore_open(uint8_t* memory, uint64_t base, uint64_t size, uint32_t max_burst, uint64_t seed,
-                             char* error, std::size_t length) {
+EXPORT Model* shiftcore_open(const char* folder, uint8_t* memory, uint64_t base, uint64_t size, uint32_t max_burst,
+                             uint32_t write_burst, uint64_t seed, char* error, std::size_t length) {
     try {
-        return new Model(memory, base, size, max_burst, seed);
+        data_folder = folder;
+        return new Model(memory, base, size, max_burst, write_burst, seed);
     } catch (const std::exception& e) {
         std::strncpy(error, e.what(), length - 1);
         return nullptr;

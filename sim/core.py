@@ -122,7 +122,7 @@ def _load(path: Path) -> ctypes.CDLL:
     model, words = ctypes.c_void_p, ctypes.c_void_p
     u8, u32, u64, size = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t
     for name, result, arguments in (
-        ("open", model, [words, u64, ctypes.c_char_p, ctypes.c_char_p, size]),
+        ("open", model, [ctypes.c_char_p, words, u64, ctypes.c_char_p, ctypes.c_char_p, size]),
         ("close", None, [model]),
         ("push", None, [model, words, u8]),
         ("reset", ctypes.c_int, [model]),
@@ -174,8 +174,7 @@ class CoreModel:
             wave.parent.mkdir(parents=True, exist_ok=True)
             wave.touch()  # says so where it cannot be written; the library does not
         path = str(wave.resolve()).encode() if wave else None
-        with library.inside(core):
-            self._model = self._code.shiftcore_open(geometry.ctypes.data, seed, path, error, len(error))
+        self._model = self._code.shiftcore_open(bytes(core), geometry.ctypes.data, seed, path, error, len(error))
         if not self._model:
             raise CoreError(f"{core}: {error.value.decode()}")
 

@@ -245,8 +245,10 @@ struct Model {
 };
 
 // Every function that runs the model reports an error of the RTL or of its files as text, and leaves the model unusable.
-EXPORT Model* shiftcore_open(const uint32_t* geometry, uint64_t seed, const char* wave, char* error, std::size_t size) {
+EXPORT Model* shiftcore_open(const char* folder, const uint32_t* geometry, uint64_t seed, const char* wave, char* error,
+                             std::size_t size) {
     try {
+        data_folder = folder;
         return new Model(geometry, seed, wave);
     } catch (const std::exception& e) {
         std::strncpy(error, e.what(), size - 1);

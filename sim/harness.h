@@ -5,6 +5,7 @@
 #include "verilated.h"
 
 #include <cstdint>
+#include <cstdio>
 #include <stdexcept>
 #include <string>
 
@@ -17,6 +18,14 @@ void vl_stop(const char* file, int line, const char*) { fail(file, line, "the RT
 // A missing data file is but a warning to Verilator; the core would run with random weights.
 void vl_warn(const char* file, int line, const char*, const char* what) { fail(file, line, what); }
 void vl_fatal(const char* file, int line, const char*, const char* what) { fail(file, line, what); }
+
+// Data files are named relative to the core's folder, and $readmemh opens them while a model is made. This process may
+// be anywhere, and other threads of it have their own business there: so the name is completed here (-Wl,--wrap=fopen).
+static thread_local std::string data_folder;
+extern "C" FILE* __real_fopen(const char* name, const char* mode);
+extern "C" FILE* __wrap_fopen(const char* name, const char* mode) {
+    return __real_fopen(*name == '/' ? name : (data_folder + "/" + name).c_str(), mode);
+}
 
 // xorshift64*: Vigna 2016
 struct Random {

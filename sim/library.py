@@ -8,9 +8,7 @@ import errno
 import fcntl
 import json
 import os
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,12 +26,11 @@ _VERILATOR_FLAGS = [
     *("--cc", "--exe", "--build", "-j", "2", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing"),
     *("--output-split", "20000", "--timescale-override", "1ns/1ns", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
     *("-MAKEFLAGS", "OPT_FAST=-O1"),
-    *("-MAKEFLAGS", "LDLIBS='-shared -pthread'"),  # without liblz4 and libz: sim/fst stands in for them
+    # Without liblz4 and libz: sim/fst stands in for them. harness.h wraps fopen.
+    *("-MAKEFLAGS", "LDLIBS='-shared -pthread -Wl,--wrap=fopen'"),
 ]
 _COMPILER_FLAGS = "-fPIC -fvisibility=hidden -fno-gnu-unique -DVL_USER_STOP -DVL_USER_WARN -DVL_USER_FATAL"
 _SOURCES = {".sv", ".v", ".svh", ".vh"}
-
-_working_directory = threading.Lock()
 
 
 class SimulationError(RuntimeError):
@@ -96,15 +93,3 @@ def _compile(command: list[str], variables: dict[str, str], folder: Path, target
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
         errors = [line for line in log.splitlines() if "%Error" in line or "error:" in line]
         raise SimulationError(f"{folder}: Verilator refuses it: {' / '.join(errors[:3]) or log[-500:]}")
-
-
-@contextmanager
-def inside(folder: Path) -> Iterator[None]:
-    """Data files are named relative to the core; the model opens them while it is made, and never again."""
-    with _working_directory:
-        before = Path.cwd()
-        os.chdir(folder)
-        try:
-            yield
-        finally:
-            os.chdir(before)

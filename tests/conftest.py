@@ -32,7 +32,7 @@ def one_at_a_time(name: str) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tiny_export() -> Path:
     """The folder with model.onnx and model.npz of the shipped `tiny`, as `make export` leaves it."""
-    from shiftcore.hw.compile import exported_model
+    from shiftcore.flow.build import exported_model
     from shiftcore.quant.preset import load_preset
 
     with one_at_a_time("tiny-export"):

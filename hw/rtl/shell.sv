@@ -32,6 +32,7 @@ module shell
 	parameter int unsigned  FRAME_INTERVAL   = 1,
 	parameter int unsigned  AXI_ADDR_WIDTH   = 32,
 	parameter int unsigned  AXI_MAX_BURST    = 16,	// beats: 16 for AXI3, up to 256 for AXI4
+	parameter int unsigned  AXI_WRITE_BURST  = 16,	// beats: so many words wait in LUTs, AXI_MAX_BURST at most
 	parameter int unsigned  FIFO_WORDS       = 512	// of 64 bits, between memory and core
 )(
 	input  wire  clk,
@@ -100,6 +101,8 @@ module shell
 	initial begin
 		if((AXI_ADDR_WIDTH < 13) || (AXI_ADDR_WIDTH > 63))
 			$error("%m: AXI_ADDR_WIDTH = %0d must be 13 to 63.", AXI_ADDR_WIDTH);
+		if(AXI_WRITE_BURST > AXI_MAX_BURST)
+			$error("%m: AXI_WRITE_BURST = %0d must be AXI_MAX_BURST = %0d at most.", AXI_WRITE_BURST, AXI_MAX_BURST);
 		if((STREAMS < 1) || (STREAMS > 128))  $error("%m: STREAMS = %0d must be 1 to 128.", STREAMS);
 	end
 
@@ -274,7 +277,7 @@ module shell
 	);
 
 	dma_write #(
-		.ADDR_WIDTH(ABITS), .RECORD_BYTES(RECORD_BYTES), .MAX_BURST_BEATS(AXI_MAX_BURST < 16? AXI_MAX_BURST : 16)
+		.ADDR_WIDTH(ABITS), .RECORD_BYTES(RECORD_BYTES), .MAX_BURST_BEATS(AXI_WRITE_BURST)
 	) dma_writer (
 		.clk, .rst_n(block_rst_n), .stop, .quiet(write_quiet), .busy(write_busy),
 		.write_base(bus_address(write_base)), .write_limit(bus_limit(write_limit)),

@@ -23,6 +23,7 @@ from shiftcore.quant.preset import Preset
 from shiftcore.sim.core import CoreModel
 from tests.conftest import one_at_a_time
 from tests.quant.topologies import NARROW, POOLED, TIMELESS
+from tests.real_clips import real_clips
 
 
 def contexts(rng: np.random.Generator, frames: list[np.ndarray], streams: int) -> list[Frame]:
@@ -63,10 +64,10 @@ def test_synthetic_clips(tiny_core: Path, tiny_export: Path) -> None:
     assert np.array_equal(simulated(tiny_core, frames), expected)
 
 
-@pytest.mark.skipif(not video.real_clips(), reason="the real clips are not on this machine")
+@pytest.mark.skipif(not real_clips(), reason="the real clips are not on this machine")
 def test_real_clips(tiny_core: Path, tiny_export: Path) -> None:
     frames = []
-    for stream, path in enumerate(video.real_clips()[::61]):
+    for stream, path in enumerate(real_clips()[::61]):
         clip = islice(video.frames(path), 12)
         frames += [Frame(to_input(image, 32, 32), stream % 4, index == 0) for index, image in enumerate(clip)]
     expected = referenced(Reference.load(tiny_export / "model.npz"), frames)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 
-from shiftcore import driver
+from shiftcore import cli, driver
 from shiftcore.driver import Accelerator, AcceleratorError, errors
-from shiftcore.errors import UserError
+from shiftcore.errors import DeviceError, ShiftcoreError, UserError
 from tests.checkout import ROOT
 from tests.driver.conftest import Rig
 
@@ -25,10 +26,44 @@ def test_every_error_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_every_error_is_the_users_and_exported(cls: type[AcceleratorError]) -> None:
-    assert issubclass(cls, UserError)
+def test_every_error_is_exported(cls: type[AcceleratorError]) -> None:
+    assert issubclass(cls, ShiftcoreError)
     assert getattr(driver, cls.__name__) is cls and cls.__name__ in driver.__all__
     assert cls.__doc__
+
+
+def test_an_error_is_the_users_or_the_devices_as_the_page_says() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text()
+    users, rest = page.split("## Yours to put right")[1].split("## The chip stopped")
+    for text, kind, other in ((users, UserError, DeviceError), (rest, DeviceError, UserError)):
+        names = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+        assert names
+        for cls in (getattr(errors, name) for name in names):
+            assert issubclass(cls, kind) and not issubclass(cls, other), cls
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.StuckError("the watchdog"), 3),
+        (errors.DifferenceError("a bit"), 3),
+        (errors.ResetError("no end"), 3),
+        (errors.FrameError("a size"), 2),
+        (errors.BuildError("a file"), 2),
+        (UserError("a file"), 2),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_a_script_can_tell_a_mistake_from_a_device(
+    error: Exception, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main() -> None:
+        raise error
+
+    with pytest.raises(typer.Exit) as ended:
+        cli.command(main)()
+    assert ended.value.exit_code == code
+    assert capsys.readouterr().err == f"error: {error}\n"
 
 
 def blocks(page: str) -> list[str]:

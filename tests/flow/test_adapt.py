@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from shiftcore.artifacts import digest
 from shiftcore.flow import adapt, versions
+from shiftcore.flow.build import exported_model
 from shiftcore.flow.command import app
 from shiftcore.model import video
+from shiftcore.model.reference import Reference
 from shiftcore.quant import checkpoint, frames
 from shiftcore.quant.data import folder_clips
 from shiftcore.quant.learner import two_phases
@@ -100,7 +103,7 @@ def line_of(result: Any) -> str:
 def test_promoted_where_the_old_network_fails_and_back_again(place: Preset, base: Path) -> None:
     use(place, base)
     trained = checkpoint.trained_path(place)
-    (place.build / "export").mkdir()
+    old = exported_model(place)
     clips = write_clips(place.build.parent.parent / "clips", FAINT, range(16))
     done = call(place, "adapt", "--data", clips)
     assert done.exit_code == 0, done.output
@@ -108,7 +111,9 @@ def test_promoted_where_the_old_network_fails_and_back_again(place: Preset, base
     original, first = versions.listed(place)
     assert trained.read_bytes() == first.weights.read_bytes() != base.read_bytes()
     assert original.weights.read_bytes() == base.read_bytes()
-    assert not (place.build / "export").exists()  # of the old network
+    assert Reference.load(old.with_name("model.npz")).description["checkpoint"] == digest(base)
+    exported_model(place)
+    assert Reference.load(old.with_name("model.npz")).description["checkpoint"] == digest(trained)
     figures = first.report["figures"]
     assert figures["right"]["old"] <= 10 and figures["right"]["new"] >= 14 and figures["p"] < 0.01
     assert figures["auc"]["difference_ci95"][0] <= figures["auc"]["difference"] and figures["sources"] == 16

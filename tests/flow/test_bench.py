@@ -26,7 +26,7 @@ def quick(tiny_core: Path, tiny_chip: Path, tiny_export: Path, tmp_path: Path, m
         "work_folder": lambda: tmp_path,
         "QONNX_FRAMES": 1,
         "exported_model": lambda _preset: tiny_export / "model.onnx",
-        "compile_model": lambda *_: tiny_core,
+        "compiled_core": lambda *_: tiny_core,
         "sequence": lambda _preset: few,
         "cycles_per_second": lambda *_: 10.0,
         "build_chip": lambda *_: tiny_chip,

@@ -18,6 +18,7 @@ from shiftcore.quant.cross_validation import Row
 from shiftcore.quant.preset import parse_preset
 from tests.checkout import ROOT
 from tests.quant import topologies
+from tests.real_clips import REAL_CLIPS, real_clips
 
 NETWORK = """
 [input]
@@ -117,13 +118,13 @@ def test_a_class_of_one_source_is_one_line(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1].startswith("error: class 'lively' has 1 source (one); 5 are needed")
 
 
-@pytest.mark.skipif(not video.real_clips(), reason="the real clips are not beside this checkout")
+@pytest.mark.skipif(not real_clips(), reason="the real clips are not beside this checkout")
 def test_a_few_real_clips(tmp_path: Path) -> None:
     """Nothing of real files (sizes, rates, containers) stops the pipeline."""
     (tmp_path / "small.toml").write_text(
         PRESET.replace('"lively"', '"fight"').replace("float_epochs = 12", "float_epochs = 1")
     )
-    rows = list(csv.DictReader((video.REAL_CLIPS / "index.csv").open()))
+    rows = list(csv.DictReader((REAL_CLIPS / "index.csv").open()))
     chosen = [
         row
         for label in ("fight", "no_fight")
@@ -133,7 +134,7 @@ def test_a_few_real_clips(tmp_path: Path) -> None:
     for row in chosen:
         target = tmp_path / "clips" / row["clip"]
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(video.REAL_CLIPS / row["clip"], target)
+        shutil.copy(REAL_CLIPS / row["clip"], target)
     with (tmp_path / "clips" / "index.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
+from shiftcore.model import video as files
 from tests.checkout import ROOT
 
 
@@ -14,6 +17,14 @@ def trace(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_layer_is_compared(tiny_core: Path) -> None:
     done = trace("--frames", "3")
+    assert done.returncode == 0, done.stderr
+    assert "20 layers of 3 frames equal the reference" in done.stdout
+
+
+def test_what_is_said_to_be_compared_was(tiny_core: Path, tmp_path: Path) -> None:
+    """A video of three frames, of which eight were wanted."""
+    files.write(tmp_path / "three.mp4", [np.full((32, 32, 3), 80 * k, np.uint8) for k in range(3)])
+    done = trace("--video", str(tmp_path / "three.mp4"))
     assert done.returncode == 0, done.stderr
     assert "20 layers of 3 frames equal the reference" in done.stdout
 

@@ -45,7 +45,8 @@ def test_the_chip_is_where_the_processing_system_can_reach_it(name: str) -> None
     window = {"zynq7": (0x4000_0000, 0x8000_0000), "zynquplus": (0xA000_0000, 0xB000_0000)}[board.family]
     assert window[0] <= board.base_address < window[1]
     assert board.base_address % 0x1_0000 == 0
-    assert (board.address_bits, board.max_burst) == {"zynq7": (32, 16), "zynquplus": (40, 256)}[board.family]
+    port = board.address_bits, board.max_burst, board.write_burst
+    assert port == {"zynq7": (32, 16, 16), "zynquplus": (40, 256, 16)}[board.family]
 
 
 @pytest.mark.parametrize("name", NAMES)

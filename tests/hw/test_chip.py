@@ -11,7 +11,7 @@ import pytest
 from shiftcore.driver.build import Build
 from shiftcore.driver.errors import BuildError
 from shiftcore.errors import UserError
-from shiftcore.hw import compile as flow
+from shiftcore.flow import build as flow
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.chip import PACKAGE, RTL, SHELL, build_chip, config_package
 from shiftcore.model import registers as reg
@@ -99,7 +99,7 @@ def test_a_core_without_its_integer_model_gets_no_chip(
 ) -> None:
     (tmp_path / "core").symlink_to(tiny_core)
     model = tmp_path / "model.onnx"
-    monkeypatch.setattr(flow, "compile_model", lambda *_, **__: tmp_path / "core")
+    monkeypatch.setattr(flow, "compiled_core", lambda *_, **__: tmp_path / "core")
     flow.main(board="pynq-z2", model=model)
     assert f"{tmp_path / 'model.npz'}: not there; no chip is made" in capsys.readouterr().out
     assert not (tmp_path / "chip").exists()

@@ -1,6 +1,7 @@
 """The chip around a fake core, in cocotb: registers, frames, every error flag and the way back; and mutants of it."""
 
 import shutil
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import pytest
 from shiftcore.artifacts import build_folder, write_json
 from shiftcore.hw.chip import PACKAGE, RTL, SHELL, config_package, record_bytes
 from shiftcore.sim import cocotb_runner
+from shiftcore.sim.verilator import environment
 
 HERE = Path(__file__).parent
 SEED = 11
@@ -36,6 +38,7 @@ def numbers(
         "FRAME_INTERVAL": 150,
         "AXI_ADDR_WIDTH": bus[0],
         "AXI_MAX_BURST": bus[1],
+        "AXI_WRITE_BURST": 16,
     }
 
 
@@ -126,3 +129,17 @@ def test_a_broken_shell_is_noticed(name: str) -> None:
     rtl = broken_rtl(mutant, folder / "rtl")
     with pytest.raises(cocotb_runner.BenchError, match=mutant.seen_by):
         bench("axi3", folder, rtl, mutant.seen_by)
+
+
+def test_a_write_burst_that_the_port_does_not_take_is_an_error(tmp_path: Path) -> None:
+    """It is no longer capped behind one's back."""
+    top = tmp_path / "top.sv"
+    top.write_text(
+        "module top;\nshell #(.AXI_MAX_BURST(16), .AXI_WRITE_BURST(32)) bad ();\ninitial $finish;\nendmodule\n"
+    )
+    sources = [RTL / PACKAGE, *(RTL / file for file in SHELL if file != "chip.sv"), top]
+    command = ["verilator", "--cc", "--exe", "--build", "--main", "-Wno-lint", "-CFLAGS", "-O0", "--top-module", "top"]
+    subprocess.run([*command, *sources], cwd=tmp_path, env=environment(), check=True, capture_output=True)
+    run = [str(tmp_path / "obj_dir" / "Vtop"), "+verilator+error+limit+100"]
+    output = subprocess.run(run, capture_output=True, text=True, check=False).stdout
+    assert "AXI_WRITE_BURST = 32 must be AXI_MAX_BURST = 16 at most" in output

@@ -9,6 +9,7 @@ import pytest
 
 from shiftcore.errors import UserError
 from shiftcore.model import video
+from tests.real_clips import real_clips
 
 CONTAINERS = [("avi", "mpeg4"), ("mkv", "libx264"), ("mov", "libx264"), ("mpg", "mpeg1video"), ("webm", "libvpx")]
 
@@ -104,7 +105,7 @@ def test_sound_alone(tmp_path: Path) -> None:
         list(video.frames(tmp_path / "a.wav"))
 
 
-@pytest.mark.skipif(not video.real_clips(), reason="the real clips are not on this machine")
+@pytest.mark.skipif(not real_clips(), reason="the real clips are not on this machine")
 def test_real_clips_are_whole() -> None:
-    paths = video.real_clips()[::25]
+    paths = real_clips()[::25]
     assert all(len(list(video.frames(path))) >= 25 for path in paths) and paths

@@ -24,6 +24,7 @@ from shiftcore.quant.network import ReducedTSM, random_network
 from shiftcore.quant.preset import Preset, parse_preset
 from tests.checkout import ROOT
 from tests.quant import topologies
+from tests.real_clips import real_clips
 
 CONTEXTS = [(0, True), (0, False), (1, True), (0, False), (1, False), (0, True), (0, False), (1, False)]
 
@@ -91,11 +92,11 @@ def test_brevitas_qonnx_and_integers_agree_on_the_shipped_network(tmp_path: Path
     assert differing(network, tmp_path / "export", frames, CONTEXTS * 4) == 0
 
 
-@pytest.mark.skipif(not video.real_clips(), reason="the real clips are not on this machine")
+@pytest.mark.skipif(not real_clips(), reason="the real clips are not on this machine")
 def test_brevitas_qonnx_and_integers_agree_on_a_real_clip(tmp_path: Path) -> None:
     network, _ = load_network(topologies.TINY)
     export(network, topologies.TINY, tmp_path / "export", trained=True)
-    path = video.real_clips()[0]
+    path = real_clips()[0]
     frames = [to_input(frame, 32, 32) for frame in video.frames(path)][:16]
     assert differing(network, tmp_path / "export", frames, CONTEXTS * 2) == 0
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from shiftcore.model import video
 from shiftcore.model.reference import Reference
 from shiftcore.quant.checkpoint import PRETRAINED, chosen_threshold, load_network
 from shiftcore.quant.data import inputs
 from shiftcore.quant.export import export
 from shiftcore.quant.metrics import auc
 from shiftcore.quant.preset import load_preset
+from tests.real_clips import REAL_CLIPS, real_clips
 
 PRESET = load_preset("cctv")
 WEIGHTS = PRETRAINED / "cctv.pt"
@@ -28,14 +28,14 @@ def test_weights_are_of_this_preset_and_carry_their_threshold(tmp_path: Path) ->
     assert Reference.load(folder / "model.npz").description["alarm"]["threshold"] == threshold
 
 
-@pytest.mark.skipif(not video.real_clips(), reason="the real clips are not beside this checkout")
+@pytest.mark.skipif(not real_clips(), reason="the real clips are not beside this checkout")
 def test_integer_predictions_are_the_networks(tmp_path: Path) -> None:
     """Every eighth clip: its total of integer logits equals the quantized network's, divided by the known scale."""
     network, _ = load_network(PRESET, WEIGHTS)
     reference = Reference.load(export(network, PRESET, tmp_path / "export", trained=True) / "model.npz")
-    rows = list(csv.DictReader((video.REAL_CLIPS / "index.csv").open()))[::8]
+    rows = list(csv.DictReader((REAL_CLIPS / "index.csv").open()))[::8]
     for row in rows:
-        clip = inputs(PRESET, video.REAL_CLIPS / row["clip"])
+        clip = inputs(PRESET, REAL_CLIPS / row["clip"])
         integers = [reference.infer(pixels, clear=index == 0) for index, pixels in enumerate(clip)]
         with torch.inference_mode():
             real = network.eval()(torch.from_numpy(clip).permute(0, 3, 1, 2)[None].float())[0].double()
@@ -43,16 +43,16 @@ def test_integer_predictions_are_the_networks(tmp_path: Path) -> None:
         assert np.array_equal(np.stack(integers), expected), row["clip"]
 
 
-@pytest.mark.skipif(not video.real_clips(), reason="the real clips are not beside this checkout")
+@pytest.mark.skipif(not real_clips(), reason="the real clips are not beside this checkout")
 def test_what_learned_from_drawn_people_alone_knows_real_fights(tmp_path: Path) -> None:
     """Every fourth clip; what size, rate, light and crude motion tell of all of them is an AUC of 0.777."""
     preset = load_preset("cctv-synthetic")
     network, _ = load_network(preset, PRETRAINED / "cctv-synthetic.pt")
     reference = Reference.load(export(network, preset, tmp_path / "export", trained=True) / "model.npz")
-    rows = list(csv.DictReader((video.REAL_CLIPS / "index.csv").open()))[::4]
+    rows = list(csv.DictReader((REAL_CLIPS / "index.csv").open()))[::4]
     scores = []
     for row in rows:
-        clip = inputs(preset, video.REAL_CLIPS / row["clip"])
+        clip = inputs(preset, REAL_CLIPS / row["clip"])
         fight, calm = np.mean([reference.infer(pixels, clear=index == 0) for index, pixels in enumerate(clip)], 0)
         scores.append(fight - calm)
     assert auc(np.array([row["label"] == "fight" for row in rows]), np.array(scores)) > 0.85

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiftcore.errors import UserError
-from shiftcore.model import video
 from shiftcore.quant import layouts, splits
 from shiftcore.quant.layouts import Dataset, Sample
+from tests.real_clips import REAL_CLIPS, real_clips
 
 SAMPLES = st.lists(
     st.tuples(st.integers(0, 14), st.sampled_from(["calm", "fight", "theft"])), min_size=6, max_size=80
@@ -85,9 +85,9 @@ def test_the_datas_own_split_is_taken_and_checked() -> None:
         splits.hold_out(Dataset("x", leak, True), 0.5)
 
 
-@pytest.mark.skipif(not video.real_clips(), reason="the real clips are not on this machine")
+@pytest.mark.skipif(not real_clips(), reason="the real clips are not on this machine")
 def test_the_real_clips_have_folds_by_source() -> None:
-    data = layouts.read(video.REAL_CLIPS)
+    data = layouts.read(REAL_CLIPS)
     parts = splits.folds(data, 5)
     assert (len(data.samples), [len(part) for part in parts]) == (244, [49, 48, 49, 49, 49])
 

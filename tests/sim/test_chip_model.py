@@ -1,5 +1,6 @@
 """sim.chip on a chip small enough to check by hand (tests/sim/fixture_chip)."""
 
+import json
 import shutil
 import signal
 from pathlib import Path
@@ -129,6 +130,18 @@ def test_a_broken_rule_of_axi_is_named(chip: ChipModel, write: bool, how: dict[s
     chip.stall = 0.97
     with pytest.raises(ChipModelError, match=text):
         burst(chip, write, **{"address": BASE, **how})
+
+
+def test_the_manifest_says_how_long_a_burst_may_be(tmp_path: Path) -> None:
+    """Each direction by itself, whatever the family is."""
+    copy = Path(shutil.copytree(FIXTURE, tmp_path / "chip"))
+    manifest = json.loads((copy / "manifest.json").read_text()) | {"max_burst": 8, "write_burst": 4}
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    for write, longest in ((False, 8), (True, 4)):
+        model = ChipModel(copy, memory_bytes=1 << 16)
+        burst(model, write, BASE, beats=longest)
+        with pytest.raises(ChipModelError, match="a burst longer than the port takes"):
+            burst(model, write, BASE, beats=longest + 1)
 
 
 def test_the_interrupt_ends_a_run(chip: ChipModel) -> None:

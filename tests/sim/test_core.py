@@ -1,6 +1,7 @@
 """sim.core on a core small enough to check by hand (tests/sim/fixture_core)."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,17 @@ Job = tuple[np.ndarray, int, bool]
 def copy(tmp_path: Path) -> Path:
     """A fixture core of the test's own."""
     return Path(shutil.copytree(FIXTURE, tmp_path / "core"))
+
+
+def test_a_model_is_opened_from_anywhere_and_moves_nobody(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data files are found beside the core, and the process stays where it is: other threads may be at work there."""
+
+    def forbidden(*_: object) -> None:
+        raise AssertionError("the working directory is the whole process's")
+
+    monkeypatch.setattr(os, "chdir", forbidden)
+    frames = jobs(5)
+    assert [result.logits.tolist() for result in run(CoreModel(copy), frames)] == expected(frames)
 
 
 def jobs(seed: int, count: int = 20) -> list[Job]:

@@ -1,5 +1,6 @@
 """`make trace` finds a deliberate fault: one weight of one layer, in a copy of the compiled tiny core."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from shiftcore.model.reference import Reference
 from shiftcore.sim.core import CoreModel, Deadlock, build_library
-from shiftcore.sim.trace import Difference, first_difference
+from shiftcore.sim.trace import Difference, IncompleteError, first_difference
 
 LAYER = "stage0.block0.branch2.conv"
 
@@ -113,3 +114,35 @@ def test_a_core_that_stops_is_compared_as_far_as_it_came(
     traced[LAYER][0][0, 0, 0] += 1
     found = first_difference(reference, _Core(traced, stuck=True), frames)  # type: ignore[arg-type]
     assert found is not None and found.layer == LAYER
+
+
+@pytest.mark.parametrize("fault", ["missing", "short", "long", "small", "unknown"])
+def test_a_layer_of_which_less_was_shown_is_not_equal(
+    reference: Reference, frames: list[tuple[np.ndarray, int, bool]], fault: str
+) -> None:
+    """What is equal as far as it goes, and does not go far enough: a failure that names the layer."""
+    traced = _traced(reference, frames)
+    if fault == "missing":
+        del traced[LAYER]
+    elif fault == "short":
+        traced[LAYER].pop()
+    elif fault == "long":
+        traced[LAYER].append(traced[LAYER][0])
+    elif fault == "small":
+        traced[LAYER][1] = traced[LAYER][1][:-1]
+    else:
+        traced["extra"] = []
+    with pytest.raises(IncompleteError, match="layer extra" if fault == "unknown" else f"layer {LAYER}"):
+        first_difference(reference, _Core(traced), frames)  # type: ignore[arg-type]
+
+
+def test_a_core_without_one_tap_is_not_equal(
+    tiny_core: Path, reference: Reference, frames: list[tuple[np.ndarray, int, bool]], tmp_path: Path
+) -> None:
+    """The real core, of whose manifest one layer is gone."""
+    copy = Path(shutil.copytree(tiny_core, tmp_path / "core"))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["trace"] = [entry for entry in manifest["trace"] if entry["layer"] != LAYER]
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(IncompleteError, match=f"layer {LAYER}: the core does not show it"):
+        first_difference(reference, CoreModel(copy, trace=True), frames)
