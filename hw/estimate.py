@@ -7,20 +7,15 @@ import json
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from shiftcore.artifacts import write_json
-from shiftcore.errors import UserError
-from shiftcore.hw.boards import USABLE, Board, load_board
-from shiftcore.hw.compile import compiled_chip
+from shiftcore.hw.boards import USABLE, Board
 from shiftcore.hw.toolchains import yosys
 from shiftcore.hw.toolchains.yosys.parts import Design, children, split, synthesize
-from shiftcore.quant.preset import load_preset
 from shiftcore.sim.core import read_manifest
 
 COLUMNS = ("LUT", "FF", "LUTRAM", "DSP", "RAMB18", "RAMB36")
@@ -181,7 +176,7 @@ def table(report: dict[str, Any], board: Board) -> Table:
     return view
 
 
-def _say(report: dict[str, Any], board: Board, console: Console) -> None:
+def say(report: dict[str, Any], board: Board, console: Console) -> None:
     console.print(table(report, board))
     console.print("The ten parts that take most of what they need most of:")
     for part, resource, share in largest(report, board):
@@ -192,21 +187,3 @@ def _say(report: dict[str, Any], board: Board, console: Console) -> None:
     console.print(f"{verdict}: the core takes {scarcest}; it may take {USABLE:.0%} of each")
     if report["family"] == "xcup":
         console.print("UltraScale+: DSP and BRAM are as sure as for 7-series; LUT, LUTRAM and FF less (docs/area.md)")
-
-
-def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
-) -> None:
-    """What the compiled PRESET costs on BOARD: a table a layer, and build/PRESET/BOARD/estimate.json."""
-    there = load_board(board)
-    folder = load_preset(preset).build / there.name
-    if not (folder / "folding.json").is_file():
-        raise UserError(f"{folder}: nothing compiled there; run `make compile PRESET={preset} BOARD={board}` first")
-    console = Console()
-    console = console if console.is_terminal else Console(width=120)
-    compiled_chip(load_preset(preset), board, console)  # at once where nothing has changed since
-    report = estimate(folder, there, console)
-    write_json(folder / "estimate.json", report)
-    _say(report, there, console)
-    print(f"{folder / 'estimate.json'}: written")

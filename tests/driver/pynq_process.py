@@ -18,6 +18,7 @@ import os
 import runpy
 import sys
 import types
+from collections.abc import Callable
 from multiprocessing.connection import Client
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ class Loader(importlib.machinery.SourceFileLoader):
     def path_stats(self, path: str) -> Any:
         raise OSError
 
-    def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:  # type: ignore[override]
+    def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:
         text = bytes(data).decode()
         for real, ours in PATHS.items():
             text = text.replace(real, ours)
@@ -108,7 +109,7 @@ class Page(np.ndarray):
         return int(self.physical + self.ctypes.data - self.virtual + index * self.itemsize)
 
     def __getitem__(self, index: Any) -> Any:
-        answer = ask("read", self._address(index)) if isinstance(index, (int, np.integer)) else None
+        answer = ask("read", self._address(int(index))) if isinstance(index, (int, np.integer)) else None
         return super().__getitem__(index) if answer is None else np.uint32(answer)
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -180,7 +181,7 @@ def libxrt_core() -> types.SimpleNamespace:
     def free(_handle: Any, bo: int) -> None:
         ask("free", buffers[bo].start, buffers[bo].bytes)
 
-    functions = {
+    functions: dict[str, Callable[..., Any]] = {
         name: (lambda *_: 0) for name in ("GetDeviceInfo2", "LockDevice", "LoadXclBin", "UnlockDevice", "Close")
     }
     functions |= {"Open": lambda *_: 1, "AllocBO": allocate, "GetBOProperties": properties, "SyncBO": sync}

@@ -212,7 +212,7 @@ class Flaky:
         "preprocess": {"representation": "rgb", "images_per_second": None, "run_every": 1},
     }
 
-    def __init__(self, real: Accelerator, failing: set[int], error: type[UserError] = StuckError) -> None:
+    def __init__(self, real: Accelerator, failing: set[int], error: type[Exception] = StuckError) -> None:
         self._results: deque[Any] = deque()
         self._sent, self._failing, self._error, self._real = 0, failing, error, real
 

@@ -14,8 +14,10 @@ from shiftcore.errors import UserError
 from shiftcore.flow import build as flow
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.chip import PACKAGE, RTL, SHELL, build_chip, config_package
+from shiftcore.hw.compile import core_rtl, read_model
 from shiftcore.model import registers as reg
 from shiftcore.model.reference import Reference
+from shiftcore.quant.preset import parse_preset
 from shiftcore.sim.chip import ChipModel
 
 FRAMES = 8
@@ -76,7 +78,7 @@ def test_another_model_or_shell_is_another_build(
 
 def test_a_change_of_the_shell_does_not_compile_the_core_again() -> None:
     shell = {PACKAGE, *SHELL}
-    assert not shell & {path.name for path in flow._sources()}
+    assert not shell & {path.name for path in core_rtl()}
 
 
 def test_what_does_not_belong_together_is_refused(tiny_core: Path, tiny_export: Path, tmp_path: Path) -> None:
@@ -173,8 +175,8 @@ def other_export(tiny_export: Path, tmp_path: Path) -> Path:
     from shiftcore.quant.checkpoint import load_network
     from shiftcore.quant.export import export
 
-    _, description = flow.read_model(tiny_export / "model.onnx")
-    preset = flow.parse_preset(description["preset"], "tiny")
+    _, description = read_model(tiny_export / "model.onnx")
+    preset = parse_preset(description["preset"], "tiny")
     network, _ = load_network(preset)
     network.classifier.weight.data *= -1
     return export(network, preset, tmp_path / "other", trained=True)

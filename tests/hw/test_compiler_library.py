@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def test_steps_are_a_list_that_a_caller_cuts_extends_and_replaces(model: Callabl
         return STEPS[1].run(graph, job)
 
     path = model()
-    todo = ["import", replace(STEPS[1], run=streamline), Step("look", look), *FIRST[2:]]
+    todo: list[str | Step] = ["import", replace(STEPS[1], run=streamline), Step("look", look), *FIRST[2:]]
     for times in (1, 2):
         result = compile_model(path, BOARD.name, steps=todo)
         assert result.name == "06_fold.onnx" and result.is_file()
@@ -141,7 +142,7 @@ def test_two_compilations_side_by_side(
     monkeypatch.setattr(signal, "setitimer", forbidden)
     before = dict(os.environ)
     capfd.readouterr()  # of the export
-    cores = in_threads([lambda path=path: compile_model(path, BOARD.name) for path in paths])
+    cores = in_threads([partial(compile_model, path, BOARD.name) for path in paths])
     assert [core for core in cores if not isinstance(core, Path)] == []
     assert dict(os.environ) == before and capfd.readouterr() == ("", "")
     together = {path: digest(path) for core in cores for path in sorted(Path(str(core)).parent.glob("0*.onnx"))}

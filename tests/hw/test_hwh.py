@@ -36,7 +36,7 @@ def read(reader: tuple[str, str | None, str], tmp_path_factory: pytest.TempPathF
     write_hwh(path, Z2, "c0ffee42")
     python = pynq_environment(version, metadata)
     variables = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    command = [python, "-W", "ignore", READER, path, how]
+    command = [str(part) for part in (python, "-W", "ignore", READER, path, how)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)

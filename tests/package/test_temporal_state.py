@@ -22,7 +22,8 @@ def test_a_stream_sees_its_own_last_frame() -> None:
 
 def test_threads_do_not_see_each_other() -> None:
     """Two graphs of equally named nodes, frame by frame in turn, and one begins anew in the middle."""
-    turns, seen = threading.Barrier(2), {}
+    turns = threading.Barrier(2)
+    seen: dict[int, list[int]] = {}
 
     def execute(first: int) -> None:
         seen[first] = []
