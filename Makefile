@@ -90,8 +90,8 @@ bench: $(READY) ## measure everything; writes build/bench/report.json (some minu
 soak: $(READY) ## 10,000 frames through the whole simulated chip: stalls, streams, resets; goes on where it stopped
 	@$(RUN) flow.soak --preset $(PRESET) --board $(BOARD)
 
-fuzz: $(READY) ## random networks through compile, reference and RTL until stopped (MINUTES=n, CASE=file)
-	@$(RUN) flow.fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CASE),--case "$(CASE)")
+fuzz: $(READY) ## random networks through compile, reference and RTL until stopped (MINUTES=n, SEED=n, CASE=file)
+	@$(RUN) flow.fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(CASE),--case "$(CASE)")
 
 formal: $(READY) ## prove the properties of our RTL blocks, and that the proofs find defects
 	@$(RUN) hw.formal

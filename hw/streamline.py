@@ -55,6 +55,23 @@ class GiveGemmABias(Transformation):
         return model, False
 
 
+class GiveEachLayerItsOwnWeights(Transformation):
+    """The exporter keeps equal tensors once, so layers with the same weights share a Quant node, which FINN refuses."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in list(model.get_nodes_by_op_type("Quant")):
+            if model.get_initializer(node.input[0]) is None:
+                continue
+            for number, consumer in enumerate(model.find_consumers(node.output[0])[1:]):
+                own = NodeProto()
+                own.CopyFrom(node)
+                own.output[0] = f"{node.output[0]}_{number}"
+                model.set_tensor_shape(own.output[0], model.get_tensor_shape(node.output[0]))
+                consumer.input[list(consumer.input).index(node.output[0])] = own.output[0]
+                model.graph.node.insert(0, own)
+        return model, False
+
+
 class SpatialMeanToGlobalAveragePool(Transformation):
     """PyTorch's dynamo exporter writes the global average pool as a ReduceMean over both image axes."""
 
@@ -145,7 +162,7 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
 
     What is left of the scales is one factor behind the classifier.
     """
-    for fix in (GiveGemmABias(), GemmToMatMul(), SpatialMeanToGlobalAveragePool()):
+    for fix in (GiveEachLayerItsOwnWeights(), GiveGemmABias(), GemmToMatMul(), SpatialMeanToGlobalAveragePool()):
         model = model.transform(fix)
     model = tidy(tidy(model).transform(ConvertQONNXtoFINN()))
     model.set_tensor_datatype(model.graph.input[0].name, DataType["UINT8"])

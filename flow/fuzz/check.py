@@ -1,6 +1,7 @@
 """Runs one case in this process: `python -m flow.fuzz.check CASE RESULT`, as flow.fuzz.watch calls it."""
 
 import contextlib
+import ctypes
 import faulthandler
 import json
 import signal
@@ -35,6 +36,7 @@ from sim.reference import Reference
 
 CHIP_FRAMES = 40  # through the whole chip
 NETLIST_FRAMES = 3
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 Figures = dict[str, Any]
 
@@ -92,7 +94,7 @@ def check(case: Case, console: Console) -> Figures:
                 figures["chip_cycles"] = seen["cycles"]
         if "estimate" in case.after:
             with stage("estimate"):
-                _plausible(estimate(folder, board, console), folder)
+                _plausible(estimate(folder, board, console))
         if "netlist" in case.after:
             with stage("netlist"):
                 _netlist(folder, reference, content.frames(case, rng)[:NETLIST_FRAMES], figures["latency"], console)
@@ -160,7 +162,7 @@ def _fits(folder: Path, board: Board) -> None:
             raise AssertionError(f"folded past the board: {resource} {used:.0f} of {there * USABLE:.0f} usable")
 
 
-def _plausible(report: dict[str, Any], folder: Path) -> None:
+def _plausible(report: dict[str, Any]) -> None:
     """That an estimate counts every layer, sums up, and has the DSPs that folding went by."""
     for row in [*report["parts"], report["total"]]:
         if min(row[column] for column in COLUMNS) < 0 or row["LUTRAM"] > row["LUT"]:
@@ -206,6 +208,7 @@ def _refused(error: UserError) -> Figures:
 def main(arguments: list[str]) -> None:
     """`arguments`: the case's file, the file for the log, and the file for what became of it."""
     case, log, result = (Path(argument) for argument in arguments)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # where the fuzzer is killed, so is its case
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1)  # where a hang is
     write_json(result, attempt(read(case), log))

@@ -21,6 +21,7 @@ from typing import Any
 from common.artifacts import ROOT
 from flow.fuzz.case import Case, write
 
+CHECK: Sequence[str] = (sys.executable, "-m", "flow.fuzz.check")
 _TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 _LAST_WORDS_S = 2.0  # for the stack's trace
 
@@ -33,6 +34,9 @@ class Limits:
     asleep_s: float = 600.0
     memory: int = 6 << 30
     poll_s: float = 1.0
+
+
+LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -101,18 +105,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _watched(command: Sequence[str], log: Path, environment: dict[str, str], limits: Limits) -> dict[str, Any]:
+def _watched(command: Sequence[str], log: Path, environment: dict[str, str]) -> dict[str, Any]:
     """Run `command` to its end: its exit code, or what was wrong with it, and its memory in MiB at most."""
     with open(log, "ab") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True,  # Ctrl-C is for the fuzzer, which ends the case
         )  # fmt: skip
-    watch, trouble = _Watch(process.pid, log, limits), None
+    watch, trouble = _Watch(process.pid, log, LIMITS), None
     try:
         while trouble is None:
             try:
-                process.wait(limits.poll_s)
+                process.wait(LIMITS.poll_s)
                 break
             except subprocess.TimeoutExpired:
                 trouble = watch.trouble()
@@ -124,19 +128,16 @@ def _watched(command: Sequence[str], log: Path, environment: dict[str, str], lim
     return {"code": process.returncode, "trouble": trouble, "memory_mib": watch.memory >> 20}
 
 
-CHECK = (sys.executable, "-m", "flow.fuzz.check")
-
-
-def run(case: Case, folder: Path, limits: Limits = Limits(), command: Sequence[str] = CHECK) -> dict[str, Any]:
+def run(case: Case, folder: Path) -> dict[str, Any]:
     """Run `case` in `folder`, which is emptied before: what became of it, as `outcome` (equal, refused, failed) and
-    `detail`, with figures where there are any. Its output is `folder`/log."""
+    `detail`, with figures where there are any. Its output is `folder`/log, what it built is in `folder`/build."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     source, log, result = folder / "case.json", folder / "log", folder / "result.json"
     write(case, source)
     start = time.monotonic()
     environment = os.environ | {"SHIFTCORE_BUILD": str(folder / "build")}
-    ended = _watched([*command, str(source), str(log), str(result)], log, environment, limits)
+    ended = _watched([*CHECK, str(source), str(log), str(result)], log, environment)
     if ended["trouble"]:
         outcome = {"outcome": "failed", "detail": ended["trouble"]}
     elif result.is_file():
