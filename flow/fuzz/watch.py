@@ -98,10 +98,12 @@ class _Watch:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all its descendants."""
+    """End a process and all its descendants, also those of its session that it has left behind."""
     for pid in reversed(usage(process.pid).pids):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

@@ -250,15 +250,23 @@ json.dump({"outcome": "equal"}, open(result, "w"))
     assert watch.run(draw(1), tmp_path / "work")["outcome"] == "equal"
 
 
-def test_what_a_case_has_started_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)\n"
-        "print(child.pid, flush=True)\ntime.sleep(600)",
-        monkeypatch,
-    )
+@pytest.mark.parametrize(
+    ("options", "end"), [("start_new_session=True", "time.sleep(600)"), ("", "time.sleep(600)"), ("", "os._exit(11)")]
+)
+def test_what_a_case_has_started_ends_with_it(
+    options: str, end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is stopped, and where it dies before them."""
+    child = f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], {options})\n"
+    stand_in(f"{child}print(child.pid, flush=True)\n{end}", monkeypatch)
     monkeypatch.setattr(watch, "LIMITS", watch.Limits(asleep_s=2, poll_s=0.1))
     watch.run(draw(1), tmp_path / "work")
-    assert gone(int((tmp_path / "work" / "log").read_text()))
+    pid = int((tmp_path / "work" / "log").read_text())
+    for _ in range(600):  # the kernel takes its time
+        if gone(pid):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{pid} still runs")
 
 
 def test_a_hang_says_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
