@@ -6,7 +6,7 @@ from typing import Any
 
 from common.errors import UserError
 from common.preset import Preset
-from flow.fuzz.case import After, Case, Frames, Weights
+from flow.fuzz.case import After, Case, Frames, Kind, Weights
 from hw.boards import BOARDS, load_board
 
 BITS = ("weight_bits", "act_bits", "first_weight_bits", "last_weight_bits")
@@ -105,7 +105,8 @@ def _rate(rng: random.Random) -> int | str:
     """Frames a second, mostly what can be reached."""
     ordinary = rng.choice([100, 500, 2000, 8000, 20_000])
     extreme = rng.choice([1, rng.randint(2, 60), 60_000, 10**6, 10**9])
-    return rng.choice(["best", ordinary, ordinary, ordinary, extreme])
+    rates: list[int | str] = ["best", ordinary, ordinary, ordinary, extreme]
+    return rng.choice(rates)
 
 
 def _classes(rng: random.Random) -> int:
@@ -121,9 +122,9 @@ def _cut_down(rng: random.Random) -> dict[str, float]:
 
 
 def _weights(rng: random.Random) -> Weights:
-    kind = rng.choice(
-        ["random", "random", "random", "positive", "negative", "zero", "sparse", "extreme", "trained", "trained"]
-    )
+    single: list[Kind] = ["positive", "negative", "zero", "sparse", "extreme"]
+    kinds: list[Kind] = ["random", "random", "random", *single, "trained", "trained"]
+    kind = rng.choice(kinds)
     whole = kind in ("random", "trained") or rng.random() < 0.5
     return Weights(kind=kind, layer=None if whole else rng.randrange(32))
 
@@ -142,17 +143,17 @@ def _after(rng: random.Random, preset: Preset, board: str) -> tuple[After, ...]:
 
 def _convolutions(preset: Preset) -> Iterator[tuple[int, int]]:
     """Pixels a frame, and weights, of every convolution."""
-    height, width, channels = preset.input.height, preset.input.width, 3
     stem = preset.network.stem
-    for stage in (stem, *preset.network.stages):
+    height, width, channels = preset.input.height // stem.stride, preset.input.width // stem.stride, stem.width
+    yield height * width, 9 * 3 * channels
+    if stem.max_pool:
+        height, width = height // 2, width // 2
+    for stage in preset.network.stages:
         height, width = height // stage.stride, width // stage.stride
-        if stage is stem or stage.stride != 1 or stage.width != channels:
+        if stage.stride != 1 or stage.width != channels:
             yield height * width, 9 * channels * stage.width
         channels = stage.width
-        if stage is stem:
-            height, width = (height // 2, width // 2) if stem.max_pool else (height, width)
-        else:
-            yield from [(height * width, 9 * channels * channels)] * (2 * getattr(stage, "blocks", 0))
+        yield from [(height * width, 9 * channels * channels)] * (2 * stage.blocks)
 
 
 def _macs(preset: Preset) -> int:

@@ -126,11 +126,10 @@ def detail_of(case: Case, folder: Path, outcome: str = "failed") -> str:
 
 
 def spoil_weights(core: Path) -> None:
-    """The last layer's first weights with every bit inverted."""
-    path = sorted(core.rglob("*classifier*weights*.dat"))[0]
-    first, *rest = path.read_text().splitlines()
-    width = len(first.strip())
-    path.write_text("\n".join([f"{~int(first, 16) & (16**width - 1):0{width}x}", *rest]) + "\n")
+    """One bit of one weight of the last layer, inverted."""
+    path = core / "data" / "classifier_memblock.dat"
+    first, *rest = path.read_text().split()
+    path.write_text("\n".join([f"{int(first, 16) ^ 1:0{len(first)}x}", *rest]) + "\n")
 
 
 def spoil_clear(core: Path) -> None:
