@@ -278,7 +278,7 @@ check.main(sys.argv[1:])
     stand_in(code, monkeypatch)
     monkeypatch.setattr(watch, "LIMITS", watch.Limits(asleep_s=3, poll_s=0.1))
     assert watch.run(draw(1), tmp_path / "work")["detail"] == "no progress, asleep for 3 s"
-    assert ", in hangs\n" in (log := (tmp_path / "work" / "log").read_text()) and "== export" in log
+    assert " in hangs\n" in (log := (tmp_path / "work" / "log").read_text()) and "== export" in log
 
 
 # The fuzzer: one case after the other.
