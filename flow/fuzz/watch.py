@@ -97,9 +97,9 @@ class _Watch:
         return None
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all its descendants, also those of its session that it has left behind."""
-    for pid in reversed(usage(process.pid).pids):
+def _end(process: subprocess.Popen[bytes], known: Sequence[int] = ()) -> None:
+    """End a process and all its descendants, also those `known` from before or of its session that it left behind."""
+    for pid in {*known, *usage(process.pid).pids}:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
@@ -115,6 +115,7 @@ def _watched(command: Sequence[str], log: Path, environment: dict[str, str]) -> 
             start_new_session=True,  # Ctrl-C is for the fuzzer, which ends the case
         )  # fmt: skip
     watch, trouble = _Watch(process.pid, log, LIMITS), None
+    known: tuple[int, ...] = ()
     try:
         while trouble is None:
             try:
@@ -123,10 +124,11 @@ def _watched(command: Sequence[str], log: Path, environment: dict[str, str]) -> 
             except subprocess.TimeoutExpired:
                 trouble = watch.trouble()
         if trouble:
+            known = usage(process.pid).pids
             process.send_signal(signal.SIGUSR1)  # flow.fuzz.check then writes where it is
             time.sleep(_LAST_WORDS_S)
     finally:
-        _end(process)
+        _end(process, known)
     return {"code": process.returncode, "trouble": trouble, "memory_mib": watch.memory >> 20}
 
 
