@@ -9,7 +9,7 @@ PRESET_FROM := $(origin PRESET)# where it is not given, the demo takes another
 
 # What users give reaches the commands as it stands, whatever it holds: not expanded here, and quoted in the shell.
 GIVEN := PYTHON PRESET BOARD VIDEO DATA TORCH TORCH_INDEX CLIPS STRATEGY FROM TEACHER TRIALS STORAGE MODEL TOOLCHAIN \
-	MINUTES CASE
+	MINUTES SEED CASE
 $(foreach name,$(GIVEN),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
 export $(GIVEN)
 
@@ -98,8 +98,8 @@ bench: $(READY) ## measure everything; writes build/bench/report.json (some minu
 soak: $(READY) ## 10,000 frames through the whole simulated chip: stalls, streams, resets; goes on where it stopped
 	@$(RUN) soak --preset "$$PRESET" --board "$$BOARD"
 
-fuzz: $(READY) ## random networks through compile, reference and RTL until stopped (MINUTES=n, CASE=file)
-	@$(RUN) fuzz $(if $(MINUTES),--minutes "$$MINUTES") $(if $(CASE),--case "$$CASE")
+fuzz: $(READY) ## random networks through compile, reference and RTL until stopped (MINUTES=n, SEED=n, CASE=file)
+	@$(RUN) fuzz $(if $(MINUTES),--minutes "$$MINUTES") $(if $(SEED),--seed "$$SEED") $(if $(CASE),--case "$$CASE")
 
 formal: $(READY) ## prove the properties of our RTL blocks, and that the proofs find defects
 	@$(RUN) formal

@@ -56,7 +56,7 @@ PANELS: dict[str, dict[str, Entry]] = {
         "demo": Entry("flow.demo:main", "A video through driver and simulated chip, every logit compared."),
         "trace": Entry("flow.trace:main", "Compare every layer of the RTL with the reference."),
         "soak": Entry("flow.soak:main", "Thousands of frames through the whole simulated chip, with resets."),
-        "fuzz": Entry("flow.fuzz:main", "Random networks through compile, reference and RTL."),
+        "fuzz": Entry("flow.fuzz.__main__:main", "Random networks through compile, reference and RTL."),
         "formal": Entry(
             "hw.formal.__main__:main", "Prove the properties of the RTL blocks; show that proofs find faults."
         ),

@@ -35,9 +35,9 @@ PART = BOARD.part
 
 
 def run(*arguments: str, build: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """`python -m flow.build` as `make compile` runs it."""
+    """`shiftcore compile` as `make compile` runs it."""
     environment = os.environ | ({"SHIFTCORE_BUILD": str(build)} if build else {})
-    command = [sys.executable, "-m", "shiftcore.flow.build", *arguments]
+    command = [sys.executable, "-m", "shiftcore", "compile", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -220,7 +220,7 @@ def test_ctrl_c_leaves_nothing_half_written(tiny_export: Path, tmp_path: Path) -
     """Interrupted in the longest graph step and resumed: what was finished is kept, nothing else is there."""
     shutil.copy(tiny_export / "model.onnx", tmp_path / "model.onnx")
     environment = os.environ | {"SHIFTCORE_BUILD": str(tmp_path / "build")}
-    command = [sys.executable, "-m", "shiftcore.flow.build", "--model", str(tmp_path / "model.onnx")]
+    command = [sys.executable, "-m", "shiftcore", "compile", "--model", str(tmp_path / "model.onnx")]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -146,7 +146,7 @@ def test_reports_of_ultrascale_plus() -> None:
 
 
 def test_the_command_without_vivado_is_one_line_and_exit_code_2(tiny_chip: Path) -> None:
-    command = [sys.executable, "-m", "shiftcore.flow.bitstream", "--preset", "tiny", "--board", "pynq-z2"]
+    command = [sys.executable, "-m", "shiftcore", "bitstream", "--preset", "tiny", "--board", "pynq-z2"]
     environment = {**os.environ, "VIVADO": "/no/such/vivado"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
