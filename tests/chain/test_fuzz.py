@@ -9,6 +9,7 @@ import sys
 import time
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -170,7 +171,11 @@ def test_a_folding_past_the_board_is_a_failure(tiny: Path) -> None:
 @pytest.mark.parametrize(("column", "more"), [("DSP", 1), ("LUTRAM", 10_000), ("FF", -10_000)])
 def test_an_estimate_that_cannot_be_is_a_failure(column: str, more: int) -> None:
     counts = {"LUT": 10, "FF": 20, "LUTRAM": 4, "DSP": 3, "RAMB18": 0, "RAMB36": 1}
-    sound = {"parts": [counts], "total": counts, "layers": [{**counts, "layer": "stem", "estimate": {"DSP": 3}}]}
+    sound: dict[str, Any] = {
+        "parts": [counts],
+        "total": counts,
+        "layers": [{**counts, "layer": "stem", "estimate": {"DSP": 3}}],
+    }
     check._plausible(sound)
     spoilt = {**counts, column: counts[column] + more}
     with pytest.raises(AssertionError, match="estimate"):

@@ -63,11 +63,11 @@ class Loader(importlib.machinery.SourceFileLoader):
     def path_stats(self, path: str) -> Any:
         raise OSError
 
-    def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:
+    def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:  # type: ignore[override]
         text = bytes(data).decode()
         for real, ours in PATHS.items():
             text = text.replace(real, ours)
-        return super().source_to_code(text, path)  # type: ignore[arg-type]
+        return super().source_to_code(text, path)
 
     def set_data(self, *_: Any, **__: Any) -> None:
         """Write nothing."""

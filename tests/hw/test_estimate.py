@@ -8,6 +8,7 @@ from rich.console import Console
 
 from shiftcore.artifacts import build_folder
 from shiftcore.errors import UserError
+from shiftcore.flow import estimate as command
 from shiftcore.hw import estimate
 from shiftcore.hw.boards import load_board
 
@@ -32,7 +33,7 @@ def test_nothing_compiled_is_one_line(tmp_path: Path) -> None:
     preset = tmp_path / "not_there_yet.toml"
     preset.write_text(Path("quant/presets/tiny.toml").read_text())
     with pytest.raises(UserError, match=r"nothing compiled there; run `make compile PRESET=.* BOARD=pynq-z2` first"):
-        estimate.main(str(preset), "pynq-z2")
+        command.main(str(preset), "pynq-z2")
 
 
 def test_whole_tiny(tiny_core: Path) -> None:
