@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from shiftcore import cli
+from shiftcore import cli, extensions
 from shiftcore.driver import display
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.events import Event, JsonLines, Spool
@@ -51,6 +51,9 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     spool: Annotated[
         Path | None, typer.Option(help="where events wait for the broker; default: spool/ in the build folder")
     ] = None,
+    sink: Annotated[
+        list[str] | None, typer.Option(help="NAME[=ARGUMENT]: another package's sink for alarm events; repeatable")
+    ] = None,
 ) -> None:
     """Run videos or cameras through the accelerator: one stream each, and a live table of what it sees."""
     check_sources(sources)
@@ -62,6 +65,8 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         rate = accelerator.description["preprocess"]["images_per_second"]
         outputs = _Outputs(stack, say)
         outputs.report(events, broker, spool or build / "spool")
+        for named in sink or []:
+            outputs.report_to(named)
         outputs.record(record, len(sources), rate or FILE_RATE)
         if json:
             outputs.print_frames()
@@ -125,6 +130,17 @@ class _Outputs:
             mqtt = Mqtt(broker, self._spool, self._say)
             self._stack.callback(self._close_mqtt, mqtt, spool)
             self.publishers.append(mqtt.publish)
+
+    def report_to(self, named: str) -> None:
+        """Events to the sink of another package, NAME or NAME=ARGUMENT (docs/extending.md)."""
+        name, _, argument = named.partition("=")
+        known = extensions.found("sinks")
+        if name not in known:
+            raise UserError(f"--sink {name}: no installed package offers it; there are {', '.join(known) or 'none'}")
+        other = extensions.load("sinks", name)(argument, self._say)
+        self.publishers.append(other.publish)
+        if hasattr(other, "close"):
+            self._stack.callback(other.close)
 
     def record(self, path: Path | None, count: int, rate: float) -> None:
         """A video for each source: out.mp4, or out.0.mp4, out.1.mp4 ... for several."""

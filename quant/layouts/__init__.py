@@ -3,7 +3,8 @@
 A class says whether a folder is of its layout (`claims`) and lists what is in it (`samples`). `read` finds the class.
 """
 
+from shiftcore.quant.layouts.listing import Listing
 from shiftcore.quant.layouts.reading import LAYOUTS, read, read_each
 from shiftcore.quant.layouts.sample import Dataset, Layout, Sample
 
-__all__ = ["LAYOUTS", "Dataset", "Layout", "Sample", "read", "read_each"]
+__all__ = ["LAYOUTS", "Dataset", "Layout", "Listing", "Sample", "read", "read_each"]

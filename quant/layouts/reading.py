@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from rich.progress import track
 
+from shiftcore import extensions
 from shiftcore.errors import UserError
 from shiftcore.model.video_files import printable, same_name, told
 from shiftcore.quant.layouts.action_lists import Hmdb51, PathLabelList, Ucf101
@@ -23,6 +24,7 @@ from shiftcore.quant.layouts.twenty_bn import Jester, SomethingSomething
 
 T = TypeVar("T")
 
+# Asked in this order, after those of other packages (docs/extending.md); the last one claims every folder.
 LAYOUTS: tuple[Layout, ...] = (
     IndexCsv(),
     Dcsass(),
@@ -46,7 +48,8 @@ def read(folder: Path) -> Dataset:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give one with videos, laid out as docs/data.md shows")
     listing = Listing(folder)
-    layout = next(layout for layout in LAYOUTS if layout.claims(listing))
+    others = [kind() for kind in extensions.load_all("layouts").values()]
+    layout = next(layout for layout in (*others, *LAYOUTS) if layout.claims(listing))
     listed = _once(listing, layout.samples(listing))
     there = [sample for sample in listed if os.path.exists(sample.path)]
     missing = [listing.relative(sample.path) for sample in listed if not os.path.exists(sample.path)]

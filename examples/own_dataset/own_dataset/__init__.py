@@ -2,9 +2,8 @@
 """Clips whose names say everything: `<class>@<camera>@<number>.mp4`."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from shiftcore.quant.layouts import Layout, Sample
+from shiftcore.quant.layouts import Layout, Listing, Sample
 
 
 class NamedClips(Layout):
@@ -13,13 +12,12 @@ class NamedClips(Layout):
     name = "named clips"
     sources_known = True
 
-    def claims(self, folder: Path) -> bool:
-        """Whether each clip's name has the three parts."""
-        clips = list(folder.glob("*.mp4"))
-        return bool(clips) and all(clip.stem.count("@") == 2 for clip in clips)
+    def claims(self, listing: Listing) -> bool:
+        """Whether each video's name has the three parts."""
+        return bool(listing.videos) and all(clip.stem.count("@") == 2 for clip in listing.videos)
 
-    def samples(self, folder: Path) -> Iterator[Sample]:
-        """The clips, sorted by name; the camera is the source, so none is on both sides of a split."""
-        for clip in sorted(folder.glob("*.mp4")):
+    def samples(self, listing: Listing) -> Iterator[Sample]:
+        """The videos; the camera is the source, so none is on both sides of a split."""
+        for clip in listing.videos:
             label, camera, _ = clip.stem.split("@")
             yield Sample(clip, label, camera)
