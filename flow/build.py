@@ -86,7 +86,7 @@ def main(
     """Compile a network to RTL: its core under build/PRESET/BOARD/core, and the chip around it beside it in chip."""
     place, console = load_board(board), _terminal()
     exported = model or exported_model(load_preset(preset))
-    lock_file = None if model else lock_file_of(preset, board)
+    lock_file = None if model else lock_file_of(preset, place.name)
     core = compiled_core(exported, board, console, verify, lock_file)
     console.print(folding.table(json.loads((core.parent / "folding.json").read_text()), place))
     print(f"{core}: compiled")
