@@ -203,8 +203,13 @@ def _one_line(bitstream: Path) -> Iterator[None]:
     except AcceleratorError:
         raise
     except Exception as error:
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        raise BackendError(f"{bitstream}: pynq cannot load it: {text}{_remedy(error)}") from None
+        raise BackendError(f"{bitstream}: pynq cannot load it: {_told(error)}{_remedy(error)}") from None
+
+
+def _told(error: Exception) -> str:
+    kind = type(error)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return " ".join(f"{module}{kind.__qualname__}: {error}".split())
 
 
 def _remedy(error: Exception) -> str:
@@ -224,9 +229,8 @@ def _pynq() -> Any:
         with _kept_quiet():
             return importlib.import_module("pynq")
     except Exception as error:  # of its own libraries, whatever they raise
-        text = " ".join(f"{type(error).__name__}: {error}".split())
         raise BackendError(
-            f"backend 'board': pynq cannot be imported ({text}); it is part of the PYNQ image of the board. "
+            f"backend 'board': pynq cannot be imported ({_told(error)}); it is part of the PYNQ image of the board. "
             "Elsewhere use backend 'rtl' or 'reference'"
         ) from None
 

@@ -105,7 +105,7 @@ class Page(np.ndarray):
     def __array_finalize__(self, whole: Any) -> None:
         self.physical, self.virtual = getattr(whole, "physical", 0), getattr(whole, "virtual", 0)
 
-    def _address(self, index: int) -> int:
+    def _address(self, index: Any) -> int:
         return int(self.physical + self.ctypes.data - self.virtual + index * self.itemsize)
 
     def __getitem__(self, index: Any) -> Any:

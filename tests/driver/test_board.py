@@ -203,14 +203,14 @@ def test_a_file_is_cut(board: PynqBoard, folder: Path, name: str, size: int) -> 
     assert f"{name}: damaged, not what its manifest names" in refused(board, folder)
     manifest.write_text(json.dumps({"build_hash": json.loads(manifest.read_text())["build_hash"]}))
     said = refused(board, folder)
-    assert "pynq cannot load it" in said and "root" not in said and "copy the bitstream's folder again" in said
+    assert "pynq cannot load it" in said and "needs root" not in said and "copy the bitstream's folder again" in said
     assert board.log == [], "something was loaded"
 
 
 def test_programming_fails(board: PynqBoard, folder: Path) -> None:
     board.refuse = True
     said = refused(board, folder)
-    assert "shiftcore.bit: pynq cannot load it: TimeoutError: [Errno 110]" in said and "root" not in said
+    assert "shiftcore.bit: pynq cannot load it: TimeoutError: [Errno 110]" in said and "needs root" not in said
 
 
 @pytest.mark.parametrize(("fbdiv", "megahertz"), [(22, "110 MHz"), (18, "90 MHz")])
