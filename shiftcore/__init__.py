@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from shiftcore.errors import ShiftcoreError, UserError
     from shiftcore.flow.build import compiled_chip, exported_model
     from shiftcore.hw.boards import Board, load_board
-    from shiftcore.hw.compile import Step, compile_model
+    from shiftcore.hw.compile import compile_model
+    from shiftcore.hw.steps import Step
     from shiftcore.model.alarm import Alarm
     from shiftcore.model.decision import Consensus, Decision
     from shiftcore.model.preprocess import Preprocessor
@@ -34,7 +35,7 @@ _HOMES = {
     "Reference": "model.reference",
     "Result": "model.records",
     "ShiftcoreError": "errors",
-    "Step": "hw.compile",
+    "Step": "hw.steps",
     "UserError": "errors",
     "compile_model": "hw.compile",
     "compiled_chip": "flow.build",
