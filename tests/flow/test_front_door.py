@@ -182,7 +182,7 @@ def door(tmp_path: Path) -> Path:
         ("soak", ("PRESET", "BOARD")),
         ("fuzz", ("MINUTES", "CASE")),
         ("synthesize", ("DATA", "CLIPS")),
-        ("demo", ("VIDEO",)),
+        ("demo", ("PRESET", "VIDEO")),
     ],
 )
 def test_what_is_given_reaches_the_command_as_it_is(door: Path, target: str, given: tuple[str, ...], by: str) -> None:
