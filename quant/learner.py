@@ -279,7 +279,7 @@ def _kept(preset: Preset, epochs: dict[str, History]) -> dict[str, float]:
 
 def recipe_key(preset: Preset, strategy: Strategy, data: str) -> str:
     """The digest of all that decides what training gives: `preset`, `strategy`, our code and what it runs on, and
-    `data`, itself the digest of the clips."""
+    `data`: the digest of the clips, or their kind where `begin` is told what is known of them."""
     return digest(preset.model_dump_json(), strategy.stamp(), data, code("shiftcore.quant.learner", packages=PACKAGES))
 
 

@@ -12,7 +12,7 @@ __version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from shiftcore.driver.accelerator import Accelerator
-    from shiftcore.errors import ShiftcoreError, UserError
+    from shiftcore.errors import DeviceError, ShiftcoreError, UserError
     from shiftcore.flow.build import compiled_chip, exported_model
     from shiftcore.hw.boards import Board, load_board
     from shiftcore.hw.compile import compile_model
@@ -30,6 +30,7 @@ _HOMES = {
     "Board": "hw.boards",
     "Consensus": "model.decision",
     "Decision": "model.decision",
+    "DeviceError": "errors",
     "Preprocessor": "model.preprocess",
     "Preset": "quant.preset",
     "Reference": "model.reference",
@@ -50,6 +51,7 @@ __all__ = [
     "Board",
     "Consensus",
     "Decision",
+    "DeviceError",
     "Preprocessor",
     "Preset",
     "Reference",
