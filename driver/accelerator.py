@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from shiftcore.driver.backends import Backend, open_backend
+from shiftcore.driver.backends import open_backend
+from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build
 from shiftcore.driver.compare import Comparison
 from shiftcore.driver.device import Device, Flight

@@ -1,8 +1,8 @@
 """`shiftcore run SOURCE...` and `shiftcore selftest`."""
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,10 +58,8 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     """Run videos or cameras through the accelerator: one stream each, and a live table of what it sees."""
     check_sources(sources)
     broker = Broker.parse(mqtt, mqtt_ca) if mqtt is not None else None
-    errors = Console(stderr=True)
-    with _interruptible(), ExitStack() as stack:
-        accelerator = stack.enter_context(Accelerator.open(build, backend, compare))
-        say = _Voice(errors)
+    say = _Voice(Console(stderr=True))
+    with _interruptible(), Accelerator.open(build, backend, compare) as accelerator, ExitStack() as stack:
         rate = accelerator.description["preprocess"]["images_per_second"]
         outputs = _Outputs(stack, say)
         outputs.report(events, broker, spool or build / "spool")
@@ -70,17 +68,13 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         outputs.record(record, len(sources), rate or FILE_RATE)
         if json:
             outputs.print_frames()
-        opened = open_sources(sources, rate, say)
-        for source in opened:
-            stack.callback(source.close)
+        opened = [stack.enter_context(closing(source)) for source in open_sources(sources, rate, say)]
         going = Run(accelerator, opened, outputs.show, outputs.publishers, say)
         with _shown(going, json or events == "-", say), _stopped_by_signals(opened):
             going()
-        for line in problems(going.channels):
-            errors.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True, highlight=False)
+        say.warn(problems(going.channels))
     lost = list(outputs.lost())
-    for line in lost:
-        errors.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True, highlight=False)
+    say.warn(lost)
     if lost or any(source.problems for source in opened):
         raise typer.Exit(cli.USER_ERROR)
 
@@ -106,6 +100,11 @@ class _Voice:
 
     def __call__(self, line: str) -> None:
         self.console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    def warn(self, lines: Iterable[str]) -> None:
+        """Say each, as a warning."""
+        for line in lines:
+            self.console.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True, highlight=False)
 
 
 class _Outputs:

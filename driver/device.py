@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from shiftcore.driver.backends import Backend, Buffer
+from shiftcore.driver.backends.base import Backend, Buffer
 from shiftcore.driver.build import Build
 from shiftcore.driver.errors import (
     ChipError,

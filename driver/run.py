@@ -161,8 +161,7 @@ class Run:
         channel.file = image.source
         channel.count(result)
         if channel.alarm and self._settings:
-            names = result.decision.scores, self.accelerator.classes
-            name = max(self._settings.classes, key=lambda name: names[0][names[1].index(name)])
+            name = self._settings.likeliest(self.accelerator.classes, result.decision.scores)
             self._report(channel, channel.alarm.update(image.seconds, result.score, name))
         self.on_result(channel, image, result)
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from shiftcore.driver.accelerator import Accelerator
-from shiftcore.driver.backends import Backend, choose, has_bitstream, open_backend
+from shiftcore.driver.backends import choose, has_bitstream, open_backend
+from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build
 from shiftcore.driver.errors import AcceleratorError, BuildError, ChipError
 from shiftcore.model import registers as reg

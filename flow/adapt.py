@@ -239,8 +239,7 @@ def adapt(preset: Preset, videos: Path, strategy_name: str, confidence: float) -
     weights = None
     if figures["better"]:
         report["threshold"] = _threshold(rows, preset, network.classes, start)
-        weights = folder / "final" / "best.pt"
-        _final(preset, strategy, footage, network.classes, weights, report["threshold"], stamp)
+        weights = _final(preset, strategy, footage, network.classes, folder / "final", report["threshold"], stamp)
     files = {"report.md": adapt_report.markdown(report), "predictions.json": json.dumps(rows)}
     version = versions.add(preset, report, weights, files)
     if weights:
@@ -262,15 +261,16 @@ def _final(
     strategy: Strategy,
     footage: Footage,
     classes: Sequence[str],
-    path: Path,
+    folder: Path,
     threshold: float | None,
     stamp: str,
-) -> None:
-    """Fine-tune on all clips and save the weights at `path`."""
+) -> Path:
+    """Fine-tune on all clips; returns the file in `folder` with the weights."""
     print(f"final network: all {len(footage.samples)} clips teach")
-    begin(path.parent, stamp)
-    network = fine_tune(preset, strategy, video_clips(preset, classes, footage.samples, ()), path.parent)
-    checkpoint.save(network, preset, path, threshold)
+    begin(folder, stamp)
+    network = fine_tune(preset, strategy, video_clips(preset, classes, footage.samples, ()), folder)
+    checkpoint.save(network, preset, folder / "best.pt", threshold)
+    return folder / "best.pt"
 
 
 def run(

@@ -16,6 +16,7 @@ from shiftcore.hw.graph import Frame
 from shiftcore.model.records import Result
 from shiftcore.model.reference import Reference
 from shiftcore.sim.core import CoreModel, read_manifest
+from shiftcore.sim.core import Result as CoreResult
 
 
 @dataclass
@@ -52,17 +53,8 @@ def run(
     for _ in frames:
         results.append(core.pull())
         progress()
-    seconds = time.perf_counter() - start
-    logits = np.stack([result.logits for result in results])
-    expected = np.stack([reference.infer(frame.pixels, frame.stream, frame.clear) for frame in frames])
-    return Run(
-        logits=logits,
-        differing_bits=differing_bits(logits, expected, core.manifest["output"]["element_bits"]),
-        latency=np.array([result.latency_cycles for result in results]),
-        cycles_per_frame=(results[-1].last_out - results[0].last_out) / (len(results) - 1),
-        cycles=core.cycles - cycles,
-        seconds=seconds,
-    )
+    seconds, ends = time.perf_counter() - start, [result.last_out for result in results]
+    return _compared(results, ends, frames, reference, core.manifest, core.cycles - cycles, seconds)
 
 
 def run_chip(
@@ -96,11 +88,24 @@ def run_chip(
         while len(results) < sent:
             take(wait_s=1.0)
         seconds, cycles = time.perf_counter() - start, chip.model.cycles
+    return _compared(results, ends, frames[:sent], reference, read_manifest(build.chip / "core"), cycles, seconds)
+
+
+def _compared(
+    results: Sequence[Result] | Sequence[CoreResult],
+    ends: Sequence[int],
+    frames: Sequence[Frame],
+    reference: Reference,
+    manifest: dict[str, Any],
+    cycles: int,
+    seconds: float,
+) -> Run:
+    """The results of `frames`, which ended in the cycles `ends`, beside the reference's; `manifest` is the core's."""
     logits = np.stack([result.logits for result in results])
-    expected = np.stack([reference.infer(frame.pixels, frame.stream, frame.clear) for frame in frames[:sent]])
+    expected = np.stack([reference.infer(frame.pixels, frame.stream, frame.clear) for frame in frames])
     return Run(
         logits=logits,
-        differing_bits=differing_bits(logits, expected, read_manifest(build.chip / "core")["output"]["element_bits"]),
+        differing_bits=differing_bits(logits, expected, manifest["output"]["element_bits"]),
         latency=np.array([result.latency_cycles for result in results]),
         cycles_per_frame=(ends[-1] - ends[0]) / (len(ends) - 1),
         cycles=cycles,

@@ -87,18 +87,16 @@ def watch(
             raise UserError(f"{path}: {error}") from None
         if prepared is None:
             continue
-        pixels = prepared[0]
-        logits = reference.infer(pixels, 0, clear)
+        logits = reference.infer(prepared[0], 0, clear)
         decision = consensus.update(logits, 0, clear)
-        _keep(watched, pixels, frame.pixels, (height, width))
+        _keep(watched, prepared[0], frame.pixels, (height, width))
         watched.seconds.append(frame.seconds)
         watched.logits.append(logits)
         watched.decisions.append(decision)
         watched.risk.append(alarm_score(decision, scored))
         if alarm and settings:
             watched.changes += alarm.interrupt() if clear else []
-            scores = dict(zip(reference.classes, decision.scores, strict=True))
-            name = max(settings.classes, key=lambda name: scores[name])
+            name = settings.likeliest(reference.classes, decision.scores)
             watched.changes += alarm.update(frame.seconds, watched.risk[-1], name)
         progress()
     if not watched.logits:

@@ -2,7 +2,7 @@
 its own, no input or output."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,10 @@ class Settings:
         if not alarm.get("classes"):
             return None
         return cls(tuple(alarm["classes"]), *(float(alarm[key]) for key in list(cls.__dataclass_fields__)[1:]))
+
+    def likeliest(self, classes: Sequence[str], scores: Sequence[float]) -> str:
+        """Of those that raise the alarm, the class with the highest of `scores`, one for each of all `classes`."""
+        return max(self.classes, key=lambda name: scores[classes.index(name)])
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from shiftcore.artifacts import digest
-from shiftcore.driver.backends import Backend
+from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.backends.fabric import Fabric
 from shiftcore.driver.build import Build
 from shiftcore.driver.errors import AcceleratorError, BackendError, IdentityError

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from shiftcore.driver.backends import Backend
+from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build
 from shiftcore.model import registers as reg
 from shiftcore.model.records import Record

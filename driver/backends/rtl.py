@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shiftcore.driver.backends import Backend
+from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build
 from shiftcore.driver.errors import BackendError
 

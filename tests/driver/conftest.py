@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from shiftcore.driver import Accelerator
-from shiftcore.driver.backends import Backend, open_backend
+from shiftcore.driver.backends import open_backend
+from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build
 from shiftcore.model.reference import Reference
 from tests.conftest import one_at_a_time

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from shiftcore.driver.backends import Buffer
+from shiftcore.driver.backends.base import Buffer
 from shiftcore.model import registers as reg
 from shiftcore.model.records import Record
 from tests.driver.conftest import Rig

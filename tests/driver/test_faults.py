@@ -29,7 +29,7 @@ from shiftcore.driver import (
     StuckError,
     WindowError,
 )
-from shiftcore.driver.backends import Backend
+from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build
 from shiftcore.driver.device import SLOTS
 from shiftcore.model import registers as reg
