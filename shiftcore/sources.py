@@ -1,7 +1,7 @@
 """The project's own code as an input of what it makes: the files that a module's result depends on."""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -56,7 +56,7 @@ def _imports(text: str, package: tuple[str, ...]) -> list[str]:
     """The names of all modules that a file of `package` may import: `from a import b` names a, and a.b, which may be
     one."""
     names = []
-    for node in ast.walk(ast.parse(text)):
+    for node in _run(ast.parse(text)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -64,3 +64,15 @@ def _imports(text: str, package: tuple[str, ...]) -> list[str]:
             base = ".".join((*above, *filter(None, [node.module])))
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return names
+
+
+def _run(tree: ast.AST) -> Iterator[ast.AST]:
+    """`tree` and all in it but what is there for a type checker alone."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            waiting += node.orelse
+        else:
+            waiting += ast.iter_child_nodes(node)

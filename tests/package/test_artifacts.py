@@ -22,8 +22,9 @@ from tests.checkout import ROOT
 BUILD = """
     import sys, time
     from pathlib import Path
+    import typer
     from shiftcore.artifacts import atomic_file, atomic_folder, lock
-    from shiftcore.cli import run
+    from shiftcore.cli import command
 
     def pause():
         print("busy", flush=True)
@@ -36,7 +37,7 @@ BUILD = """
             (whole / "content").write_bytes(b"new" * {size})
             pause()
 
-    run(main)
+    typer.run(command(main))
 """
 
 Build = Callable[..., subprocess.Popen[str]]
