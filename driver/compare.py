@@ -100,7 +100,7 @@ class Comparison:
             _write(folder, case, np.stack([flight.frame for flight in flights if flight.frame is not None]))
         except OSError as error:
             return f"the reproduction could not be saved: {error.strerror}"
-        return f"saved in {folder}; `python -m driver.replay {folder}` runs it again"
+        return f"saved in {folder}; `shiftcore replay {folder}` runs it again"
 
 
 def _write(folder: Path, case: dict[str, Any], frames: np.ndarray) -> None:

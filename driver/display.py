@@ -1,4 +1,4 @@
-"""The live table of `python -m driver run`."""
+"""The live table of `shiftcore run`."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -85,7 +85,7 @@ def read_footage(preset: Preset, folder: Path, classes: Sequence[str], version: 
         raise UserError(
             f"{folder}: the network in use does not know {', '.join(map(repr, unknown))} (it knows "
             f"{', '.join(classes)}), so old and new cannot be compared; train one that does: "
-            f"python -m quant.train --preset {preset.name} --data {folder} --from {versions.weights_in_use(preset)}"
+            f"shiftcore qat --preset {preset.name} --data {folder} --from {versions.weights_in_use(preset)}"
         )
     dataset = usable(preset, whole)
     # Folds of the data's own are another experiment's: here any split by source serves.

@@ -1,4 +1,4 @@
-"""Runs one case in this process: `python -m flow.fuzz.check CASE RESULT`, as flow.fuzz.watch calls it."""
+"""Runs one case in this process: `python -m shiftcore.flow.fuzz.check CASE RESULT`, as flow.fuzz.watch calls it."""
 
 import contextlib
 import ctypes

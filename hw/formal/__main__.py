@@ -1,4 +1,4 @@
-"""Prove the RTL: `python -m hw.formal`, one process a core, two at most; what was proven and did not change is kept."""
+"""Prove the RTL: `shiftcore formal`, one process a core, two at most; what was proven and did not change is kept."""
 
 import itertools
 import os

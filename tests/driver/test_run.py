@@ -1,4 +1,4 @@
-"""`python -m driver run`: what it prints, records and reports, and what it survives."""
+"""`shiftcore run`: what it prints, records and reports, and what it survives."""
 
 import io
 import json

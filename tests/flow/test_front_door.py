@@ -64,6 +64,31 @@ def test_commands_and_links_in_the_docs_exist(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+FILES = re.compile(r"`((?:flow|driver|hw|sim|quant|model|shiftcore|tests|examples)/[a-z0-9_./-]+)`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_and_sub_commands_in_the_docs_exist(page: Path) -> None:
+    text = page.read_text()
+    assert [file for file in FILES.findall(text) if not (ROOT / file).exists()] == []
+    assert set(re.findall(r"(?:^|`|-m )shiftcore ([a-z][a-z-]*)", text, re.M)) <= set(COMMANDS)
+
+
+FOLDERS = ("flow", "driver", "hw", "sim", "quant", "model", "shiftcore")
+SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_message_tells_to_run_is_there(path: Path) -> None:
+    """Also in docstrings: what people read and type."""
+    text = path.read_text()
+    assert set(re.findall(r"`make ([a-z][a-z-]*)", text)) <= TARGETS
+    assert set(re.findall(r"`shiftcore ([a-z][a-z-]*)", text)) <= set(COMMANDS)
+    assert not re.findall(r"python -m (?:flow|driver|hw|sim|quant|model)\b", text), "all below shiftcore"
+    modules = re.findall(r"python -m (shiftcore\.[\w.]+)", text)
+    assert [name for name in modules if not (ROOT / f"{name.replace('.', '/')}.py").is_file()] == []
+
+
 def keys(table: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in table.model_fields.items():
         inner = field.annotation

@@ -1,4 +1,4 @@
-"""A dry run of the scripts for Vivado: not a Vivado run. `python -m hw.toolchains.vivado.dryrun --board BOARD`
+"""A dry run of the scripts for Vivado: not a Vivado run. `shiftcore dry-run --board BOARD`
 
 The scripts run in tclsh, Vivado's commands replaced by ones that write down how they were called. What they wrote is
 then compared with commands.toml (the commands and options that we use), with the prepared folder (every file named is
