@@ -1,4 +1,4 @@
-"""Verilator's lint over every SystemVerilog module of hw/rtl, at the corners of its parameters: `shiftcore lint-rtl`."""
+"""Verilator's lint of every SystemVerilog module of hw/rtl, at the corners of its parameters: `shiftcore lint-rtl`."""
 
 import tempfile
 from collections.abc import Sequence
