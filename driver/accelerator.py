@@ -63,12 +63,12 @@ class Accelerator:
         self._closed = True  # until there is something to close
         self._backend, self._build = backend, build
         self.backend = backend.name
-        self.manifest: dict[str, Any] = build.manifest
+        self.manifest = build.manifest
         self.description: dict[str, Any] = build.reference.description
         self.classes = list(build.reference.classes)
         self.input_shape = build.input_shape
-        self.streams = int(build.manifest["streams"])
-        self.clock_mhz = float(build.manifest["clock_mhz"])
+        self.streams = build.manifest.streams
+        self.clock_mhz = build.manifest.clock_mhz
         self._alarm = alarm_indices(self.description)
         self._consensus = build.reference.consensus()
         self._comparison = Comparison(build, backend.name) if compare else None

@@ -82,10 +82,10 @@ class Comparison:
             "chip_logits": record.logits.tolist(),
             "reference_logits": logits.tolist(),
             "contexts": [{"frame_id": f.frame_id, "stream": f.stream, "clear": f.clear} for f in flights],
-            "build_hash": self._build.manifest["build_hash"],
-            "model": self._build.manifest["model"],
-            "preset": self._build.manifest["preset"],
-            "board": self._build.manifest["board"],
+            "build_hash": self._build.manifest.build_hash,
+            "model": self._build.manifest.model,
+            "preset": self._build.manifest.preset,
+            "board": self._build.manifest.board,
             "backend": self._backend,
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "versions": {
@@ -94,7 +94,7 @@ class Comparison:
                 "register_map": f"{reg.VERSION_VALUE:#010x}",
             },
         }
-        name = f"{self._build.manifest['build_hash']}-{difference.frame_id}-{difference.stream}"
+        name = f"{self._build.manifest.build_hash}-{difference.frame_id}-{difference.stream}"
         folder = self._build.folder / "differences" / name
         try:
             _write(folder, case, np.stack([flight.frame for flight in flights if flight.frame is not None]))

@@ -64,10 +64,10 @@ class Device:
         self.backend, self.build = backend, build
         self.flights: deque[Flight] = deque()
         self.lost: list[Flight] = []
-        self._hertz = float(build.manifest["clock_mhz"]) * 1e6
-        self._bytes, self._record_bytes = build.input_bytes, int(build.manifest["record_bytes"])
+        self._hertz = build.manifest.clock_mhz * 1e6
+        self._bytes, self._record_bytes = build.input_bytes, build.manifest.record_bytes
         # Frames leave one by one, so between two beats at the core's ports less than a few frame times pass.
-        self._watchdog = 16 * int(build.manifest["frame_interval"]) + 65_536
+        self._watchdog = 16 * build.manifest.frame_interval + 65_536
         self._stride = -(-self._bytes // _LINE) * _LINE
         self._pushed = self._taken = self._credits = 0
         self._deadline = 0.0
@@ -183,10 +183,10 @@ class Device:
                 shape.HEIGHT.word(height) | shape.WIDTH.word(width) | shape.CHANNELS.word(channels),
             ),
             ("INPUT_BYTES", reg.INPUT_BYTES, self._bytes),
-            ("OUTPUT_LOGITS", reg.OUTPUT_LOGITS, int(manifest["logits"])),
+            ("OUTPUT_LOGITS", reg.OUTPUT_LOGITS, manifest.logits),
             ("RECORD_BYTES", reg.RECORD_BYTES, self._record_bytes),
-            ("STREAMS", reg.STREAMS, int(manifest["streams"])),
-            ("FRAME_INTERVAL", reg.FRAME_INTERVAL, int(manifest["frame_interval"])),
+            ("STREAMS", reg.STREAMS, manifest.streams),
+            ("FRAME_INTERVAL", reg.FRAME_INTERVAL, manifest.frame_interval),
         )
         for name, offset, right in expected:
             found = self.backend.read(offset)
@@ -254,7 +254,7 @@ class Device:
             start = self._taken % SLOTS * self._record_bytes
             self._records.invalidate(start, self._record_bytes)
             slot = self._records.array[start : start + self._record_bytes]
-            record = Record.unpack(slot, int(self.build.manifest["logits"]))
+            record = Record.unpack(slot, self.build.manifest.logits)
             flight = self.flights[0]
             due = (flight.frame_id, flight.stream, flight.clear, self._taken & 0xFFFF_FFFF)
             found = (record.frame_id, record.stream, record.clear, record.sequence)

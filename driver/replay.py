@@ -23,8 +23,8 @@ def replay(folder: Path | str, backend: str = "auto") -> list[Difference]:
     case, frames = read_case(folder)
     build = folder.resolve().parent.parent
     with Accelerator.open(build, backend) as accelerator:
-        if accelerator.manifest["build_hash"] != case["build_hash"]:
-            now = accelerator.manifest["build_hash"]
+        if accelerator.manifest.build_hash != case["build_hash"]:
+            now = accelerator.manifest.build_hash
             raise BuildError(f"{folder}: saved on build {case['build_hash']}, but {build} is build {now} now")
         reference = Reference.load(build / "chip" / "model.npz")
         flights = {}

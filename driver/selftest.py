@@ -119,10 +119,10 @@ def _identity(chip: Backend, build: Build) -> Iterator[Check]:
         ("BUILD_HASH", reg.BUILD_HASH, build.build_hash),
         ("INPUT_SHAPE", reg.INPUT_SHAPE, shape),
         ("INPUT_BYTES", reg.INPUT_BYTES, build.input_bytes),
-        ("OUTPUT_LOGITS", reg.OUTPUT_LOGITS, int(manifest["logits"])),
-        ("RECORD_BYTES", reg.RECORD_BYTES, int(manifest["record_bytes"])),
-        ("STREAMS", reg.STREAMS, int(manifest["streams"])),
-        ("FRAME_INTERVAL", reg.FRAME_INTERVAL, int(manifest["frame_interval"])),
+        ("OUTPUT_LOGITS", reg.OUTPUT_LOGITS, manifest.logits),
+        ("RECORD_BYTES", reg.RECORD_BYTES, manifest.record_bytes),
+        ("STREAMS", reg.STREAMS, manifest.streams),
+        ("FRAME_INTERVAL", reg.FRAME_INTERVAL, manifest.frame_interval),
     ):
         found = chip.read(offset)
         yield Check(
@@ -153,7 +153,7 @@ def _at(wrong: list[str], count: int) -> str:
 
 def _writable(build: Build) -> dict[int, int]:
     """Offsets of the registers that hold what is written, and which of their bits a driver relies on."""
-    upper = (1 << max(int(build.manifest["address_bits"]) - 32, 0)) - 1
+    upper = (1 << max(build.manifest.address_bits - 32, 0)) - 1
     halves = (reg.READ_BASE_LO, reg.READ_LIMIT_LO, reg.WRITE_BASE_LO, reg.WRITE_LIMIT_LO, reg.DESCRIPTOR_ADDRESS_LO)
     return {
         reg.IRQ_ENABLE: reg.IrqEnable.RESULT | reg.IrqEnable.ERROR | reg.IrqEnable.IDLE,
@@ -206,7 +206,7 @@ def _cycles(chip: Backend, build: Build) -> Check:
         chip.wait(1e-4)
     seconds, passed = chip.clock() - began, count() - first
     mhz = passed / seconds / 1e6
-    right = float(build.manifest["clock_mhz"])
+    right = build.manifest.clock_mhz
     return Check("the clock runs at the build's frequency", abs(mhz / right - 1) < 0.1, f"{mhz:.1f} of {right:g} MHz")
 
 

@@ -25,11 +25,12 @@ from shiftcore.hw.boards import load_board
 from shiftcore.hw.chip import build_chip
 from shiftcore.hw.compile import read_model
 from shiftcore.hw.graph import Frame, execute
+from shiftcore.model.manifest import CoreManifest
 from shiftcore.model.reference import Reference
 from shiftcore.quant import accuracy, synthetic
 from shiftcore.quant.checkpoint import PRETRAINED
 from shiftcore.quant.preset import Preset, load_preset
-from shiftcore.sim.core import CoreModel, read_manifest
+from shiftcore.sim.core import CoreModel
 from shiftcore.sources import code
 
 Figures = dict[str, Any]
@@ -81,7 +82,7 @@ class Bench:
         self.preset, self.console = preset, console
         self.exported = exported_model(preset)
         self.core = compiled_core(self.exported, board, console)
-        self.manifest = read_manifest(self.core)
+        self.manifest = CoreManifest.read(self.core)
         self.weights = self.exported.with_name("model.npz")
         self.chip = Build.load(build_chip(self.core, self.weights, load_board(board)).parent)
         self.reference = Reference.load(self.weights)
@@ -115,7 +116,7 @@ class Bench:
     @cached_property
     def key(self) -> str:
         """Of all that decides the figures, but for the machine."""
-        inputs = self.manifest["content"], self.chip.manifest["content"], self.weights, self.preset.model_dump_json()
+        inputs = self.manifest.content, self.chip.manifest.content, self.weights, self.preset.model_dump_json()
         return digest(
             *inputs, code("shiftcore.flow.bench", data=(PRETRAINED,)), json.dumps(machine.describe()["versions"])
         )
@@ -140,7 +141,7 @@ class Bench:
         """Cycles per second of the simulation, and what cocotb reaches on the same core, one after the other."""
         with self.console.status("the same core under cocotb ..."):
             cocotb = cycles_per_second(self.core, self.frames[-1])
-        frames = self.frames[: 2 + 400_000 // self.manifest["slowest_op"]["cycles"]]
+        frames = self.frames[: 2 + 400_000 // self.manifest.slowest_op.cycles]
         result = measure.run(self.model, self.reference, frames)
         ours = result.cycles / result.seconds
         return {

@@ -18,9 +18,10 @@ from cocotbext.axi import AxiStreamBus, AxiStreamSink, AxiStreamSource
 
 from shiftcore.artifacts import write_json
 from shiftcore.hw.graph import Frame
+from shiftcore.model.manifest import CoreManifest
 from shiftcore.sim import cocotb_runner
 from shiftcore.sim.cocotb_axis import Source, reset, step
-from shiftcore.sim.core import pack, read_manifest
+from shiftcore.sim.core import pack
 
 PLAN = "COCOTB_SPEED_PLAN"
 
@@ -29,14 +30,12 @@ def cycles_per_second(core: Path, frame: Frame, cycles: int = 30_000) -> float:
     """Clock cycles of the core in folder `core` per second of wall time under cocotb, frames at line rate, of the
     faster of the two benches. Neither building counts, nor the cycles after reset in which the core takes no frame."""
     folder = cocotb_runner.build_core(core)
-    manifest = read_manifest(core)
-    port = manifest["input"]
-    beats = pack(frame.pixels, port["element_bits"], port["elements"], port["tdata_bits"])
+    manifest = CoreManifest.read(core)
+    port = manifest.input
+    beats = pack(frame.pixels, port.element_bits, port.elements, port.tdata_bits)
     words = [int.from_bytes(beat.tobytes(), "little") for beat in beats]
     plan = folder / "speed.json"
-    write_json(
-        plan, {"words": words, "bytes": port["tdata_bits"] // 8, "idle": manifest["frame_interval"], "cycles": cycles}
-    )
+    write_json(plan, {"words": words, "bytes": port.tdata_bits // 8, "idle": manifest.frame_interval, "cycles": cycles})
     cocotb_runner.run("core", "shiftcore.flow.cocotb_speed", folder, {PLAN: str(plan)})
     return max(float((folder / name).read_text()) for name in ("usual", "lean"))
 

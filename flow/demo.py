@@ -26,10 +26,10 @@ from shiftcore.flow.shots import Shot, drawn
 from shiftcore.flow.watch import Watched, watch
 from shiftcore.hw.graph import Frame
 from shiftcore.model.alarm import Settings
+from shiftcore.model.manifest import CoreManifest
 from shiftcore.model.reference import Reference
 from shiftcore.quant.preset import Preset, load_preset
 from shiftcore.sim.chip import build_library
-from shiftcore.sim.core import read_manifest
 from shiftcore.sim.verilator import environment
 
 
@@ -183,7 +183,7 @@ def main(
 
     chip = compiled_chip(network, board, console)
     result = prove(chip, reference, videos, seconds, console)
-    figures = measure.figures(result, read_manifest(chip / "core"))
+    figures = measure.figures(result, CoreManifest.read(chip / "core"))
     console.print(figures_table(figures, board))
     report = {
         **figures,

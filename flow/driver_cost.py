@@ -21,7 +21,7 @@ def overhead_ms(build: Build, frames: int = CALLS) -> float:
     """Milliseconds of Python that a frame costs from the sender's array to its `Result`: the median of five runs of
     `frames` frames, with a chip model that answers each with the same logits. The model's own registers are Python as
     well and are counted in, so on a board it is less."""
-    logits = np.arange(int(build.manifest["logits"]), dtype=np.int64)
+    logits = np.arange(build.manifest.logits, dtype=np.int64)
     pixels = np.zeros((1, *build.input_shape), np.uint8)
     runs = []
     for _ in range(5):
@@ -49,7 +49,7 @@ def cycles_per_frame(build: Build, memory: Mapping[str, float], frames: int = FR
 def measure(build: Build) -> dict[str, Any]:
     """The figures of the chip and its driver, as the reports name them: at a memory that answers at once, and at one
     that takes 100 cycles and pauses in 20 % of them."""
-    clock = float(build.manifest["clock_mhz"])
+    clock = build.manifest.clock_mhz
     fast, slow = cycles_per_frame(build, {}), cycles_per_frame(build, SLOW_MEMORY)
     return {
         "chip_cycles_per_frame": round(fast, 2),

@@ -13,9 +13,10 @@ from shiftcore.driver import Accelerator
 from shiftcore.driver.backends.rtl import RtlBackend
 from shiftcore.driver.build import Build
 from shiftcore.hw.graph import Frame
+from shiftcore.model.manifest import CoreManifest
 from shiftcore.model.records import Result
 from shiftcore.model.reference import Reference
-from shiftcore.sim.core import CoreModel, read_manifest
+from shiftcore.sim.core import CoreModel
 from shiftcore.sim.core import Result as CoreResult
 
 
@@ -88,7 +89,7 @@ def run_chip(
         while len(results) < sent:
             take(wait_s=1.0)
         seconds, cycles = time.perf_counter() - start, chip.model.cycles
-    return _compared(results, ends, frames[:sent], reference, read_manifest(build.chip / "core"), cycles, seconds)
+    return _compared(results, ends, frames[:sent], reference, CoreManifest.read(build.chip / "core"), cycles, seconds)
 
 
 def _compared(
@@ -96,7 +97,7 @@ def _compared(
     ends: Sequence[int],
     frames: Sequence[Frame],
     reference: Reference,
-    manifest: dict[str, Any],
+    manifest: CoreManifest,
     cycles: int,
     seconds: float,
 ) -> Run:
@@ -105,7 +106,7 @@ def _compared(
     expected = np.stack([reference.infer(frame.pixels, frame.stream, frame.clear) for frame in frames])
     return Run(
         logits=logits,
-        differing_bits=differing_bits(logits, expected, manifest["output"]["element_bits"]),
+        differing_bits=differing_bits(logits, expected, manifest.output.element_bits),
         latency=np.array([result.latency_cycles for result in results]),
         cycles_per_frame=(ends[-1] - ends[0]) / (len(ends) - 1),
         cycles=cycles,
@@ -113,16 +114,16 @@ def _compared(
     )
 
 
-def figures(result: Run, manifest: dict[str, Any]) -> dict[str, Any]:
+def figures(result: Run, manifest: CoreManifest) -> dict[str, Any]:
     """The figures of a run as the reports name them; `manifest` is the core's."""
-    clock = manifest["clock_mhz"]
+    clock = manifest.clock_mhz
     return {
         "frames": len(result.logits),
         "differing_bits": result.differing_bits,
         "latency_cycles_min": int(result.latency.min()),
         "latency_cycles_max": int(result.latency.max()),
         "cycles_per_frame": round(result.cycles_per_frame, 2),
-        "slowest_op_cycles": manifest["slowest_op"]["cycles"],
+        "slowest_op_cycles": manifest.slowest_op.cycles,
         "clock_mhz": clock,
         "frames_per_second": round(clock * 1e6 / result.cycles_per_frame, 1),
     }

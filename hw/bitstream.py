@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from shiftcore.artifacts import atomic_folder, build_folder, digest, write_json
+from shiftcore.errors import UserError
 from shiftcore.hw.boards import Board
 from shiftcore.hw.hwh import check_clock, write_hwh
 from shiftcore.hw.toolchains import openxc7, vivado
+from shiftcore.model.manifest import ChipManifest
 
 FORMAT, VERSION = "shiftcore-bitstream", 1
 
@@ -24,7 +26,7 @@ def manifest(chip: Path, toolchain: dict[str, Any], result: dict[str, Any], file
 
     `result` is what the tools' reports say. Hashes are SHA-256; slacks are in ns.
     """
-    made_of = json.loads((chip / "manifest.json").read_text())
+    made_of = ChipManifest.read(chip).as_json()
     folding = json.loads((chip.parent / "folding.json").read_text())
     return {
         "format": FORMAT,
@@ -51,9 +53,7 @@ def publish(chip: Path, board: Board, work: Path, toolchain: dict[str, Any], res
     with atomic_folder(place) as temporary:
         shutil.copyfile(work / "shiftcore.bit", temporary / "shiftcore.bit")
         if board.family == "zynq7":
-            write_hwh(
-                temporary / "shiftcore.hwh", board, json.loads((chip / "manifest.json").read_text())["build_hash"]
-            )
+            write_hwh(temporary / "shiftcore.hwh", board, ChipManifest.read(chip).build_hash)
         else:
             check_clock(vivado.handoff(work), board)
             shutil.copyfile(vivado.handoff(work), temporary / "shiftcore.hwh")
@@ -69,9 +69,9 @@ def maker(chip: Path) -> str | None:
     try:
         found = json.loads((place / "manifest.json").read_text())
         whole = all(digest(place / name) == known for name, known in found["files"].items())
-        same = found["chip"] == json.loads((chip / "manifest.json").read_text())["content"]
+        same = found["chip"] == ChipManifest.read(chip).content
         return str(found["toolchain"]["name"]) if whole and same else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, UserError):
         return None
 
 

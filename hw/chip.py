@@ -13,20 +13,19 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from shiftcore.artifacts import PACKAGE_FOLDER, atomic_folder, digest, write_json
+from shiftcore.artifacts import PACKAGE_FOLDER, atomic_folder, digest
 from shiftcore.errors import UserError
 from shiftcore.hw import selftest
 from shiftcore.hw.boards import FAMILIES, Board
 from shiftcore.hw.core import identity
+from shiftcore.model import manifest as manifests
+from shiftcore.model.manifest import ChipManifest, CoreManifest, FrameSize
 from shiftcore.model.reference import Reference, weights_digest
-from shiftcore.sim.core import read_manifest
 
 RTL = PACKAGE_FOLDER / "hw" / "rtl"
-FORMAT, VERSION = "shiftcore-chip", 1
 
 PACKAGE = "registers_pkg.sv"
 SHELL = (
@@ -57,27 +56,27 @@ def config_package(build_hash: str, numbers: dict[str, int]) -> str:
     )
 
 
-def _numbers(manifest: dict[str, Any], core: dict[str, Any], board: Board) -> dict[str, int]:
-    shape = manifest["input"]
+def _numbers(manifest: ChipManifest, core: CoreManifest, board: Board) -> dict[str, int]:
+    shape = manifest.input
     return {
-        "INPUT_HEIGHT": shape["height"],
-        "INPUT_WIDTH": shape["width"],
-        "INPUT_CHANNELS": shape["channels"],
-        "INPUT_BYTES": shape["bytes"],
-        "IN_ELEMENTS": core["input"]["elements"],
-        "OUTPUT_LOGITS": manifest["logits"],
-        "OUT_ELEMENTS": core["output"]["elements"],
-        "OUT_ELEMENT_BITS": core["output"]["element_bits"],
-        "RECORD_BYTES": manifest["record_bytes"],
-        "STREAMS": manifest["streams"],
-        "FRAME_INTERVAL": manifest["frame_interval"],
+        "INPUT_HEIGHT": shape.height,
+        "INPUT_WIDTH": shape.width,
+        "INPUT_CHANNELS": shape.channels,
+        "INPUT_BYTES": shape.bytes,
+        "IN_ELEMENTS": core.input.elements,
+        "OUTPUT_LOGITS": manifest.logits,
+        "OUT_ELEMENTS": core.output.elements,
+        "OUT_ELEMENT_BITS": core.output.element_bits,
+        "RECORD_BYTES": manifest.record_bytes,
+        "STREAMS": manifest.streams,
+        "FRAME_INTERVAL": manifest.frame_interval,
         "AXI_ADDR_WIDTH": board.address_bits,
         "AXI_MAX_BURST": board.max_burst,
         "AXI_WRITE_BURST": board.write_burst,
     }
 
 
-def _check_origin(core: dict[str, Any], where: Path, reference: Reference, model: Path) -> None:
+def _check_origin(core: CoreManifest, where: Path, reference: Reference, model: Path) -> None:
     """That core and integer model are of one network, weights included."""
     with np.load(model, allow_pickle=False) as arrays:
         weights = weights_digest(reference.description, dict(arrays))
@@ -86,58 +85,56 @@ def _check_origin(core: dict[str, Any], where: Path, reference: Reference, model
             f"{model}: its weights are not those that its own description names: changed since, or written by an older "
             "version; run `make export`"
         )
-    if core.get("model") != identity(reference.description):
+    if core.model != identity(reference.description):
         raise UserError(
             f"{where}: compiled from another network than that of {model} (its weights, classes or alarm differ); "
             "compile the QONNX file that was exported together with it"
         )
 
 
-def _check(core: dict[str, Any], reference: Reference, board: Board, where: Path) -> None:
+def _check(core: CoreManifest, reference: Reference, board: Board, where: Path) -> None:
     """That core, model and board belong together, and that the shell can serve the core."""
-    source, sink = core["input"], core["output"]
+    source, sink = core.input, core.output
     size = reference.input_shape[0] * reference.input_shape[1] * reference.input_shape[2]
-    if core["board"] != board.name:
-        raise UserError(f"{where}: compiled for {core['board']}, not for {board.name}; run `make compile`")
-    if (source["elements"] * source["beats"], sink["elements"] * sink["beats"]) != (size, len(reference.classes)):
+    if core.board != board.name:
+        raise UserError(f"{where}: compiled for {core.board}, not for {board.name}; run `make compile`")
+    if (source.elements * source.beats, sink.elements * sink.beats) != (size, len(reference.classes)):
         raise UserError(f"{where}: not compiled from this integer model, the shapes differ; run `make compile`")
-    if (source["element_bits"], source["signed"], sink["signed"]) != (8, False, True):
+    if (source.element_bits, source.signed, sink.signed) != (8, False, True):
         raise UserError(f"{where}: the shell takes a core of uint8 frames and signed logits only")
 
 
-def _manifest(core: dict[str, Any], reference: Reference, board: Board, model: Path, content: str) -> dict[str, Any]:
+def _manifest(core: CoreManifest, reference: Reference, board: Board, model: Path, content: str) -> ChipManifest:
     height, width, channels = reference.input_shape
     logits = len(reference.classes)
-    packages = [f"core/{file}" for file in core["files"] if file.endswith("_pkg.sv")]
-    rest = [f"core/{file}" for file in core["files"] if not file.endswith("_pkg.sv")]
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "preset": reference.description["preset"]["name"],
-        "board": board.name,
-        "family": board.family,
-        "part": board.part,
-        "clock_mhz": board.clock_mhz,
-        "base_address": board.base_address,
-        "memory_port": board.memory_port,
-        "address_bits": board.address_bits,
-        "max_burst": board.max_burst,
-        "write_burst": board.write_burst,
-        "build_hash": content[:8],
-        "input": {"height": height, "width": width, "channels": channels, "bytes": height * width * channels},
-        "logits": logits,
-        "classes": list(reference.classes),
-        "streams": core["streams"],
-        "record_bytes": record_bytes(logits),
-        "frame_interval": core["frame_interval"],
-        "top": "chip",
-        "files": [
+    packages = [f"core/{file}" for file in core.files if file.endswith("_pkg.sv")]
+    rest = [f"core/{file}" for file in core.files if not file.endswith("_pkg.sv")]
+    return ChipManifest(
+        preset=reference.description["preset"]["name"],
+        board=board.name,
+        family=board.family,
+        part=board.part,
+        clock_mhz=board.clock_mhz,
+        base_address=board.base_address,
+        memory_port=board.memory_port,
+        address_bits=board.address_bits,
+        max_burst=board.max_burst,
+        write_burst=board.write_burst,
+        build_hash=content[:8],
+        input=FrameSize(height, width, channels, height * width * channels),
+        logits=logits,
+        classes=tuple(reference.classes),
+        streams=core.streams,
+        record_bytes=record_bytes(logits),
+        frame_interval=core.frame_interval,
+        top="chip",
+        files=(
             f"rtl/{PACKAGE}", "rtl/chip_config_pkg.sv", *packages, *rest, *(f"rtl/{file}" for file in SHELL)
-        ],
-        "core_content": core["content"],
-        "model": hashlib.sha256(model.read_bytes()).hexdigest(),
-        "content": content,
-    }  # fmt: skip
+        ),
+        core_content=core.content,
+        model=hashlib.sha256(model.read_bytes()).hexdigest(),
+        content=content,
+    )  # fmt: skip
 
 
 def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
@@ -146,14 +143,14 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
     `model` is the integer model (.npz) of the same network. The same inputs give the same bytes. Raises UserError
     where core, model and board do not belong together.
     """
-    core = read_manifest(core_folder)
+    core = CoreManifest.read(core_folder)
     folder = core_folder.parent / "chip"
     sources = [RTL / PACKAGE, *(RTL / file for file in SHELL)]
     if not model.is_file():
         raise UserError(f"{model}: no such file; `make export` writes the integer model beside the QONNX file")
-    makers = Path(__file__), Path(str(selftest.__file__))
+    makers = Path(__file__), Path(str(selftest.__file__)), Path(manifests.__file__)
     family = json.dumps(asdict(FAMILIES[board.family]))
-    content = digest(core["content"], board.model_dump_json(), family, model, *sources, *makers)
+    content = digest(core.content, board.model_dump_json(), family, model, *sources, *makers)
     if _is_built(folder, content):
         return folder
     reference = Reference.load(model)
@@ -164,17 +161,17 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
         (temporary / "rtl").mkdir()
         for source in sources:
             shutil.copyfile(source, temporary / "rtl" / source.name)
-        package = config_package(manifest["build_hash"], _numbers(manifest, core, board))
+        package = config_package(manifest.build_hash, _numbers(manifest, core, board))
         (temporary / "rtl" / "chip_config_pkg.sv").write_text(package)
         shutil.copyfile(model, temporary / "model.npz")
         selftest.write(temporary / "selftest.npz", reference)
         shutil.copytree(core_folder, temporary / "core")
-        write_json(temporary / "manifest.json", manifest)
+        manifest.write(temporary)
     return folder
 
 
 def _is_built(folder: Path, content: str) -> bool:
     try:
-        return bool(json.loads((folder / "manifest.json").read_text())["content"] == content)
-    except (OSError, ValueError, KeyError, TypeError):
+        return ChipManifest.read(folder).content == content
+    except (OSError, UserError):
         return False

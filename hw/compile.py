@@ -24,9 +24,10 @@ from shiftcore.hw.core import build_core
 from shiftcore.hw.steps import Job, Progress, SavedSteps, Step, run_steps
 from shiftcore.hw.streamline import streamline
 from shiftcore.hw.verify import integer_logits, verification_frames
+from shiftcore.model.manifest import CoreManifest
 from shiftcore.quant.preset import PRESETS, parse_preset
 from shiftcore.sim import verilator
-from shiftcore.sim.core import CoreError, read_manifest
+from shiftcore.sim.core import CoreError
 from shiftcore.sources import code
 
 log = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ def _sized_as_found(model: ModelWrapper, job: Job, expected: np.ndarray) -> Mode
         except (fifo.JitterError, CoreError) as error:
             log.warning("the lock file does not hold (%s): searching", error)
             return None
-        content = read_manifest(core)["content"]
+        content = CoreManifest.read(core).content
     if latency != found.latency:
         log.warning("the lock file promises a latency of %d cycles, it is %d: searching", found.latency, latency)
         return None
@@ -157,7 +158,7 @@ def _build(model: ModelWrapper, job: Job) -> ModelWrapper:
             except fifo.JitterError as error:
                 jitter = error
                 continue
-            _note_found(model, job, read_manifest(core)["frame_interval"], latency)
+            _note_found(model, job, CoreManifest.read(core).frame_interval, latency)
             with atomic_folder(job.core) as temporary:
                 shutil.copytree(core, temporary, dirs_exist_ok=True)
             return model
@@ -167,7 +168,7 @@ def _build(model: ModelWrapper, job: Job) -> ModelWrapper:
 def _proven(model: ModelWrapper, core: Path) -> int | None:
     """The latency of the core in folder `core`, where step fifos has proven that very core."""
     content, latency = json.loads(model.get_metadata_prop("proven") or "[null, null]")
-    return latency if content == read_manifest(core)["content"] else None
+    return latency if content == CoreManifest.read(core).content else None
 
 
 def _note_found(model: ModelWrapper, job: Job, interval: int, latency: int) -> None:

@@ -4,8 +4,11 @@ This stands in for FINN's IP stitching, which is a Vivado block design. The fold
 data files are named relative to it.
 """
 
+import dataclasses
 import json
+import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,12 @@ import finn
 from qonnx.core.datatype import BaseDataType
 from qonnx.core.modelwrapper import ModelWrapper
 
-from shiftcore.artifacts import atomic_folder, digest, write_json
+from shiftcore.artifacts import atomic_folder, digest
 from shiftcore.hw.boards import Board
 from shiftcore.hw.dataflow import layer
 from shiftcore.hw.folding import cycles, slowest
 from shiftcore.hw.stitch import CONTEXT_BITS, Stitcher
+from shiftcore.model.manifest import ContextPort, CoreManifest, Fifo, SlowestOp, StreamPort, TracedStream
 
 RTLLIB = Path(finn.__path__[0]) / "finn-rtllib"
 RTL = Path(__file__).parent / "rtl"
@@ -49,61 +53,45 @@ def _pacer_instance(bits: int, beats: int, interval: int) -> str:
     )
 
 
-def _element(datatype: BaseDataType) -> dict[str, Any]:
-    return {"element_bits": datatype.bitwidth(), "signed": bool(datatype.signed())}
+def _stream_port(bits: int, folded: tuple[int, ...], datatype: BaseDataType) -> StreamPort:
+    return StreamPort(bits, folded[-1], datatype.bitwidth(), bool(datatype.signed()), math.prod(folded[:-1]))
 
 
-def _port_description(bits: int, folded: tuple[int, ...], datatype: BaseDataType) -> dict[str, Any]:
-    beats = 1
-    for extent in folded[:-1]:
-        beats *= extent
-    return {"tdata_bits": bits, "elements": folded[-1], **_element(datatype), "beats": beats}
-
-
-def _ends(model: ModelWrapper) -> dict[str, dict[str, Any]]:
-    """The core's `input` and `output`, as the manifest describes them."""
-    first, last = layer(model.graph.node[0]), layer(model.graph.node[-1])
-    in_bits = first.get_verilog_top_module_intf_names()["s_axis"][0][1]
-    out_bits = last.get_verilog_top_module_intf_names()["m_axis"][0][1]
-    return {
-        "input": _port_description(in_bits, first.get_folded_input_shape(), first.get_input_datatype()),
-        "output": _port_description(out_bits, last.get_folded_output_shape(), last.get_output_datatype()),
-    }
-
-
-def _trace(model: ModelWrapper, names: dict[str, str]) -> list[dict[str, Any]]:
+def _trace(model: ModelWrapper, names: dict[str, str]) -> tuple[TracedStream, ...]:
     """The streams that bear a layer of the integer model, with their place in the trace vector."""
-    entries: list[dict[str, Any]] = []
+    entries: list[TracedStream] = []
     offset = 0
     for node in model.graph.node:
         if node.name not in names:
             continue
         instance = layer(node)
         bits = instance.get_verilog_top_module_intf_names()["m_axis"][0][1]
+        datatype = instance.get_output_datatype()
         entries.append(
-            {
-                "layer": names[node.name],
-                "wire": node.name,
-                "offset": offset,
-                "tdata_bits": bits,
-                "elements": instance.get_folded_output_shape()[-1],
-                **_element(instance.get_output_datatype()),
-                "shape": list(instance.get_normal_output_shape())[1:],
-            }
+            TracedStream(
+                layer=names[node.name],
+                wire=node.name,
+                offset=offset,
+                tdata_bits=bits,
+                elements=instance.get_folded_output_shape()[-1],
+                element_bits=datatype.bitwidth(),
+                signed=bool(datatype.signed()),
+                shape=tuple(instance.get_normal_output_shape())[1:],
+            )
         )
         offset += bits
-    return entries
+    return tuple(entries)
 
 
-def _debug_ports(stitcher: Stitcher, trace: list[dict[str, Any]]) -> tuple[str, str]:
+def _debug_ports(stitcher: Stitcher, trace: Sequence[TracedStream]) -> tuple[str, str]:
     """What core.sv has where SHIFTCORE_TRACE is defined, for a simulation to read: its ports, and what drives them."""
     ports = assigns = ""
 
     def gathered(signal: str) -> str:
-        return "{" + ", ".join(f"{entry['wire']}_{signal}" for entry in reversed(trace)) + "}"
+        return "{" + ", ".join(f"{entry.wire}_{signal}" for entry in reversed(trace)) + "}"
 
     if trace:
-        width = sum(entry["tdata_bits"] for entry in trace)
+        width = sum(entry.tdata_bits for entry in trace)
         ports += f",\n\toutput wire [{width - 1}:0] trace_data"
         ports += "".join(f",\n\toutput wire [{len(trace) - 1}:0] trace_{s}" for s in ("valid", "ready"))
         assigns += f"\tassign trace_data = {gathered('tdata')};\n"
@@ -115,13 +103,12 @@ def _debug_ports(stitcher: Stitcher, trace: list[dict[str, Any]]) -> tuple[str, 
     return ports, assigns
 
 
-def _port_list(ends: dict[str, Any]) -> str:
-    source, sink = ends["input"], ends["output"]
+def _port_list(source: StreamPort, sink: StreamPort) -> str:
     return f"""	input  wire ap_clk,
 	input  wire ap_rst_n,	// synchronous, active low
 
-	// Frame: {source["elements"]} x uint8 a beat, NHWC, element 0 in the low bits
-	input  wire [{source["tdata_bits"] - 1}:0] s_axis_tdata,
+	// Frame: {source.elements} x uint8 a beat, NHWC, element 0 in the low bits
+	input  wire [{source.tdata_bits - 1}:0] s_axis_tdata,
 	input  wire s_axis_tvalid,
 	output wire s_axis_tready,
 
@@ -130,30 +117,30 @@ def _port_list(ends: dict[str, Any]) -> str:
 	input  wire s_axis_ctx_tvalid,
 	output wire s_axis_ctx_tready,
 
-	// Logits: {sink["elements"]} x {sink["element_bits"]} bit a beat, {sink["beats"]} beats a frame
-	output wire [{sink["tdata_bits"] - 1}:0] m_axis_tdata,
+	// Logits: {sink.elements} x {sink.element_bits} bit a beat, {sink.beats} beats a frame
+	output wire [{sink.tdata_bits - 1}:0] m_axis_tdata,
 	output wire m_axis_tvalid,
 	input  wire m_axis_tready"""
 
 
-def _module(stitcher: Stitcher, ends: dict[str, Any], interval: int, trace: list[dict[str, Any]]) -> str:
+def _module(stitcher: Stitcher, manifest: CoreManifest) -> str:
     """The text of core.sv."""
-    trace_ports, trace_assigns = _debug_ports(stitcher, trace)
-    source, output = ends["input"], stitcher.model.graph.node[-1].name
+    trace_ports, trace_assigns = _debug_ports(stitcher, manifest.trace)
+    source, output, interval = manifest.input, stitcher.model.graph.node[-1].name, manifest.frame_interval
     return f"""// The compiled network (generated by hw.core): a frame and its context word in, its logits out.
 //
 // Throughput: one frame in {interval} cycles. Latency: the same for every frame as long as the sink is ready.
 `default_nettype none
 
 module core (
-{_port_list(ends)}
+{_port_list(source, manifest.output)}
 `ifdef SHIFTCORE_TRACE{trace_ports}
 `endif
 );
 
 {chr(10).join(stitcher.declarations)}
 
-{_pacer_instance(source["tdata_bits"], source["beats"], interval)}
+{_pacer_instance(source.tdata_bits, source.beats, interval)}
 {_context_instance(stitcher.shifts)}
 {chr(10).join(stitcher.instances)}
 	assign m_axis_tdata = {output}_tdata;
@@ -193,31 +180,42 @@ def build_core(
     FIFOs' depths are read from data/fifo_depths.hex when a simulation starts (rtl/sizing_fifo.sv).
     """
     with atomic_folder(folder) as temporary:
-        stitcher, ends, trace = Stitcher(model, board, temporary, sizing), _ends(model), _trace(model, names)
+        stitcher = Stitcher(model, board, temporary, sizing)
         _generate(stitcher, temporary / "scratch")
-        stitcher.declare("paced", ends["input"]["tdata_bits"])
+        stitcher.declare("paced", layer(model.graph.node[0]).get_verilog_top_module_intf_names()["s_axis"][0][1])
         for node in model.graph.node:
             stitcher.place(node)
-        (temporary / "core.sv").write_text(_module(stitcher, ends, interval, trace))
-        packages_first = sorted(stitcher.files, key=lambda f: (not f.endswith("_pkg.sv"), f))
-        bottleneck = slowest(model)
-        manifest = {
-            "top": "core",
-            "files": [*packages_first, "core.sv"],
-            "board": board.name,
-            "part": board.part,
-            "clock_mhz": board.clock_mhz,
-            "streams": streams,
-            "frame_interval": interval,
-            "model": model.get_metadata_prop(IDENTITY),
-            **ends,
-            "context": {"tdata_bits": CONTEXT_BITS},
-            "slowest_op": {"name": bottleneck.name, "cycles": cycles(bottleneck)},
-            "trace": trace,
-            "fifos": [{"name": name, "depth": depth} for name, depth in stitcher.fifos],
-        }
-        manifest["content"] = digest(json.dumps(manifest), temporary / "rtl", temporary / "data", temporary / "core.sv")
-        write_json(temporary / "manifest.json", manifest)
+        manifest = _manifest(stitcher, names, streams, interval)
+        (temporary / "core.sv").write_text(_module(stitcher, manifest))
+        said = {key: value for key, value in manifest.as_json().items() if key != "content"}
+        content = digest(json.dumps(said), temporary / "rtl", temporary / "data", temporary / "core.sv")
+        dataclasses.replace(manifest, content=content).write(temporary)
+
+
+def _manifest(stitcher: Stitcher, names: dict[str, str], streams: int, interval: int) -> CoreManifest:
+    """All but the content, which covers the rest of it."""
+    model, board = stitcher.model, stitcher.board
+    first, last, bottleneck = layer(model.graph.node[0]), layer(model.graph.node[-1]), slowest(model)
+    in_bits = first.get_verilog_top_module_intf_names()["s_axis"][0][1]
+    out_bits = last.get_verilog_top_module_intf_names()["m_axis"][0][1]
+    packages_first = sorted(stitcher.files, key=lambda f: (not f.endswith("_pkg.sv"), f))
+    return CoreManifest(
+        top="core",
+        files=(*packages_first, "core.sv"),
+        board=board.name,
+        part=board.part,
+        clock_mhz=board.clock_mhz,
+        streams=streams,
+        frame_interval=interval,
+        model=model.get_metadata_prop(IDENTITY),
+        input=_stream_port(in_bits, first.get_folded_input_shape(), first.get_input_datatype()),
+        output=_stream_port(out_bits, last.get_folded_output_shape(), last.get_output_datatype()),
+        context=ContextPort(CONTEXT_BITS),
+        slowest_op=SlowestOp(bottleneck.name, cycles(bottleneck)),
+        trace=_trace(model, names),
+        fifos=tuple(Fifo(name, depth) for name, depth in stitcher.fifos),
+        content="",
+    )
 
 
 def _generate(stitcher: Stitcher, scratch: Path) -> None:

@@ -16,7 +16,7 @@ from rich.table import Table
 from shiftcore.hw.boards import USABLE, Board
 from shiftcore.hw.toolchains import yosys
 from shiftcore.hw.toolchains.yosys.parts import Design, children, split, synthesize
-from shiftcore.sim.core import read_manifest
+from shiftcore.model.manifest import FILE, ChipManifest, CoreManifest
 
 COLUMNS = ("LUT", "FF", "LUTRAM", "DSP", "RAMB18", "RAMB36")
 # LUTs that a cell of memory takes (7-series and UltraScale CLB guides, UG474 and UG574). LUTs count memory too.
@@ -62,10 +62,10 @@ def shares(counts: dict[str, int], board: Board) -> dict[str, float]:
 def _design(folder: Path) -> Design:
     """The chip in a build folder, else its core alone, cut at the core's layers and at the shell."""
     core, chip = folder / "core", folder / "chip"
-    if (chip / "manifest.json").is_file():
-        manifest = json.loads((chip / "manifest.json").read_text())
-        files = tuple((chip / file).resolve() for file in manifest["files"])
-        sources = yosys.Sources(files, manifest["top"], (chip / "core").resolve())
+    if (chip / FILE).is_file():
+        manifest = ChipManifest.read(chip)
+        files = tuple((chip / file).resolve() for file in manifest.files)
+        sources = yosys.Sources(files, manifest.top, (chip / "core").resolve())
     else:
         sources = yosys.core_sources(core)
 
@@ -76,12 +76,12 @@ def _design(folder: Path) -> Design:
     return split(sources, folder / "synthesis", cut)
 
 
-def _part(path: str, manifest: dict[str, Any], counts: dict[str, int]) -> dict[str, Any]:
+def _part(path: str, manifest: CoreManifest, counts: dict[str, int]) -> dict[str, Any]:
     """A part's row: the layer it belongs to, and its kind: layer, weights, fifo, frames (what joins the layers), or
     shell."""
     instance = path.rpartition(".")[2]
     name = instance.removesuffix("_i")
-    fifos = {fifo["name"] for fifo in manifest["fifos"]}
+    fifos = {fifo.name for fifo in manifest.fifos}
     if name in fifos:
         kind, layer = "fifo", name
     elif instance.endswith("_weights"):
@@ -102,7 +102,7 @@ def estimate(folder: Path, board: Board, console: Console) -> dict[str, Any]:
     It fits when the core leaves 15 % of each resource for shell and routing, and everything is on the board. Raises
     UserError where nothing is compiled.
     """
-    manifest = read_manifest(folder / "core")
+    manifest = CoreManifest.read(folder / "core")
     with console.status("reading ...") as status:
         design = _design(folder)
         folders = synthesize(design.parts, yosys.FAMILIES[board.family], lambda text: status.update(f"{text} ..."))
@@ -122,8 +122,8 @@ def estimate(folder: Path, board: Board, console: Console) -> dict[str, Any]:
         "part": board.part,
         "family": yosys.FAMILIES[board.family],
         "yosys": version("pyosys"),
-        "streams": manifest["streams"],
-        "frame_interval": manifest["frame_interval"],
+        "streams": manifest.streams,
+        "frame_interval": manifest.frame_interval,
         "parts": parts,
         "layers": layers,
         "total": total,

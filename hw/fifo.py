@@ -112,7 +112,7 @@ class _Sizing:
         differ in latency or nothing moves any more."""
         self._set_depths(cap)
         model = CoreModel(self.core, trace=True)
-        model.interval = math.ceil(model.manifest["slowest_op"]["cycles"] * factor)
+        model.interval = math.ceil(model.manifest.slowest_op.cycles * factor)
         model.step(model.interval)  # as behind the pacer, which lets the layers prepare after reset
         try:
             results = _run(model, self.frames, self.expected, f"FIFOs of at most {cap}")
@@ -129,7 +129,7 @@ class _Sizing:
         self._set_depths(max(self.deep.values()))
         model = CoreModel(self.core, trace=True)
         ends = [result.last_out for result in _run(model, self.frames, self.expected, "saturated")]
-        return (ends[-1] - ends[-2]) / int(model.manifest["slowest_op"]["cycles"])
+        return (ends[-1] - ends[-2]) / model.manifest.slowest_op.cycles
 
     def thin_out(
         self, cap: int, factor: float, progress: Callable[[str], None]

@@ -4,13 +4,14 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from shiftcore.artifacts import atomic_folder, write_json
+from shiftcore.artifacts import atomic_folder
 from shiftcore.hw.toolchains import yosys
 from shiftcore.hw.toolchains.yosys.models import models
 from shiftcore.hw.toolchains.yosys.parts import Design, children, split, synthesize
-from shiftcore.sim.core import read_manifest
+from shiftcore.model.manifest import CoreManifest
 
 FAMILY = "xc7"  # the one whose cells all have models
 
@@ -50,10 +51,10 @@ def _top(design: Design, folder: Path) -> str:
 def netlist_core(core: Path, folder: Path, progress: Callable[[str], None] = _quiet) -> Path:
     """A core's netlist as a core of its own in `folder`, which sim.core.CoreModel takes; its layers' streams and
     FIFOs are not to be seen."""
-    manifest = read_manifest(core)
+    manifest = CoreManifest.read(core)
     with atomic_folder(folder) as temporary:
         work = temporary / "work"
         shutil.move(netlist(yosys.core_sources(core), work, progress=progress), temporary / "netlist.v")
         shutil.rmtree(work)
-        write_json(temporary / "manifest.json", {**manifest, "files": ["netlist.v"], "trace": [], "fifos": []})
+        replace(manifest, files=("netlist.v",), trace=(), fifos=()).write(temporary)
     return folder

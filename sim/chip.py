@@ -1,17 +1,14 @@
 """The whole chip as an object: registers, and a memory behind its AXI port. Verilator's model, in this process."""
 
 import ctypes
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from shiftcore.errors import UserError
+from shiftcore.model.manifest import ChipManifest
 from shiftcore.sim import library
 
 _HARNESS = Path(__file__).parent / "chip_harness.cpp"
-_MANIFEST = ("top", "files", "memory_port", "address_bits", "max_burst", "write_burst")  # what is read here
 
 _CHUNK = 5_000  # cycles a call: how long Ctrl-C may have to wait
 _ACCESS_CYCLES = 10_000  # after which the register port counts as dead
@@ -27,28 +24,14 @@ class _Options(ctypes.Structure):
     _fields_ = [("stall", ctypes.c_double), ("read_latency", ctypes.c_uint64), ("write_latency", ctypes.c_uint64)]
 
 
-def read_manifest(chip: Path) -> dict[str, Any]:
-    """The manifest of a chip folder (see hw.chip). Raises UserError when `chip` is no such folder."""
-    path = chip / "manifest.json"
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{chip}: no chip there; `make compile` makes one") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: damaged: {error}; run `make compile` again") from None
-    if missing := [key for key in _MANIFEST if key not in manifest]:
-        raise UserError(f"{path}: not of a chip: no {missing[0]!r}; `make compile` makes one")
-    return manifest
-
-
 def build_library(chip: Path) -> Path:
     """Compile the chip in folder `chip` to a shared library, unless that has been done; return the library.
 
     Raises UserError when no compiler is there, ChipModelError when the sources are refused.
     """
-    manifest = read_manifest(chip)
+    manifest = ChipManifest.read(chip)
     try:
-        return library.build(manifest["top"], chip, manifest["files"], "core/rtl", _HARNESS)
+        return library.build(manifest.top, chip, manifest.files, "core/rtl", _HARNESS)
     except library.SimulationError as error:
         raise ChipModelError(str(error)) from None
 
@@ -96,14 +79,14 @@ class ChipModel:
         self, chip: Path, seed: int = 1, memory_bytes: int = 1 << 26, memory: np.ndarray | None = None
     ) -> None:
         chip = Path(chip).resolve()
-        self.manifest = read_manifest(chip)
+        self.manifest = ChipManifest.read(chip)
         self.read_latency = self.write_latency = 0
         self.stall = 0.0
         self.memory = np.zeros(memory_bytes, np.uint8) if memory is None else memory
         self._code = _load(build_library(chip))
         error = ctypes.create_string_buffer(1000)
         memory_bus = self.memory.ctypes.data, self.MEMORY_BASE, len(self.memory)
-        beats = self.manifest["max_burst"], self.manifest["write_burst"]
+        beats = self.manifest.max_burst, self.manifest.write_burst
         self._model = self._code.shiftcore_open(bytes(chip / "core"), *memory_bus, *beats, seed, error, len(error))
         if not self._model:
             raise ChipModelError(f"{chip}: {error.value.decode()}")

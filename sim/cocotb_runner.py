@@ -14,8 +14,8 @@ from cocotb_tools import config, runner
 
 from shiftcore import process
 from shiftcore.artifacts import build_folder
+from shiftcore.model.manifest import CoreManifest
 from shiftcore.process import plain
-from shiftcore.sim.core import read_manifest
 from shiftcore.sim.verilator import environment
 
 
@@ -85,15 +85,15 @@ def build_core(core: Path) -> Path:
 
     Processes that want the same bench wait for the first one.
     """
-    manifest = read_manifest(core)
-    folder = build_folder() / "cocotb" / manifest["content"][:24]
+    manifest = CoreManifest.read(core)
+    folder = build_folder() / "cocotb" / manifest.content[:24]
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         finished = folder / "finished"
         if not finished.is_file():
             shutil.copytree(core / "data", folder / "data", dirs_exist_ok=True)  # named relative to where it runs
-            sources = [core / file for file in manifest["files"]]
+            sources = [core / file for file in manifest.files]
             build("core", sources, folder, [f"-I{plain(core) / 'rtl'}", "--no-timing", "-Wno-lint", "-Wno-style"])
             finished.touch()
     return folder

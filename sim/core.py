@@ -1,20 +1,16 @@
 """The compiled core as an object: push frames, pull results. Verilator's model, loaded into this process."""
 
 import ctypes
-import json
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from shiftcore.errors import UserError
+from shiftcore.model.manifest import CoreManifest, TracedStream
 from shiftcore.sim import library
 
 _HARNESS = Path(__file__).parent / "core_harness.cpp"
-
-_MANIFEST = ("files", "input", "output", "slowest_op", "trace", "fifos")  # what is read here
 
 _CHUNK = 5_000  # cycles a call: how long Ctrl-C may have to wait
 
@@ -81,25 +77,10 @@ def unpack(words: np.ndarray, element_bits: int, elements: int, signed: bool) ->
     return bits.astype(np.int64) @ weights
 
 
-def read_manifest(core: Path) -> dict[str, Any]:
-    """The manifest of a compiled core. Raises UserError when `core` is no such folder."""
-    try:
-        manifest = json.loads((core / "manifest.json").read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{core}: no compiled core there; `make compile` makes one") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{core / 'manifest.json'}: damaged: {error}; run `make compile` again") from None
-    if missing := [key for key in _MANIFEST if key not in manifest]:
-        raise UserError(
-            f"{core / 'manifest.json'}: not of a compiled core: no {missing[0]!r}; `make compile` makes one"
-        )
-    return manifest
-
-
-def _defines(manifest: dict[str, Any], trace: bool, wave: bool) -> list[str]:
+def _defines(manifest: CoreManifest, trace: bool, wave: bool) -> list[str]:
     names = []
     if trace:
-        names += ["SHIFTCORE_TAPS"] * bool(manifest["trace"]) + ["SHIFTCORE_FIFOS"] * bool(manifest["fifos"])
+        names += ["SHIFTCORE_TAPS"] * bool(manifest.trace) + ["SHIFTCORE_FIFOS"] * bool(manifest.fifos)
     return names + ["SHIFTCORE_WAVE"] * wave
 
 
@@ -109,10 +90,10 @@ def build_library(core: Path, trace: bool = False, wave: bool = False) -> Path:
     `trace` adds the streams of all layers and the FIFOs' fill, `wave` the ability to write waveforms; both cost speed.
     Raises UserError when no compiler is there, CoreError when the sources are refused.
     """
-    manifest = read_manifest(core)
+    manifest = CoreManifest.read(core)
     flags = [*(["--trace-fst"] if wave else []), *(["+define+SHIFTCORE_TRACE"] if trace else [])]
     try:
-        return library.build("core", core, manifest["files"], "rtl", _HARNESS, _defines(manifest, trace, wave), flags)
+        return library.build("core", core, manifest.files, "rtl", _HARNESS, _defines(manifest, trace, wave), flags)
     except library.SimulationError as error:
         raise CoreError(str(error)) from None
 
@@ -159,16 +140,16 @@ class CoreModel:
 
     def __init__(self, core: Path, trace: bool = False, wave: Path | None = None, seed: int = 1) -> None:
         core = Path(core).resolve()
-        self.manifest = read_manifest(core)
+        self.manifest = CoreManifest.read(core)
         self.input_pause = self.output_pause = 0.0
         self.interval = 0
-        self.patience = 10_000 + 10 * self.manifest["slowest_op"]["cycles"]
+        self.patience = 10_000 + 10 * self.manifest.slowest_op.cycles
         self._pushed: deque[tuple[int, bool]] = deque()
-        self._trace = self.manifest["trace"] if trace else []
+        self._trace = self.manifest.trace if trace else ()
         self._code = _load(build_library(core, trace, wave is not None))
-        ends = [self.manifest[end][key] for end in ("input", "output") for key in ("beats", "tdata_bits")]
-        taps = [entry[key] for entry in self._trace for key in ("offset", "tdata_bits")]
-        geometry = np.array([*ends, len(self._trace), *taps, len(self.manifest["fifos"])], np.uint32)
+        ends = [n for port in (self.manifest.input, self.manifest.output) for n in (port.beats, port.tdata_bits)]
+        taps = [number for entry in self._trace for number in (entry.offset, entry.tdata_bits)]
+        geometry = np.array([*ends, len(self._trace), *taps, len(self.manifest.fifos)], np.uint32)
         error = ctypes.create_string_buffer(1000)
         if wave:
             wave.parent.mkdir(parents=True, exist_ok=True)
@@ -195,13 +176,13 @@ class CoreModel:
     def push(self, frame: np.ndarray, stream: int = 0, clear: bool = False) -> None:
         """Queue a frame, uint8 `[H, W, C]`, of `stream` (0 to 127); `clear` marks the first frame of a clip. No clock
         cycle passes. Raises ValueError for a frame of a wrong size or type."""
-        port = self.manifest["input"]
-        if frame.dtype != np.uint8 or frame.size != port["beats"] * port["elements"]:
-            size = port["beats"] * port["elements"]
+        port = self.manifest.input
+        if frame.dtype != np.uint8 or frame.size != port.beats * port.elements:
+            size = port.beats * port.elements
             raise ValueError(f"the frame is {frame.dtype} {frame.shape}, the core takes {size} values of uint8")
         if not 0 <= stream < 128:
             raise ValueError(f"stream {stream} is not in 0 .. 127")
-        words = pack(frame, port["element_bits"], port["elements"], port["tdata_bits"])
+        words = pack(frame, port.element_bits, port.elements, port.tdata_bits)
         self._code.shiftcore_push(self._model, words.ctypes.data, stream | clear << 7)
         self._pushed.append((stream, clear))
 
@@ -219,11 +200,11 @@ class CoreModel:
             raise ValueError("no frame is under way: push one first")
         while not self._status().results:
             self._clock(_CHUNK, 1)
-        port = self.manifest["output"]
-        words = np.empty((port["beats"], -(-port["tdata_bits"] // 32)), np.uint32)
+        port = self.manifest.output
+        words = np.empty((port.beats, -(-port.tdata_bits // 32)), np.uint32)
         first, last = ctypes.c_uint64(), ctypes.c_uint64()
         self._code.shiftcore_take(self._model, words.ctypes.data, first, last)
-        logits = unpack(words, port["element_bits"], port["elements"], port["signed"])
+        logits = unpack(words, port.element_bits, port.elements, port.signed)
         return Result(logits, *self._pushed.popleft(), first.value, last.value)
 
     def step(self, cycles: int) -> None:
@@ -240,24 +221,24 @@ class CoreModel:
     def trace(self) -> dict[str, list[np.ndarray]]:
         """Every traced layer's frames since the last call, int64 in the layer's `shape` (NHWC); frames still under way
         come with a later call."""
-        return {entry["layer"]: self._traced(index, entry) for index, entry in enumerate(self._trace)}
+        return {entry.layer: self._traced(index, entry) for index, entry in enumerate(self._trace)}
 
     def fifo_maxcount(self) -> dict[str, int]:
         """The fullest each FIFO has been since reset, in words; needs `trace`."""
-        names = [fifo["name"] for fifo in self.manifest["fifos"]]
+        names = [fifo.name for fifo in self.manifest.fifos]
         counts = np.zeros(len(names), np.uint32)
         self._code.shiftcore_fifo_maxcount(self._model, counts.ctypes.data)
         return dict(zip(names, counts.tolist(), strict=True))
 
-    def _traced(self, index: int, entry: dict[str, Any]) -> list[np.ndarray]:
-        words = -(-entry["tdata_bits"] // 32)
-        size = int(np.prod(entry["shape"]))
-        frame_words = size // entry["elements"] * words
+    def _traced(self, index: int, entry: TracedStream) -> list[np.ndarray]:
+        words = -(-entry.tdata_bits // 32)
+        size = int(np.prod(entry.shape))
+        frame_words = size // entry.elements * words
         frames = self._code.shiftcore_trace_words(self._model, index) // frame_words
-        raw = np.empty((frames * size // entry["elements"], words), np.uint32)
+        raw = np.empty((frames * size // entry.elements, words), np.uint32)
         self._code.shiftcore_take_trace(self._model, index, raw.ctypes.data, raw.size)
-        values = unpack(raw, entry["element_bits"], entry["elements"], entry["signed"])
-        return list(values.reshape(frames, *entry["shape"]))
+        values = unpack(raw, entry.element_bits, entry.elements, entry.signed)
+        return list(values.reshape(frames, *entry.shape))
 
     def _status(self) -> _Status:
         status = _Status()
@@ -274,16 +255,15 @@ class CoreModel:
 
     def _where(self) -> str:
         """Who waits for whom, for a person."""
-        status = self._status()
-        beats = {end: self.manifest[end]["beats"] for end in ("input", "output")}
+        status, taken, given = self._status(), self.manifest.input.beats, self.manifest.output.beats
         text = [
             f"the core {'refuses' if status.input_waits else 'is offered no'} "
-            f"input beat {status.beats_sent} of {beats['input']} of frame {status.frames_sent}",
-            f"output beat {status.beats_received} of {beats['output']} of frame {status.frames_received} does not come",
+            f"input beat {status.beats_sent} of {taken} of frame {status.frames_sent}",
+            f"output beat {status.beats_received} of {given} of frame {status.frames_received} does not come",
         ]
         if status.context_waits:
             text.append(f"the context word of frame {status.contexts_sent} is refused")
-        stuck = [e["layer"] for i, e in enumerate(self._trace) if self._code.shiftcore_trace_waits(self._model, i)]
+        stuck = [e.layer for i, e in enumerate(self._trace) if self._code.shiftcore_trace_waits(self._model, i)]
         if stuck:
             text.append(f"layers whose output is not taken: {', '.join(stuck)}")
         return "; ".join(text)

@@ -85,20 +85,20 @@ class BoardBackend(Backend):
     def __init__(self, build: Build) -> None:
         manifest = build.manifest
         bitstream = _bitstream(build)
-        self._base = int(manifest["base_address"])
-        self._address_bits = int(manifest["address_bits"])
-        self._poll_s = min(max(manifest["frame_interval"] / (manifest["clock_mhz"] * 4e6), 50e-6), 1e-3)
-        port = PORTS.get((str(manifest["family"]), str(manifest["memory_port"])))
+        self._base = manifest.base_address
+        self._address_bits = manifest.address_bits
+        self._poll_s = min(max(manifest.frame_interval / (manifest.clock_mhz * 4e6), 50e-6), 1e-3)
+        port = PORTS.get((manifest.family, manifest.memory_port))
         if port is None:
             raise BackendError(
-                f"memory port {manifest['memory_port']} of family {manifest['family']}: its registers are not known"
+                f"memory port {manifest.memory_port} of family {manifest.family}: its registers are not known"
             )
         self._pynq = _pynq()
         self._fabric = Fabric()
         try:
             with _one_line(bitstream), _kept_quiet():
                 self._quiesce()
-                self._load(bitstream, float(manifest["clock_mhz"]), port)
+                self._load(bitstream, manifest.clock_mhz, port)
                 self._mmio = self._pynq.MMIO(self._base, reg.SIZE)
             self._fabric.loaded(bitstream)
         except BaseException:
@@ -247,9 +247,9 @@ def _bitstream(build: Build) -> Path:
         made_of, digests = manifest["build_hash"], dict(manifest.get("files", {}))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise BackendError(f"{files[2]}: damaged; `make bitstream` writes it") from None
-    if made_of != build.manifest["build_hash"]:
+    if made_of != build.manifest.build_hash:
         raise IdentityError(
-            f"{bitstream}: made of build {made_of}, but the chip folder is build {build.manifest['build_hash']}; "
+            f"{bitstream}: made of build {made_of}, but the chip folder is build {build.manifest.build_hash}; "
             "run `make bitstream` again"
         )
     for file in files[:2]:

@@ -52,18 +52,18 @@ class ReferenceChip:
         self.memory: dict[int, np.ndarray] = {}
         self._infer = infer
         self._shape = build.input_shape
-        self._bytes, self._record_bytes = build.input_bytes, int(build.manifest["record_bytes"])
-        self._streams = int(build.manifest["streams"])
+        self._bytes, self._record_bytes = build.input_bytes, build.manifest.record_bytes
+        self._streams = build.manifest.streams
         height, width, channels = build.input_shape
         shape = reg.InputShape
         self.constants = {
             reg.BUILD_HASH: build.build_hash,
             reg.INPUT_SHAPE: shape.HEIGHT.word(height) | shape.WIDTH.word(width) | shape.CHANNELS.word(channels),
             reg.INPUT_BYTES: self._bytes,
-            reg.OUTPUT_LOGITS: int(build.manifest["logits"]),
+            reg.OUTPUT_LOGITS: build.manifest.logits,
             reg.RECORD_BYTES: self._record_bytes,
             reg.STREAMS: self._streams,
-            reg.FRAME_INTERVAL: int(build.manifest["frame_interval"]),
+            reg.FRAME_INTERVAL: build.manifest.frame_interval,
         }
         self._power_on()
 

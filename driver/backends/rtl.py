@@ -48,7 +48,7 @@ class RtlBackend(Backend):
             self.model = ChipModel(build.chip, seed=seed)
         except SimulationError as error:
             raise BackendError(f"backend 'rtl': {error}") from None
-        self._hertz = float(build.manifest["clock_mhz"]) * 1e6
+        self._hertz = build.manifest.clock_mhz * 1e6
         self._next = 0
 
     def read(self, offset: int) -> int:

@@ -125,13 +125,13 @@ def _core(case: Case, folder: Path, reference: Reference, rng: np.random.Generat
     console.print("with pauses, after a reset")
     core.input_pause, core.output_pause = 0.3, 0.3
     core.push(frames[0].pixels)
-    core.step(int(rng.integers(1, 2 * core.manifest["frame_interval"])))
+    core.step(int(rng.integers(1, 2 * core.manifest.frame_interval)))
     core.reset()
     starts = {frame.stream: index for index, frame in reversed(list(enumerate(frames)))}.values()
     anew = [frame._replace(clear=frame.clear or index in starts) for index, frame in enumerate(frames)]
     _compare(core, reference, anew, "with pauses, after a reset")
     core.close()
-    return {"latency": latency.pop(), "interval": core.manifest["frame_interval"]}
+    return {"latency": latency.pop(), "interval": core.manifest.frame_interval}
 
 
 def _compare(core: CoreModel, reference: Reference, frames: list[Frame], when: str) -> set[int]:

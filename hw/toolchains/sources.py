@@ -1,11 +1,11 @@
 """The RTL of a whole FPGA design: a chip's folder, and the top of the board's family around it."""
 
-import json
 import shutil
 from pathlib import Path
 
 from shiftcore.artifacts import PACKAGE_FOLDER
 from shiftcore.hw.boards import Board
+from shiftcore.model.manifest import ChipManifest
 
 TOPS = {
     "zynq7": ("reset_synchronizer.sv", "axi3_to_axil.sv", "top_zynq7.sv"),
@@ -17,7 +17,7 @@ TOPS = {
 def copy_sources(chip: Path, board: Board, folder: Path) -> list[str]:
     """Copy the RTL of the chip in folder `chip` (hw.chip) and its top into `folder`, and data/ that it reads from
     there; return the RTL's names in compile order, packages first, the top last."""
-    names = list(json.loads((chip / "manifest.json").read_text())["files"])
+    names = list(ChipManifest.read(chip).files)
     shutil.copytree(chip / "core" / "data", folder / "data")
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

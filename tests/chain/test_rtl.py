@@ -96,9 +96,9 @@ def test_frames_keep_their_latency(tiny_core: Path) -> None:
     results = model.run()
     assert len({result.latency_cycles for result in results}) == 1
     intervals = np.diff([result.last_out for result in results])
-    slowest = model.manifest["slowest_op"]["cycles"]
-    assert set(intervals) == {model.manifest["frame_interval"]}
-    assert slowest <= model.manifest["frame_interval"] <= 1.02 * slowest
+    slowest = model.manifest.slowest_op.cycles
+    assert set(intervals) == {model.manifest.frame_interval}
+    assert slowest <= model.manifest.frame_interval <= 1.02 * slowest
 
 
 @pytest.mark.parametrize("preset", [POOLED, NARROW, TIMELESS], ids=lambda preset: preset.name)

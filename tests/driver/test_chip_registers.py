@@ -19,10 +19,10 @@ class Bench:
 
     def __init__(self, rig: Rig) -> None:
         self.rig, self.backend = rig, rig.raw()
-        self.bytes, self.record_bytes = rig.build.input_bytes, int(rig.build.manifest["record_bytes"])
+        self.bytes, self.record_bytes = rig.build.input_bytes, rig.build.manifest.record_bytes
         self.frames: Buffer = self.backend.allocate(4 * self.bytes + 8)
         self.records: Buffer = self.backend.allocate(SLOTS * self.record_bytes)
-        self.limit_s = 40 * rig.build.manifest["frame_interval"] / (rig.build.manifest["clock_mhz"] * 1e6)
+        self.limit_s = 40 * rig.build.manifest.frame_interval / (rig.build.manifest.clock_mhz * 1e6)
         self.reset()
 
     def read(self, offset: int) -> int:
@@ -66,7 +66,7 @@ class Bench:
     def record(self, slot: int) -> Record:
         self.records.invalidate(0, len(self.records.array))
         content = self.records.array[slot * self.record_bytes : (slot + 1) * self.record_bytes]
-        return Record.unpack(content, int(self.rig.build.manifest["logits"]))
+        return Record.unpack(content, self.rig.build.manifest.logits)
 
     def close(self) -> None:
         self.reset()
@@ -135,7 +135,7 @@ def test_a_descriptor_that_is_dropped(bench: Bench, fault: str) -> None:
         bench.push(0, 1)
         bench.write(reg.DESCRIPTOR_BYTES, bench.bytes)
     elif fault == "STREAM":
-        bench.push(0, 1, reg.DescriptorContext.STREAM.word(int(bench.rig.build.manifest["streams"])))
+        bench.push(0, 1, reg.DescriptorContext.STREAM.word(bench.rig.build.manifest.streams))
     elif fault == "READ_WINDOW":
         bench.push(3, 1, shift=9)
     else:

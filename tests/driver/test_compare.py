@@ -70,7 +70,7 @@ def test_the_first_difference_stops_the_run(build: Build) -> None:
     difference = case["difference"]
     assert difference["chip"] == difference["reference"] + 3
     assert case["chip_logits"][2] - case["reference_logits"][2] == 3
-    assert case["build_hash"] == build.manifest["build_hash"]
+    assert case["build_hash"] == build.manifest.build_hash
     assert case["backend"] == "reference" and case["versions"]["numpy"] == np.__version__
     assert case["contexts"][-1] == {"frame_id": difference["frame_id"], "stream": 1, "clear": False}
     assert np.array_equal(frames[-1], frames_with_fault(build, 20, 15)[15])

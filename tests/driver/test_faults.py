@@ -174,7 +174,7 @@ def test_a_record_that_is_not_the_one_due(simulated: Rig, part: str) -> None:
         while chip.read(reg.RESULT_LEVEL) < 3:
             chip.write(reg.IRQ_STATUS, reg.IrqStatus.RESULT)
             chip.wait(1e-3)
-        size = int(simulated.build.manifest["record_bytes"])
+        size = simulated.build.manifest.record_bytes
         records = records_of(opened).array[: 3 * size].reshape(3, size)
         if part == "doubled":
             records[1] = records[0]
@@ -190,7 +190,7 @@ def test_a_record_that_is_not_the_one_due(simulated: Rig, part: str) -> None:
 
 def a_frame_time_passes(rig: Rig, opened: Accelerator) -> None:
     """Nobody looks at the chip meanwhile."""
-    chip, cycles = behind(opened), 3 * rig.build.manifest["frame_interval"] // 2
+    chip, cycles = behind(opened), 3 * rig.build.manifest.frame_interval // 2
     if rig.backend == "rtl":
         chip.model.step(cycles)
     elif rig.backend == "reference":

@@ -23,7 +23,7 @@ def test_300_frames_through_the_whole_chip(build: Build) -> None:
     print(f"seed 1: {counts}")
     assert counts["frames"] >= 300
     assert counts["clips"] > 30 and counts["soft_resets"] > 5
-    assert counts["cycles"] > 300 * int(build.manifest["frame_interval"])
+    assert counts["cycles"] > 300 * build.manifest.frame_interval
 
 
 def test_a_bit_that_flips_in_memory_is_noticed(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,5 +83,5 @@ def test_what_the_driver_costs(build: Build) -> None:
 
 def test_the_chip_is_as_fast_as_its_core(build: Build) -> None:
     assert driver_cost.cycles_per_frame(build, driver_cost.SLOW_MEMORY, 8) == pytest.approx(
-        int(build.manifest["frame_interval"]), rel=0.02
+        build.manifest.frame_interval, rel=0.02
     )

@@ -1,14 +1,14 @@
 """The protocol of the compiled core under cocotb: pauses, resets, clips and streams, every output the reference's."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from shiftcore.artifacts import write_json
+from shiftcore.model.manifest import CoreManifest
 from shiftcore.model.reference import Reference
 from shiftcore.sim import cocotb_runner
-from shiftcore.sim.core import pack, read_manifest
+from shiftcore.sim.core import pack
 
 SEED = 20
 # Stream and clear of each frame. No test of a state is one unless a state is there to be seen: see `scenario`.
@@ -24,7 +24,7 @@ def integers(words: np.ndarray) -> list[int]:
     return [int.from_bytes(beat.tobytes(), "little") for beat in words]
 
 
-def scenario(reference: Reference, manifest: dict[str, Any], name: str) -> dict[str, list[int]]:
+def scenario(reference: Reference, manifest: CoreManifest, name: str) -> dict[str, list[int]]:
     """The words on each stream. Checks that a core that cleared, or kept, every state would be found out."""
     contexts = CONTEXTS[name]
     frames = np.random.default_rng(SEED).integers(0, 256, (len(contexts), *reference.input_shape), dtype=np.uint8)
@@ -37,19 +37,17 @@ def scenario(reference: Reference, manifest: dict[str, Any], name: str) -> dict[
     assert not np.array_equal(expected, logits([(stream, True) for stream, _ in contexts]))
     if name in {"clip", "streams"}:
         assert not np.array_equal(expected, logits([(0, False) for _ in contexts]))
-    source, sink = manifest["input"], manifest["output"]
+    source, sink = manifest.input, manifest.output
     return {
-        "words": integers(pack(frames, source["element_bits"], source["elements"], source["tdata_bits"])),
+        "words": integers(pack(frames, source.element_bits, source.elements, source.tdata_bits)),
         "contexts": [stream | clear << 7 for stream, clear in contexts],
-        "expected": integers(
-            pack(expected, sink["tdata_bits"] // sink["elements"], sink["elements"], sink["tdata_bits"])
-        ),
+        "expected": integers(pack(expected, sink.tdata_bits // sink.elements, sink.elements, sink.tdata_bits)),
     }
 
 
 def test_protocol(tiny_core: Path, tiny_export: Path, tmp_path: Path) -> None:
-    manifest, reference = read_manifest(tiny_core), Reference.load(tiny_export / "model.npz")
-    interval = manifest["frame_interval"]
+    manifest, reference = CoreManifest.read(tiny_core), Reference.load(tiny_export / "model.npz")
+    interval = manifest.frame_interval
     plan = {name: scenario(reference, manifest, name) for name in CONTEXTS}
     write_json(tmp_path / "plan.json", {"seed": SEED, "limit": 20 * interval, "interval": interval, **plan})
     folder = cocotb_runner.build_core(tiny_core)

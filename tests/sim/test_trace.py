@@ -39,7 +39,7 @@ def test_every_layer_is_traced_and_equal(
     tiny_core: Path, reference: Reference, frames: list[tuple[np.ndarray, int, bool]]
 ) -> None:
     model = CoreModel(tiny_core, trace=True)
-    assert [entry["layer"] for entry in model.manifest["trace"]] == reference.layers
+    assert [entry.layer for entry in model.manifest.trace] == reference.layers
     assert first_difference(reference, model, frames) is None
 
 

@@ -19,6 +19,7 @@ from shiftcore import process
 from shiftcore.errors import UserError
 from shiftcore.hw.boards import Board, load_board
 from shiftcore.hw.toolchains import vivado, yosys
+from shiftcore.model.manifest import FILE
 from shiftcore.quant.preset import load_preset
 
 TABLE: dict[str, Any] = tomllib.loads((vivado.SCRIPTS / "commands.toml").read_text())
@@ -233,7 +234,7 @@ def main(
     """Run the scripts for Vivado without Vivado, and check what they call."""
     place = load_board(board)
     chip = load_preset(preset).build / place.name / "chip"
-    if not (chip / "manifest.json").is_file():
+    if not (chip / FILE).is_file():
         raise UserError(f"{chip}: no chip there; run `make compile PRESET={preset} BOARD={board}` first")
     with tempfile.TemporaryDirectory() as folder:
         calls = dry_run(chip, place, Path(folder) / "vivado")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from shiftcore import process
 from shiftcore.errors import UserError
+from shiftcore.model.manifest import CoreManifest
 from shiftcore.process import plain
-from shiftcore.sim.core import read_manifest
 
 FAMILIES = {"zynq7": "xc7", "zynquplus": "xcup"}
 """Yosys' names for the families of hw.boards."""
@@ -53,9 +53,9 @@ class Sources:
 
 def core_sources(core: Path) -> Sources:
     """The compiled core in folder `core` (see hw.core). Raises UserError when it is none."""
-    manifest = read_manifest(core)
+    manifest = CoreManifest.read(core)
     core = core.resolve()
-    return Sources(tuple(core / file for file in manifest["files"]), "core", core)
+    return Sources(tuple(core / file for file in manifest.files), "core", core)
 
 
 def share() -> Path:
