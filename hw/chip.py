@@ -149,7 +149,7 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
     if not model.is_file():
         raise UserError(f"{model}: no such file; `make export` writes the integer model beside the QONNX file")
     makers = Path(__file__), Path(str(selftest.__file__)), Path(manifests.__file__)
-    family = json.dumps(asdict(FAMILIES[board.family]))
+    family = json.dumps(asdict(FAMILIES[board.family]), default=lambda table: table.model_dump())
     content = digest(core.content, board.model_dump_json(), family, model, *sources, *makers)
     if _is_built(folder, content):
         return folder
