@@ -7,9 +7,8 @@ from pathlib import Path
 from shiftcore.driver.errors import BuildError
 from shiftcore.errors import UserError
 from shiftcore.model.manifest import FILE, ChipManifest, CoreManifest
+from shiftcore.model.records import Record
 from shiftcore.model.reference import Reference
-
-HEADER_BYTES = 16  # of a record: frame id, context, latency, sequence number
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def _agree(path: Path, manifest: ChipManifest, reference: Reference) -> None:
         ("classes", list(manifest.classes), reference.classes),
         ("logits", manifest.logits, classes),
         ("streams", manifest.streams, reference.streams),
-        ("record_bytes", manifest.record_bytes, HEADER_BYTES + (4 * classes + 7) // 8 * 8),
+        ("record_bytes", manifest.record_bytes, Record.size(classes)),
     ):
         if said != right:
             raise BuildError(f"{path}: {name} is {said}, but the model's is {right}; run `make compile` again")

@@ -23,9 +23,9 @@ from shiftcore.driver.errors import (
     WindowError,
 )
 from shiftcore.model import registers as reg
-from shiftcore.model.records import Counters, Record
+from shiftcore.model.limits import RECORDS
+from shiftcore.model.records import Context, Counters, Record
 
-SLOTS = 32  # frames that may be under way: a full descriptor queue, and what DMA and core hold
 _LINE = 64  # bytes of a cache line, at most: no two frames share one
 _RESET_CYCLES = 200_000
 _FLAGS: tuple[tuple[int, type[ChipError], str], ...] = (
@@ -73,9 +73,9 @@ class Device:
         self._deadline = 0.0
         self._identify()
         self._soft_reset()
-        self._frames: Buffer = backend.allocate(SLOTS * self._stride)
+        self._frames: Buffer = backend.allocate(RECORDS * self._stride)
         try:
-            self._records: Buffer = backend.allocate(SLOTS * self._record_bytes)
+            self._records: Buffer = backend.allocate(RECORDS * self._record_bytes)
         except BaseException:
             self._frames.free()
             raise
@@ -84,7 +84,7 @@ class Device:
     @property
     def has_room(self) -> bool:
         """Whether `push` would take a frame."""
-        if len(self.flights) >= SLOTS:
+        if len(self.flights) >= RECORDS:
             return False
         if not self._credits:
             self._credits = reg.DescriptorLevel.FREE.of(self.backend.read(reg.DESCRIPTOR_LEVEL))
@@ -93,7 +93,7 @@ class Device:
     def push(self, frame: np.ndarray, flight: Flight) -> None:
         """Copy `frame`, uint8 `[H, W, C]`, into memory and queue its descriptor. There must be room."""
         write = self.backend.write
-        start = self._pushed % SLOTS * self._stride
+        start = self._pushed % RECORDS * self._stride
         self._frames.array[start : start + self._bytes] = frame.reshape(-1)
         self._frames.flush(start, self._bytes)
         address = self._frames.address + start
@@ -102,10 +102,7 @@ class Device:
         write(reg.DESCRIPTOR_FRAME_ID, flight.frame_id)
         if not self.flights:
             self._deadline = self.backend.clock() + self._limit(2 * self._watchdog)
-        write(
-            reg.DESCRIPTOR_CONTEXT,
-            reg.DescriptorContext.STREAM.word(flight.stream) | reg.DescriptorContext.CLEAR * flight.clear,
-        )
+        write(reg.DESCRIPTOR_CONTEXT, Context(flight.stream, flight.clear).word)
         self.flights.append(flight)
         self._pushed += 1
         self._credits -= 1
@@ -221,13 +218,13 @@ class Device:
         write = self.backend.write
         for low, address in (
             (reg.READ_BASE_LO, self._frames.address),
-            (reg.READ_LIMIT_LO, self._frames.address + SLOTS * self._stride),
+            (reg.READ_LIMIT_LO, self._frames.address + RECORDS * self._stride),
             (reg.WRITE_BASE_LO, self._records.address),
-            (reg.WRITE_LIMIT_LO, self._records.address + SLOTS * self._record_bytes),
+            (reg.WRITE_LIMIT_LO, self._records.address + RECORDS * self._record_bytes),
         ):
             write(low, address & 0xFFFF_FFFF)
             write(low + 4, address >> 32)
-        write(reg.RESULT_SLOTS, SLOTS)
+        write(reg.RESULT_SLOTS, RECORDS)
         write(reg.WATCHDOG, self._watchdog)
         write(reg.DESCRIPTOR_BYTES, self._bytes)
         write(reg.IRQ_ENABLE, reg.IrqEnable.RESULT | reg.IrqEnable.ERROR)
@@ -251,7 +248,7 @@ class Device:
             self.fail(LostFrameError(f"{count} results came for {len(self.flights)} frames"))
         done = []
         for _ in range(count):
-            start = self._taken % SLOTS * self._record_bytes
+            start = self._taken % RECORDS * self._record_bytes
             self._records.invalidate(start, self._record_bytes)
             slot = self._records.array[start : start + self._record_bytes]
             record = Record.unpack(slot, self.build.manifest.logits)

@@ -18,7 +18,7 @@ from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build
 from shiftcore.driver.errors import AcceleratorError, BuildError, ChipError
 from shiftcore.model import registers as reg
-from shiftcore.model.records import Result
+from shiftcore.model.records import ALIGNMENT, Context, Result
 
 _READ_ONLY = (reg.ID, reg.VERSION, reg.BUILD_HASH, reg.INPUT_SHAPE, reg.STREAMS, reg.FRAME_INTERVAL, reg.FRAMES_DONE)
 _UNREADABLE = (reg.CYCLES_LO, reg.CYCLES_HI)  # they count
@@ -161,7 +161,7 @@ def _writable(build: Build) -> dict[int, int]:
         reg.RESULT_SLOTS: 0xFFFF,
         reg.DESCRIPTOR_BYTES: 0xFFFF_FFFF,
         reg.DESCRIPTOR_FRAME_ID: 0xFFFF_FFFF,
-        **{low: 0xFFFF_FFF8 for low in halves},  # records lie at multiples of 8
+        **{low: 2**32 - ALIGNMENT for low in halves},
         **{low + 4: upper for low in halves},
     }
 
@@ -215,7 +215,7 @@ Provoke = Callable[[Backend, Build], None]
 
 def _push(chip: Backend, build: Build, stream: int = 0, size: int | None = None) -> None:
     chip.write(reg.DESCRIPTOR_BYTES, build.input_bytes if size is None else size)
-    chip.write(reg.DESCRIPTOR_CONTEXT, reg.DescriptorContext.STREAM.word(stream) | reg.DescriptorContext.CLEAR)
+    chip.write(reg.DESCRIPTOR_CONTEXT, Context(stream, clear=True).word)
 
 
 def _overflow(chip: Backend, build: Build) -> None:

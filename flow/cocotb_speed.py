@@ -19,6 +19,7 @@ from cocotbext.axi import AxiStreamBus, AxiStreamSink, AxiStreamSource
 from shiftcore.artifacts import write_json
 from shiftcore.hw.graph import Frame
 from shiftcore.model.manifest import CoreManifest
+from shiftcore.model.records import Context
 from shiftcore.sim import cocotb_runner
 from shiftcore.sim.cocotb_axis import Source, reset, step
 from shiftcore.sim.core import pack
@@ -57,7 +58,7 @@ async def lean(dut: Any) -> None:
     dut.m_axis_tready.value = 1
     agents = [
         Source(dut, "s_axis", plan["words"] * plan["frames"]),
-        Source(dut, "s_axis_ctx", [0x80] * plan["frames"]),
+        Source(dut, "s_axis_ctx", [Context(0, clear=True).word] * plan["frames"]),
     ]
     await reset(dut)
     for cycle in range(-plan["idle"], 0):
@@ -86,7 +87,7 @@ async def usual(dut: Any) -> None:
     content = b"".join(word.to_bytes(plan["bytes"], "little") for word in plan["words"])
     for _ in range(plan["frames"]):
         frames.send_nowait(content)
-        contexts.send_nowait(b"\x80")
+        contexts.send_nowait(bytes([Context(0, clear=True).word]))
     await ClockCycles(dut.ap_clk, plan["idle"])
     start = time.perf_counter()
     await ClockCycles(dut.ap_clk, plan["cycles"])

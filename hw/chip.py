@@ -22,7 +22,9 @@ from shiftcore.hw import selftest
 from shiftcore.hw.boards import FAMILIES, Board
 from shiftcore.hw.core import identity
 from shiftcore.model import manifest as manifests
+from shiftcore.model import records
 from shiftcore.model.manifest import ChipManifest, CoreManifest, FrameSize
+from shiftcore.model.records import Record
 from shiftcore.model.reference import Reference, weights_digest
 
 RTL = PACKAGE_FOLDER / "hw" / "rtl"
@@ -39,11 +41,6 @@ SHELL = (
     "chip.sv",
 )
 """The RTL around the core, in compile order, behind its package."""
-
-
-def record_bytes(logits: int) -> int:
-    """Bytes of one result record: 16, and 4 a logit, in whole words of 8."""
-    return 16 + 8 * -(-logits // 2)
 
 
 def config_package(build_hash: str, numbers: dict[str, int]) -> str:
@@ -125,7 +122,7 @@ def _manifest(core: CoreManifest, reference: Reference, board: Board, model: Pat
         logits=logits,
         classes=tuple(reference.classes),
         streams=core.streams,
-        record_bytes=record_bytes(logits),
+        record_bytes=Record.size(logits),
         frame_interval=core.frame_interval,
         top="chip",
         files=(
@@ -148,7 +145,7 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
     sources = [RTL / PACKAGE, *(RTL / file for file in SHELL)]
     if not model.is_file():
         raise UserError(f"{model}: no such file; `make export` writes the integer model beside the QONNX file")
-    makers = Path(__file__), Path(str(selftest.__file__)), Path(manifests.__file__)
+    makers = Path(__file__), Path(str(selftest.__file__)), Path(manifests.__file__), Path(records.__file__)
     family = json.dumps(asdict(FAMILIES[board.family]), default=lambda table: table.model_dump())
     content = digest(core.content, board.model_dump_json(), family, model, *sources, *makers)
     if _is_built(folder, content):

@@ -20,8 +20,9 @@ from shiftcore.artifacts import atomic_folder, digest
 from shiftcore.hw.boards import Board
 from shiftcore.hw.dataflow import layer
 from shiftcore.hw.folding import cycles, slowest
-from shiftcore.hw.stitch import CONTEXT_BITS, Stitcher
+from shiftcore.hw.stitch import Stitcher
 from shiftcore.model.manifest import ContextPort, CoreManifest, Fifo, SlowestOp, StreamPort, TracedStream
+from shiftcore.model.records import Context
 
 RTLLIB = Path(finn.__path__[0]) / "finn-rtllib"
 RTL = Path(__file__).parent / "rtl"
@@ -37,7 +38,7 @@ def _context_instance(shifts: list[str]) -> str:
         for signal in ("tdata", "tvalid", "tready")
     }
     return (
-        f"\tcontext_fanout #(.N({len(shifts)}), .WIDTH({CONTEXT_BITS})) context_i (\n"
+        f"\tcontext_fanout #(.N({len(shifts)}), .WIDTH({Context.BITS})) context_i (\n"
         "\t\t.clk(ap_clk), .rst(!ap_rst_n),\n"
         "\t\t.idat(s_axis_ctx_tdata), .ivld(s_axis_ctx_tvalid), .irdy(s_axis_ctx_tready),\n"
         f"\t\t.odat({vectors['tdata']}),\n\t\t.ovld({vectors['tvalid']}),\n\t\t.ordy({vectors['tready']})\n\t);\n"
@@ -113,7 +114,7 @@ def _port_list(source: StreamPort, sink: StreamPort) -> str:
 	output wire s_axis_tready,
 
 	// Context: bit 7 clear (first frame of a clip), bits 6..0 stream; one word a frame
-	input  wire [{CONTEXT_BITS - 1}:0] s_axis_ctx_tdata,
+	input  wire [{Context.BITS - 1}:0] s_axis_ctx_tdata,
 	input  wire s_axis_ctx_tvalid,
 	output wire s_axis_ctx_tready,
 
@@ -210,7 +211,7 @@ def _manifest(stitcher: Stitcher, names: dict[str, str], streams: int, interval:
         model=model.get_metadata_prop(IDENTITY),
         input=_stream_port(in_bits, first.get_folded_input_shape(), first.get_input_datatype()),
         output=_stream_port(out_bits, last.get_folded_output_shape(), last.get_output_datatype()),
-        context=ContextPort(CONTEXT_BITS),
+        context=ContextPort(Context.BITS),
         slowest_op=SlowestOp(bottleneck.name, cycles(bottleneck)),
         trace=_trace(model, names),
         fifos=tuple(Fifo(name, depth) for name, depth in stitcher.fifos),

@@ -9,6 +9,7 @@ from shiftcore.artifacts import PACKAGE_FOLDER
 from shiftcore.errors import UserError
 from shiftcore.hw.chip import PACKAGE, config_package
 from shiftcore.hw.toolchains import yosys
+from shiftcore.model.records import Context
 from shiftcore.sim.verilator import environment
 
 RTL = PACKAGE_FOLDER / "hw" / "rtl"
@@ -114,7 +115,7 @@ def lint_chip(numbers: dict[str, int], top: str = "chip.sv") -> str:
     """
     source, sink = 8 * numbers["IN_ELEMENTS"], 8 * -(-numbers["OUT_ELEMENTS"] * numbers["OUT_ELEMENT_BITS"] // 8)
     ports = ["input wire ap_clk", "input wire ap_rst_n"]
-    for name, bits in (("s_axis", source), ("s_axis_ctx", 8)):
+    for name, bits in (("s_axis", source), ("s_axis_ctx", Context.BITS)):
         ports += [f"input wire [{bits - 1}:0] {name}_tdata, input wire {name}_tvalid, output wire {name}_tready"]
     ports += [f"output wire [{sink - 1}:0] m_axis_tdata, output wire m_axis_tvalid, input wire m_axis_tready"]
     hollow = [f"module core ({', '.join(ports)});\nendmodule\n"]

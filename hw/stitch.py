@@ -11,8 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from shiftcore.hw import patches
 from shiftcore.hw.boards import Board
 from shiftcore.hw.dataflow import layer
-
-CONTEXT_BITS = 8  # bit 7: clear, bits 6..0: stream
+from shiftcore.model.records import Context
 
 # Ports that a core leaves unconnected, by the kind of layer: registers that FINN's wrappers have for constants that are
 # set at run time, the choice among several sets of constants, where there is one set, and a FIFO's fill.
@@ -118,7 +117,7 @@ class Stitcher:
             parameters = f'#(.THRESHOLDS_PATH("data/{node.name}_")) '
         elif node.op_type == "TemporalShift_rtl":
             nets |= _stream_nets("ctx_V", f"{node.name}_context")
-            self.declare(f"{node.name}_context", CONTEXT_BITS)
+            self.declare(f"{node.name}_context", Context.BITS)
             self.shifts.append(f"{node.name}_context")
         elif node.op_type == "StreamingFIFO_rtl":
             nets["maxcount"] = f"{node.name}_maxcount"

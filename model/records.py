@@ -3,13 +3,43 @@
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from shiftcore.model import registers as reg
 from shiftcore.model.decision import Decision
+from shiftcore.model.limits import STREAMS
 
 _HEADER = struct.Struct("<4I")  # frame id, context, latency in cycles, sequence number
+_LOGIT = np.dtype("<i4")
+ALIGNMENT = 8
+"""Bytes of the memory port's word: records begin and end at multiples of it."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What travels with a frame: `stream`, which camera, 0 to 127; `clear`, whether it is the first of a clip, so that
+    the temporal state reads as zero. `BITS` of its word. Raises ValueError for another stream."""
+
+    stream: int
+    clear: bool = False
+
+    BITS: ClassVar[int] = (reg.DescriptorContext.STREAM | reg.DescriptorContext.CLEAR).bit_length()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.stream < STREAMS:
+            raise ValueError(f"stream {self.stream} is not in 0 .. {STREAMS - 1}")
+
+    @property
+    def word(self) -> int:
+        """As descriptors, records and the core's context stream hold it."""
+        return reg.DescriptorContext.STREAM.word(self.stream) | reg.DescriptorContext.CLEAR.word(int(self.clear))
+
+    @classmethod
+    def of(cls, word: int) -> "Context":
+        """That of a word; bits beyond `BITS` are ignored."""
+        return cls(reg.DescriptorContext.STREAM.of(word), bool(reg.DescriptorContext.CLEAR.of(word)))
 
 
 class Record(NamedTuple):
@@ -26,15 +56,21 @@ class Record(NamedTuple):
     def unpack(cls, slot: np.ndarray, logits: int) -> "Record":
         """Read a record of `logits` logits from the bytes of its slot."""
         content = slot.tobytes()
-        frame_id, context, latency, sequence = _HEADER.unpack_from(content)
-        values = np.frombuffer(content, "<i4", logits, _HEADER.size).astype(np.int64)
-        return cls(frame_id, context & 0x7F, bool(context & 0x80), latency, sequence, values)
+        frame_id, word, latency, sequence = _HEADER.unpack_from(content)
+        context = Context.of(word)
+        values = np.frombuffer(content, _LOGIT, logits, _HEADER.size).astype(np.int64)
+        return cls(frame_id, context.stream, context.clear, latency, sequence, values)
 
     def pack(self, size: int) -> bytes:
         """Its `size` bytes in memory: header, logits, zeros."""
-        context = self.stream | self.clear << 7
+        context = Context(self.stream, self.clear).word
         header = _HEADER.pack(self.frame_id, context, self.latency_cycles, self.sequence)
-        return (header + self.logits.astype("<i4").tobytes()).ljust(size, b"\0")
+        return (header + self.logits.astype(_LOGIT).tobytes()).ljust(size, b"\0")
+
+    @staticmethod
+    def size(logits: int) -> int:
+        """Bytes of the slot of a record with so many logits."""
+        return -(-(_HEADER.size + logits * _LOGIT.itemsize) // ALIGNMENT) * ALIGNMENT
 
 
 @dataclass(frozen=True, eq=False)

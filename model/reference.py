@@ -19,9 +19,9 @@ import numpy as np
 
 from shiftcore.errors import UserError
 from shiftcore.model.decision import Consensus
+from shiftcore.model.records import Context
 
 FORMAT, VERSION = "shiftcore-integer-model", 1
-STREAMS = 128  # what a context word can name
 
 
 def _one_blas_thread() -> Callable[[], contextlib.AbstractContextManager[Any]]:
@@ -300,8 +300,7 @@ class Reference:
         """
         if frame.shape != self.input_shape or frame.dtype != np.uint8:
             raise ValueError(f"the frame is {frame.dtype} {frame.shape}, the model takes uint8 {self.input_shape}")
-        if not 0 <= stream < STREAMS:
-            raise ValueError(f"stream {stream} is not in 0 .. {STREAMS - 1}")
+        Context(stream, clear)  # refuses a stream that no word can name
         values = {"input": frame.transpose(2, 0, 1)}
         with self._blas():
             for name, sources, op in self._ops:

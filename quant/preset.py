@@ -10,6 +10,7 @@ from shiftcore import configuration
 from shiftcore.artifacts import PACKAGE_FOLDER, build_folder
 from shiftcore.configuration import Table
 from shiftcore.errors import UserError
+from shiftcore.model.limits import STREAMS
 
 PRESETS = PACKAGE_FOLDER / "quant" / "presets"
 
@@ -132,7 +133,7 @@ class Hardware(Table):
     resources allow), and how many cameras' temporal state it keeps apart."""
 
     target_fps: Positive | Literal["best"] = 1000
-    streams: Annotated[int, Field(ge=1, le=128)] = 1
+    streams: Annotated[int, Field(ge=1, le=STREAMS)] = 1
 
 
 class Choose(Table):

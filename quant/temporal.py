@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from shiftcore.model.limits import STREAMS
+
 
 @dataclass
 class _State:
@@ -41,7 +43,7 @@ def begin_frame(stream: int, clear: bool) -> None:
     state.stream, state.clear = stream, clear
 
 
-def exchange(node: str, current: np.ndarray, streams: int = 128) -> np.ndarray:
+def exchange(node: str, current: np.ndarray, streams: int = STREAMS) -> np.ndarray:
     """Keep `current` for the next frame of this stream at `node`; return what the previous frame left, or zeros.
 
     A stream that a node built for `streams` of them does not have is not kept and reads as zeros.

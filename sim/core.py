@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from shiftcore.model.manifest import CoreManifest, TracedStream
+from shiftcore.model.records import Context
 from shiftcore.sim import library
 
 _HARNESS = Path(__file__).parent / "core_harness.cpp"
@@ -144,7 +145,7 @@ class CoreModel:
         self.input_pause = self.output_pause = 0.0
         self.interval = 0
         self.patience = 10_000 + 10 * self.manifest.slowest_op.cycles
-        self._pushed: deque[tuple[int, bool]] = deque()
+        self._pushed: deque[Context] = deque()
         self._trace = self.manifest.trace if trace else ()
         self._code = _load(build_library(core, trace, wave is not None))
         ends = [n for port in (self.manifest.input, self.manifest.output) for n in (port.beats, port.tdata_bits)]
@@ -180,11 +181,10 @@ class CoreModel:
         if frame.dtype != np.uint8 or frame.size != port.beats * port.elements:
             size = port.beats * port.elements
             raise ValueError(f"the frame is {frame.dtype} {frame.shape}, the core takes {size} values of uint8")
-        if not 0 <= stream < 128:
-            raise ValueError(f"stream {stream} is not in 0 .. 127")
+        context = Context(stream, clear)
         words = pack(frame, port.element_bits, port.elements, port.tdata_bits)
-        self._code.shiftcore_push(self._model, words.ctypes.data, stream | clear << 7)
-        self._pushed.append((stream, clear))
+        self._code.shiftcore_push(self._model, words.ctypes.data, context.word)
+        self._pushed.append(context)
 
     def run(self) -> list[Result]:
         """Clock until every pushed frame's result is there; return those not yet pulled, in order.
@@ -205,7 +205,8 @@ class CoreModel:
         first, last = ctypes.c_uint64(), ctypes.c_uint64()
         self._code.shiftcore_take(self._model, words.ctypes.data, first, last)
         logits = unpack(words, port.element_bits, port.elements, port.signed)
-        return Result(logits, *self._pushed.popleft(), first.value, last.value)
+        context = self._pushed.popleft()
+        return Result(logits, context.stream, context.clear, first.value, last.value)
 
     def step(self, cycles: int) -> None:
         """Clock `cycles` cycles, whatever comes out: results wait to be pulled. Raises as `pull`."""

@@ -13,10 +13,10 @@ import numpy as np
 from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build
 from shiftcore.model import registers as reg
-from shiftcore.model.records import Record
+from shiftcore.model.limits import DESCRIPTORS
+from shiftcore.model.records import Context, Record
 from shiftcore.model.reference import Reference
 
-DESCRIPTOR_SLOTS = 16
 _FIRST_ADDRESS = 0x1000_0000
 _PAGE = 4096
 
@@ -70,7 +70,7 @@ class ReferenceChip:
     def _power_on(self) -> None:
         """Everything but the temporal state, which no reset clears."""
         self._words = {**reg.RESETS, **self.constants}
-        self._queue: deque[tuple[int, int, int]] = deque()  # address, frame id, context
+        self._queue: deque[tuple[int, int, Context]] = deque()  # address, frame id, context
         self._waiting: Record | None = None  # for a free slot
         self._records = self._level = 0
         self._halted = False
@@ -92,7 +92,7 @@ class ReferenceChip:
             return self._level
         if offset == reg.DESCRIPTOR_LEVEL:
             used, level = len(self._queue), reg.DescriptorLevel
-            return level.USED.word(used) | level.FREE.word(DESCRIPTOR_SLOTS - used)
+            return level.USED.word(used) | level.FREE.word(DESCRIPTORS - used)
         return self._words.get(offset, 0)
 
     def write(self, offset: int, word: int) -> None:
@@ -127,9 +127,8 @@ class ReferenceChip:
         if content is None:
             self._halt(reg.Error.READ_RESPONSE)
             return True
-        stream, clear = context & 0x7F, bool(context & 0x80)
-        logits = self._infer(content.reshape(self._shape).copy(), stream, clear)
-        self._put(Record(frame_id, stream, clear, 0, self._records, logits))
+        logits = self._infer(content.reshape(self._shape).copy(), context.stream, context.clear)
+        self._put(Record(frame_id, context.stream, context.clear, 0, self._records, logits))
         return True
 
     def _put(self, record: Record) -> bool:
@@ -172,16 +171,17 @@ class ReferenceChip:
         else:
             self._level -= count
 
-    def _push(self, context: int) -> None:
+    def _push(self, word: int) -> None:
+        context = Context.of(word)
         if self._words[reg.DESCRIPTOR_BYTES] != self._bytes:
             self._error(reg.Error.FRAME_SIZE)
-        elif context & 0x7F >= self._streams:
+        elif context.stream >= self._streams:
             self._error(reg.Error.STREAM)
-        elif len(self._queue) >= DESCRIPTOR_SLOTS:
+        elif len(self._queue) >= DESCRIPTORS:
             self._error(reg.Error.DESCRIPTOR_OVERFLOW)
         else:
             address = self._long(reg.DESCRIPTOR_ADDRESS_LO)
-            self._queue.append((address, self._words[reg.DESCRIPTOR_FRAME_ID], context & 0xFF))
+            self._queue.append((address, self._words[reg.DESCRIPTOR_FRAME_ID], context))
 
     def _error(self, flag: int) -> None:
         self._words[reg.ERROR] |= flag

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shiftcore.artifacts import atomic_file
 from shiftcore.errors import UserError
+from shiftcore.model.limits import STREAMS
 from shiftcore.quant.preset import Preset, parse_preset
 
 Kind = Literal["random", "positive", "negative", "zero", "sparse", "extreme", "trained"]
@@ -108,7 +109,7 @@ def dimensions(case: Case) -> dict[str, str]:
         "frame": _range(max(preset.input.height, preset.input.width), 8, 25, 97, 257),
         "shape": _shape(preset.input.height, preset.input.width),
         "input": preset.input.representation,
-        "streams": _range(hardware.streams, 1, 2, 9, 128),
+        "streams": _range(hardware.streams, 1, 2, 9, STREAMS),
         "rate": "best" if hardware.target_fps == "best" else _range(hardware.target_fps, 1, 100, 50_000, 1_000_000),
         "board": case.board,
         "resources": "cut down" if case.resources else "the board's",

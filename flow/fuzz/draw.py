@@ -7,6 +7,7 @@ from typing import Any
 from shiftcore.errors import UserError
 from shiftcore.flow.fuzz.case import After, Case, Frames, Kind, Weights
 from shiftcore.hw.boards import BOARDS, load_board
+from shiftcore.model.limits import STREAMS
 from shiftcore.quant.preset import Preset
 
 BITS = ("weight_bits", "act_bits", "first_weight_bits", "last_weight_bits")
@@ -41,7 +42,7 @@ def _draw(rng: random.Random, seed: int, large: str | None) -> Case:
         "quantization": {name: rng.randint(2, 8) for name in BITS},
         "hardware": {
             "target_fps": "best" if resources and rng.random() < 0.7 else _rate(rng),
-            "streams": rng.choice([1, 1, 2, 3, 8, rng.randint(4, 32), rng.randint(9, 127), 128]),
+            "streams": rng.choice([1, 1, 2, 3, 8, rng.randint(4, 32), rng.randint(9, STREAMS - 1), STREAMS]),
         },
     }
     few = large == "frame"

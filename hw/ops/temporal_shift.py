@@ -14,6 +14,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from shiftcore.errors import UserError
 from shiftcore.hw import memory
 from shiftcore.hw.ops.rtl_op import Port, RtlOp, check_folding, check_integer, counter_bits
+from shiftcore.model.limits import STREAMS
+from shiftcore.model.records import Context
 from shiftcore.quant import temporal
 
 
@@ -45,8 +47,8 @@ class TemporalShift(HWCustomOp):
         channels, shifted, streams = (self.get_nodeattr(key) for key in ("NumChannels", "ShiftChannels", "Streams"))
         if not 1 <= shifted <= channels:
             raise UserError(f"{name}: ShiftChannels={shifted} must be 1 to NumChannels={channels}")
-        if not 1 <= streams <= 128:
-            raise UserError(f"{name}: Streams={streams} must be 1 to 128")
+        if not 1 <= streams <= STREAMS:
+            raise UserError(f"{name}: Streams={streams} must be 1 to {STREAMS}")
         if vectors[0] != 1 or min(vectors) < 1:
             raise UserError(f"{name}: numInputVectors={vectors} must be one frame, e.g. [1, height, width]")
         check_integer(self, self.get_input_datatype())
@@ -143,7 +145,7 @@ class TemporalShift_rtl(RtlOp, TemporalShift):  # noqa: N801 - FINN finds the ba
 
     def input_ports(self) -> list[Port]:
         """The frames, and the context."""
-        return [*super().input_ports(), Port("ctx_V", "ctx", 8)]
+        return [*super().input_ports(), Port("ctx_V", "ctx", Context.BITS)]
 
     def bram_estimation(self, fpgapart: str) -> int:
         """18 Kb block RAMs of the state."""

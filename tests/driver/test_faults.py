@@ -31,8 +31,8 @@ from shiftcore.driver import (
 )
 from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build
-from shiftcore.driver.device import SLOTS
 from shiftcore.model import registers as reg
+from shiftcore.model.limits import RECORDS
 from tests.checkout import ROOT
 from tests.driver.conftest import Rig, behind, logits, spoil
 
@@ -205,7 +205,7 @@ def test_a_full_result_queue_loses_nothing(rig: Rig) -> None:
         frames = rig.frames(36, seed=37)
         for frame in frames:
             opened.submit(frame)
-            assert len(opened._device.flights) <= SLOTS
+            assert len(opened._device.flights) <= RECORDS
             a_frame_time_passes(rig, opened)
         assert not behind(opened).read(reg.ERROR)
         results: list[Any] = []

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from shiftcore.artifacts import build_folder, write_json
-from shiftcore.hw.chip import PACKAGE, RTL, SHELL, config_package, record_bytes
+from shiftcore.hw.chip import PACKAGE, RTL, SHELL, config_package
+from shiftcore.model.records import Record
 from shiftcore.sim import cocotb_runner
 from shiftcore.sim.verilator import environment
 
@@ -33,7 +34,7 @@ def numbers(
         "OUTPUT_LOGITS": logits[0],
         "OUT_ELEMENTS": logits[1],
         "OUT_ELEMENT_BITS": logits[2],
-        "RECORD_BYTES": record_bytes(logits[0]),
+        "RECORD_BYTES": Record.size(logits[0]),
         "STREAMS": 5,
         "FRAME_INTERVAL": 150,
         "AXI_ADDR_WIDTH": bus[0],

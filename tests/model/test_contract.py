@@ -1,0 +1,154 @@
+"""The contract stands once: context word, record and limits are those of the register map and the RTL, and no other
+place of the code spells them out."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from shiftcore.model import limits
+from shiftcore.model import registers as reg
+from shiftcore.model.records import ALIGNMENT, Context, Record
+from tests.checkout import ROOT
+
+PRODUCTION = ("driver", "flow", "hw", "model", "quant", "shiftcore", "sim", "examples")
+HOME = {"model/limits.py", "model/records.py", "model/registers.py"}
+"""Where the contract stands."""
+
+_MASKS = {0x7F, 0x80}
+_LIMITS = {limits.STREAMS, limits.STREAMS - 1, limits.DESCRIPTORS, limits.RECORDS}
+_SUBJECT = re.compile(r"stream|context|ctx|clear|descriptor|records|slots|header", re.IGNORECASE)
+
+
+def _number(node: ast.AST, among: set[int]) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int and node.value in among
+
+
+def _names(node: ast.AST) -> str:
+    """All names in an expression or statement."""
+    found = [inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)]
+    found += [inner.attr for inner in ast.walk(node) if isinstance(inner, ast.Attribute)]
+    return " ".join(found)
+
+
+def _is_mask(node: ast.AST) -> bool:
+    match node:
+        case ast.BinOp(left, ast.BitAnd() | ast.BitOr(), right):
+            return _number(left, _MASKS) or _number(right, _MASKS)
+        case ast.BinOp(_, ast.LShift() | ast.RShift(), right):
+            return _number(right, {7})
+        case ast.List([word]) | ast.Tuple([word]):
+            return _number(word, _MASKS)
+    return isinstance(node, ast.Constant) and node.value in (b"\x80", b"\x7f")
+
+
+def _is_limit(node: ast.AST) -> bool:
+    """Compared, given a name, or passed."""
+    if not isinstance(node, ast.Compare | ast.keyword | ast.Assign | ast.AnnAssign):
+        return False
+    subject = _names(node) + (node.arg or "" if isinstance(node, ast.keyword) else "")
+    return bool(_SUBJECT.search(subject)) and any(_number(n, _LIMITS | _MASKS) for n in ast.iter_child_nodes(node))
+
+
+def _is_size(node: ast.AST) -> bool:
+    match node:
+        case ast.BinOp(left, ast.Add(), right):
+            return (_number(left, {16}) or _number(right, {16})) and bool(re.search("logit|class", _names(node)))
+        case ast.Call(_, [ast.Constant(str(layout)), *_]):  # struct.Struct("<4I")
+            return layout.strip("<=") in {"4I", "IIII", "4L"}
+    return False
+
+
+def spelled_out(text: str) -> Iterator[int]:
+    """The lines of a source that write a context's mask or place, a record's size or a limit of the contract by
+    hand."""
+    for node in ast.walk(ast.parse(text)):
+        if _is_mask(node) or _is_limit(node) or _is_size(node):
+            yield getattr(node, "lineno", 0)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "stream, clear = word & 0x7F, bool(word & 0x80)",
+        "word = stream | clear << 7",
+        "word = 0x80 | stream",
+        "word = stream + 128 * clear\nif context & 127: pass",
+        "clear = word >> 7",
+        "Source(dut, 's_axis_ctx', [0x80] * frames)",
+        "contexts.send_nowait(b'\\x80')",
+        "if not 0 <= stream < 128: raise",
+        "assert context.stream <= 127",
+        "CONTEXT_CLEAR = 0x80",
+        "HEADER_BYTES = 16",
+        "DESCRIPTOR_SLOTS: int = 16",
+        "SLOTS = 32",
+        "size = 16 + 8 * -(-logits // 2)",
+        "size = (4 * classes + 7) // 8 * 8 + 16",
+        "header = struct.Struct('<4I')",
+        "f(streams=128)",
+    ],
+)
+def test_what_is_spelled_out_is_found(line: str) -> None:
+    assert list(spelled_out(line)), line
+
+
+def test_nothing_is_spelled_out() -> None:
+    found = []
+    files = [path for folder in PRODUCTION for path in (ROOT / folder).rglob("*.py")]
+    for path in files:
+        name = path.relative_to(ROOT).as_posix()
+        if name not in HOME and "/build/" not in name:
+            found += [f"{name}:{line}" for line in spelled_out(path.read_text())]
+    assert len(files) > 100
+    assert not found
+
+
+def test_a_context_s_word() -> None:
+    for stream in range(limits.STREAMS):
+        for clear in (False, True):
+            context = Context(stream, clear)
+            assert context.word == stream + 128 * clear
+            assert Context.of(context.word) == context
+            assert Context.of(context.word | 1 << Context.BITS) == context, "the bits above say nothing"
+    assert Context.BITS == 8
+
+
+@pytest.mark.parametrize("stream", [-1, 128, 1000])
+def test_a_stream_that_no_word_can_name(stream: int) -> None:
+    with pytest.raises(ValueError, match=f"stream {stream} is not in 0 .. 127"):
+        Context(stream)
+
+
+def test_a_record_in_memory() -> None:
+    """Frame id, context, latency and sequence number, each a little-endian word; the logits; zeros up to a multiple of
+    8 bytes."""
+    for count in range(1, 9):
+        logits = np.arange(count, dtype=np.int64) - 2
+        record = Record(7, 3, True, 1000, 5, logits)
+        content = np.frombuffer(record.pack(Record.size(count)), np.uint8)
+        words = content.view("<i4").tolist()
+        assert words == [7, 0x83, 1000, 5, *logits, *[0] * (count % 2)]
+        back = Record.unpack(content, count)
+        assert back[:5] == record[:5] and back.logits.tolist() == logits.tolist()
+        assert Record.size(count) % ALIGNMENT == 0
+
+
+def test_limits_are_those_of_the_rtl() -> None:
+    shell = (ROOT / "hw" / "rtl" / "shell.sv").read_text()
+    assert re.findall(r"SLOTS = (\d+);", shell) == [str(limits.DESCRIPTORS)]
+    for file in ("shell.sv", "temporal_shift.sv"):
+        assert f"STREAMS > {limits.STREAMS})" in (ROOT / "hw" / "rtl" / file).read_text()
+    assert limits.RECORDS >= limits.DESCRIPTORS, "a full queue must find room"
+    assert reg.DescriptorContext.STREAM.of(0xFFFF_FFFF) == limits.STREAMS - 1
+
+
+def test_a_record_s_size_is_that_of_the_rtl() -> None:
+    """Evaluated, not compared as text."""
+    text = (ROOT / "hw" / "rtl" / "result_writer.sv").read_text()
+    (formula,) = re.findall(r"if\(RECORD_BYTES != (.*)\)\n", text)
+    for logits in range(1, 40):
+        size = eval(formula.replace("OUTPUT_LOGITS", str(logits)).replace("/", "//"))
+        assert Record.size(logits) == size
