@@ -11,9 +11,9 @@ from shiftcore.driver.build import Build
 
 @pytest.fixture
 def build(tiny_chip: Path, tmp_path: Path) -> Path:
-    """A build folder with a bitstream, as far as anyone here looks at it."""
+    """A build folder with a bitstream and the chip's RTL, as far as anyone here looks at them."""
     folder = tmp_path / "tiny" / "pynq-z2"
-    (folder / "chip").mkdir(parents=True)
+    (folder / "chip" / "rtl").mkdir(parents=True)
     for name in ("manifest.json", "model.npz", "selftest.npz"):
         shutil.copy(tiny_chip / name, folder / "chip")
     (folder / "bitstream").mkdir()
@@ -34,7 +34,7 @@ def only(monkeypatch: pytest.MonkeyPatch, there: set[str]) -> None:
         ({"pynq"}, False, "reference", "no chip: the build has no bitstream; NumPy runs instead"),
         ({"verilator"}, True, "rtl", ""),
         (set(), True, "reference", "NOT ON THE CHIP, but in NumPy: the build has a bitstream, but"),
-        (set(), False, "reference", "no chip: neither PYNQ nor the project's simulator is in this Python"),
+        (set(), False, "reference", "no chip: there is neither PYNQ, nor Verilator with the chip's RTL; NumPy runs"),
     ],
 )
 def test_auto(
@@ -45,6 +45,13 @@ def test_auto(
         shutil.rmtree(build / "bitstream")
     chosen, why = backends.choose(Build.load(build))
     assert chosen == name and why.startswith(reason) and bool(why) == bool(reason) and "\n" not in why
+
+
+def test_an_archive_has_no_rtl_to_simulate(monkeypatch: pytest.MonkeyPatch, build: Path) -> None:
+    only(monkeypatch, {"verilator"})
+    shutil.rmtree(build / "chip" / "rtl")
+    shutil.rmtree(build / "bitstream")
+    assert backends.choose(Build.load(build))[0] == "reference"
 
 
 def test_the_reference_in_place_of_a_chip_is_said_once(
