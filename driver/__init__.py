@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What runs on the board, and drives the Verilated chip or its NumPy model with the same code (docs/driver.md)."""
 
 from shiftcore.driver.accelerator import Accelerator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The accelerator as a user sees it: frames in, results out, in order, a temporal state for each stream."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Addresses of cameras and brokers as others may see them: without user, password or token."""
 
 import re

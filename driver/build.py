@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A build folder, build/<preset>/<board>, as the driver reads it: what it says of its chip, checked before use."""
 
 import hashlib

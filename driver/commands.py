@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`shiftcore run SOURCE...` and `shiftcore selftest`."""
 
 import signal
@@ -62,9 +63,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     with _interruptible(), Accelerator.open(build, backend, compare) as accelerator, ExitStack() as stack:
         rate = accelerator.description["preprocess"]["images_per_second"]
         outputs = _Outputs(stack, say)
-        outputs.report(events, broker, spool or build / "spool")
-        for named in sink or []:
-            outputs.report_to(named)
+        outputs.report(events, broker, spool or build / "spool", sink or [])
         outputs.record(record, len(sources), rate or FILE_RATE)
         if json:
             outputs.print_frames()
@@ -118,8 +117,10 @@ class _Outputs:
         self._files: list[JsonLines] = []
         self._spool: Spool | None = None
 
-    def report(self, events: str | None, broker: Broker | None, spool: Path) -> None:
-        """Events to a file, "-" or, without either, lines above the table; and to a broker, if any."""
+    def report(self, events: str | None, broker: Broker | None, spool: Path, sinks: Sequence[str]) -> None:
+        """Events to a file, "-" or, without either, lines above the table; to a broker, if any, and other sinks."""
+        for sink in sinks:
+            self._report_to(sink)
         if events is None:
             self.publishers.append(lambda event: self._say(_sentence(event)))
         else:
@@ -130,7 +131,7 @@ class _Outputs:
             self._stack.callback(self._close_mqtt, mqtt, spool)
             self.publishers.append(mqtt.publish)
 
-    def report_to(self, named: str) -> None:
+    def _report_to(self, named: str) -> None:
         """Events to the sink of another package, NAME or NAME=ARGUMENT (docs/extending.md)."""
         name, _, argument = named.partition("=")
         known = extensions.found("sinks")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`compare=True`: every result beside the reference's; and what is saved when they differ, so that it can be replayed.
 
 The network looks back as many frames as it has temporal shifts: those frames of a stream, and the frame itself, decide

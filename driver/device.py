@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The register-level code, the same for every back end: buffers, descriptors, records, error flags, soft reset."""
 
 from collections import deque

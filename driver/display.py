@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The live table of `shiftcore run`."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What can go wrong with an accelerator: one exception a cause. docs/errors.md says what to do about each."""
 
 from shiftcore.errors import DeviceError, ShiftcoreError, UserError

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Alarm events: what is in one, lines of JSON in a file, and a spool on disk that loses none (driver.mqtt sends it).
 
 docs/alarms.md has the event's keys.

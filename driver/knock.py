@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Asks a camera whether it refuses user and password, where the reader (OpenCV) only says that it could not open it."""
 
 import base64

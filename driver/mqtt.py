@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Alarm events to an MQTT broker, by way of a spool on disk: none is lost while the broker is away."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A video of what was seen, with the score and the alarm drawn on each frame."""
 
 import contextlib

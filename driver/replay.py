@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`shiftcore replay FOLDER`: run a saved difference again, each frame beside the reference."""
 
 from pathlib import Path

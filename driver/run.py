@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """From sources to results: many cameras through one accelerator, each with its preprocessing, alarm and figures."""
 
 import time

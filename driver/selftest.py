@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a person with a new board runs first: every part of the chip that can be checked, one line each.
 
 Frames and their logits were stored when the chip was built (`selftest.npz`, by hw.selftest), so a NumPy that computes

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
 # ./shiftcore selftest | run SOURCE... : the driver with the build that lies beside this script. Options are those of
 # `shiftcore`. Nothing is installed: the packages are unpacked into lib/ beside this script.
 set -eu

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make adapt`: fine-tune the network in use on your own clips, and use the result only if it is shown to be better.
 
 Shown on your clips: whole sources are held out in turn, a network is fine-tuned on the others, and the old and the new

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What `make adapt` says: on the terminal, and in the report that each version keeps."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make bench`: every figure the README quotes, measured on this machine, into build/bench/report.json.
 
 Each piece is saved as it is finished and kept while what it measured is unchanged: an interrupted bench goes on.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make bitstream`: a preset's chip to a bitstream for a board (hw.bitstream)."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make compile`: a preset to a chip for a board. Each step of the way is kept while its inputs are the same."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How fast cocotb clocks a compiled core: the yardstick of `sim.core`. This module also holds the cocotb tests.
 
 Two benches: as the field writes them (cocotb's clock, cocotbext-axi on every stream), and the leanest that we know

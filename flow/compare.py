@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make compare`: the reduced TSM beside other networks, learned from the same clips and scored on sources that none of
 them saw in training.
 

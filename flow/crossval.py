@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make crossval`: train on four fifths of the sources and score the rest, five times; then train the network to ship.
 
 Every clip is scored by the integer model (what the chip computes) of a network that never saw its source. The figures

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What `make crossval` leaves for people: the model card and a picture."""
 
 from collections.abc import Sequence

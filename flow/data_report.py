@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make data-report`: what is in a folder of labelled videos, and how much of the labels can be told without looking.
 
 The bias floor: a linear classifier that sees only a video's size, rate, length, brightness, or how much moves, tested

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make deploy`: one archive to copy to a board, with all that it runs: driver, reference, model, bitstream, packages.
 
 The chip has to pass first: its known frames go through the Verilated RTL, and the latency found there is what the

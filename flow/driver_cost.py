@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What the whole chip and its driver cost beside the core alone: measured cycles, and Python's time a frame."""
 
 import statistics

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make evaluate`: how good the integer model, which is what the chip computes, is on labelled footage.
 
 Clip by clip: one decision from all frames of a clip. Streaming: the decision after every frame, as the runtime makes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The page that `make evaluate` writes: one HTML file with its pictures inside, for people."""
 
 import base64

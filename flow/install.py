@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make setup`: a virtual environment with exactly the packages of requirements.lock.
 
 It runs on the system's Python with nothing installed, and on an old Python far enough to say that it is too old.

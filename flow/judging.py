@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What the integer model makes of clips: a decision from all frames of each, and what the runtime would have done."""
 
 from collections.abc import Sequence

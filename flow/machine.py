@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What figures were measured on, and with."""
 
 import os

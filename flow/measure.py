@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Frames through the Verilated core, or the whole chip, and the reference: are the logits equal, and how long did it
 take."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make search`: a better training recipe for a preset, by Optuna (Akiba et al. 2019), on the folds of the data.
 
 A trial is one recipe. It is judged as cross-validation judges: every clip is scored by a network that never saw its

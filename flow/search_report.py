@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a search of recipes leaves: the best one as a preset, all trials as a table, and a picture."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make soak`: thousands of frames through the whole Verilated chip, with memory that stalls, several streams, and soft
 resets between clips and in the middle of transfers. Nothing may be lost, doubled, out of order, or differ in a bit.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make synthesize`: a folder of synthetic videos, fights and calm scenes (quant.brawl), for a network to learn from
 before it sees real ones. They are real H.264 files of many qualities, so training treats them as any other footage."""
 

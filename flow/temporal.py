@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make temporal`: what the shift is worth where the order of time decides.
 
 On each task of quant.orders the same network is trained with the shift and without it, by the same recipe, from several

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A picture small enough to stand in a page beside many others."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make trace`: every layer of the compiled core against the reference; where they differ, the first place is named."""
 
 from itertools import islice

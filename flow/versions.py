@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The versions of a preset's weights that adapting leaves, and which of them is in use.
 
 `build/PRESET/adapt/versions/NUMBER-DATE/` holds `report.json` and what it reports on: `weights.pt` where there are any.

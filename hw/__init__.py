@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """FINN+: QONNX -> streamlined graph -> folded dataflow -> RTL, with no vendor tool.
 
 FINN is used as a library. The one setting it needs is a scratch folder, read when it is first imported.

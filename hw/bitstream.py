@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A compiled chip to a bitstream for its board, with what PYNQ and the driver need beside it.
 
 build/PRESET/BOARD/bitstream/ and a copy in bitstreams/PRESET-BOARD/:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Which of the user's layers a node of a later graph stands for, and which of them a step of the compiler stops at."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The chip's folder: the compiled core, the shell around it, and what the driver needs to know of both.
 
 build/PRESET/BOARD/chip/

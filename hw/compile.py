@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The compiler: QONNX -> core, in named steps that are each saved, timed and verified against the step before."""
 
 import copy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Dataflow graph -> one `core` module: the RTL of every layer, its data files, and the module that joins them.
 
 This stands in for FINN's IP stitching, which is a Vivado block design. The folder is complete and relocatable:

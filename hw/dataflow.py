@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Streamlined graph -> dataflow graph of RTL layers, each named as the network names it."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make estimate`: what a compiled core, and the chip around it, costs on a board, by synthesis with Yosys.
 
 Each distinct module is synthesized once and kept (hw.toolchains.yosys.parts). docs/area.md tells what the figures say.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """FIFO depths and the frame interval, found by simulating the Verilated core at its target frame rate."""
 
 import math

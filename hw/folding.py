@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Folding: how many multiply-accumulates and stream elements each layer handles a cycle (PE and SIMD).
 
 Every stream's widths stay in whole ratios and every window generator gets its matrix product's SIMD, so that a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A graph on its way to hardware: tidying it, and running frames through it to compare two of its stages."""
 
 import copy

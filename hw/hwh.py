@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The hardware handoff (.hwh) that PYNQ's `Overlay` reads beside a bitstream: what is in the fabric, and where.
 
 Vivado writes it for a block design, and `check_clock` looks at what it says of the clock. The Zynq-7 top has none, so

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Verilator's lint of every SystemVerilog module of hw/rtl, at the corners of its parameters: `shiftcore lint-rtl`."""
 
 import tempfile

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What search found for a preset and board, kept beside the preset so that nobody has to search again.
 
 `PRESET.BOARD.lock` is JSON: `found_for`, the digest of the network's shape, of the target and of the board (weights and

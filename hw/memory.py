@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Where each memory goes, in LUTs or in block RAM: decided from its depth and width, here and nowhere else.
 
 A memory goes into LUTs where these are worth less than the block RAMs it would take, at LUTS_PER_RAMB18.

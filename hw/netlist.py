@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The synthesized netlist as something to simulate: one Verilog file of cells and Yosys' models of them."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What stands in the way of compiling a network, all of it named at once and before anything is built.
 
 Obstacles are what hw.rules finds in its layers, and what is wrong with its inputs, its output, its description

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What each tensor of a QONNX graph holds: levels of a quantizer, sums of such, or numbers that are not quantized yet.
 
 This is all that the rules of hw.obstacles need to know of a tensor, found in one pass over the nodes.

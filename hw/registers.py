@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make registers`: everything that is made from the register map, hw/registers.toml.
 
 The SystemVerilog package hw/rtl/registers_pkg.sv, the driver's constants model/registers.py and docs/registers.md are
@@ -139,6 +140,7 @@ def load_registers(path: Path = MAP) -> RegisterMap:
 def package(registers: RegisterMap) -> str:
     """The text of hw/rtl/registers_pkg.sv."""
     lines = [
+        "// SPDX-License-Identifier: BSD-3-Clause",
         "// The register map: word offsets, and the bits of fields (made by hw.registers from hw/registers.toml).",
         "`default_nettype none",
         "",
@@ -195,6 +197,7 @@ class Field(int):
 def constants(registers: RegisterMap) -> str:
     """The text of model/registers.py."""
     lines = [
+        "# SPDX-License-Identifier: BSD-3-Clause",
         '"""The register map: byte offsets, and the fields of each register (made by `make registers` from',
         "hw/registers.toml; docs/registers.md tells what they mean).",
         "",

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a layer costs on the FPGA: FINN's estimates, mended where this project measured something else."""
 
 import math

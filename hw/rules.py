@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The rules that a network's layers must keep to be compiled: what each looks for in a QONNX graph, and what serves.
 
 A rule looks at the nodes of some ops and says what is wrong with one. The page docs/obstacles.md lists them, and a test

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Known frames and their known logits, for the self-test of whoever has a new board."""
 
 from pathlib import Path

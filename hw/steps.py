@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The steps of a compilation: what one is, what it works on, and how they are run, verified and kept."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The instances of a graph's layers, joined by wires, and the RTL and data files that they need."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """QONNX -> streamlined graph: every scale is moved out of the way, what remains computes in integers."""
 
 import copy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Each stage of a graph must compute what the stage before it computed, integer for integer."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """When an alarm is raised: threshold with hysteresis, minimum duration, cool-down (docs/alarms.md). Pure: no clock of
 its own, no input or output."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Whether a video file was cut: what its container says of its own length, which neither PyAV nor OpenCV tells.
 
 Sources: ISO/IEC 14496-12 (MP4 and MOV), RFC 8794 and RFC 9559 (EBML, Matroska and WebM), Microsoft's AVI RIFF file

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """From a frame's integer logits to a decision: TSN's segmental consensus, real logits, softmax. NumPy alone.
 
 The simulator, the board's runtime and the reference share this one definition.

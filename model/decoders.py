@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Which library decodes video on this machine: PyAV or OpenCV. Each is judged by importing it, since one that is found
 may still lack a system library, be built for another NumPy, or be too old."""
 

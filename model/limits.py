@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How many of each there can be. A test compares them with the RTL."""
 
 from shiftcore.model import registers as reg

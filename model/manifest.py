@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a compiled core, and the chip around it, say of themselves: `manifest.json` in the folder of either.
 
 Compiler, simulator and driver read and write it through the dataclasses here. A field is a key of the file, in the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """From a camera's images to the inputs of the network: integer arithmetic, exact and the same everywhere.
 
 Training, the reference, the driver and the simulation all come through here, so what the network learned on is byte for

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What comes back of a frame: the record that the chip writes into memory, and the result that a user gets."""
 
 import struct

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The bit-exact reference: an exported integer model (docs/integer-model.md), run with NumPy and nothing else.
 
 Every value is an integer. Products run in floating-point BLAS where that is proven to be exact: with |x| <= M, every

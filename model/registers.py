@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The register map: byte offsets, and the fields of each register (made by `make registers` from
 hw/registers.toml; docs/registers.md tells what they mean).
 

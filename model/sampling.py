@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Which frames of a video or a camera become images, by the frames' own times.
 
 Cameras give 10 to 30 frames a second, and not always evenly. A network that sees motion must see it at one pace, so

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Frames of video files, through PyAV: any container and codec that FFmpeg reads."""
 
 from collections.abc import Callable, Iterator, Sequence

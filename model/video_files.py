@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Which files are videos. Whoever looks into a folder for clips, in training or on a board, goes by this one rule:
 
 - a name that ends as a video's does is one; a name that ends as a picture's, a text's or a sound's does is none;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """PyTorch and Brevitas: the network, its data, training and QONNX export."""
 
 import warnings

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How often a network is right, on synthetic clips that it has never seen."""
 
 import numpy as np

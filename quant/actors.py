@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Jointed people and how they move, for scenes whose classes are kinds of movement (quant.brawl).
 
 An action is a function `(rng, time, facing) -> Movement`: `time` in seconds, float64 `[T]`; `facing` 1 for whoever the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How a training clip may differ from the video it was taken from: other places, paces and light, as cameras differ.
 
 What comes out is made by the same arithmetic as the network's input (model.preprocess.motion), of images that a camera

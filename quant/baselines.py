@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What the reduced TSM is measured against: networks in floating point that learn from the same clips, the same way.
 
 Each of `BASELINES` is built for a preset and the names of its classes, which are its `.classes`. It takes clips

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Synthetic scenes of people seen by a surveillance camera: calm ones, and fights.
 
 For a network that is to learn from few real clips: what learned from these knows jointed bodies, walks, gestures and

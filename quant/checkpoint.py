@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Trained weights as one file: the network's parameters with the preset and the class names they belong to."""
 
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a network costs: parameters, multiply-accumulates, and time on this machine."""
 
 import statistics

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Out-of-fold scores: every clip is scored by a network that never saw its source, and all are pooled."""
 
 import json

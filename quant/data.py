@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a network learns from: clips of synthetic scenes, or of labelled videos in any layout of quant.layouts."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """From a quantized network to the two files of docs/integer-model.md: QONNX to compile, the integer model to run."""
 
 import json

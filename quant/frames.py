@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Decoded frames, kept on disk: a video is decoded and shrunk once for each size, and mapped into memory from then on.
 
 An entry is known by the video's content and by what was made of it, so it never goes stale; it counts as there when it

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What data a network learned from, so that a change of it is noticed, and named."""
 
 import json

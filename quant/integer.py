@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """From a quantized network's floating-point parameters to the integers of the hardware, in float64 and exactly."""
 
 from typing import Any

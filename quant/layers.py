@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The layers of the reduced TSM, quantized by Brevitas so that the exported graph always becomes pure integers.
 
 Every activation has the same constant power-of-two scale, so both branches of a residual add meet in one scale.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Training: a float warm-up, then quantization-aware training of the same network from its weights.
 
 Each run has a folder: `float/` and `quantized/` with the last (and the best) state of each phase, from which an

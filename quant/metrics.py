@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How good scores are: accuracy, recall, AUC with an interval over sources, and the threshold that a rule chooses.
 
 Scores are those of the alarm, in [0, 1]; `positive` says of each clip whether it shows what must raise it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The reduced TSM: a small residual 2-D CNN whose branches see some of their channels a frame late."""
 
 from collections.abc import Iterator, Sequence

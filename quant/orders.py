@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A second set of synthetic scenes, whose classes are orders of the very same frames.
 
 - `arrow`: smoke that rises and spreads, or a stack of boxes that falls over; shown `forward` or `backward`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Whether one network is better than another on the same clips, when clips of one source are alike.
 
 The question is decided by a permutation test (Fisher, The Design of Experiments, 1935, section 21; Pitman 1937): if the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A preset: one TOML file that names everything needed to rebuild a result."""
 
 from collections.abc import Sequence

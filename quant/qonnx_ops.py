@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The temporal shift as a QONNX operator. This module's name is the operator's ONNX domain."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What every synthetic scene is drawn with: a canvas, a room, people, and the camera that looks at them.
 
 Coordinates: x and y run over the picture's central square from 0 to 1, y downward; a wider picture shows more at the

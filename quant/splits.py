@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Which clips teach and which ones test: never two of one source on both sides, unless that is asked for by name."""
 
 import random

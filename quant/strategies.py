@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Ways to train: what the weights start from, which of them learn, and who teaches (docs/training.md says which when).
 
 - `scratch`: random weights, all learn;

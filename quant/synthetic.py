@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A procedural CCTV scene whose classes differ only in the order of time.
 
 A fixed camera looks into a cluttered room with a door in the back wall. A clip holds up to two events, each of which

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Temporal state for graph executors (QONNX and FINN), which know nothing of frames and streams.
 
 One frame goes through a graph at a time. The executor's caller announces its context with `begin_frame`; each

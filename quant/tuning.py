@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Which part of a network is trained: all of it, its end, or small adapters that leave no trace in the hardware.
 
 For training on from somebody else's weights with few clips: the less is trained, the less there is to overfit.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Build folders: written whole or not at all, by one process at a time, and known by their content."""
 
 import contextlib

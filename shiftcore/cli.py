@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How every command of the project ends: its result, or one clear line and exit code 2 or 3."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What is raised on purpose. Every message is one line that says what, where, and what would be right."""
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Running programs: each in a process group of its own, of which nothing is left when it, or we, are stopped."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The project's own code as an input of what it makes: the files that a module's result depends on."""
 
 import ast

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The bit-exact reference, the Verilator model and the cocotb benches."""

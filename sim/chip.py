@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The whole chip as an object: registers, and a memory behind its AXI port. Verilator's model, in this process."""
 
 import ctypes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The Verilated `chip` behind a C interface: register accesses over AXI4-Lite, and a memory behind its AXI port.
 // sim/chip.py compiles, loads and documents it.
 //

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """AXI4-Stream for cocotb benches: a source that sends words, a sink that checks them, and the clock that steps both.
 
 The bench makes the clock itself, a cycle at a time: `drive` sets inputs after an edge, `sample` looks at the settled

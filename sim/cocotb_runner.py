@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Build and run a cocotb bench with Verilator: the one place that knows how cocotb's runner is made to do so."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The compiled core as an object: push frames, pull results. Verilator's model, loaded into this process."""
 
 import ctypes

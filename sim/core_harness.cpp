@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The Verilated `core` behind a C interface: frames go into a queue, results come out of one, and `shiftcore_run`
 // clocks the model in between. sim/core.py compiles, loads and documents it; the geometry comes from the manifest.
 //

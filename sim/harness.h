@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What the harnesses of all Verilated models share: errors of the RTL as exceptions, and reproducible randomness.
 
 #pragma once

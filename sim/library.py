@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Verilator's model of a design, compiled with a C++ harness to a shared library that Python loads.
 
 A library is built once for what it depends on (RTL sources, flags, harness) and shared by all designs that differ only

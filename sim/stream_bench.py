@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A bench for many small AXI4-Stream modules at once: what is sent, what must come, one Verilator build for all.
 
 Building costs seconds and simulating milliseconds, so all cases of an op share a top and run side by side. The cocotb

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The cocotb tests of `sim.stream_bench`: they run inside the simulator, on the plan that STREAM_BENCH_PLAN names."""
 
 import os

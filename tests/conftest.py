@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What several folders of tests share: the networks they compile, once for all test processes."""
 
 import fcntl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The real surveillance clips that lie beside this checkout on some machines. Tests alone may look for them."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What stands between the register-level code and a chip, and which of them a build gets here."""
 
 import sys

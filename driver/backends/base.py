@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a back end is: registers, memory and time of a chip, and nothing else."""
 
 import asyncio

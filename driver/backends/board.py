@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The back end `board`: a Zynq board that runs PYNQ 3.0 or newer. Bitstream, clock and memory come by pynq's API."""
 
 import asyncio

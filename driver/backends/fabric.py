@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The board's programmable logic: one driver at a time has it, and knows what was loaded into it last.
 
 Reading a register of logic that is not there hangs a Zynq-7000 for good. What pynq keeps in its state file on the SD

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The back end `reference`: a model of the chip in NumPy, at the level of its registers (docs/registers.md).
 
 It keeps the descriptor queue, the ring of records, the windows and the error flags as the RTL does, and runs each frame

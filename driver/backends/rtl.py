@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The back end `rtl`: the Verilated whole chip in this process, with a memory behind its AXI port (sim.chip)."""
 
 import numpy as np

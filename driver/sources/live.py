@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Cameras: a thread reads each, and calls it again for as long as the run lasts."""
 
 import logging

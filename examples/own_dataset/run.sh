@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
 # Draw a few clips, name them as this layout wants, and let shiftcore read them.
 set -e
 shiftcore synthesize --data drawn --clips 8

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make fuzz`: cases one after the other until stopped. What fails is kept as a file that `make fuzz CASE=file` runs
 again; moved to tests/chain/cases it is a test for good.
 

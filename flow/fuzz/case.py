@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A fuzzer's case: everything that a run of it depends on, as a file that `make fuzz CASE=file` runs again."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Runs one case in this process: `python -m shiftcore.flow.fuzz.check CASE RESULT`, as flow.fuzz.watch calls it."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a case's network has learned, and what its frames show: each by the case's seed alone."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Draws the fuzzer's cases: mostly small networks, some of them large in one dimension, all a minute or two of work."""
 
 import random

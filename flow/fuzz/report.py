@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What became of all cases of all fuzzers: build/fuzz/report.json, and report.txt for a reader."""
 
 import json

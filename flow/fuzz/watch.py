@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Runs a case as a process of its own with a build folder of its own, and ends it where it hangs or swells.
 
 Whatever a case leaves behind, memory, files, compilers that still run, ends with it. A hang is no long time but no

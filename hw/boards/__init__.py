@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The boards: one TOML file each, beside this module (docs/adding-a-board.md)."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Prove the RTL: `shiftcore formal`, one process a core, two at most; what was proven and did not change is kept."""
 
 import itertools

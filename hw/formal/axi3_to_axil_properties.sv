@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // axi3_to_axil: AXI3's and AXI4-Lite's handshakes, one access a beat at the right address with the right data, one
 // answer a burst with its own ID, and nothing at all for bursts that are refused.
 `default_nettype none

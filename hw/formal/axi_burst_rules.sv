@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The address channel of a burst: offered until taken, no longer than allowed, inside its 4 KB and inside the window.
 `default_nettype none
 

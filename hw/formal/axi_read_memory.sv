@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The memory behind an AXI read port, as it may behave at its worst: bursts answered in order, any time after they were
 // taken, each beat well or with an error. One word of the solver's choice holds a value of the solver's choice.
 `default_nettype none

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The rules of a stream with valid and ready: what is offered stays, unchanged, until it is taken.
 //
 // ASSUME = 1 where the block under proof is the receiver: then the rules are what its surroundings promise.

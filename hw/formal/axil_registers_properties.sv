@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // axil_registers: AXI4-Lite's handshakes, one answer an access; a register of the solver's choice reads as it was
 // written; flags are set by every event and cleared by a 1 alone; pulses come once a write.
 `default_nettype none

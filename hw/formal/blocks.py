@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What is proven: the blocks, with which parameters, and the defects that the proofs are known to find."""
 
 from dataclasses import dataclass

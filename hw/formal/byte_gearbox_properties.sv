@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // byte_gearbox: one byte of the solver's choice is followed from its word to its place in a beat, whatever the skips
 // and frame ends.
 `default_nettype none

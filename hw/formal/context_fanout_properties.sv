@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // context_fanout: every reader gets every word once, in order; the input waits only for a reader DEPTH words behind.
 `default_nettype none
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // dma_read, its data: one word of memory of the solver's choice is watched; wherever a frame has a byte of it, that byte
 // leaves in its place. Frames leave in the order of their descriptors.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // dma_read, its protocol: AXI's rules on the read channels, nothing outside the window, every frame whole at the
 // core's side, nothing new after stop. Its data and their order: dma_read_data_properties.sv.
 `default_nettype none

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // dma_write: AXI's rules on the write channels, every word of a record once at its address, nothing outside the window,
 // nothing new after stop.
 `default_nettype none

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // frame_pacer: beats pass as they are; frames start INTERVAL cycles apart, the first one as long after
 // reset, not sooner, and are held no longer.
 `default_nettype none

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // global_acc_pool: the sums of one channel group and lane, of the solver's choice, over any frames; and all counts.
 `default_nettype none
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // No beat lost, doubled or reordered: the solver chooses one beat of all that go in and follows it until it leaves.
 //
 // `held` counts the beats between entry and exit. A lost beat would keep it up for ever and, CAPACITY lost beats

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // lutram_fifo: words leave once and in the order they came; the level is exact.
 `default_nettype none
 

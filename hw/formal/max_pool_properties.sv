@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // max_pool: each beat out is, lane by lane, the largest of its window's KERNEL beats.
 `default_nettype none
 

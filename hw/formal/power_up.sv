@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What holds of every block's first cycles: all registers and memories start with any value, and reset comes first.
 // Afterwards reset may come at any time.
 `default_nettype none

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """One proof, cover, mutant or structural check as a job: what runs, in which folder, and what came of it."""
 
 import importlib.util

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // result_writer, its records: one frame and one of its logits, of the solver's choice, are followed into their record;
 // records are numbered and go to their slots in order.
 `default_nettype none

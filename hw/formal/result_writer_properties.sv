@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // result_writer, its ring: a record never goes into a slot that was not taken; the level is what software may take; what
 // is offered stays. What the records hold: result_writer_data_properties.sv.
 `default_nettype none

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // stream_add: beat n out is the sum of beats n of both sides, exactly, in integers wider than the output.
 `default_nettype none
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // stream_fork: every output gets every beat once, in order; the input's beat goes when the last output has it.
 `default_nettype none
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // temporal_shift: one word of the state (stream, pixel, group of channels) of the solver's choice is watched, over any
 // frames of any streams: what leaves is what the stream's frame before had there, and zero where the state is void.
 `default_nettype none

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The `yosys` command as SymbiYosys calls it, `-ql LOG SCRIPT`, from pyosys: a native library with read_slang in it."""
 
 import subprocess

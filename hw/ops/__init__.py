@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Our FINN ops. Importing this package registers them with FINN, so that its passes find them."""
 
 from shiftcore.hw.ops.duplicate_streams import DuplicateStreams_rtl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Stream duplication: every beat of a stream goes to two or more consumers."""
 
 from finn.custom_op.fpgadataflow.duplicatestreams import DuplicateStreams

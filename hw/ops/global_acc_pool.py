@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Global accumulating pool: the sum of every channel over all pixels of a frame."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Max pool behind a depthwise window generator."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What all our ops share: the Verilog wrapper with FINN's port names around one SystemVerilog module of hw/rtl."""
 
 import math

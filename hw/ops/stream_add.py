@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Stream add: the sum of two integer streams, as at the end of a residual block."""
 
 from finn.custom_op.fpgadataflow import register_custom_op

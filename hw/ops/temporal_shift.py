@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Temporal shift: the first channels of each pixel come from the previous frame of the same stream."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Mends for defects in FINN's installed RTL, as patches that are applied to copies.
 
 Each patch beside this module says what is wrong, and bears the hash of the one original it is for.

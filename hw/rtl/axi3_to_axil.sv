@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // From the AXI3 port of Zynq-7's processor (M_AXI_GP0) to AXI4-Lite.
 //
 // Function    Bursts of 32-bit beats, incrementing (INCR) or at one address (FIXED), become one AXI4-Lite access a

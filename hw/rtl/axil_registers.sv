@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The chip's registers on an AXI4-Lite port: hw/registers.toml in hardware (docs/registers.md for people).
 //
 // Function    AW and W are taken in any order, one write and one read at a time. A write without all four byte strobes

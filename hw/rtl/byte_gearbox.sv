@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Words of 8 bytes in, beats of BYTES bytes out: the bytes in order, from any byte of a frame's first word on.
 //
 // Function    A word gives its bytes `skip` to 7, the lowest first. The beat that is taken with `last` high is the last

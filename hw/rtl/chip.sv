@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The chip: the compiled network inside its shell, one clock. What depends on the network comes from the package
 // chip_config_pkg, which is written beside this file for each build (hw/chip.py).
 //

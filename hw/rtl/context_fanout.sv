@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Hands each frame's context word to every temporal shift, each at its own pace.
 //
 // One buffer of DEPTH words with one write pointer and N read pointers: the input stalls only when the slowest reader

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Reads frames from memory over AXI and delivers them to the core: INPUT_BYTES bytes from any byte address on, in
 // beats of IN_ELEMENTS bytes, the first byte in the low bits.
 //

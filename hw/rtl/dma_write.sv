@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Writes records of RECORD_BYTES bytes to memory over AXI.
 //
 // Function    A handshake on `record_` gives the record's address, a multiple of 8 (the low bits are ignored); then its

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Admits a new frame no earlier than INTERVAL cycles after the first beat of the frame before it, or after reset: what
 // the layers prepare while they wait for a frame (padding, weights) is then ready for the first one as for all others.
 //

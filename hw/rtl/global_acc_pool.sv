@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Global accumulating pool: sum of every channel over all pixels of a frame (AXI4-Stream, NHWC, PE channels a beat).
 //
 // Function    CHANNELS / PE accumulators of PE lanes. The sums leave with the beats of the frame's last pixel.

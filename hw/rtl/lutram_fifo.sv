@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A small FIFO in LUTs: words come out in the order they went in.
 //
 // Throughput: one word a cycle. Latency: one cycle. Ready, valid and level come from registers alone; the output data

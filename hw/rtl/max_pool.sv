@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Max pool behind a depthwise window generator (AXI4-Stream, PE channels a beat).
 //
 // Function    Each output beat is the lane-wise maximum of KERNEL input beats in a row: the generator sends, for one

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The register map: word offsets, and the bits of fields (made by hw.registers from hw/registers.toml).
 `default_nettype none
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A reset from another clock, or from none, taken over into `clk`.
 //
 // Function    `rst_n` follows `async_rst_n`; it starts asserted when the FPGA is configured.

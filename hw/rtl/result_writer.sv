@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // From the core's logits to result records in the ring of slots in memory.
 //
 // Function    A frame's logits come as OUT_BEATS beats, with the last of which `info` (frame id, context, latency) is

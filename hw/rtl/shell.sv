@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Everything around the core: registers, descriptor queue, frames in by DMA, records out by DMA, counters, watchdog,
 // interrupt, soft reset.
 //

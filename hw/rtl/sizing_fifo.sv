@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Simulation only: a FIFO whose depth is read when simulation starts, so that one build serves every depth tried.
 //
 // data/fifo_depths.hex holds one hexadecimal depth a FIFO, in order of INDEX. `maxcount` is the fullest it has been

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Stream add: sum of two AXI4-Streams of integers, lane by lane.
 //
 // Function    out[p] = lhs[p] + rhs[p] for PE lanes. Each side has its own width and sign; OUT_BITS holds every sum.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Stream fork: every input beat goes to every output once (AXI4-Stream).
 //
 // Function    Eager fork: an output takes its copy as soon as it is ready, without waiting for the others; the input

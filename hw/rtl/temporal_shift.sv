@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Temporal shift (TSM, Lin et al. 2019, uni-directional) over AXI4-Stream, NHWC, PE channels a beat.
 //
 // Function    Channels [0, SHIFT) of each pixel come from the previous frame of the same stream; the others pass.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The top for Zynq-7: the processing system's primitive beside the chip. It has no ports, for the chip uses no pins, and
 // the processor's own pins (DDR, MIO) are none of the fabric's.
 //

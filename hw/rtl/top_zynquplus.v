@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The chip as a block of a Vivado block design, for Zynq UltraScale+. In Verilog, because Vivado takes no module of
 // SystemVerilog there, and with the memory port's 40 address bits written out.
 //

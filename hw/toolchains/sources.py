@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The RTL of a whole FPGA design: a chip's folder, and the top of the board's family around it."""
 
 import shutil

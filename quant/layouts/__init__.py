@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How labelled videos lie on disk: one small class for each layout that people have. docs/data.md shows the trees.
 
 A class says whether a folder is of its layout (`claims`) and lists what is in it (`samples`). `read` finds the class.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Lists of clips, a line each: UCF101, HMDB51, and what mmaction2 makes of any data set."""
 
 import os

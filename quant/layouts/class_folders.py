@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Folders that are called as the classes are."""
 
 from collections.abc import Iterator

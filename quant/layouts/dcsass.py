@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """DCSASS: shop and street crimes, cut into short clips."""
 
 from collections.abc import Iterator

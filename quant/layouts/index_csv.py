@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The layout for footage of one's own: a table of clips."""
 
 from collections.abc import Iterator

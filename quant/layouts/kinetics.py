@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Kinetics, 400 to 700: clips of YouTube videos."""
 
 import os

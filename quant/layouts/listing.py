@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What lies below a folder, and how the names in people's lists find it."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """From a folder to its samples, whichever its layout, with what all layouts have to be checked for."""
 
 import os

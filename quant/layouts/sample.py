@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a data set is made of, and what a way to lay it out has to say."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Annotation files as people save them: any line ends, a byte order mark, UTF-16, blank lines, comments."""
 
 import codecs

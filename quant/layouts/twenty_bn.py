@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The data sets of TwentyBN: gestures, and things done with things."""
 
 import json

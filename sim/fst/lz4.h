@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What Verilator's FST writer takes from liblz4, without its compression: a block of literals only, which the format
 // allows (LZ4 block format, section "End of block"). So waveforms need no library on the user's machine.
 #pragma once

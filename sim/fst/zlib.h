@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // What Verilator's FST writer takes from zlib: it stores whichever is smaller, the original or the compressed bytes.
 // This "compression" is never smaller, so the originals are stored. See lz4.h.
 #pragma once

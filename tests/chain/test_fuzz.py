@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The fuzzer itself, and the networks that once went wrong."""
 
 import json

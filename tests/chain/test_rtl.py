@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The last links of the chain: FINN's graph, the reference and the Verilated RTL, integer for integer.
 
 `tiny` and three networks that differ from it in depth, widths, strides, bits and streams.

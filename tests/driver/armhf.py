@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A 32-bit ARM user-land, as far as the driver needs it: Debian's Python and NumPy, PyAV's wheel, and QEMU to run them.
 
 Packages are only unpacked, not configured, which takes a minute instead of an hour. Neither root nor a chroot is

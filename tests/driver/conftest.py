@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The driver's tests run on every back end that there is: the reference and the RTL here, or a board (--board)."""
 
 from collections.abc import Callable, Iterator

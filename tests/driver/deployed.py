@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The deploy archive as a board has it: unpacked where nothing else is, run by a Python that is not this project's."""
 
 import os

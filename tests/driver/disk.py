@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A real disk that is really full: a small tmpfs. Only root may mount one."""
 
 import subprocess

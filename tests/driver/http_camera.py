@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A camera that sends pictures over HTTP as multipart/x-mixed-replace (motion JPEG), as cheap ones do."""
 
 import base64

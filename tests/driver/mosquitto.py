@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A real MQTT broker for tests."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A PYNQ board without a board: the Verilated chip behind the paths and addresses at which pynq's own sources look.
 
 The processes on it (pynq_process.py) run the real pynq in Python 3.10; here is what outlives them: the chip, the

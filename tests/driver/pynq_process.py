@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A process on a PYNQ board: run by the Python that has the real pynq, it makes this machine look like the board.
 
     pynq_process.py ROOT ADDRESS [-c CODE | MODULE ARGUMENTS...]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A camera on a network, for tests: a little RTSP server (RFC 2326) that sends MPEG transport packets (RFC 2250) inside
 its TCP connection, and hangs up whenever it is told to."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The accelerator on every back end: results, streams, clips, and what is left when a user stops in the middle."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Addresses are shown without what lets somebody in, however it was put into them."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The driver on 32-bit ARM, emulated: the deploy archive's self-test, and what a video decodes to there."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Which back end `auto` is: a chip that is there is used, and a reference in its place is never silent."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The back end for boards, against the real pynq of PYNQ's images, with the Verilated chip behind it (pynq_board.py).
 
 What this shows: the driver, and pynq's own Overlay, Clocks, MMIO and allocate on what we build. What it cannot show:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The chip at its registers, on every back end: the NumPy model of it must behave as the RTL does."""
 
 from collections.abc import Iterator

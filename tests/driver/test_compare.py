@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """compare=True: the first difference stops the run, is named with both values, saved, and can be replayed."""
 
 import json

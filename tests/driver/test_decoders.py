@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What reads and writes video where the libraries are old, broken or half there: the other one, or one clear line."""
 
 import os

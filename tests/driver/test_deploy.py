@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What `make deploy` packs runs where nothing of this project's environment is: Python 3.10, NumPy 1.x, OpenCV."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What docs/errors.md and docs/driver.md promise is there."""
 
 import inspect

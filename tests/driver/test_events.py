@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Events leave the machine: JSON lines, and MQTT against a real broker that goes away in the middle."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Faults, each injected and recovered from: one clear sentence, no hang, and the next good frame is right."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The way into a broker: user and password, TLS, and that neither is shown to anybody. Against a real mosquitto."""
 
 import json

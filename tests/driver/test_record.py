@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Recordings on real disks: playable at any moment, never shared, and a full disk costs frames and not the run."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`shiftcore run`: what it prints, records and reports, and what it survives."""
 
 import io

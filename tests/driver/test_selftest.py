@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The self-test passes on a chip that is right, and each of its checks fails on one that is wrong in that point."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Frames from files, folders and cameras: all of them, in order, in time, and one line for what is broken."""
 
 import threading

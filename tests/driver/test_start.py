@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The archive's `./shiftcore` under the shells and in the environments that boards have."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Adapting from end to end, as a user runs it: promoted, kept, or too little data; and the way back."""
 
 import json

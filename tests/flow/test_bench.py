@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The bench: every promised figure is in its report, and a second run measures nothing again."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What is exported follows the weights in use, by their content: never by when a file was written."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The comparison: figures of a hand-made example, and a run that is interrupted and goes on."""
 
 import json

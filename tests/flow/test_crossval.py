@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Cross-validation from end to end, as a user runs it: folds by source, the integer model's scores, final weights."""
 
 import csv

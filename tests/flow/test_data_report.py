@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The data report on small videos made to be told apart without looking, or not at all."""
 
 import json

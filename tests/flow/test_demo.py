@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The demo: what it shows, what it writes, and how it ends when something is wrong."""
 
 import errno

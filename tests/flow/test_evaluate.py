@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Evaluating as a user does it, on small synthetic videos and the shipped network."""
 
 import csv

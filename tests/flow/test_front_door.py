@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a newcomer meets first: make, the set-up, the README, CI."""
 
 import os

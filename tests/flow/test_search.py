@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A search of recipes as a user runs it: it ends, goes on, is shared, and says what its best value is not."""
 
 import csv

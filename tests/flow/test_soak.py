@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The soak, 300 frames of it; what it would notice, and that an interrupted one goes on."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Synthetic videos: real files in a layout that training reads, the same from the same numbers, resumable."""
 
 import os

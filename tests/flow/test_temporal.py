@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The comparison of with and without the shift: what it counts, and that it goes on where it stopped."""
 
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make trace` on the shipped network."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What the benches of the DMA's engines share: many instances under one top, a clock made by the bench, memory."""
 
 import json

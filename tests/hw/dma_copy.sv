@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // For a bench: dma_read and dma_write as one engine that copies frames of BYTES bytes, at one AXI port.
 `default_nettype none
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The cocotb test of dma_copy: both engines at cocotbext's memory, all five channels pausing."""
 
 import os

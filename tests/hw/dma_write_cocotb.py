@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The cocotb tests of dma_write: they run inside the simulator on the instances that AXI_PLAN names."""
 
 import random

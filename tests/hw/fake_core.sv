@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A core for benches of the shell: the ports of a compiled core around weighted sums of a frame's bytes.
 //
 // Function    logit k = +-(sum over i of byte i * ((5 i + 3 k) mod 11 + 1)) + the same of the stream's frame before, if

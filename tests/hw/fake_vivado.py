@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Stands in for Vivado in tests: writes reports in its documented formats, and a bitstream that is none.
 
 What it does is told by FAKE_VIVADO: "good", or the one thing that goes wrong.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Feeds a matrix product whose SIMD is its whole width, and takes its results as slowly as POPCOUNT/16 lets it.
 // Ends with $finish when every result was right, with $fatal otherwise.
 `default_nettype none

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The ports of Zynq-7's processing system that top_zynq7 uses, with a program in it: a processor that talks to the chip
 // over M_AXI_GP0, and memory behind S_AXI_HP0. It runs two frames and prints what it reads; plusargs name the files.
 //

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Run by test_hwh.py with a Python that has pynq: what pynq makes of a .hwh, as JSON on stdout.
 
 By the reader of Overlay since PYNQ 3.0, and, where `old` is given, by the one of before, which pynq still carries.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Small QONNX networks as a Brevitas user exports them, written node by node: in milliseconds, any mistake included."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The cocotb tests of axil_registers alone: what the chip reports on its ports, and flags that come while cleared."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The cocotb tests of the chip around tests/hw/fake_core.sv: they run inside the simulator. SHELL_PLAN names a file
 with the chip's numbers, its build hash and the seed."""
 

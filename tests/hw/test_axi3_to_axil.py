@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The bridge from the processor's AXI3 port to AXI4-Lite, between a master and a slave that pause and fail."""
 
 from tests.hw import axi3_to_axil_cocotb

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """bitstreams/ holds real bitstreams with their manifests, and nothing else."""
 
 import json

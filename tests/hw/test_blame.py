@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A step of the compiler that fails, or refuses a node, names the user's layer."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The boards' files: facts that agree with the parts' names, and one new file as all that a new board needs."""
 
 from pathlib import Path

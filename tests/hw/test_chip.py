@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The chip's folder, and the real core in the chip: fed as fast as it can go, whatever memory does."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The compile flow as a user meets it: kept steps, equal bytes, bad input, hangs, Ctrl-C, and what only HLS has."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The compiler as others use it: own steps, progress, threads; and the lock file that saves a search."""
 
 import json

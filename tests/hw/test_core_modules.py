@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The modules that join a core's layers, beside its ops: nothing lost, doubled or reordered under random pauses."""
 
 import random

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How a core's layers are joined: a port that is connected to nothing is an error, unless it is known to be unused."""
 
 import re

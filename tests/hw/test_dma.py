@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The DMA's engines against a memory that stalls, fails and has to be left alone: many shapes, and mutants."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make estimate`: counting cells, shares of the board, what it says, and a whole run over a compiled core."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Folding: targets met, no width converter in the way, and a clear word where a board is too small."""
 
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The proofs of the RTL that take seconds, as `make formal` runs all of them; and that the prover itself can fail."""
 
 import json

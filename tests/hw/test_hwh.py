@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The hardware handoff, read by the real pynq of each image and with each pynqmetadata that images have had."""
 
 import json

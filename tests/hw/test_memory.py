@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Where memories go: the rule, its prices against what Yosys makes of FINN's FIFOs, and that they are found as such."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The synthesized netlists of our modules and of the whole tiny core, in Verilator with models of the FPGA's cells."""
 
 from pathlib import Path

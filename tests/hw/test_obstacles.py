@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What stands in the way of compiling a network made elsewhere is named at import: layer, fault, and what serves."""
 
 import json

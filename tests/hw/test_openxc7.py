@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The open-tools path: synthesis to a netlist that nextpnr-xilinx takes, and what surrounds the tools after it.
 
 Only the synthesis runs here. nextpnr-xilinx, fasm2frames and xc7frames2bit are stand-ins: they succeed, fail, or stop

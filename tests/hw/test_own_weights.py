@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """QONNX -> integers, on graphs that the exporter writes in ways of its own."""
 
 import json

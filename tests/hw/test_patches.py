@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Each patch of FINN's RTL: needed (the original shows its defect), sufficient, and bound to its one original."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The register map: what is made from it is fresh, and a map that is wrong is refused with one line."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The chip around a fake core, in cocotb: registers, frames, every error flag and the way back; and mutants of it."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Networks with layers of one sign, of zeros, or alike: every step gives the same integers, and so does the RTL."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Streamlining of networks made elsewhere: which means are the spatial pool, and graphs that FINN goes round in."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The whole Zynq-7 top under Verilator, with a model of the processing system that runs two frames through it."""
 
 import os

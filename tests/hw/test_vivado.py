@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What surrounds Vivado: prepared files, the scripts' dry run, the judgement of reports, and what a failure leaves.
 
 No Vivado ran here: reports come from a stand-in (fake_vivado.py) that writes them as Vivado's manuals show them.

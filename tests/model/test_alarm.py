@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The alarm's promises, for any scores at any times."""
 
 from itertools import pairwise

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Containers as cutters, recorders and archives leave them: nothing good is taken for truncated, nothing cut for good,
 and PyAV and OpenCV see what a player shows."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The contract stands once: context word, record and limits are those of the register map and the RTL, and no other
 place of the code spells them out."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The manifests of core and chip: what is written is read again, byte for byte, and what is wrong is named."""
 
 import copy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Videos as phones, recorders and archives make them: whoever reads them, all frames come, upright, the same bytes."""
 
 import contextlib

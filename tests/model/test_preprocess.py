@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Frame to input: exact integers, against rational arithmetic on every pixel."""
 
 from fractions import Fraction

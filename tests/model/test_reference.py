@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """model.reference against a direct int64 implementation of docs/integer-model.md, on random networks."""
 
 import json

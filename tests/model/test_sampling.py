@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Frames are taken by their times: as many a second as asked for, evenly, whatever the camera's rate."""
 
 from itertools import pairwise

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Video files: what is decoded, and what each kind of broken file says."""
 
 from pathlib import Path

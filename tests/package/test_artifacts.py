@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Build folders under bad luck: two builds at once, Ctrl-C, a kill, a full or a read-only disk."""
 
 import os

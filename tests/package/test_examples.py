@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """examples/ run with the wheel installed, in an environment without this checkout, from folders with spaces."""
 
 import os

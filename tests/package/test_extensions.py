@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What other installed packages add by entry points: found by name, and their faults named as theirs."""
 
 import sys

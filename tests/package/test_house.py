@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """How the house stands: imports go one way, no circles, nothing too long to be read."""
 
 import ast

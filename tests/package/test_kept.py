@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What is kept as long as its inputs have not changed, and that our own code is one of them."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Programs that we run: nothing of them is left, whatever ends them or us; odd names reach them as plain ones."""
 
 import os

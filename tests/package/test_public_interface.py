@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What `from shiftcore import ...` offers: each name is there, and has its place in the documentation's site."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The executors' temporal state: kept by stream, and apart between threads that execute graphs side by side."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The baselines: what each knows of time, on any preset, and what they cost."""
 
 import sys

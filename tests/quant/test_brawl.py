@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Synthetic people: the same seed is the same scene; what is called a walk, a fall or a fight moves like one."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Weights from files as they really come: prefixed, halved, torn, of other networks, with numbers that are none."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Videos in folders by class: what is taken, what is skipped by name, and what is refused in one line."""
 
 from pathlib import Path

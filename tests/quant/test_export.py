@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The first links of the chain: Brevitas, QONNX and the integer model give the same integers, frame after frame."""
 
 import filecmp

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The frame cache: the same bytes as decoding, known by content, whole or not there, safe on a full disk."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A change of the data is noticed, whatever it is, and named."""
 
 import os

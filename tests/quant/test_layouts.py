@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Every layout, built small with real video files, and what is wrong with a list said in one line."""
 
 import json

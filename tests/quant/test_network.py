@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The network itself: its two forms agree, the shift shifts, and the canonical form changes nothing but rounding."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The tasks of time: the same frames in every class, in other orders, and nothing else to tell them by."""
 
 from collections.abc import Iterator

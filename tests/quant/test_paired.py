@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The paired test against enumeration by hand, and its promise: no better network passes by chance too often."""
 
 import itertools

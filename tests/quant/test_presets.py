@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A preset is checked at the door: every mistake is one line that names the file and the key."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The shipped `cctv` on real footage: what the chip computes is what the quantized network predicts, clip by clip."""
 
 import csv

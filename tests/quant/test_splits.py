@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Splits: no source on two sides, every class on each, and what cannot be split is refused in one line."""
 
 from collections import Counter

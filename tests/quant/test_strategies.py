@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Strategies: what they start from and learn from; a mistake is one line; teachers teach; NaN stops in one line."""
 
 import os

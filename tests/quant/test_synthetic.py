@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The scene: repeatable, of any size, and silent about its class without the order of its frames."""
 
 import numpy as np

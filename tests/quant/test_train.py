@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Training learns, goes on after Ctrl-C, and starts anew when the preset changed."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What each scope trains, and that adapters leave no trace: neither in the parameters nor in a single result."""
 
 import copy

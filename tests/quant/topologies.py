@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Networks that differ in everything a preset can say, small enough to run in no time."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The cocotb tests of test_protocol.py: they run inside the simulator, on the plan that PROTOCOL_PLAN names."""
 
 import json

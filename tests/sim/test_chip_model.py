@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """sim.chip on a chip small enough to check by hand (tests/sim/fixture_chip)."""
 
 import json

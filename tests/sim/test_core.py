@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """sim.core on a core small enough to check by hand (tests/sim/fixture_core)."""
 
 import json

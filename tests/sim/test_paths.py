@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A checkout in a folder with spaces, quotes, `$` and letters beyond ASCII: simulators and netlists are built in it."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The protocol of the compiled core under cocotb: pauses, resets, clips and streams, every output the reference's."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """`make trace` finds a deliberate fault: one weight of one layer, in a copy of the compiled tiny core."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Which files of a folder are clips: videos and nothing else, each once, whatever people keep beside them."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """From a chip to a bitstream with open tools, for preset tiny on Zynq-7: Yosys, nextpnr-xilinx, Project X-Ray.
 
 An experiment: larger presets do not get through placement and routing, and what nextpnr-xilinx says about timing leaves

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A LUT6_2 as the two LUTs it is made of: nextpnr-xilinx does not know the dual one.
 module LUT6_2 (
 	input  wire I0, I1, I2, I3, I4, I5,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Vivado in batch mode, from a folder that holds all it needs and may be carried to the machine that has it."""
 
 import os

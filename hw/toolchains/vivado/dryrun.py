@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """A dry run of the scripts for Vivado: not a Vivado run. `shiftcore dry-run --board BOARD`
 
 The scripts run in tclsh, Vivado's commands replaced by ones that write down how they were called. What they wrote is

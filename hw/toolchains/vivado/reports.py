@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What Vivado's reports and log say, as data. Written to the text formats that Vivado's manuals show (UG906, UG835)."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Yosys reads and synthesizes what we compile: the one place that knows how.
 
 The read_slang front end of pyosys takes our SystemVerilog as it is. FINN's is mended where it is wrong for any tool

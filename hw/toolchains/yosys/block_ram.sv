@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A 7-series block RAM for simulation (memory resources, UG473): what RAMB18E1 and RAMB36E1 share. Yosys has a
 // behavioural model of every other cell that it uses.
 //

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Models of the cells that a netlist consists of, for simulation: Yosys' own, and ours of the block RAMs."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Synthesis part by part: each distinct module once, kept under its content, whatever it is called and wherever it is.
 
 A design is cut at instances that stay modules of their own. What the rest of the design means for them is pushed in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Run a Yosys script in a process of its own: `python run.py SCRIPT`.
 
 A mistake makes Yosys end the process it runs in, so it never runs in ours. Its log goes to standard output.

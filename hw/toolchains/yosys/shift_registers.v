@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A word chosen from an array, bit by bit, as the form in which Yosys (xilinx_srl -variable) finds shift registers of
 // variable length: without it FINN's FIFOs, whose every stage is such a word, cost a flip-flop a bit instead of SRLs.
 // The reader puts an array's element 0 on top, xilinx_srl wants the youngest at the bottom: both orders are turned.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """One FINN node at a time."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Our ops in Verilator against their Python models: random shapes, foldings, types, frames and pauses."""
 
 import dataclasses

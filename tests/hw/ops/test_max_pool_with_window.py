@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Max pooling as a network has it: FINN's own passes make a window generator and our pool; both run in Verilator."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The ops' Python side: models, registration with FINN's passes, wrappers and estimates."""
 
 from collections.abc import Callable

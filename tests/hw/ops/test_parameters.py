@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What an op or a module cannot be built with is refused, in Python and again in SystemVerilog."""
 
 import re

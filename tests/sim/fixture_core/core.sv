@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A core small enough to check by hand, with the ports of a compiled one: the tests of sim.core run on it.
 //
 // A frame is 4 beats of 12 unsigned bytes. Its output is 2 beats of a signed 20-bit number: first the frame's sum plus

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // A chip to try sim.chip on: one burst at a time to or from memory, told by registers, with faults on demand.
 //
 //   0x00  read: a constant from core/data/mode.dat    0x04  scratch
