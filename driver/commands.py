@@ -2,7 +2,7 @@
 """`shiftcore run SOURCE...` and `shiftcore selftest`."""
 
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +30,11 @@ FILE_RATE = 25  # frames per second of a recorded video, where the model takes e
 
 
 Build = Annotated[Path, typer.Option(help="a build folder, build/PRESET/BOARD")]
+CaFile = Annotated[Path | None, typer.Option(help="the certificate that signed the broker's; else the system's")]
+SpoolFolder = Annotated[
+    Path | None, typer.Option(help="where events wait for the broker; default: spool/ in the build")
+]
+Sinks = Annotated[list[str] | None, typer.Option(help="NAME[=ARGUMENT]: another package's sink for alarms; repeatable")]
 Backend = Annotated[str, typer.Option(help="auto, board, rtl (the Verilated chip), or reference (NumPy)")]
 
 
@@ -46,15 +51,9 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     mqtt: Annotated[
         str | None, typer.Option(help="a broker for alarm events: mqtt://[USER:PASSWORD@]HOST[:PORT], mqtts:// for TLS")
     ] = None,
-    mqtt_ca: Annotated[
-        Path | None, typer.Option(help="the certificate that signed the broker's; else the system's")
-    ] = None,
-    spool: Annotated[
-        Path | None, typer.Option(help="where events wait for the broker; default: spool/ in the build folder")
-    ] = None,
-    sink: Annotated[
-        list[str] | None, typer.Option(help="NAME[=ARGUMENT]: another package's sink for alarm events; repeatable")
-    ] = None,
+    mqtt_ca: CaFile = None,
+    spool: SpoolFolder = None,
+    sink: Sinks = None,
 ) -> None:
     """Run videos or cameras through the accelerator: one stream each, and a live table of what it sees."""
     check_sources(sources)
