@@ -101,6 +101,7 @@ def test_a_core_without_its_integer_model_gets_no_chip(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "core").symlink_to(tiny_core)
+    (tmp_path / "folding.json").symlink_to(tiny_core.parent / "folding.json")
     model = tmp_path / "model.onnx"
     monkeypatch.setattr(flow, "compiled_core", lambda *_, **__: tmp_path / "core")
     flow.main(board="pynq-z2", model=model)
