@@ -123,5 +123,5 @@ def test_unsnapped_thresholds_on_an_integer_are_refused() -> None:
     slope = layer.norm.weight / torch.sqrt(layer.norm.get_buffer("running_var") + layer.norm.eps)
     with torch.no_grad():
         layer.norm.bias[0] -= slope[0] * float((np.ceil(real[0, 7]) - real[0, 7]) * weight_scale[0] * scale)
-    with pytest.raises(ValueError, match="was the network snapped"):
+    with pytest.raises(ValueError, match="the network is not in canonical form"):
         integer.integer_thresholds(layer, scale, largest)
