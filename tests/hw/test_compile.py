@@ -19,7 +19,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
 from shiftcore import sources
-from shiftcore.artifacts import digest, lock
+from shiftcore.artifacts import PACKAGE_FOLDER, digest, lock
 from shiftcore.errors import UserError
 from shiftcore.hw import compile as flow
 from shiftcore.hw import dataflow, folding
@@ -61,10 +61,10 @@ def test_a_second_run_keeps_every_step(tiny_core: Path, tiny_export: Path, caplo
 @pytest.fixture
 def key(tiny_export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
     """The key of a compilation by a copy of our sources, which lies in `tmp_path`."""
-    for folder in ("common", "hw", "quant", "sim"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "pretrained"))
+    copy = tmp_path / PACKAGE_FOLDER.name
+    shutil.copytree(PACKAGE_FOLDER, copy, ignore=shutil.ignore_patterns("__pycache__", "pretrained"))
     monkeypatch.setattr(sources, "ROOT", tmp_path)
-    monkeypatch.setattr(flow, "__file__", str(tmp_path / "hw" / "compile.py"))
+    monkeypatch.setattr(flow, "__file__", str(copy / "hw" / "compile.py"))
     return lambda: flow._key(tiny_export / "model.onnx", BOARD, True, tmp_path / "none.lock")
 
 
@@ -75,9 +75,10 @@ def test_what_the_core_is_made_of_decides_whether_it_is_kept(
     before = key()
     assert key() == before
     used = {path.name for path in (tiny_core / "rtl").iterdir()}
-    rtl = [path for path in (tmp_path / "hw" / "rtl").glob("*.sv") if path.name in used]
+    hw = tmp_path / PACKAGE_FOLDER.name / "hw"
+    rtl = [path for path in (hw / "rtl").glob("*.sv") if path.name in used]
     assert len(rtl) > 4
-    others = [tmp_path / "hw" / "boards" / "__init__.py", tmp_path / "hw" / "patches" / "fifo.sv.patch"]
+    others = [hw / "boards" / "__init__.py", hw / "patches" / "fifo.sv.patch"]
     for path in (*rtl, *others):
         text = path.read_text()
         path.write_text(text.replace("USABLE = 0.85", "USABLE = 0.80") + "\n")
@@ -133,9 +134,12 @@ def test_the_core_names_no_path_of_this_machine(tiny_core: Path) -> None:
 
 def test_nothing_depends_on_what_lies_beside_the_checkout() -> None:
     """`make compile` verified with other frames where data happened to be, and was kept by the same key."""
-    for folder in ("common", "driver", "flow", "hw", "quant", "sim"):
-        for path in (ROOT / folder).rglob("*.py"):
-            assert "ROOT.parent" not in path.read_text(), path
+    for folder in ("driver", "flow", "hw", "model", "quant", "shiftcore", "sim"):
+        paths = sorted((ROOT / folder).rglob("*.py"))
+        assert paths, folder
+        for path in paths:
+            text = path.read_text()
+            assert "ROOT.parent" not in text and "PACKAGE_FOLDER.parent.parent" not in text, path
 
 
 def test_a_step_that_changes_the_network_is_caught(tiny_core: Path) -> None:
