@@ -86,7 +86,7 @@ def board(tiny_chip: Path, pynq_python: Path, tmp_path: Path) -> Iterator[PynqBo
 
 def refused(board: PynqBoard, folder: Path, **environment: str) -> str:
     """The one line that a command prints when the chip cannot be opened."""
-    done = board.run("driver", "selftest", "--build", str(folder), "--backend", "board", **environment)
+    done = board.run("shiftcore", "selftest", "--build", str(folder), "--backend", "board", **environment)
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
     return done.stderr
@@ -123,7 +123,7 @@ def test_the_clock_is_at_no_moment_faster_than_the_handoffs(board: PynqBoard, fo
 
 
 def test_selftest_passes(board: PynqBoard, folder: Path) -> None:
-    done = board.run("driver", "selftest", "--build", str(folder), "--backend", "board")
+    done = board.run("shiftcore", "selftest", "--build", str(folder), "--backend", "board")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FAIL" not in done.stdout and "checks passed" in done.stdout and done.stderr == ""
 
