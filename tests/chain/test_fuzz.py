@@ -113,7 +113,7 @@ def tiny(tiny_core: Path, tiny_export: Path, tmp_path: Path, monkeypatch: pytest
     shutil.copytree(tiny_core, tmp_path / "core")
     shutil.copyfile(tiny_core.parent / "folding.json", tmp_path / "folding.json")
     monkeypatch.setattr(check, "export", lambda *_: tiny_export)
-    monkeypatch.setattr(check, "compile_model", lambda *_: tmp_path / "core")
+    monkeypatch.setattr(check, "compiled_core", lambda *_: tmp_path / "core")
     return tmp_path
 
 
@@ -369,8 +369,10 @@ def test_interrupted_it_leaves_nothing_running_and_runs_the_case_again(tmp_path:
 import sys
 from shiftcore.flow.fuzz import watch
 watch.CHECK = (sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); {SLEEP}")
-from shiftcore.flow.fuzz.__main__ import cli, main
-cli.run(main)
+import typer
+from shiftcore import cli
+from shiftcore.flow.fuzz.__main__ import main
+typer.run(cli.command(main))
 """
     environment = os.environ | {"SHIFTCORE_BUILD": str(tmp_path)}
     fuzzer = subprocess.Popen(

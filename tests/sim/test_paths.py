@@ -56,7 +56,8 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def start(checkout: Path, code: str) -> subprocess.Popen[str]:
-    lines = "\n".join(line.removeprefix("    ") for line in code.splitlines())
+    lines = "from pathlib import Path\nROOT = Path.cwd()\n"
+    lines += "\n".join(line.removeprefix("    ") for line in code.splitlines())
     environment = {key: value for key, value in os.environ.items() if key not in ("SHIFTCORE_BUILD", "PYTHONPATH")}
     command = [str(checkout / ".venv" / "bin" / "python"), "-c", lines]
     return subprocess.Popen(
@@ -75,11 +76,12 @@ def test_simulators_and_netlists_are_built_in_any_folder(checkout: Path, code: s
 BUILD_WITHOUT_END = """
     import os
 
-    from shiftcore.cli import run
+    import typer
+    from shiftcore.cli import command
     from shiftcore.sim.core import build_library
 
     os.environ["CXX"] = {compiler!r}
-    run(lambda: build_library(ROOT / "tests" / "sim" / "fixture_core"))
+    typer.run(command(lambda: build_library(ROOT / "tests" / "sim" / "fixture_core")))
 """
 
 
