@@ -131,7 +131,8 @@ class JsonLines(_Patient):
                 if self._path:
                     with _locked(self._path) as file:
                         _append(file, self._waiting[0])
-                        os.fsync(file.fileno())
+                        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a device or a pipe has nothing to keep
+                            os.fsync(file.fileno())
                 else:
                     _to_standard_output(self._waiting[0])
                 self._waiting.popleft()

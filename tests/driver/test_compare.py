@@ -109,7 +109,7 @@ def test_the_command_that_replays(build: Build) -> None:
     command = [sys.executable, "-m", "shiftcore", "replay", str(folder), "--backend", "reference"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "no difference\n")
-    command[3] = str(folder.parent)
+    command[4] = str(folder.parent)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
 

@@ -277,3 +277,13 @@ def test_a_spool_with_foreign_files_in_it(tmp_path: Path) -> None:
         (tmp_path / name).write_text("{}")
     spool = Spool(tmp_path, quiet)
     assert spool.waiting() == [] and spool.put({}) == spool.waiting()[0]
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/dev/full"])
+def test_a_device_takes_lines_as_far_as_it_can(path: str) -> None:
+    """fsync refuses what has no disk behind it; that is no reason to keep lines back."""
+    said: list[str] = []
+    lines = JsonLines(path, said.append)
+    lines.publish({"id": "a"})
+    lines.close()
+    assert (lines.lost, len(said)) == ((0, 0) if path == "/dev/null" else (1, 1))
