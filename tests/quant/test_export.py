@@ -161,7 +161,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--preset", "nowhere"], "preset 'nowhere': no file"),
+        (["--preset", "nowhere"], "preset 'nowhere': not known; the presets are cctv"),
         (["--preset", "tiny", "--checkpoint", "README.md"], "README.md: not a checkpoint"),
         (["--preset", "tiny", "--checkpoint", "absent.pt"], "absent.pt: no such checkpoint"),
         (["--preset", "cctv", "--checkpoint", "quant/pretrained/tiny.pt"], "whose [network] is another"),
