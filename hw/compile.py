@@ -5,6 +5,7 @@ import copy
 import json
 import logging
 import math
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -284,6 +285,7 @@ def compile_model(
         log.info("%s: compiled before, nothing has changed", folder)
     else:
         verilator.environment()  # the last steps simulate: what they need is asked for before the first
+        Path(os.environ["FINN_BUILD_DIR"]).mkdir(parents=True, exist_ok=True)  # some of FINN's passes want it there
         with lock(folder):
             run_steps(graph, job, saved, verify)
     return job.core if todo[-1].name == "core" else saved.path(len(todo) - 1)

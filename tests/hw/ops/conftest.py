@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One FINN node at a time."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,12 @@ from qonnx.custom_op.registry import getCustomOp
 import shiftcore.hw.ops  # noqa: F401 - registers the ops
 
 MakeNode = Callable[..., Any]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scratch() -> None:
+    """The folder that some of FINN's passes want, as a compilation makes it."""
+    Path(os.environ["FINN_BUILD_DIR"]).mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture(scope="session")
