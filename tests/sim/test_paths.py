@@ -56,7 +56,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def start(checkout: Path, code: str) -> subprocess.Popen[str]:
-    lines = "from pathlib import Path\nROOT = Path.cwd()\n"
+    lines = "import sys\nfrom pathlib import Path\nROOT = Path.cwd()\nsys.path.insert(0, str(ROOT))\n"
     lines += "\n".join(line.removeprefix("    ") for line in code.splitlines())
     environment = {key: value for key, value in os.environ.items() if key not in ("SHIFTCORE_BUILD", "PYTHONPATH")}
     command = [str(checkout / ".venv" / "bin" / "python"), "-c", lines]
