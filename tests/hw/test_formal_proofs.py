@@ -63,5 +63,5 @@ def test_every_mutant_applies(name: str) -> None:
 
 
 def test_the_document_shows_the_table() -> None:
-    """`python -m hw.formal --table` prints it anew."""
+    """`shiftcore formal --table` prints it anew."""
     assert markdown() in (ROOT / "docs" / "formal.md").read_text()
