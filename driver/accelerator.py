@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,7 @@ from shiftcore.driver.errors import (
     StreamBusyError,
 )
 from shiftcore.model.preprocess import Preprocessor
-from shiftcore.model.records import Counters, Record, Result, alarm_indices, alarm_score
+from shiftcore.model.records import Counters, Record, Result, alarm_score
 
 WAITING = 1024  # results that may wait to be taken
 
@@ -65,12 +64,12 @@ class Accelerator:
         self._backend, self._build = backend, build
         self.backend = backend.name
         self.manifest = build.manifest
-        self.description: dict[str, Any] = build.reference.description
+        self.description = build.reference.description
         self.classes = list(build.reference.classes)
         self.input_shape = build.input_shape
         self.streams = build.manifest.streams
         self.clock_mhz = build.manifest.clock_mhz
-        self._alarm = alarm_indices(self.description)
+        self._alarm = self.description.alarm_indices
         self._consensus = build.reference.consensus()
         self._comparison = Comparison(build, backend.name) if compare else None
         self._submitted = _Queue()

@@ -60,7 +60,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     broker = Broker.parse(mqtt, mqtt_ca) if mqtt is not None else None
     say = _Voice(Console(stderr=True))
     with _interruptible(), Accelerator.open(build, backend, compare) as accelerator, ExitStack() as stack:
-        rate = accelerator.description["preprocess"]["images_per_second"]
+        rate = accelerator.description.preprocess.images_per_second
         outputs = _Outputs(stack, say)
         outputs.report(events, broker, spool or build / "spool", sink or [])
         outputs.record(record, len(sources), rate or FILE_RATE)
@@ -197,7 +197,7 @@ def _shown(going: Run, quiet: bool, say: _Voice) -> Iterator[None]:
         yield
         return
     accelerator = going.accelerator
-    title = f"{accelerator.description['preset']['name']} on {accelerator.backend}, {accelerator.clock_mhz:g} MHz"
+    title = f"{accelerator.description.preset.name} on {accelerator.backend}, {accelerator.clock_mhz:g} MHz"
 
     class Table:
         def __rich__(self) -> Any:

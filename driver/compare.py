@@ -56,8 +56,7 @@ class Comparison:
     def __init__(self, build: Build, backend: str) -> None:
         self._build, self._backend = build, backend
         self._reference = Reference.load(build.chip / "model.npz")
-        shifts = sum(layer["op"] == "shift" for layer in build.reference.description["layers"])
-        self._kept = shifts + 1
+        self._kept = build.reference.shifts + 1
         self._history: dict[int, deque[tuple[int, Flight]]] = {}
         self._order = 0
 

@@ -11,7 +11,7 @@ from shiftcore.driver.errors import ChipError, DifferenceError
 from shiftcore.driver.events import Event, Reporter
 from shiftcore.driver.sources import Image, Say, Source, interleave
 from shiftcore.errors import UserError
-from shiftcore.model.alarm import PENDING, RAISED, Alarm, Change, Settings
+from shiftcore.model.alarm import PENDING, RAISED, Alarm, Change
 from shiftcore.model.records import Result
 
 FAILURES = 3  # chip errors in a row, without a result between them, after which a run gives up
@@ -81,7 +81,7 @@ class Run:
                 f"{len(self.sources)} sources, but this chip keeps {self.accelerator.streams} streams apart; "
                 "leave some out, or compile with more (hardware.streams of the preset)"
             )
-        self._settings = Settings.of(self.accelerator.description)
+        self._settings = self.accelerator.description.alarm
         self._prepare = self.accelerator.preprocessor()
         self._pending: dict[int, tuple[Channel, Image, int]] = {}
         self.channels = [

@@ -20,7 +20,8 @@ from shiftcore.artifacts import digest, lock, without_nan, write_json
 from shiftcore.flow.crossval_report import lines, write_card, write_picture
 from shiftcore.flow.data_report import bias_floor, examine
 from shiftcore.flow.judging import judge
-from shiftcore.model.alarm import Alarm, Settings
+from shiftcore.model.alarm import Alarm, AlarmSettings
+from shiftcore.model.fields import parsed
 from shiftcore.model.reference import Reference
 from shiftcore.quant import checkpoint, layouts, metrics
 from shiftcore.quant.cross_validation import FOLDS, Row, Scorer, out_of_fold, torch_scorer
@@ -105,8 +106,7 @@ def choose_threshold(rows: Sequence[Row], preset: Preset, classes: Sequence[str]
 
 def false_alarms_per_hour(calm: Sequence[Row], preset: Preset, threshold: float) -> float:
     """How many alarms an hour the runtime raises at `threshold` on clips with nothing to raise it for."""
-    settings = Settings.of({"alarm": preset.alarm.at(threshold).model_dump(mode="json")})
-    assert settings
+    settings = parsed(AlarmSettings, preset.alarm.at(threshold).model_dump(mode="json"))
     alarms = 0
     for row in calm:
         alarm = Alarm(settings)

@@ -25,7 +25,6 @@ from shiftcore.flow.picture import draw
 from shiftcore.flow.shots import Shot, drawn
 from shiftcore.flow.watch import Watched, watch
 from shiftcore.hw.graph import Frame
-from shiftcore.model.alarm import Settings
 from shiftcore.model.manifest import CoreManifest
 from shiftcore.model.reference import Reference
 from shiftcore.quant.preset import Preset, load_preset
@@ -125,7 +124,7 @@ def headline(figures: dict[str, Any], board: str) -> tuple[str, str]:
 
 def see(shots: Sequence[Shot], reference: Reference, limit: int | None, console: Console) -> list[Watched]:
     """Every input of each video (the first `limit`; None: all) through the reference; says what it saw."""
-    settings = Settings.of(reference.description)
+    settings = reference.description.alarm
     videos = []
     for shot in shots:
         with console.status(f"{shot.path.name}: every frame through the reference ..."):
@@ -175,7 +174,7 @@ def main(
     shots = choose(video, network)
     environment()  # a missing compiler shows now, not minutes later
     reference = Reference.load(exported_model(network).with_name("model.npz"))
-    settings, picture = Settings.of(reference.description), work_folder() / "demo.png"
+    settings, picture = reference.description.alarm, work_folder() / "demo.png"
     videos = see(shots, reference, frames, console)
     count = sum(len(watched.logits) for watched in videos)
     draw(picture, videos, reference.classes, settings, f"{count} frames on the reference", "The chip comes next.")
@@ -190,7 +189,7 @@ def main(
         "preset": network.name,
         "source": videos[0].source,
         "board": board,
-        "trained": reference.description["trained"],
+        "trained": reference.description.trained,
         "videos": [entry(watched) for watched in videos],
     }
     write_json(work_folder() / "report.json", report)

@@ -18,8 +18,6 @@ from rich.table import Table
 from shiftcore.artifacts import atomic_file, without_nan, write_json
 from shiftcore.flow.evaluation_report import write_report
 from shiftcore.flow.judging import Outcome, judge_all
-from shiftcore.model.alarm import Settings
-from shiftcore.model.records import alarm_indices
 from shiftcore.model.reference import Reference
 from shiftcore.quant import layouts, metrics
 from shiftcore.quant.preset import load_preset
@@ -30,7 +28,7 @@ COLUMNS = ("clip", "label", "source", "guess", "score", "frames", "seconds", "al
 def measure(outcomes: Sequence[Outcome], reference: Reference) -> dict[str, Any]:
     """The figures of the labelled clips (`metrics.summary`), and how many false alarms an hour of footage without
     anything to raise it for gave; None where there is no such footage."""
-    settings, indices = Settings.of(reference.description), alarm_indices(reference.description)
+    settings, indices = reference.description.alarm, reference.description.alarm_indices
     alarm = settings.classes if settings else ()
     labelled = [outcome for outcome in outcomes if outcome.sample.label is not None]
     if not labelled:
@@ -53,7 +51,7 @@ def measure(outcomes: Sequence[Outcome], reference: Reference) -> dict[str, Any]
 
 def write_predictions(path: Path, outcomes: Sequence[Outcome], reference: Reference, root: Path) -> None:
     """One row a clip, with the probability of each class."""
-    indices = alarm_indices(reference.description)
+    indices = reference.description.alarm_indices
     with atomic_file(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*COLUMNS, *(f"p({name})" for name in reference.classes)])
@@ -100,12 +98,12 @@ def main(
 
         model = exported_model(settings).with_name("model.npz")
     reference = Reference.load(model)
-    if not reference.description["trained"]:
+    if not reference.description.trained:
         print("warning: this model is not trained; its figures mean nothing", file=sys.stderr)
     outcomes = judge_all(reference, dataset)
     figures = measure(outcomes, reference)
     folder = settings.build / "evaluate"
-    provenance = {"preset": reference.description["preset"]["name"], "data": data.name, "layout": dataset.layout}
+    provenance = {"preset": reference.description.preset.name, "data": data.name, "layout": dataset.layout}
     write_json(folder / "metrics.json", without_nan({**figures, **provenance}))
     write_predictions(folder / "predictions.csv", outcomes, reference, data)
     if figures["n"]:

@@ -19,7 +19,6 @@ from shiftcore.artifacts import atomic_file
 from shiftcore.flow.judging import Outcome
 from shiftcore.flow.thumbnail import thumbnail
 from shiftcore.model import video
-from shiftcore.model.records import alarm_indices
 from shiftcore.model.reference import Reference
 from shiftcore.quant import metrics
 
@@ -31,7 +30,7 @@ THUMBNAILS = 5
 def write_report(path: Path, outcomes: Sequence[Outcome], figures: dict[str, Any], reference: Reference) -> None:
     """Draw the labelled `outcomes` and their `figures` (flow.evaluate.measure) into the HTML file `path`."""
     labelled = [outcome for outcome in outcomes if outcome.sample.label is not None]
-    indices = alarm_indices(reference.description)
+    indices = reference.description.alarm_indices
     alarm = [reference.classes[index] for index in indices]
     positive = np.array([outcome.sample.label in alarm for outcome in labelled])
     scores = np.array([outcome.score(indices) for outcome in labelled])

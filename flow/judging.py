@@ -9,10 +9,10 @@ import numpy as np
 
 from shiftcore.errors import UserError
 from shiftcore.model import video
-from shiftcore.model.alarm import Alarm, Settings
+from shiftcore.model.alarm import Alarm
 from shiftcore.model.decision import Decision
 from shiftcore.model.preprocess import Preprocessor
-from shiftcore.model.records import alarm_indices, alarm_score
+from shiftcore.model.records import alarm_score
 from shiftcore.model.reference import Reference
 from shiftcore.quant import layouts
 from shiftcore.quant.layouts import Sample
@@ -49,8 +49,8 @@ class Outcome:
 def judge(reference: Reference, sample: Sample) -> Outcome:
     """Run one clip. Raises UserError for a video that cannot be read or makes no input."""
     description = reference.description
-    settings, indices = Settings.of(description), alarm_indices(description)
-    prepare, rate = Preprocessor(description), description["preprocess"]["images_per_second"]
+    settings, indices = description.alarm, description.alarm_indices
+    prepare, rate = Preprocessor(description), description.preprocess.images_per_second
     running, alarm, alarms, seconds = reference.consensus(), settings and Alarm(settings), 0, 0.0
     total, times, scores = np.zeros(len(reference.classes), np.int64), [], []
     for frame in video.timed(sample.path, rate):
@@ -67,7 +67,7 @@ def judge(reference: Reference, sample: Sample) -> Outcome:
             alarms += sum(change.begin for change in alarm.update(seconds, scores[-1], decision.name))
     if not scores:
         raise UserError(f"{sample.path}: too short for a single input of the network")
-    whole = Decision(total, len(scores), float(description["logit_scale"]), reference.classes)
+    whole = Decision(total, len(scores), description.logit_scale, reference.classes)
     length = seconds + 1 / video.rate(sample.path)
     return Outcome(sample, whole, np.array(times), np.array(scores), length, alarms)
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from shiftcore.artifacts import atomic_file
 from shiftcore.flow.watch import Watched
-from shiftcore.model.alarm import Settings
+from shiftcore.model.alarm import AlarmSettings
 
 COLOURS = ("#0284c7", "#b45309", "#15803d", "#7e22ce", "#475569", "#0f766e")
 INK, GRAY, RED = "#0f172a", "#475569", "#b91c1c"
@@ -28,7 +28,7 @@ def draw(
     path: Path,
     videos: Sequence[Watched],
     classes: Sequence[str],
-    settings: Settings | None,
+    settings: AlarmSettings | None,
     headline: str,
     caption: str,
 ) -> None:
@@ -64,7 +64,7 @@ def _pictures(figure: Figure, watched: Watched, top: float, inch: float) -> None
         axes.set_title(f"{watched.seconds[kept[number]]:.1f} s", fontsize=7.5, color=GRAY, pad=2)
 
 
-def _risk(axes: Axes, watched: Watched, settings: Settings | None) -> None:
+def _risk(axes: Axes, watched: Watched, settings: AlarmSettings | None) -> None:
     """The alarm's score, its threshold, and when it was raised."""
     if settings is None:
         return
@@ -75,7 +75,7 @@ def _risk(axes: Axes, watched: Watched, settings: Settings | None) -> None:
         axes.text(raised, 1.07, f"alarm {raised:.1f} s", fontsize=8.5, color=RED, va="bottom")
 
 
-def _scores(axes: Axes, watched: Watched, classes: Sequence[str], settings: Settings | None) -> None:
+def _scores(axes: Axes, watched: Watched, classes: Sequence[str], settings: AlarmSettings | None) -> None:
     """The score of each class that is not the alarm's, where there are more than two."""
     scores = np.stack([decision.scores for decision in watched.decisions])
     for clip, (start, end) in enumerate(pairwise([*watched.starts, len(scores)])):

@@ -10,10 +10,10 @@ import numpy as np
 
 from shiftcore.errors import UserError
 from shiftcore.model import video
-from shiftcore.model.alarm import Alarm, Change, Settings
+from shiftcore.model.alarm import Alarm, AlarmSettings, Change
 from shiftcore.model.decision import Decision
 from shiftcore.model.preprocess import Preprocessor, crop_size, to_input
-from shiftcore.model.records import alarm_indices, alarm_score
+from shiftcore.model.records import alarm_score
 from shiftcore.model.reference import Reference
 
 ENLARGED = 4  # the pictures people see have this many times the pixels of the core's frames, a side
@@ -54,7 +54,7 @@ class Watched:
         times = [change.seconds for change in self.changes]
         return list(zip(times[::2], times[1::2], strict=True))
 
-    def verdict(self, settings: Settings | None) -> str:
+    def verdict(self, settings: AlarmSettings | None) -> str:
         """What a guard would be told, in a line."""
         if settings is None:
             return f"{self.name}: its model has no alarm"
@@ -75,10 +75,10 @@ def watch(
     than the network's input."""
     watched = Watched(str(path), starts)
     prepare, consensus = Preprocessor(reference.description), reference.consensus()
-    settings, scored = Settings.of(reference.description), alarm_indices(reference.description)
+    settings, scored = reference.description.alarm, reference.description.alarm_indices
     alarm = Alarm(settings) if settings else None
     height, width = reference.input_shape[:2]
-    frames = video.timed(path, reference.description["preprocess"]["images_per_second"])
+    frames = video.timed(path, reference.description.preprocess.images_per_second)
     for frame in islice(frames, None if limit is None else prepare.images(limit)):
         clear = len(watched.logits) in starts
         try:

@@ -77,13 +77,13 @@ def _numbers(manifest: ChipManifest, core: CoreManifest, board: Board) -> dict[s
 def _check_origin(core: CoreManifest, where: Path, reference: Reference, model: Path) -> None:
     """That core and integer model are of one network, weights included."""
     with np.load(model, allow_pickle=False) as arrays:
-        weights = weights_digest(reference.description, dict(arrays))
-    if reference.description.get("weights") != weights:
+        weights = weights_digest(reference.graph, dict(arrays))
+    if reference.description.weights != weights:
         raise UserError(
             f"{model}: its weights are not those that its own description names: changed since, or written by an older "
             "version; run `make export`"
         )
-    if core.model != identity(reference.description):
+    if core.model != identity(reference.graph):
         raise UserError(
             f"{where}: compiled from another network than that of {model} (its weights, classes or alarm differ); "
             "compile the QONNX file that was exported together with it"
@@ -108,7 +108,7 @@ def _manifest(core: CoreManifest, reference: Reference, board: Board, model: Pat
     packages = [f"core/{file}" for file in core.files if file.endswith("_pkg.sv")]
     rest = [f"core/{file}" for file in core.files if not file.endswith("_pkg.sv")]
     return ChipManifest(
-        preset=reference.description["preset"]["name"],
+        preset=reference.description.preset.name,
         board=board.name,
         family=board.family,
         part=board.part,

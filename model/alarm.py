@@ -3,37 +3,30 @@
 its own, no input or output."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from shiftcore.model.fields import Seconds
 
 QUIET, PENDING, RAISED, COOLING = "quiet", "pending", "raised", "cooling"
 
 
 @dataclass(frozen=True)
-class Settings:
+class AlarmSettings:
     """The integer model's `alarm`. `classes`: those that raise it; 0 < `release` <= `threshold` <= 1, probabilities;
     `min_seconds` and `cool_down_seconds`, 0 or more. Raises ValueError outside of that."""
 
     classes: tuple[str, ...]
     threshold: float
     release: float
-    min_seconds: float
-    cool_down_seconds: float
+    min_seconds: Seconds
+    cool_down_seconds: Seconds
 
     def __post_init__(self) -> None:
         if not 0 < self.release <= self.threshold <= 1:
             raise ValueError(f"0 < release <= threshold <= 1 does not hold for {self.release} and {self.threshold}")
         if not (0 <= self.min_seconds < math.inf and 0 <= self.cool_down_seconds < math.inf):
             raise ValueError(f"min_seconds {self.min_seconds} or cool_down_seconds {self.cool_down_seconds} is below 0")
-
-    @classmethod
-    def of(cls, description: Mapping[str, Any]) -> "Settings | None":
-        """Those of an integer model's description; None where no class raises an alarm."""
-        alarm = description.get("alarm") or {}
-        if not alarm.get("classes"):
-            return None
-        return cls(tuple(alarm["classes"]), *(float(alarm[key]) for key in list(cls.__dataclass_fields__)[1:]))
 
     def likeliest(self, classes: Sequence[str], scores: Sequence[float]) -> str:
         """Of those that raise the alarm, the class with the highest of `scores`, one for each of all `classes`."""
@@ -59,7 +52,7 @@ class Alarm:
     to the next one's `since` it is at least `cool_down_seconds`.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: AlarmSettings) -> None:
         self._settings = settings
         self.state = QUIET
         self._now = -math.inf

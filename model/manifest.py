@@ -1,26 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a compiled core, and the chip around it, say of themselves: `manifest.json` in the folder of either.
 
-Compiler, simulator and driver read and write it through the dataclasses here. A field is a key of the file, in the
-file's order; its type says what the value may be: a `Count` is at least 1, an `Offset` at least 0, a float is positive.
+Compiler, simulator and driver read and write it through the dataclasses here: a field is a key of the file, in the
+file's order.
 """
 
 import dataclasses
 import json
-import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, ClassVar, TypeVar
 
 from shiftcore.artifacts import write_json
 from shiftcore.errors import UserError
+from shiftcore.model.fields import Count, Offset, parsed
 
 FILE = "manifest.json"
 FORMAT, VERSION = "shiftcore-chip", 1  # of a chip's
-Count = Annotated[int, 1]
-Offset = Annotated[int, 0]
 BuildHash = Annotated[str, "[0-9a-f]{8}"]
 
 _M = TypeVar("_M", bound="_Manifest")
@@ -55,7 +51,7 @@ class _Manifest:
         try:
             if not isinstance(values, dict) or any(repr(values.get(k)) != repr(right) for k, right in cls.head.items()):
                 raise ValueError(f"not a {cls.title}")
-            return _table(cls, values, "")
+            return parsed(cls, values)
         except ValueError as error:
             raise UserError(f"{source}: {error}; run `make compile` again") from None
 
@@ -186,58 +182,3 @@ class ChipManifest(_Manifest):
     core_content: str
     model: str
     content: str
-
-
-def _table(kind: Any, values: Any, key: str) -> Any:
-    """The dataclass `kind` of the JSON object at `key`. Raises ValueError naming the key that is wrong."""
-    if not isinstance(values, dict):
-        raise ValueError(f"{key} is {values!r}, no table")
-    types = get_type_hints(kind, include_extras=True)
-    names = [field.name for field in dataclasses.fields(kind)]
-    return kind(**{name: _value(types[name], values.get(name), f"{key}.{name}" if key else name) for name in names})
-
-
-def _value(kind: Any, value: Any, key: str) -> Any:
-    """The JSON value at `key` as a `kind`. Raises ValueError naming the key."""
-    if dataclasses.is_dataclass(kind):
-        return _table(kind, value, key)
-    limit: Any = None
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is UnionType:
-        return None if value is None else _value(arguments[0], value, key)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise ValueError(f"{key} is {value!r}, no list")
-        return tuple(_value(arguments[0], entry, f"{key}[{index}]") for index, entry in enumerate(value))
-    if origin is Annotated:
-        kind, limit = arguments
-    return _SCALARS[kind](value, limit, key)
-
-
-def _integer(value: Any, least: int, key: str) -> int:
-    if type(value) is not int or value < least:
-        raise ValueError(f"{key} is {value!r}, no number from {least} on")
-    return value
-
-
-def _number(value: Any, _: None, key: str) -> float:
-    if type(value) not in (int, float) or not 0 < value < math.inf:
-        raise ValueError(f"{key} is {value!r}, no positive number")
-    return float(value)
-
-
-def _text(value: Any, pattern: str | None, key: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{key} is {value!r}, no text")
-    if pattern and not re.fullmatch(pattern, value):
-        raise ValueError(f"{key} is {value!r}, no number in hexadecimal ({pattern})")
-    return value
-
-
-def _truth(value: Any, _: None, key: str) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{key} is {value!r}, neither true nor false")
-    return value
-
-
-_SCALARS: dict[Any, Any] = {int: _integer, float: _number, str: _text, bool: _truth}

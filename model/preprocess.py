@@ -5,13 +5,14 @@ Training, the reference, the driver and the simulation all come through here, so
 byte what it sees. Pixels that are not square count as what they show: `Picture` says how wide they are.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from shiftcore.errors import UserError
+from shiftcore.model.description import InputSpec
 
 SQUARE = Fraction(1)
 WIDEST = 8  # a pixel as wide, or as high, as that beside its other side is a broken header
@@ -46,7 +47,7 @@ def pixel_aspect(image: np.ndarray | None) -> Fraction:
 class Preprocessor:
     """The preprocessing of one model, with what it keeps of each camera's earlier images.
 
-    `description`: an integer model's (docs/integer-model.md); of it `input` and `preprocess` are read. Representations:
+    `spec`: an integer model's description, or a preset's. Representations:
     - `rgb`: the image itself, cropped and shrunk (`to_input`);
     - `motion`: three channels `[g0, 127 + 2 (g0 - g1), 127 + 2 (g1 - g2)]`, clipped to 0..255, of the gray values g0
       of this image and g1, g2 of the two before it. A clip's first two images only fill the memory.
@@ -54,10 +55,10 @@ class Preprocessor:
     The network runs for the first image that has all it needs, and from there on for every `run_every`-th.
     """
 
-    def __init__(self, description: Mapping[str, Any]) -> None:
-        self.height, self.width = int(description["input"]["height"]), int(description["input"]["width"])
-        self.representation = str(description["preprocess"]["representation"])
-        self.run_every = int(description["preprocess"]["run_every"])
+    def __init__(self, spec: InputSpec) -> None:
+        self.height, self.width = spec.input.height, spec.input.width
+        self.representation = spec.preprocess.representation
+        self.run_every = spec.preprocess.run_every
         if self.representation not in LOOK_BACK:
             known = ", ".join(LOOK_BACK)
             raise UserError(f"the model's input is {self.representation!r}; this version knows {known}")

@@ -2,9 +2,9 @@
 """What comes back of a frame: the record that the chip writes into memory, and the result that a user gets."""
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -108,12 +108,6 @@ class Counters:
     latency_max: int
     input_stalls: int
     output_stalls: int
-
-
-def alarm_indices(description: Mapping[str, Any]) -> Sequence[int]:
-    """Which classes the integer model's `alarm` names, if any."""
-    names = (description.get("alarm") or {}).get("classes", ())
-    return [index for index, name in enumerate(description["classes"]) if name in names]
 
 
 def alarm_score(decision: Decision, alarm: Sequence[int]) -> float:

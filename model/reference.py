@@ -20,6 +20,7 @@ import numpy as np
 
 from shiftcore.errors import UserError
 from shiftcore.model.decision import Consensus
+from shiftcore.model.description import ModelDescription
 from shiftcore.model.records import Context
 
 FORMAT, VERSION = "shiftcore-integer-model", 1
@@ -239,11 +240,11 @@ class Reference:
     def __init__(self, graph: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         if graph.get("format") != FORMAT or graph.get("version") != VERSION:
             raise ValueError(f"not a {FORMAT} of version {VERSION}")
-        self.description = graph
-        self.classes: list[str] = list(graph["classes"])
-        size = graph["input"]
-        self.input_shape = (int(size["height"]), int(size["width"]), int(size["channels"]))
-        self.streams = int(graph["preset"]["hardware"]["streams"])
+        self.graph, self.description = graph, ModelDescription.parse(graph)
+        self.classes = list(self.description.classes)
+        size = self.description.input
+        self.input_shape = (size.height, size.width, size.channels)
+        self.streams = self.description.preset.hardware.streams
         self.layers = [str(layer["name"]) for layer in graph["layers"]]
         height, width, channels = self.input_shape
         maps = {"input": _Map((channels, height, width), 0, 255)}
@@ -280,9 +281,14 @@ class Reference:
         except (AttributeError, TypeError, ValueError) as error:
             raise UserError(f"{path}: not an integer model: {error}") from None
 
+    @property
+    def shifts(self) -> int:
+        """How many temporal shifts it has: so many earlier frames reach into a frame's logits."""
+        return sum(isinstance(op, _Shift) for _, _, op in self._ops)
+
     def consensus(self) -> Consensus:
         """A new decision maker for this model: its consensus window, scale and classes."""
-        return Consensus(int(self.description["num_segments"]), float(self.description["logit_scale"]), self.classes)
+        return Consensus(self.description.num_segments, self.description.logit_scale, self.classes)
 
     def reset(self, stream: int | None = None) -> None:
         """Forget the temporal state of `stream`, or of all streams."""

@@ -5,6 +5,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,7 +94,7 @@ def integer_model(
         "trained": trained,
         "preset": preset.model_dump(mode="json"),
         "classes": list(network.classes),
-        **preset.preprocessing,
+        **asdict(preset.preprocessing),
         "num_segments": preset.data.num_segments,
         "alarm": _alarm(preset, network.classes, trained, threshold),
         "logit_scale": float(weight_scale[0]) * scale / pixels,

@@ -11,6 +11,7 @@ from shiftcore import configuration
 from shiftcore.artifacts import PACKAGE_FOLDER, build_folder
 from shiftcore.configuration import Table
 from shiftcore.errors import UserError
+from shiftcore.model.description import InputSize, InputSpec, Preprocess
 from shiftcore.model.limits import STREAMS
 
 PRESETS = PACKAGE_FOLDER / "quant" / "presets"
@@ -214,10 +215,10 @@ class Preset(Table):
         return self
 
     @property
-    def preprocessing(self) -> dict[str, Any]:
+    def preprocessing(self) -> InputSpec:
         """What the exported model says of its input, and `model.preprocess.Preprocessor` reads."""
-        size = {"height": self.input.height, "width": self.input.width, "channels": 3}
-        return {"input": size, "preprocess": self.input.model_dump(exclude={"height", "width"})}
+        how = Preprocess(self.input.representation, self.input.images_per_second, self.input.run_every)
+        return InputSpec(InputSize(self.input.height, self.input.width, 3), how)
 
     @property
     def build(self) -> Path:

@@ -84,7 +84,7 @@ def test_finn_graph(tiny_core: Path, tiny_export: Path) -> None:
     expected = referenced(reference, frames)
     for step in ("02_streamline", "03_dataflow", "04_rtl", "05_fold", "06_fifos"):
         model = ModelWrapper(str(tiny_core.parent / f"{step}.onnx"))
-        assert np.array_equal(integer_logits(model, frames, reference.description["logit_scale"]), expected), step
+        assert np.array_equal(integer_logits(model, frames, reference.description.logit_scale), expected), step
 
 
 def test_frames_keep_their_latency(tiny_core: Path) -> None:

@@ -18,7 +18,6 @@ from shiftcore.driver import (
     StreamBusyError,
     accelerator,
 )
-from shiftcore.model.records import alarm_indices
 from shiftcore.model.reference import Reference
 from tests.driver.conftest import Rig, behind, logits
 
@@ -53,7 +52,7 @@ def test_what_is_said_of_the_chip(rig: Rig, accelerator: Accelerator) -> None:
 def test_decisions_are_the_references(rig: Rig, accelerator: Accelerator) -> None:
     frames = rig.frames(6, seed=2)
     consensus = Reference.load(rig.build.chip / "model.npz").consensus()
-    alarms = alarm_indices(accelerator.description) or range(len(accelerator.classes))
+    alarms = accelerator.description.alarm_indices or range(len(accelerator.classes))
     for index, result in enumerate(accelerator.stream(frames)):
         decision = consensus.update(result.logits, 0, index == 0)
         assert np.array_equal(result.decision.total, decision.total)

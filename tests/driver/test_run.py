@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from shiftcore.driver.sources.files import Files
 from shiftcore.errors import UserError
 from shiftcore.flow.command import app
 from shiftcore.model import video
+from shiftcore.model.alarm import AlarmSettings
+from shiftcore.model.description import ModelDescription
 from shiftcore.model.preprocess import Preprocessor
 from shiftcore.model.reference import Reference
 from shiftcore.quant import synthetic
@@ -204,14 +207,26 @@ def test_mistakes_are_one_line(driver: Callable[..., Result], tmp_path: Path) ->
     assert "backend 'gpu': not known" in mistake(driver(path, "--backend", "gpu"))
 
 
+def described(size: int, representation: str, run_every: int) -> ModelDescription:
+    """What a model without an alarm says of itself."""
+    return ModelDescription.parse(
+        {
+            "input": {"height": size, "width": size, "channels": 3},
+            "preprocess": {"representation": representation, "images_per_second": None, "run_every": run_every},
+            "trained": False,
+            "preset": {"name": "stand-in", "hardware": {"streams": 4}},
+            "classes": ["calm", "fight"],
+            "num_segments": 1,
+            "logit_scale": 1.0,
+        }
+    )
+
+
 class Flaky:
     """An accelerator whose chip fails when it is told to, with all frames under way lost."""
 
     streams, classes, clock_mhz, backend = 4, ["calm", "fight"], 100.0, "flaky"
-    description: dict[str, Any] = {  # noqa: RUF012
-        "input": {"height": 2, "width": 2, "channels": 3},
-        "preprocess": {"representation": "rgb", "images_per_second": None, "run_every": 1},
-    }
+    description = described(2, "rgb", 1)
 
     def __init__(self, real: Accelerator, failing: set[int], error: type[Exception] = StuckError) -> None:
         self._results: deque[Any] = deque()
@@ -271,10 +286,7 @@ def test_a_chip_error_costs_its_frames_and_three_in_a_row_the_run(
 class Alarming(Flaky):
     """Every frame is a fight."""
 
-    description: dict[str, Any] = Flaky.description | {
-        "alarm": {"classes": ["calm", "fight"], "threshold": 0.001, "release": 0.001, "min_seconds": 0,
-                  "cool_down_seconds": 0}
-    }  # fmt: skip
+    description = replace(Flaky.description, alarm=AlarmSettings(("calm", "fight"), 0.001, 0.001, 0, 0))
 
 
 def test_a_file_whose_first_frame_is_lost_in_the_chip_is_another_file_all_the_same(
@@ -294,10 +306,7 @@ def test_a_file_whose_first_frame_is_lost_in_the_chip_is_another_file_all_the_sa
 class Watched(Flaky):
     """Takes the `motion` input, and keeps what it was sent."""
 
-    description: dict[str, Any] = {  # noqa: RUF012
-        "input": {"height": 32, "width": 32, "channels": 3},
-        "preprocess": {"representation": "motion", "images_per_second": None, "run_every": 2},
-    }
+    description = described(32, "motion", 2)
 
     def __init__(self, real: Accelerator) -> None:
         super().__init__(real, set())

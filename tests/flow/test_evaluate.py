@@ -58,7 +58,7 @@ def test_figures_predictions_and_report(footage: Path, tiny_export: Path, tmp_pa
     for row in rows:
         images = list(prepare.clip(video.frames(footage / row["clip"])))
         logits = [reference.infer(pixels, clear=index == 0) for index, pixels in enumerate(images)]
-        scores = Decision(sum(logits), len(logits), reference.description["logit_scale"], CLASSES).scores  # type: ignore[arg-type]
+        scores = Decision(sum(logits), len(logits), reference.description.logit_scale, CLASSES).scores  # type: ignore[arg-type]
         assert [row[f"p({name})"] for name in CLASSES] == [f"{score:.6f}" for score in scores]
     html = (folder / "report.html").read_text()
     assert html.count("<img") >= 2 and "http" not in html.replace("http://www.w3.org", "")
@@ -75,7 +75,7 @@ def test_the_integer_model_predicts_what_the_quantized_network_does(footage: Pat
         integers = sum(reference.infer(pixels, clear=index == 0) for index, pixels in enumerate(inputs))
         with torch.inference_mode():
             real = network.eval()(torch.from_numpy(inputs).permute(0, 3, 1, 2)[None].float()).sum(1)[0]
-        expected = np.rint(real.numpy() / reference.description["logit_scale"]).astype(np.int64)
+        expected = np.rint(real.numpy() / reference.description.logit_scale).astype(np.int64)
         assert np.array_equal(integers, expected)
 
 

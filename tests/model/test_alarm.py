@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shiftcore.model.alarm import COOLING, PENDING, QUIET, RAISED, Alarm, Change, Settings
+from shiftcore.model.alarm import COOLING, PENDING, QUIET, RAISED, Alarm, AlarmSettings, Change
+from shiftcore.model.fields import parsed
 
 SCORES = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.3, 0.5, 0.79, 0.8, 1.0]))
 STEPS = st.one_of(st.just(0.0), st.just(0.04), st.floats(0, 30))
@@ -16,9 +17,9 @@ FRAMES = st.lists(st.tuples(STEPS, SCORES, st.booleans()), max_size=60)  # time 
 
 
 @st.composite
-def settings(draw: st.DrawFn) -> Settings:
+def settings(draw: st.DrawFn) -> AlarmSettings:
     release = draw(st.floats(0.01, 1))
-    return Settings(("fight",), draw(st.floats(release, 1)), release, draw(SECONDS), draw(SECONDS))
+    return AlarmSettings(("fight",), draw(st.floats(release, 1)), release, draw(SECONDS), draw(SECONDS))
 
 
 def play(alarm: Alarm, frames: list[tuple[float, float, bool]]) -> list[Change]:
@@ -31,7 +32,7 @@ def play(alarm: Alarm, frames: list[tuple[float, float, bool]]) -> list[Change]:
 
 
 @given(settings(), FRAMES)
-def test_begin_and_end_are_paired(chosen: Settings, frames: list[tuple[float, float, bool]]) -> None:
+def test_begin_and_end_are_paired(chosen: AlarmSettings, frames: list[tuple[float, float, bool]]) -> None:
     changes = play(Alarm(chosen), frames)
     assert [change.begin for change in changes] == [True, False] * (len(changes) // 2)
     for begin, end in zip(changes[::2], changes[1::2], strict=True):
@@ -41,7 +42,7 @@ def test_begin_and_end_are_paired(chosen: Settings, frames: list[tuple[float, fl
 
 @given(settings(), FRAMES)
 def test_no_event_is_shorter_than_the_minimum_nor_inside_a_cool_down(
-    chosen: Settings, frames: list[tuple[float, float, bool]]
+    chosen: AlarmSettings, frames: list[tuple[float, float, bool]]
 ) -> None:
     changes = play(Alarm(chosen), frames)
     assert all(change.seconds - change.since >= chosen.min_seconds for change in changes)
@@ -50,7 +51,9 @@ def test_no_event_is_shorter_than_the_minimum_nor_inside_a_cool_down(
 
 
 @given(settings(), FRAMES)
-def test_while_raised_no_frame_was_below_release(chosen: Settings, frames: list[tuple[float, float, bool]]) -> None:
+def test_while_raised_no_frame_was_below_release(
+    chosen: AlarmSettings, frames: list[tuple[float, float, bool]]
+) -> None:
     alarm, seconds = Alarm(chosen), 0.0
     for step, score, interrupted in frames:
         seconds += step
@@ -65,7 +68,7 @@ def test_while_raised_no_frame_was_below_release(chosen: Settings, frames: list[
 
 
 def test_the_drawing_in_the_docs() -> None:
-    alarm = Alarm(Settings(("fight",), 0.8, 0.5, 1.0, 10.0))
+    alarm = Alarm(AlarmSettings(("fight",), 0.8, 0.5, 1.0, 10.0))
     story = [
         (0.0, 0.7, QUIET),
         (1.0, 0.8, PENDING),
@@ -86,21 +89,23 @@ def test_the_drawing_in_the_docs() -> None:
 
 
 def test_time_does_not_run_backwards() -> None:
-    alarm = Alarm(Settings(("fight",), 0.8, 0.5, 1.0, 10.0))
+    alarm = Alarm(AlarmSettings(("fight",), 0.8, 0.5, 1.0, 10.0))
     alarm.update(2.0, 0.0, "fight")
     for seconds in (1.9, float("nan")):
         with pytest.raises(ValueError, match=r"came after one at 2\.0 s"):
             alarm.update(seconds, 0.0, "fight")
 
 
-def test_settings_come_from_the_models_description() -> None:
-    alarm = {"classes": ["a"], "threshold": 0.7, "release": 0.6, "min_seconds": 2, "cool_down_seconds": 3}
-    assert Settings.of({"alarm": alarm}) == Settings(("a",), 0.7, 0.6, 2.0, 3.0)
-    assert Settings.of({"alarm": {**alarm, "classes": []}}) is None
-    assert Settings.of({}) is None
+def test_settings_are_read_by_their_names() -> None:
+    alarm = {"cool_down_seconds": 3, "min_seconds": 2, "release": 0.6, "threshold": 0.7, "classes": ["a"], "more": 1}
+    assert parsed(AlarmSettings, alarm) == AlarmSettings(("a",), 0.7, 0.6, 2.0, 3.0)
+    assert parsed(AlarmSettings, alarm | {"min_seconds": 0}).min_seconds == 0
+    for key, wrong in (("threshold", None), ("release", 0), ("min_seconds", -1), ("classes", "a"), ("threshold", True)):
+        with pytest.raises(ValueError, match=f"^{key} is {wrong!r}, no "):
+            parsed(AlarmSettings, alarm | {key: wrong})
 
 
 @pytest.mark.parametrize("wrong", [(0.5, 0.6, 1, 1), (1.1, 0.5, 1, 1), (0.5, 0, 1, 1), (0.5, 0.5, -1, 1)])
 def test_settings_out_of_range(wrong: tuple[float, float, float, float]) -> None:
     with pytest.raises(ValueError, match=r"does not hold|is below 0"):
-        Settings(("a",), *wrong)
+        AlarmSettings(("a",), *wrong)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiftcore.errors import UserError
+from shiftcore.model.description import InputSize, InputSpec, Preprocess
 from shiftcore.model.preprocess import Preprocessor, crop_size, gray, picture, pixel_aspect, to_input
 
 
@@ -61,13 +62,8 @@ def test_a_frame_smaller_than_the_input_is_refused(shape: tuple[int, int]) -> No
         to_input(np.zeros((*shape, 3), np.uint8), 32, 32)
 
 
-def description(representation: str, run_every: int = 1, size: int = 8) -> dict[str, dict[str, object]]:
-    preprocess: dict[str, object] = {
-        "representation": representation,
-        "images_per_second": None,
-        "run_every": run_every,
-    }
-    return {"input": {"height": size, "width": size, "channels": 3}, "preprocess": preprocess}
+def description(representation: str, run_every: int = 1, size: int = 8) -> InputSpec:
+    return InputSpec(InputSize(size, size, 3), Preprocess(representation, None, run_every))
 
 
 def test_gray_of_every_channel_value() -> None:

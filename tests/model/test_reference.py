@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shiftcore.errors import UserError
+from shiftcore.model.alarm import AlarmSettings
 from shiftcore.model.reference import Reference, product_dtype
 from tests.checkout import ROOT
 
@@ -125,9 +126,11 @@ def random_model(seed: int, magnitude: int) -> tuple[dict[str, Any], dict[str, n
     graph = {
         "format": "shiftcore-integer-model",
         "version": 1,
-        "preset": {"hardware": {"streams": 3}},
+        "trained": False,
+        "preset": {"name": "random", "hardware": {"streams": 3}},
         "classes": ["a", "b", "c", "d"],
         "input": {"height": height, "width": width, "channels": 3},
+        "preprocess": {"representation": "rgb", "images_per_second": None, "run_every": 1},
         "num_segments": 3,
         "logit_scale": 0.5,
         "layers": builder.layers,
@@ -244,7 +247,23 @@ def test_load_gives_the_same_model(tmp_path: Path) -> None:
     assert loaded.classes == ["a", "b", "c", "d"] and loaded.consensus().num_segments == 3
 
 
+def test_a_description_is_typed() -> None:
+    graph, arrays = random_model(0, 7)
+    alarm = {"classes": ["d", "b"], "threshold": 0.5, "release": 0.25, "min_seconds": 0, "cool_down_seconds": 2}
+    said = Reference(graph | {"alarm": alarm, "weights": "12"}, arrays).description
+    assert said.alarm == AlarmSettings(("d", "b"), 0.5, 0.25, 0.0, 2.0) and said.alarm_indices == [1, 3]
+    assert (said.preset.name, said.trained, said.num_segments, said.logit_scale) == ("random", False, 3, 0.5)
+    assert (said.preprocess.images_per_second, said.weights) == (None, "12")
+    for none in ({}, {"alarm": None}, {"alarm": alarm | {"classes": []}}):
+        said = Reference(graph | none, arrays).description
+        assert said.alarm is None and said.alarm_indices == [] and said.weights is None
+
+
 DAMAGES: dict[str, Any] = {
+    "no representation": lambda graph, arrays: graph["preprocess"].pop("representation"),
+    "no scale": lambda graph, arrays: graph.update(logit_scale=float("nan")),
+    "no segments": lambda graph, arrays: graph.update(num_segments=0),
+    "an alarm without a threshold": lambda graph, arrays: graph.update(alarm={"classes": ["a"]}),
     "version": lambda graph, arrays: graph.update(version=2),
     "no classes": lambda graph, arrays: graph.pop("classes"),
     "too few classes": lambda graph, arrays: graph["classes"].pop(),

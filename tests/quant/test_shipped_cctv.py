@@ -26,7 +26,8 @@ def test_weights_are_of_this_preset_and_carry_their_threshold(tmp_path: Path) ->
     threshold = chosen_threshold(WEIGHTS)
     assert threshold is not None and 0 < threshold < 1
     folder = export(network, PRESET, tmp_path / "export", trained=True, threshold=threshold)
-    assert Reference.load(folder / "model.npz").description["alarm"]["threshold"] == threshold
+    alarm = Reference.load(folder / "model.npz").description.alarm
+    assert alarm and alarm.threshold == threshold
 
 
 @pytest.mark.skipif(not real_clips(), reason="the real clips are not beside this checkout")
@@ -40,7 +41,7 @@ def test_integer_predictions_are_the_networks(tmp_path: Path) -> None:
         integers = [reference.infer(pixels, clear=index == 0) for index, pixels in enumerate(clip)]
         with torch.inference_mode():
             real = network.eval()(torch.from_numpy(clip).permute(0, 3, 1, 2)[None].float())[0].double()
-        expected = np.rint(real.numpy() / reference.description["logit_scale"]).astype(np.int64)
+        expected = np.rint(real.numpy() / reference.description.logit_scale).astype(np.int64)
         assert np.array_equal(np.stack(integers), expected), row["clip"]
 
 

@@ -1,0 +1,73 @@
+"""Dataclasses out of JSON: the types of the fields say what the values may be.
+
+Beside bool, str, int and float, `X | None`, tuples and dataclasses: a `Count` is at least 1, an `Offset` at least 0,
+`Seconds` 0 or more, a plain float more than 0; a text may have a pattern.
+"""
+
+import dataclasses
+import math
+import re
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+Count = Annotated[int, 1]
+Offset = Annotated[int, 0]
+Seconds = Annotated[float, 0.0]
+
+_T = TypeVar("_T")
+
+
+def parsed(kind: type[_T], values: Any, key: str = "") -> _T:
+    """The dataclass `kind` of the JSON object at `key`; keys without a field are left. Raises ValueError naming the key
+    that is missing or wrong."""
+    if not isinstance(values, dict):
+        raise ValueError(f"{key} is {values!r}, no table")
+    types = get_type_hints(kind, include_extras=True)
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    return kind(**{name: _value(types[name], values.get(name), f"{key}.{name}" if key else name) for name in names})
+
+
+def _value(kind: Any, value: Any, key: str) -> Any:
+    """The JSON value at `key` as a `kind`. Raises ValueError naming the key."""
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return parsed(kind, value, key)
+    limit: Any = None
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (UnionType, Union):
+        return None if value is None else _value(arguments[0], value, key)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ValueError(f"{key} is {value!r}, no list")
+        return tuple(_value(arguments[0], entry, f"{key}[{index}]") for index, entry in enumerate(value))
+    if origin is Annotated:
+        kind, limit = arguments
+    return _SCALARS[kind](value, limit, key)
+
+
+def _integer(value: Any, least: int, key: str) -> int:
+    if type(value) is not int or value < least:
+        raise ValueError(f"{key} is {value!r}, no number from {least} on")
+    return value
+
+
+def _number(value: Any, least: float | None, key: str) -> float:
+    if type(value) not in (int, float) or not (0 < value < math.inf or value == least):
+        raise ValueError(f"{key} is {value!r}, no positive number{' or 0' if least == 0 else ''}")
+    return float(value)
+
+
+def _text(value: Any, pattern: str | None, key: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{key} is {value!r}, no text")
+    if pattern and not re.fullmatch(pattern, value):
+        raise ValueError(f"{key} is {value!r}, no number in hexadecimal ({pattern})")
+    return value
+
+
+def _truth(value: Any, _: None, key: str) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{key} is {value!r}, neither true nor false")
+    return value
+
+
+_SCALARS: dict[Any, Any] = {int: _integer, float: _number, str: _text, bool: _truth}
