@@ -20,7 +20,8 @@ from shiftcore.artifacts import digest, lock, without_nan, write_json
 from shiftcore.flow.crossval_report import lines, write_card, write_picture
 from shiftcore.flow.data_report import bias_floor, examine
 from shiftcore.flow.judging import judge
-from shiftcore.model.alarm import Alarm, AlarmSettings
+from shiftcore.model.alarm import AlarmSettings
+from shiftcore.model.calibration import Track, count
 from shiftcore.model.fields import parsed
 from shiftcore.model.reference import Reference
 from shiftcore.quant import checkpoint, layouts, metrics
@@ -107,12 +108,8 @@ def choose_threshold(rows: Sequence[Row], preset: Preset, classes: Sequence[str]
 def false_alarms_per_hour(calm: Sequence[Row], preset: Preset, threshold: float) -> float:
     """How many alarms an hour the runtime raises at `threshold` on clips with nothing to raise it for."""
     settings = parsed(AlarmSettings, preset.alarm.at(threshold).model_dump(mode="json"))
-    alarms = 0
-    for row in calm:
-        alarm = Alarm(settings)
-        for seconds, score in zip(row["times"], row["window"], strict=True):
-            alarms += sum(change.begin for change in alarm.update(seconds, score, ""))
-    return 3600 * alarms / sum(row["seconds"] for row in calm)
+    tracks = [Track(np.array(row["times"]), np.array(row["window"]), row["seconds"]) for row in calm]
+    return 3600 * count(settings, tracks) / sum(track.seconds for track in tracks)
 
 
 def add_floor(figures: dict[str, Any], preset: Preset, dataset: Dataset) -> None:

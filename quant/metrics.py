@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import mannwhitneyu  # type: ignore[import-untyped]
 
+from shiftcore.model import calibration
+
 RESAMPLES = 2000
 SEED = 0
 
@@ -114,11 +116,9 @@ def for_recall(positive: np.ndarray, scores: np.ndarray, recall: float) -> float
 
 
 def for_false_alarms(rate: Callable[[float], float], scores: np.ndarray, per_hour: float) -> float:
-    """The lowest threshold at which `rate(threshold)` false alarms an hour are no more than `per_hour`."""
-    for threshold in np.unique(scores):
-        if rate(float(threshold)) <= per_hour:
-            return _between(scores, threshold)
-    return 1.0
+    """The lowest threshold from which on upward `rate(threshold)` false alarms an hour are no more than `per_hour`
+    (model.calibration); 1 where there is none."""
+    return calibration.lowest_threshold(rate, scores, per_hour) or 1.0
 
 
 def _between(scores: np.ndarray, threshold: float) -> float:
