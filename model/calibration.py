@@ -4,7 +4,7 @@
 A network's scores do not depend on the threshold, so footage is watched once and each threshold costs a replay.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +21,11 @@ class Track:
     times: np.ndarray
     scores: np.ndarray
     seconds: float
+
+
+LOWEST = 0.5
+"""A camera's threshold is never set below this, or below a model's own that is lower: a calm day does not show that
+what the network itself holds for unlikely will not come."""
 
 
 class Raised(NamedTuple):
@@ -62,6 +67,21 @@ def count(settings: AlarmSettings, tracks: Iterable[Track], live: bool = False) 
     cool-down goes on from one to the next."""
     alarm = Alarm(settings) if live else None
     return sum(len(replay(settings, track, alarm)) for track in tracks)
+
+
+def floor(settings: AlarmSettings) -> float:
+    """The lowest threshold that a camera is given."""
+    return min(LOWEST, settings.threshold)
+
+
+def camera_threshold(
+    settings: AlarmSettings, tracks: Sequence[Track], per_hour: float, live: bool = False
+) -> float | None:
+    """The lowest threshold of a camera that has shown `tracks` (`live` as of `count`) at which, and above which, no
+    more than `per_hour` alarms an hour of them would have been raised. None where every threshold raises more."""
+    allowed = per_hour * sum(track.seconds for track in tracks) / 3600
+    scores = np.concatenate([np.zeros(0), *(track.scores for track in tracks)])
+    return lowest_threshold(lambda t: count(settings.at(t), tracks, live), scores, allowed, floor(settings))
 
 
 def lowest_threshold(

@@ -30,7 +30,9 @@ def test_a_replay_is_what_the_alarm_does_frame_by_frame() -> None:
         alarm = Alarm(SETTINGS)
         changes = [c for t, s in zip(seen.times, seen.scores, strict=True) for c in alarm.update(t, s, "fight")]
         changes += alarm.interrupt()
-        assert [(r.since, r.raised) for r in replay(SETTINGS, seen)] == [(c.since, c.seconds) for c in changes if c.begin]
+        assert [(r.since, r.raised) for r in replay(SETTINGS, seen)] == [
+            (c.since, c.seconds) for c in changes if c.begin
+        ]
         assert [(r.ended, r.score) for r in replay(SETTINGS, seen)] == [
             (c.seconds, c.score) for c in changes if not c.begin
         ]
