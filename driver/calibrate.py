@@ -86,7 +86,7 @@ def _conclude(
             f"{name}: threshold {at.threshold:.4f}: {at.alarms} alarms in {at.hours:.2f} h; "
             f"the model's own, {own:.4f}, would have raised {watch.alarms(own)}"
         )
-        if at.hours * per_hour < 1:
+        if 0 < at.hours * per_hour < 1:
             say.warn([f"{name}: {at.hours:.2f} h are too short to tell {per_hour:g} alarms an hour from none"])
     if found:
         write(path, description.weights, found)

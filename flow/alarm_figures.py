@@ -79,11 +79,11 @@ def binomial_interval(found: int, of: int) -> tuple[float, float]:
 def figures(footages: Iterable[Footage], settings: AlarmSettings) -> Figures:
     """The figures at the threshold of `settings`; None for what there is no footage or no event for."""
     footages = list(footages)
-    verdicts = [verdict(footage, settings) for footage in footages]
-    return _figures(footages, verdicts, settings.threshold)
+    return tally(footages, [verdict(footage, settings) for footage in footages], settings.threshold)
 
 
-def _figures(footages: Sequence[Footage], verdicts: Sequence[Verdict], threshold: float) -> Figures:
+def tally(footages: Sequence[Footage], verdicts: Sequence[Verdict], threshold: float) -> Figures:
+    """The figures of `footages`, each with what became of it, at its own threshold or at this one."""
     hours = sum(footage.calm_seconds for footage in footages) / 3600
     alarms = sum(len(verdict.false) for verdict in verdicts)
     delays = [delay for verdict in verdicts for delay in verdict.delays]

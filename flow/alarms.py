@@ -7,10 +7,7 @@ interrupted run goes on where it stopped.
 """
 
 import json
-import os
 import sys
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +18,7 @@ from rich.table import Table
 
 from shiftcore.artifacts import build_folder, digest, kept, lock, without_nan, write_json
 from shiftcore.errors import UserError
-from shiftcore.flow import alarm_figures, machine
+from shiftcore.flow import alarm_figures, data_sets, machine
 from shiftcore.flow.alarm_figures import Figures, Footage
 from shiftcore.flow.alarms_report import draw_curve, write_page
 from shiftcore.flow.judging import judge
@@ -41,19 +38,6 @@ SLACK_S = 1.0  # an event may end so much later than the video: lengths are roun
 def work_folder() -> Path:
     """Where its figures, pictures and kept scores go."""
     return build_folder() / "alarms"
-
-
-def data_sets(given: Sequence[Path]) -> dict[str, Path]:
-    """The folders of the data sets that are `given`, each a path, or several joined as in PATH, by their names: the
-    folder's, and the one's above it where two are called alike. Raises UserError where one is given twice."""
-    folders = [Path(part) for path in given for part in ([path] if path.exists() else str(path).split(os.pathsep))]
-    paths = [folder.resolve() for folder in folders]
-    alike = Counter(path.name for path in paths)
-    names = [path.name if alike[path.name] == 1 else f"{path.parent.name}/{path.name}" for path in paths]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"--data: {twice} is given twice")
-    return dict(zip(names, folders, strict=True))
 
 
 class Watcher:
@@ -165,7 +149,7 @@ def main(
     alarms_per_hour: Annotated[float, typer.Option(min=0, help="of calibration, shown on held-out halves")] = 1.0,
 ) -> None:
     """Stream whole videos through model and alarm: false alarms an hour, events found and how soon, worst alarms."""
-    settings, folders = load_preset(preset), data_sets(data)
+    settings, folders = load_preset(preset), data_sets.named(data)
     if model is None:
         from shiftcore.flow.build import exported_model
 

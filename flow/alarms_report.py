@@ -13,6 +13,7 @@ import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from PIL import Image
 
 from shiftcore.artifacts import atomic_file, atomic_folder
@@ -31,29 +32,28 @@ MARKED = (0.5, 0.8, 0.9, 0.95, 0.99)  # thresholds that the curve names
 
 
 def draw_curve(path: Path, parts: dict[str, Figures]) -> None:
-    """False alarms an hour against the share of events found, of each of the `parts` that has both, and each of the two
-    over the threshold, into the PNG file `path`."""
+    """The trade-off, into the PNG file `path`: the false alarms an hour of each of the `parts` (the first of several is
+    all of them) against the share of all events found; and each of the two over the threshold."""
     figure, axes = plt.subplots(1, 3, figsize=(15, 4.4), layout="constrained")
     both, false, found = axes
-    calm = next((part for part in parts.values() if part["hours"]), None)
+    everything = next(iter(parts.values()))
+    shares = [point["found_share"] for point in everything["curve"]]
     for name, part in parts.items():
         points = part["curve"]
         thresholds = [point["threshold"] for point in points]
         if part["hours"]:
-            false.plot(thresholds, [point["false_alarms_per_hour"] for point in points], label=name)
+            rates = [point["false_alarms_per_hour"] for point in points]
             bounds = np.array([point["false_alarms_ci95"] for point in points])
-            false.fill_between(thresholds, bounds[:, 0], bounds[:, 1], alpha=0.1)
-        if part["events"]:
-            shares = [point["found_share"] for point in points]
-            found.plot(thresholds, shares, label=name)
-            rates = part if part["hours"] else calm
-            if rates:
-                label = name if part is rates else f"{name}, false alarms of all"
-                both.plot([point["false_alarms_per_hour"] for point in rates["curve"]], shares, ".-", label=label)
-                _mark(both, rates["curve"], shares)
+            (line,) = false.plot(thresholds, rates, label=name)
+            false.fill_between(thresholds, bounds[:, 0], bounds[:, 1], alpha=0.1, color=line.get_color())
+            if everything["events"]:
+                both.plot(rates, shares, ".-", color=line.get_color(), label=f"false alarms of {name}")
+                _mark(both, points, shares)
+        if part["events"] and not (part is everything and _one_has_all_events(parts)):
+            found.plot(thresholds, [point["found_share"] for point in points], label=name)
     both.set(xscale="symlog", xlabel="false alarms an hour", ylabel="events found, share", ylim=(0, 1.02))
-    false.set(yscale="symlog", xlabel="threshold", ylabel="false alarms an hour, 95 %")
-    found.set(xlabel="threshold", ylabel="events found, share", ylim=(0, 1.02))
+    false.set(xscale="logit", yscale="symlog", xlabel="threshold", ylabel="false alarms an hour, 95 %")
+    found.set(xscale="logit", xlabel="threshold", ylabel="events found, share", ylim=(0, 1.02))
     for one in axes:
         if one.lines:
             one.legend(fontsize=8)
@@ -62,7 +62,11 @@ def draw_curve(path: Path, parts: dict[str, Figures]) -> None:
     plt.close(figure)
 
 
-def _mark(axes: Any, points: Sequence[Figures], shares: Sequence[float]) -> None:
+def _one_has_all_events(parts: dict[str, Figures]) -> bool:
+    return sum(part["events"] > 0 for part in parts.values()) == 2
+
+
+def _mark(axes: Axes, points: Sequence[Figures], shares: Sequence[float]) -> None:
     for point, share in zip(points, shares, strict=True):
         if point["threshold"] in MARKED:
             axes.annotate(f"{point['threshold']:g}", (point["false_alarms_per_hour"], share), fontsize=7)

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from shiftcore.errors import UserError
-from shiftcore.flow import alarm_figures, alarms
+from shiftcore.flow import alarm_figures, alarms, data_sets
 from shiftcore.flow.alarm_figures import Footage, poisson_interval, verdict
 from shiftcore.flow.command import app
 from shiftcore.flow.watch import watch
@@ -143,11 +143,11 @@ def test_folders_are_told_apart_by_their_names(tmp_path: Path) -> None:
     for name in ("a", "b", "c/a", "d:e"):
         (tmp_path / name).mkdir(parents=True)
     joined = Path(f"{tmp_path / 'a'}:{tmp_path / 'b'}")
-    assert list(alarms.data_sets([joined])) == ["a", "b"]
-    assert list(alarms.data_sets([tmp_path / "d:e"])) == ["d:e"]
-    assert list(alarms.data_sets([tmp_path / "a", tmp_path / "c" / "a"])) == [f"{tmp_path.name}/a", "c/a"]
+    assert list(data_sets.named([joined])) == ["a", "b"]
+    assert list(data_sets.named([tmp_path / "d:e"])) == ["d:e"]
+    assert list(data_sets.named([tmp_path / "a", tmp_path / "c" / "a"])) == [f"{tmp_path.name}/a", "c/a"]
     with pytest.raises(UserError, match="a is given twice"):
-        alarms.data_sets([tmp_path / "a", tmp_path / "a"])
+        data_sets.named([tmp_path / "a", tmp_path / "a"])
 
 
 @pytest.fixture(scope="module")
