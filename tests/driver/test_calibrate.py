@@ -2,6 +2,8 @@
 """Calibration to a camera: what was promised holds when the same footage runs with the threshold that was set."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from shiftcore.flow.command import app
 from shiftcore.model import video
 from shiftcore.model.alarm import Alarm, AlarmSettings
 from shiftcore.quant import synthetic
+from tests.checkout import ROOT
+from tests.driver.rtsp_camera import Camera, transport_stream
 
 EVENTS = ("door", "object")
 LABELS = {name: label for label, name in enumerate(synthetic.class_names(EVENTS))}
@@ -140,6 +144,19 @@ def test_recordings_set_the_threshold_of_their_camera(driver: Callable[..., Resu
     result = driver("run", seen, "--thresholds", path, "--events", "-")
     assert f"{seen}: not in {path}; it has the model's own threshold" in result.stderr
     assert result.stdout.count('"begin"') == 1
+
+
+def test_a_live_camera_is_watched_for_so_long_and_no_longer(folder: Path, tmp_path: Path) -> None:
+    images = [image for k in range(3) for image in synthetic.clip(EVENTS, LABELS["leave_pick"], (8, 64, 80), (77, k))]
+    camera = Camera(transport_stream(tmp_path / "a.ts", images).read_bytes(), pace_s=0.01)
+    command = ["calibrate", camera.address, "--hours", "0.0002", "--thresholds", str(tmp_path / "thresholds.json")]
+    command = [sys.executable, "-m", "shiftcore", *command, "--build", str(folder), "--backend", "reference"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    camera.close()
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "thresholds.json").read_text())["cameras"]
+    assert list(found) == [camera.address] and found[camera.address]["hours"] >= 0.0002
+    assert found[camera.address]["alarms"] == 0
 
 
 def test_slips_are_one_line(driver: Callable[..., Result], tmp_path: Path) -> None:
