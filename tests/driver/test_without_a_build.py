@@ -44,7 +44,7 @@ def test_run_exports_the_shipped_network(tmp_path: Path) -> None:
     """As a new user would: no export, no compilation, a video."""
     from shiftcore.model.video import write
 
-    write(tmp_path / "a video.mp4", clip(True, 16, 160, 224, (3,)), rate=16)
+    write(tmp_path / "a video.mp4", list(clip(True, 16, 160, 224, (3,))), rate=16)
     command = [sys.executable, "-m", "shiftcore", "run", str(tmp_path / "a video.mp4"), "--json"]
     environment = {**os.environ, "SHIFTCORE_BUILD": str(tmp_path / "build")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
