@@ -15,7 +15,7 @@ from shiftcore import cli
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.address import Address
 from shiftcore.driver.calibration import Watch
-from shiftcore.driver.commands import BUILD, Backend, Build
+from shiftcore.driver.commands import Backend, BuildOrModel, exported
 from shiftcore.driver.run import Channel, Run, problems
 from shiftcore.driver.sources import Image, check_sources, open_sources
 from shiftcore.driver.terminal import Voice, interruptible, shown, stopped_by_signals
@@ -30,7 +30,7 @@ WATCHED_HOURS = 24.0  # of a camera, where nobody says: a day and a night
 
 def main(
     sources: Annotated[list[str], typer.Argument(help="cameras, or recordings of them: as of `shiftcore run`")],
-    build: Build = BUILD,
+    build: BuildOrModel = None,
     backend: Backend = "auto",
     alarms_per_hour: Annotated[float, typer.Option(min=0, help="no more would have been raised")] = 1.0,
     hours: Annotated[float | None, typer.Option(min=0, help="to watch; default: a camera 24, recordings all")] = None,
@@ -43,6 +43,7 @@ def main(
     check_sources(sources)
     if camera is not None and len(sources) > 1:
         raise UserError("--camera names one camera: give its recordings as one file or one folder")
+    build = build or exported()
     say = Voice(Console(stderr=True))
     with interruptible("no threshold is set"), Accelerator.open(build, backend) as accelerator, ExitStack() as stack:
         description = accelerator.description

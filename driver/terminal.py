@@ -38,7 +38,8 @@ def shown(going: Run, quiet: bool, say: Voice) -> Iterator[None]:
         yield
         return
     accelerator = going.accelerator
-    title = f"{accelerator.description.preset.name} on {accelerator.backend}, {accelerator.clock_mhz:g} MHz"
+    title = f"{accelerator.description.preset.name} on {accelerator.backend}"
+    title += f", {accelerator.clock_mhz:g} MHz" if accelerator.compiled else ""
 
     class Table:
         def __rich__(self) -> Any:
