@@ -45,16 +45,15 @@ def replay(settings: AlarmSettings, track: Track, alarm: Alarm | None = None) ->
     Frames below the threshold change nothing while an alarm is quiet or cooling, and are not looked at.
     """
     alarm = alarm or Alarm(settings)
-    times, scores = track.times.tolist(), track.scores.tolist()
     reach = np.flatnonzero(track.scores >= settings.threshold)
     changes, index = alarm.interrupt(), 0
-    while index < len(times):
+    while index < len(track.times):
         if alarm.state in (QUIET, COOLING):
             place = int(np.searchsorted(reach, index))
             if place == len(reach):
                 break
             index = int(reach[place])
-        changes += alarm.update(times[index], scores[index], "")
+        changes += alarm.update(float(track.times[index]), float(track.scores[index]), "")
         index += 1
     changes += alarm.interrupt()
     begins = [change for change in changes if change.begin]
