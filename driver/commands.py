@@ -61,7 +61,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     sink: Sinks = None,
     thresholds: Thresholds = None,
 ) -> None:
-    """Run videos or cameras through the accelerator, with a live table. Without --build: the shipped network in NumPy."""
+    """Run videos or cameras through the accelerator; a live table. Without --build: the shipped network, NumPy."""
     check_sources(sources)
     build = build or exported()
     broker = Broker.parse(mqtt, mqtt_ca) if mqtt is not None else None
