@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Literal
 
 from shiftcore import process
-from shiftcore.artifacts import PACKAGE_FOLDER, build_folder, digest, kept, lock, write_json
+from shiftcore.artifacts import build_folder, digest, kept, lock, write_json
 from shiftcore.errors import UserError
-from shiftcore.hw.formal.blocks import BLOCKS, Block, Mutant, Parameters
+from shiftcore.hw.formal.block import Block, Mutant, Parameters
 from shiftcore.hw.toolchains import yosys
 from shiftcore.process import plain
 from shiftcore.sources import code
 
 HERE = Path(__file__).parent
-RTL = PACKAGE_FOLDER / "hw" / "rtl"
 CHECKERS = tuple(
     HERE / f"{name}.sv"
     for name in ("anyseq", "power_up", "axi_stream_rules", "in_order", "axi_burst_rules", "axi_read_memory")
@@ -42,30 +41,25 @@ Kind = Literal["prove", "cover", "ready_to_valid", "mutant"]
 class Job:
     """`kind` of check of `block` with its parameter set number `index`; a mutant job puts `mutant` into a copy."""
 
-    block: str
+    block: Block
     kind: Kind
     index: int
     mutant: Mutant | None = None
 
     @property
     def parameters(self) -> Parameters:
-        return BLOCKS[self.block].parameters[self.index]
-
-    @property
-    def module(self) -> str:
-        return BLOCKS[self.block].module or self.block
+        return self.block.parameters[self.index]
 
     @property
     def name(self) -> str:
         """Also the name of the job's folder under build/formal."""
-        number = self.index if self.mutant is None else BLOCKS[self.block].mutants.index(self.mutant)
-        return f"{self.block}-{self.kind}-{number}"
+        number = self.index if self.mutant is None else self.block.mutants.index(self.mutant)
+        return f"{self.block.name}-{self.kind}-{number}"
 
     @property
     def depth(self) -> int | None:
         """Cycles from reset that are looked at; None: runs of any length."""
-        block = BLOCKS[self.block]
-        return {"prove": block.depth, "cover": block.cover_depth, "mutant": MUTANT_DEPTH}.get(self.kind)
+        return {"prove": self.block.depth, "cover": self.block.cover_depth, "mutant": MUTANT_DEPTH}.get(self.kind)
 
 
 @dataclass(frozen=True)
@@ -80,13 +74,13 @@ class Outcome:
     content: str
 
 
-def jobs(block: str) -> list[Job]:
+def jobs(block: Block) -> list[Job]:
     """Everything that is checked of a block."""
-    sets = range(len(BLOCKS[block].parameters))
-    kinds: tuple[Kind, ...] = ("prove", "cover", "ready_to_valid") if BLOCKS[block].properties else ("ready_to_valid",)
+    sets = range(len(block.parameters))
+    kinds: tuple[Kind, ...] = ("prove", "cover", "ready_to_valid") if block.properties else ("ready_to_valid",)
     return [
         *(Job(block, kind, index) for kind in kinds for index in sets),
-        *(Job(block, "mutant", mutant.parameters, mutant) for mutant in BLOCKS[block].mutants),
+        *(Job(block, "mutant", mutant.parameters, mutant) for mutant in block.mutants),
     ]
 
 
@@ -117,15 +111,13 @@ def _environment() -> dict[str, str]:
 
 def _sources(job: Job, folder: Path) -> list[Path]:
     """The RTL files of a job; a mutant's copy is written to `folder`."""
-    block: Block = BLOCKS[job.block]
-    files = [RTL / f"{name}.sv" for name in block.needs]
-    source = RTL / f"{job.module}.sv"
+    source = job.block.source
     if job.mutant is None:
-        return [*files, source]
+        return [*job.block.needs, source]
     text, source = mutated(source.read_text(), job.mutant), folder / source.name
     if not source.is_file() or source.read_text() != text:
         source.write_text(text)
-    return [*files, source]
+    return [*job.block.needs, source]
 
 
 def _read(job: Job, files: list[Path], options: str = "") -> str:
@@ -133,7 +125,7 @@ def _read(job: Job, files: list[Path], options: str = "") -> str:
         f'-G{key}="{value}"' if isinstance(value, str) else f"-G{key}={value}" for key, value in job.parameters.items()
     ]
     names = [str(plain(file.parent) / file.name) for file in files]
-    return f"read_slang {options} --top {job.module} {' '.join(values)} {' '.join(names)}"
+    return f"read_slang {options} --top {job.block.module} {' '.join(values)} {' '.join(names)}"
 
 
 def _symbiyosys(job: Job, files: list[Path]) -> str:
@@ -142,11 +134,11 @@ def _symbiyosys(job: Job, files: list[Path]) -> str:
     if job.kind == "cover":
         mode, engine, more = "cover", "smtbmc z3", ""
     options = [f"mode {mode}", f"timeout {SECONDS}", more, "" if job.depth is None else f"depth {job.depth}"]
-    checkers = [*CHECKERS, HERE / f"{job.block}_properties.sv"]
+    checkers = [*CHECKERS, job.block.properties_file]
     script = [
         _read(job, [*files, *checkers], "--blackboxed-module anyseq"),
         "chtype -set $anyseq t:anyseq",
-        f"prep -flatten -top {job.module}",
+        f"prep -flatten -top {job.block.module}",
         "techmap t:$shiftx",  # what it leaves undefined, beyond the end of a vector, may be anything
         "setundef -anyseq",
     ]
@@ -157,7 +149,7 @@ def _structural(job: Job, files: list[Path]) -> list[str]:
     """Yosys commands that fail where a path without a register leads from a ready input to a valid output."""
     return [
         _read(job, files),
-        f"prep -flatten -top {job.module}",
+        f"prep -flatten -top {job.block.module}",
         "memory_map",
         "opt -full",
         "simplemap",
@@ -208,13 +200,11 @@ def run(job: Job) -> Outcome:
         files = _sources(job, folder)
         structural = job.kind == "ready_to_valid" or (job.mutant is not None and job.mutant.check == "ready_to_valid")
         text = "\n".join(_structural(job, files)) if structural else _symbiyosys(job, files)
-        properties = [] if structural else [*CHECKERS, HERE / f"{job.block}_properties.sv"]
-        content = digest(
-            code("shiftcore.hw.formal.prover", packages=PACKAGES),
-            text.replace(str(PACKAGE_FOLDER), ""),
-            *files,
-            *properties,
-        )
+        properties = [] if structural else [*CHECKERS, job.block.properties_file]
+        names = text
+        for file in (*files, *properties):
+            names = names.replace(f"{plain(file.parent)}{os.sep}", "")
+        content = digest(code("shiftcore.hw.formal.prover", packages=PACKAGES), names, *files, *properties)
         result = folder / "result.json"
 
         def make() -> None:

@@ -2,6 +2,7 @@
 """Temporal shift: the first channels of each pixel come from the previous frame of the same stream."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.errors import UserError
 from shiftcore.hw import memory
-from shiftcore.hw.ops.rtl_op import Port, RtlOp, check_folding, check_integer, counter_bits
+from shiftcore.hw.ops.rtl_op import RtlOp, check_folding, check_integer, counter_bits, divisors
 from shiftcore.model.limits import STREAMS
-from shiftcore.model.records import Context
 from shiftcore.quant import temporal
 
 
@@ -54,6 +54,12 @@ class TemporalShift(HWCustomOp):
             raise UserError(f"{name}: numInputVectors={vectors} must be one frame, e.g. [1, height, width]")
         check_integer(self, self.get_input_datatype())
         check_folding(self)
+
+    def foldings(self) -> list[int]:
+        """Every PE it can be built with, ascending: it divides the channels, and the shifted channels come in whole
+        beats (PE divides them) or all in one (PE is not below them)."""
+        channels, shifted = self.get_nodeattr("NumChannels"), self.get_nodeattr("ShiftChannels")
+        return [pe for pe in divisors(channels) if pe >= shifted or shifted % pe == 0]
 
     def get_input_datatype(self, ind: int = 0) -> BaseDataType:
         """Type of every value, in and out."""
@@ -122,15 +128,19 @@ class TemporalShift(HWCustomOp):
 
 @register_rtl_op
 class TemporalShift_rtl(RtlOp, TemporalShift):  # noqa: N801 - FINN finds the back end by this suffix
-    """Temporal shift in hardware (hw/rtl/temporal_shift.sv).
+    """Temporal shift in hardware (temporal_shift.sv).
 
     Beside in0_V and out0_V the wrapper has the context stream `ctx_V`, one byte a frame: bit 7 clear, bits 6:0 the
     stream. `get_verilog_top_module_intf_names` does not list it: FINN's passes take every listed stream for a tensor.
     """
 
-    module = "temporal_shift"
+    source = Path(__file__).with_name("temporal_shift.sv")
 
-    check = TemporalShift.check  # the abstraction checks itself; RtlOp stands before it among the bases
+    takes_context = True
+
+    # the abstraction knows what it can be; RtlOp stands before it among the bases
+    check = TemporalShift.check
+    foldings = TemporalShift.foldings
 
     def parameters(self) -> dict[str, int | str]:
         """Parameters of temporal_shift.sv."""
@@ -143,10 +153,6 @@ class TemporalShift_rtl(RtlOp, TemporalShift):  # noqa: N801 - FINN finds the ba
             "STREAMS": self.get_nodeattr("Streams"),
             "RAM_STYLE": self.ram_style(),
         }
-
-    def input_ports(self) -> list[Port]:
-        """The frames, and the context."""
-        return [*super().input_ports(), Port("ctx_V", "ctx", Context.BITS)]
 
     def bram_estimation(self, fpgapart: str) -> int:
         """18 Kb block RAMs of the state."""
