@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Random cases for an op's bench: a node, its wrapper, frames for it, and what must come out by its Python model."""
+"""An op's bench: random cases, each a node, its wrapper, frames for it, and what must come out by its Python model."""
 
 import math
 import random
@@ -12,10 +12,24 @@ from onnx import helper
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.custom_op.registry import getCustomOp
 
-from shiftcore.sim.stream_bench import Case, Stream, pack
+from shiftcore.hw.ops.registry import Op
+from shiftcore.sim.stream_bench import Case, Stream, check, pack
 
 BEATS = 300  # about how many input beats a case has over all its frames
 PART = "xc7z020clg400-1"
+
+
+def draws(op: Op, count: int, folder: Path, seed: str) -> list[Case]:
+    """The first `count` random cases of an op, always the same for a seed; their wrappers lie in `folder`."""
+    rng = random.Random(f"{op.name} {seed}")
+    return [op.draw(number, folder, rng) for number in range(count)]
+
+
+def run(op: Op, folder: Path, count: int = 40, seed: int = 1) -> int:
+    """Simulate `count` random cases in one Verilator build, in `folder`: nobody pauses, everybody does at random, and a
+    reset comes in the middle of a frame. Returns how many tests that were; raises sim.cocotb_runner.BenchError, which
+    names op, parameters, stream, frame and beat, where one fails."""
+    return check(f"{op.source.stem}_bench", draws(op, count, folder, str(seed)), folder, seed)
 
 
 def make_node(op: str, name: str, inputs: int = 1, outputs: int = 1, **attributes: Any) -> Any:

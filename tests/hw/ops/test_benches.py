@@ -10,7 +10,7 @@ import pytest
 from shiftcore.artifacts import build_folder
 from shiftcore.hw.netlist import implementation
 from shiftcore.hw.ops import OURS, Op, stream_add
-from shiftcore.hw.ops.bench import case, make_node
+from shiftcore.hw.ops.bench import case, draws, make_node, run
 from shiftcore.sim.cocotb_runner import BenchError
 from shiftcore.sim.stream_bench import Case, check
 
@@ -19,17 +19,10 @@ NETLISTS = 6  # of each op: synthesis and the cells' models cost more than the R
 SEED = 2019
 
 
-def draws(op: Op, folder: Path, seed: str) -> list[Case]:
-    """Always the same cases for a seed."""
-    rng = random.Random(f"{seed}{op.name} {SEED}")
-    return [op.draw(number, folder, rng) for number in range(CASES)]
-
-
 @pytest.mark.parametrize("op", OURS, ids=lambda op: op.name)
 def test_rtl_equals_python_model(op: Op) -> None:
-    folder = build_folder() / "benches" / op.name
     print(f"seed {SEED}")
-    assert check(f"{op.source.stem}_bench", draws(op, folder, ""), folder, SEED) == 3
+    assert run(op, build_folder() / "benches" / op.name, CASES, SEED) == 3
 
 
 def test_netlist_equals_python_model() -> None:
@@ -37,7 +30,7 @@ def test_netlist_equals_python_model() -> None:
     folder = build_folder() / "benches" / "netlists"
     made: list[Case] = []
     for op in OURS:
-        every = draws(op, folder, "netlist ")
+        every = draws(op, CASES, folder, f"netlist {SEED}")
         in_block_ram = [case for case in every[NETLISTS:] if "RAM_STYLE=block" in case.about]
         made += every[:NETLISTS] + in_block_ram[:1]
     assert check("netlists", made, folder, SEED, implementation(folder / "synthesis")) == 3
