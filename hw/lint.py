@@ -3,6 +3,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from shiftcore import process
@@ -65,12 +66,21 @@ TOPS: dict[str, tuple[dict[str, int], tuple[str, ...]]] = {
 """The tops around the chip, each with the numbers of a chip that fits, and the FPGA's primitives in it."""
 
 
-def modules() -> list[tuple[Path, tuple[Parameters, ...]]]:
-    """Those that stand alone, ops (also of other packages) first, with the parameters to lint each with."""
+@dataclass(frozen=True)
+class Module:
+    """One that stands alone: its file, the sets of parameters to lint it with, and files that it needs."""
+
+    source: Path
+    sets: tuple[Parameters, ...]
+    needs: tuple[Path, ...] = ()
+
+
+def modules() -> list[Module]:
+    """All of them, ops (also of other packages) first."""
     whole = {PACKAGE, "chip.sv", *TOPS}
     alone = [path for path in sorted(RTL.glob("*.sv")) if path.name not in whole and not is_properties(path)]
-    of_ops = [(op.source, op.corners) for op in ops.known()]
-    return [*of_ops, *((path, CORNERS.get(path.stem, ({},))) for path in alone)]
+    of_ops = [Module(op.source, op.corners, op.rtl.needs) for op in ops.known()]
+    return [*of_ops, *(Module(path, CORNERS.get(path.stem, ({},))) for path in alone)]
 
 
 def lint(source: Path, parameters: Parameters, beside: Sequence[Path] = ()) -> str:
@@ -112,10 +122,10 @@ def lint_chip(numbers: dict[str, int], top: str = "chip.sv") -> str:
 def main() -> None:
     """Lint every module with Verilator's -Wall."""
     count = 0
-    for source, sets in modules():
-        for parameters in sets:
-            if complaints := lint(source, parameters):
-                raise UserError(f"{source.name} with {parameters or 'its defaults'}: not clean\n{complaints}")
+    for module in modules():
+        for parameters in module.sets:
+            if complaints := lint(module.source, parameters, module.needs):
+                raise UserError(f"{module.source.name} with {parameters or 'its defaults'}: not clean\n{complaints}")
             count += 1
     for numbers in CHIPS:
         if complaints := lint_chip(numbers):

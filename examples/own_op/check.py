@@ -20,4 +20,4 @@ if difference:
     sys.exit(f"error: {difference}")
 outputs: dict[str, np.ndarray] = {}
 reference.infer(*frames[0], outputs)
-print(f"{core}: {len(frames)} frames, {len(outputs)} layers equal; abs gave 0 to {outputs['abs'].max()}")
+print(f"{core}: {len(frames)} frames, {len(outputs)} layers equal; magnitude up to {outputs['magnitude'].max()}")

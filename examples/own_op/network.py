@@ -63,7 +63,7 @@ def thresholds(first: int, last: int, sums: int) -> np.ndarray:
 
 def build() -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
     """The QONNX model, and the integer model's arrays, its description among them."""
-    same = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+    same = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "dilations": [1, 1], "group": 1}
     x = quant(node("Conv", "frame", weight(conv1), strides=[2, 2], **same), STEP, signed=1)
     x = quant(node("Relu", node("Conv", node("Abs", x), weight(conv2), strides=[1, 1], **same)), 2 * STEP, signed=0)
     x = node("ReduceMean", x, constant([-2, -1], np.int64), keepdims=1)
@@ -94,7 +94,7 @@ def description() -> dict[str, Any]:
     layers = [
         {"name": "conv1", "op": "conv", "stride": 2, "pad": 1, "bits": 4},
         {"name": "act1", "op": "threshold", "offset": -8, "bits": 4, "signed": True},
-        {"name": "abs", "op": "abs"},
+        {"name": "magnitude", "op": "abs"},
         {"name": "conv2", "op": "conv", "stride": 1, "pad": 1, "bits": 4},
         {"name": "act2", "op": "threshold", "offset": 0, "bits": 4, "signed": False},
         {"name": "pool", "op": "sum_pool"},

@@ -59,12 +59,14 @@ class Port(NamedTuple):
 class RtlOp(RTLBackend):
     """A FINN op whose hardware is one SystemVerilog module and whose execution is its Python model.
 
-    A subclass comes before its FINN abstraction in the list of bases, names its module's file in `source`, gives its
-    `parameters()`, and raises UserError in `check()` for a node that cannot be built. `takes_context`: the module has
-    one more stream, `ctx`, a word a frame (model.records.Context), which no tensor stands for; FINN is not told of it.
+    A subclass comes before its FINN abstraction in the list of bases, names its module's file in `source`, and in
+    `needs` the files of packages and modules in it, gives its `parameters()`, and raises UserError in `check()` for a
+    node that cannot be built. `takes_context`: the module has one more stream, `ctx`, a word a frame
+    (model.records.Context), which no tensor stands for; FINN is not told of it.
     """
 
     source: ClassVar[Path]
+    needs: ClassVar[tuple[Path, ...]] = ()
     input_names: ClassVar[tuple[str, ...]] = ("in",)
     takes_context: ClassVar[bool] = False
 
@@ -118,8 +120,9 @@ class RtlOp(RTLBackend):
         self.set_nodeattr("ip_path", folder)
 
     def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
-        """The module and its wrapper; without `abspath`, their names alone."""
+        """The module behind what it needs, and its wrapper; without `abspath`, their names alone."""
         files = [
+            *self.needs,
             self.source,
             Path(self.get_nodeattr("code_gen_dir_ipgen")) / f"{self.get_nodeattr('gen_top_module')}.v",
         ]

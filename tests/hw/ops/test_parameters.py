@@ -10,7 +10,7 @@ import pytest
 
 from shiftcore.errors import UserError
 from shiftcore.hw.formal.block import Parameters
-from shiftcore.hw.lint import lint, modules
+from shiftcore.hw.lint import Module, lint, modules
 from shiftcore.hw.ops import OURS
 from shiftcore.hw.ops.bench import make_node
 from shiftcore.sim.verilator import environment
@@ -114,7 +114,7 @@ def test_an_impossible_module_says_so(tmp_path: Path) -> None:
         instances.append(f"{module} #({values}) bad_{k} ();\n")
     top = tmp_path / "top.sv"
     top.write_text("module top;\n" + "".join(instances) + "initial $finish;\nendmodule\n")
-    sources = [str(op.source) for op in OURS]
+    sources = [str(path) for op in OURS for path in (*op.rtl.needs, op.source)]
     assert {module for module, *_ in IMPOSSIBLE} == CORNERS.keys()
     command = ["verilator", "--cc", "--exe", "--build", "--main", "-Wno-lint", "-CFLAGS", "-O0", "--top-module", "top"]
     subprocess.run([*command, *sources, str(top)], cwd=tmp_path, env=environment(), check=True, capture_output=True)
@@ -125,10 +125,10 @@ def test_an_impossible_module_says_so(tmp_path: Path) -> None:
         assert message in output
 
 
-@pytest.mark.parametrize(("source", "sets"), modules(), ids=lambda value: value.stem if isinstance(value, Path) else "")
-def test_lint_is_clean(source: Path, sets: tuple[Parameters, ...]) -> None:
-    for parameters in sets:
-        assert lint(source, parameters) == ""
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.source.stem)
+def test_lint_is_clean(module: Module) -> None:
+    for parameters in module.sets:
+        assert lint(module.source, parameters, module.needs) == ""
 
 
 def test_lint_complains(tmp_path: Path) -> None:
