@@ -2,12 +2,14 @@
 """The registry of ops: each folder is listed and whole, and ops of other packages take no name that is taken."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shiftcore import extensions
 from shiftcore.errors import UserError
+from shiftcore.hw import compile as flow
 from shiftcore.hw import ops
 from shiftcore.hw.ops import OURS, Op, max_pool, stream_add
 from tests.checkout import ROOT
@@ -46,3 +48,16 @@ def test_a_node_is_known_in_every_graph() -> None:
     for name in ("Add", "ElementwiseAdd", "StreamAdd", "StreamAdd_rtl"):
         assert ops.of(name) is stream_add.OP
     assert ops.of("Conv") is None
+
+
+def test_the_code_of_another_package_s_op_decides_whether_a_compilation_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "mine.sv"
+    source.write_text("module mine;\nendmodule\n")
+    rtl = type("Mine_rtl", (max_pool.OP.rtl,), {"source": source})
+    monkeypatch.setattr(ops, "known", lambda: (*OURS, replace(max_pool.OP, rtl=rtl)))
+    before = flow._our_code()
+    assert flow._our_code() == before
+    source.write_text("module mine;  // changed\nendmodule\n")
+    assert flow._our_code() != before
