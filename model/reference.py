@@ -330,7 +330,7 @@ class Reference:
             for name, sources, op in self._ops:
                 inputs = [values[source] for source in sources]
                 if isinstance(op, _Shift):
-                    values[name] = op.frame(*inputs, stream, clear, keep=stream < self.streams)
+                    values[name] = op.frame(inputs[0], stream, clear, keep=stream < self.streams)
                 else:
                     values[name] = op(*inputs)
         if trace is not None:

@@ -15,9 +15,9 @@ from shiftcore.hw.ops import OURS
 from shiftcore.hw.ops.bench import make_node
 from shiftcore.sim.verilator import environment
 
-SHIFT = {"NumChannels": 16, "ShiftChannels": 4, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
-FORK = {"NumChannels": 6, "NumOutputStreams": 2, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
-POOL = {
+SHIFT: dict[str, Any] = {"NumChannels": 16, "ShiftChannels": 4, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
+FORK: dict[str, Any] = {"NumChannels": 6, "NumOutputStreams": 2, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
+POOL: dict[str, Any] = {
     "Channels": 6,
     "PE": 1,
     "KernelSize": [2, 2],
@@ -26,7 +26,7 @@ POOL = {
     "InputDataType": "INT4",
     "OutputDataType": "INT4",
 }
-ADD = {
+ADD: dict[str, Any] = {
     "lhs_dtype": "UINT4",
     "rhs_dtype": "INT4",
     "out_dtype": "INT6",
@@ -34,7 +34,7 @@ ADD = {
     "rhs_shape": [1, 2, 2, 4],
     "out_shape": [1, 2, 2, 4],
 }
-SUM = {"NumChannels": 6, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
+SUM: dict[str, Any] = {"NumChannels": 6, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
 
 
 @pytest.mark.parametrize(
