@@ -101,7 +101,7 @@ def description() -> dict[str, Any]:
         {"name": "linear", "op": "linear", "bits": 4},
     ]
     before = ["input", *(layer["name"] for layer in layers)]
-    network = {"stem": {"width": CHANNELS}, "stages": [{"width": CHANNELS, "stride": 1}]}
+    network = {"stem": {"width": CHANNELS}, "stages": [{"width": CHANNELS, "stride": 1}], "fold_div": CHANNELS}
     return {
         "format": "shiftcore-integer-model",
         "version": 1,

@@ -15,8 +15,20 @@ from shiftcore.hw.ops import OURS
 from shiftcore.hw.ops.bench import make_node
 from shiftcore.sim.verilator import environment
 
-SHIFT: dict[str, Any] = {"NumChannels": 16, "ShiftChannels": 4, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
-FORK: dict[str, Any] = {"NumChannels": 6, "NumOutputStreams": 2, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
+SHIFT: dict[str, Any] = {
+    "NumChannels": 16,
+    "ShiftChannels": 4,
+    "PE": 1,
+    "numInputVectors": [1, 4, 4],
+    "inputDataType": "UINT4",
+}
+FORK: dict[str, Any] = {
+    "NumChannels": 6,
+    "NumOutputStreams": 2,
+    "PE": 1,
+    "numInputVectors": [1, 4, 4],
+    "inputDataType": "UINT4",
+}
 POOL: dict[str, Any] = {
     "Channels": 6,
     "PE": 1,
