@@ -7,42 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shiftcore import process
-from shiftcore.artifacts import PACKAGE_FOLDER
 from shiftcore.errors import UserError
 from shiftcore.hw import ops
 from shiftcore.hw.chip import PACKAGE, config_package
-from shiftcore.hw.formal.block import Parameters, is_properties, parameter_sets
+from shiftcore.hw.formal.block import Parameters, is_properties
+from shiftcore.hw.rtl.checks import CORNERS, RTL
 from shiftcore.hw.toolchains import yosys
 from shiftcore.model.records import Context
 from shiftcore.sim.verilator import environment
-
-RTL = PACKAGE_FOLDER / "hw" / "rtl"
-
-CORNERS: dict[str, tuple[Parameters, ...]] = {
-    "reset_synchronizer": parameter_sets("STAGES", (2,), (4,)),
-    "frame_pacer": parameter_sets("WIDTH BEATS INTERVAL", (8, 1, 1), (24, 1024, 18432), (24, 1024, 64)),
-    "sizing_fifo": parameter_sets("WIDTH DEPTH INDEX COUNT", (8, 2, 0, 1), (24, 1000, 3, 9)),
-    "lutram_fifo": parameter_sets("WIDTH DEPTH", (1, 2), (72, 16)),
-    "result_writer": parameter_sets(
-        "OUTPUT_LOGITS OUT_ELEMENTS OUT_ELEMENT_BITS RECORD_BYTES",
-        (1, 1, 1, 24),
-        (4, 1, 24, 32),
-        (5, 5, 32, 40),
-        (400, 8, 12, 1616),
-    ),
-    "context_fanout": parameter_sets("N WIDTH DEPTH", (1, 8, 2), (5, 8, 16)),
-    "byte_gearbox": parameter_sets("BYTES", (1,), (8,), (63,), (64,)),
-    "dma_read": parameter_sets(
-        "ADDR_WIDTH INPUT_BYTES IN_ELEMENTS MAX_BURST_BEATS FIFO_WORDS TAG_BITS",
-        (4, 1, 1, 1, 2, 1),
-        (33, 3072, 3, 16, 512, 40),
-        (41, 4096, 64, 256, 256, 40),
-        (64, 786432, 48, 256, 4096, 40),
-    ),
-    "dma_write": parameter_sets("ADDR_WIDTH RECORD_BYTES MAX_BURST_BEATS", (4, 8, 1), (33, 32, 16), (64, 4096, 256)),
-    "axi3_to_axil": parameter_sets("ID_BITS ADDR_BITS", (1, 3), (12, 12)),
-}
-"""Parameter sets for each module of hw/rtl, ops have theirs; one that is not here is linted with its defaults."""
 
 _CHIP = (
     "INPUT_HEIGHT INPUT_WIDTH INPUT_CHANNELS INPUT_BYTES IN_ELEMENTS OUTPUT_LOGITS OUT_ELEMENTS OUT_ELEMENT_BITS "

@@ -19,7 +19,7 @@ from shiftcore.artifacts import build_folder, write_json
 from shiftcore.errors import UserError
 from shiftcore.hw.formal import prover
 from shiftcore.hw.formal.block import Block
-from shiftcore.hw.formal.blocks import blocks, ours
+from shiftcore.hw.formal.proofs import blocks, ours
 from shiftcore.hw.formal.prover import Job, Kind, Outcome
 
 WORKERS = min(2, os.cpu_count() or 1)

@@ -11,7 +11,7 @@ import pytest
 from shiftcore.hw.formal import prover
 from shiftcore.hw.formal.__main__ import markdown
 from shiftcore.hw.formal.block import Mutant
-from shiftcore.hw.formal.blocks import ours
+from shiftcore.hw.formal.proofs import ours
 from shiftcore.hw.formal.prover import Job
 from tests.checkout import ROOT
 

@@ -1,20 +1,44 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is proven: the blocks of the shell and of the core around its layers, here; and the ops, in their folders."""
+"""The blocks of this folder checked: corners for the linter, and proofs with the defects that they must find."""
 
 from pathlib import Path
 
-from shiftcore.artifacts import PACKAGE_FOLDER
-from shiftcore.hw import ops
-from shiftcore.hw.formal.block import Block, Mutant
+from shiftcore.hw.formal.block import Block, Mutant, Parameters, parameter_sets
 
-RTL = PACKAGE_FOLDER / "hw" / "rtl"
+RTL = Path(__file__).parent
 
 
 def _files(*modules: str) -> tuple[Path, ...]:
     return tuple(RTL / f"{module}.sv" for module in modules)
 
 
-SHELL = (
+CORNERS: dict[str, tuple[Parameters, ...]] = {
+    "reset_synchronizer": parameter_sets("STAGES", (2,), (4,)),
+    "frame_pacer": parameter_sets("WIDTH BEATS INTERVAL", (8, 1, 1), (24, 1024, 18432), (24, 1024, 64)),
+    "sizing_fifo": parameter_sets("WIDTH DEPTH INDEX COUNT", (8, 2, 0, 1), (24, 1000, 3, 9)),
+    "lutram_fifo": parameter_sets("WIDTH DEPTH", (1, 2), (72, 16)),
+    "result_writer": parameter_sets(
+        "OUTPUT_LOGITS OUT_ELEMENTS OUT_ELEMENT_BITS RECORD_BYTES",
+        (1, 1, 1, 24),
+        (4, 1, 24, 32),
+        (5, 5, 32, 40),
+        (400, 8, 12, 1616),
+    ),
+    "context_fanout": parameter_sets("N WIDTH DEPTH", (1, 8, 2), (5, 8, 16)),
+    "byte_gearbox": parameter_sets("BYTES", (1,), (8,), (63,), (64,)),
+    "dma_read": parameter_sets(
+        "ADDR_WIDTH INPUT_BYTES IN_ELEMENTS MAX_BURST_BEATS FIFO_WORDS TAG_BITS",
+        (4, 1, 1, 1, 2, 1),
+        (33, 3072, 3, 16, 512, 40),
+        (41, 4096, 64, 256, 256, 40),
+        (64, 786432, 48, 256, 4096, 40),
+    ),
+    "dma_write": parameter_sets("ADDR_WIDTH RECORD_BYTES MAX_BURST_BEATS", (4, 8, 1), (33, 32, 16), (64, 4096, 256)),
+    "axi3_to_axil": parameter_sets("ID_BITS ADDR_BITS", (1, 3), (12, 12)),
+}
+"""Parameter sets for the linter; a module that is not here is linted with its defaults."""
+
+PROOFS = (
     Block(
         name="frame_pacer",
         source=RTL / "frame_pacer.sv",
@@ -239,13 +263,3 @@ SHELL = (
         properties=False,
     ),
 )
-
-
-def blocks() -> dict[str, Block]:
-    """All of them by name: those of the ops (also of other packages) first."""
-    return {block.name: block for block in (*(proof for op in ops.known() for proof in op.proofs), *SHELL)}
-
-
-def ours() -> dict[str, Block]:
-    """Those of this package."""
-    return {block.name: block for block in (*(proof for op in ops.OURS for proof in op.proofs), *SHELL)}
