@@ -75,7 +75,7 @@ class Map:
         self.dtype = dtype or integer_dtype(low, high)
 
 
-class Layer(Protocol):
+class Semantics(Protocol):
     """A layer of another package's op (docs/extending.md), made of its entry in the graph, its arrays, and the `Map` of
     each input: `layer`, `arrays`, `*sources`. Raises ValueError where these make none. Called with a frame of each
     input, it returns its own, in `output`'s shape, range and type."""
@@ -229,7 +229,7 @@ class _Shift:
         return self._shifted
 
 
-_Op = _Convolution | _Threshold | _Add | _MaxPool | _SumPool | _Linear | _Shift | Layer
+_Op = _Convolution | _Threshold | _Add | _MaxPool | _SumPool | _Linear | _Shift | Semantics
 _OPS: dict[str, Callable[..., _Op]] = {
     "conv": _Convolution,
     "threshold": _Threshold,
