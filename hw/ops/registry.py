@@ -69,4 +69,4 @@ class Op:
 
     def sources(self) -> list[Path]:
         """All code in its folder, which decides what a compilation with it makes."""
-        return sorted(path for path in self.source.parent.rglob("*") if path.suffix in {".py", ".sv", ".v"})
+        return sorted(path for path in self.source.parent.iterdir() if path.suffix in {".py", ".sv", ".v"})
