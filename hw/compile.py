@@ -19,10 +19,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.artifacts import atomic_folder, digest, lock, write_json
 from shiftcore.errors import UserError
-from shiftcore.hw import dataflow, fifo, folding, lockfile, obstacles, resources
+from shiftcore.hw import dataflow, fifo, folding, lockfile, obstacles, ops, resources
 from shiftcore.hw.boards import Board, load_board
 from shiftcore.hw.chip import PACKAGE, SHELL
 from shiftcore.hw.core import build_core
+from shiftcore.hw.formal.block import is_properties
 from shiftcore.hw.steps import Job, Progress, SavedSteps, Step, run_steps
 from shiftcore.hw.streamline import streamline
 from shiftcore.hw.verify import integer_logits, verification_frames
@@ -221,13 +222,15 @@ _SHELL = {PACKAGE, *SHELL}  # has a key of its own in build_chip
 def core_rtl() -> list[Path]:
     """Our SystemVerilog that a core may be made of, FINN's mends with it: not that of the chip around it."""
     here = Path(__file__).parent
-    rtl = [path for path in sorted((here / "rtl").glob("*.sv")) if path.name not in _SHELL]
-    return [*rtl, *sorted((here / "patches").glob("*.patch"))]
+    rtl = [*sorted((here / "rtl").glob("*.sv")), *sorted((here / "ops").rglob("*.sv"))]
+    hardware = [path for path in rtl if path.name not in _SHELL and not is_properties(path)]
+    return [*hardware, *sorted((here / "patches").glob("*.patch"))]
 
 
 def _our_code() -> str:
-    """The digest of all of ours that decides what a step of `STEPS` yields."""
-    return code("shiftcore.hw.compile", packages=PACKAGES, data=core_rtl())
+    """The digest of all of ours, and of other packages' ops, that decides what a step of `STEPS` yields."""
+    foreign = [path for op in ops.known() if op not in ops.OURS for path in op.sources()]
+    return code("shiftcore.hw.compile", packages=PACKAGES, data=(*core_rtl(), *foreign))
 
 
 def _key(path: Path, board: Board, verify: bool, found: Path) -> str:

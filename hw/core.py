@@ -30,16 +30,16 @@ RTL = Path(__file__).parent / "rtl"
 _MEMSTREAM = ("axi/hdl/axilite.sv", "memstream/hdl/memstream_axi.sv", "memstream/hdl/memstream.sv")
 
 
-def _context_instance(shifts: list[str]) -> str:
-    """The fan-out of the context stream to all temporal shifts; without any, contexts are taken and dropped."""
-    if not shifts:
+def _context_instance(readers: list[str]) -> str:
+    """The fan-out of the context stream to all layers that read it; without any, contexts are taken and dropped."""
+    if not readers:
         return "\tassign s_axis_ctx_tready = 1'b1;\n"
     vectors = {
-        signal: "{" + ", ".join(f"{s}_{signal}" for s in reversed(shifts)) + "}"
+        signal: "{" + ", ".join(f"{reader}_{signal}" for reader in reversed(readers)) + "}"
         for signal in ("tdata", "tvalid", "tready")
     }
     return (
-        f"\tcontext_fanout #(.N({len(shifts)}), .WIDTH({Context.BITS})) context_i (\n"
+        f"\tcontext_fanout #(.N({len(readers)}), .WIDTH({Context.BITS})) context_i (\n"
         "\t\t.clk(ap_clk), .rst(!ap_rst_n),\n"
         "\t\t.idat(s_axis_ctx_tdata), .ivld(s_axis_ctx_tvalid), .irdy(s_axis_ctx_tready),\n"
         f"\t\t.odat({vectors['tdata']}),\n\t\t.ovld({vectors['tvalid']}),\n\t\t.ordy({vectors['tready']})\n\t);\n"
@@ -143,7 +143,7 @@ module core (
 {chr(10).join(stitcher.declarations)}
 
 {_pacer_instance(source.tdata_bits, source.beats, interval)}
-{_context_instance(stitcher.shifts)}
+{_context_instance(stitcher.contexts)}
 {chr(10).join(stitcher.instances)}
 	assign m_axis_tdata = {output}_tdata;
 	assign m_axis_tvalid = {output}_tvalid;

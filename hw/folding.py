@@ -23,11 +23,7 @@ from shiftcore.errors import UserError
 from shiftcore.hw import memory, resources
 from shiftcore.hw.boards import USABLE, Board
 from shiftcore.hw.dataflow import layer
-from shiftcore.hw.ops import foldings
-
-
-def _divisors(number: int) -> list[int]:
-    return [d for d in range(1, number + 1) if number % d == 0]
+from shiftcore.hw.ops.rtl_op import divisors
 
 
 def _is_window(node: NodeProto | None) -> bool:
@@ -39,7 +35,7 @@ def _product_foldings(model: ModelWrapper, node: NodeProto) -> Iterable[tuple[in
     instance = layer(node)
     producer = model.find_producer(node.input[0])
     depth = layer(producer).get_nodeattr("IFMChannels") if _is_window(producer) else instance.get_nodeattr("MW")
-    return ((simd, pe) for simd in _divisors(depth) for pe in _divisors(instance.get_nodeattr("MH")))
+    return ((simd, pe) for simd in divisors(depth) for pe in divisors(instance.get_nodeattr("MH")))
 
 
 def _product_cycles(node: NodeProto, simd: int, pe: int) -> int:
@@ -69,10 +65,10 @@ def _parallelism(node: NodeProto) -> tuple[str, list[int]]:
     """The attribute that widens a streaming layer, and its legal values, ascending."""
     instance = layer(node)
     if node.op_type == "FMPadding_rtl":
-        return "SIMD", _divisors(instance.get_nodeattr("NumChannels"))
+        return "SIMD", divisors(instance.get_nodeattr("NumChannels"))
     if node.op_type == "Thresholding_rtl":
-        return "PE", _divisors(instance.get_nodeattr("NumChannels"))
-    return "PE", foldings(instance)
+        return "PE", divisors(instance.get_nodeattr("NumChannels"))
+    return "PE", instance.foldings()
 
 
 def _fold_stream(model: ModelWrapper, node: NodeProto, width: int, target: int) -> None:

@@ -17,11 +17,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 
 from shiftcore.errors import UserError
+from shiftcore.hw import ops
 from shiftcore.hw.quantities import Graph
-from shiftcore.hw.rules import INSTEAD, LAYERS, RULES, TAKEN
+from shiftcore.hw.rules import INSTEAD, layers, rules, taken
 
 _KEYS = {"preset": dict, "classes": list, "input": dict, "logit_scale": float, "layers": list}
-_OPS = {*LAYERS.values(), "threshold", "add"}
 
 
 @dataclass(frozen=True)
@@ -62,24 +62,26 @@ def _kind(graph: Graph, node: NodeProto) -> str | None:
     """What the description calls the layer that a node makes, None where it makes none of its own."""
     if node.op_type == "Quant":
         return "threshold"
-    if node.op_type == "Add":
-        return "add" if len(graph.streams(node)) == 2 else None
-    return LAYERS.get(node.op_type)
+    op = ops.of(node.op_type)
+    if op is not None and len(graph.streams(node)) != op.inputs:
+        return None
+    return layers(ops.known()).get(node.op_type)
 
 
 def _of_nodes(graph: Graph, names: _Names) -> Iterator[Obstacle]:
     """What the rules find, node by node. A node that only prepares constants may be a Quant or a Transpose alone."""
+    all_rules, all_taken = rules(ops.known()), taken(ops.known())
     for node in graph.nodes:
         where = names.of(node)
         found: list[Obstacle] = []
-        if node.op_type not in TAKEN and not graph.of_constants(node):
-            taken = ", ".join(sorted(TAKEN))
-            instead = INSTEAD.get(node.op_type, f"the ops are {taken}")
+        if node.op_type not in all_taken and not graph.of_constants(node):
+            instead = INSTEAD.get(node.op_type, f"the ops are {', '.join(sorted(all_taken))}")
             found.append(Obstacle(where, f"op {node.op_type} is not taken", instead))
         elif not graph.of_constants(node):
-            rules = [rule for rule in RULES if rule.concerns(node)]
-            found += [Obstacle(where, what, rule.instead) for rule in rules if (what := rule.find(graph, node))]
-        graph.learn(node, refused=bool(found))
+            concern = [rule for rule in all_rules if rule.concerns(node)]
+            found += [Obstacle(where, what, rule.instead) for rule in concern if (what := rule.find(graph, node))]
+        op = ops.of(node.op_type)
+        graph.learn(node, bool(found), op.holds if op else None)
         yield from found
 
 
@@ -195,10 +197,11 @@ def description(model: ModelWrapper, source: str) -> dict[str, Any]:
         if not isinstance(values.get(key), (int, float) if kind is float else kind):
             wrong = "has no" if key not in values else "has a wrong"
             raise UserError(f"{source}: its description {wrong} {key!r}; {make}")
+    known = {*layers(ops.known()).values(), "threshold"}
     for entry in values["layers"]:
-        if not isinstance(entry, dict) or entry.get("op") not in _OPS or not isinstance(entry.get("name"), str):
+        if not isinstance(entry, dict) or entry.get("op") not in known or not isinstance(entry.get("name"), str):
             raise UserError(
-                f"{source}: its description lists no layer but {entry!r}; the ops are {', '.join(sorted(_OPS))}"
+                f"{source}: its description lists no layer but {entry!r}; the ops are {', '.join(sorted(known))}"
             )
     if not values["logit_scale"] > 0:
         raise UserError(f"{source}: its description has logit_scale = {values['logit_scale']}, and it must be positive")

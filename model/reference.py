@@ -14,10 +14,11 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from shiftcore import extensions
 from shiftcore.errors import UserError
 from shiftcore.model.decision import Consensus
 from shiftcore.model.description import ModelDescription
@@ -65,7 +66,7 @@ def weights_digest(graph: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
     return state.hexdigest()
 
 
-class _Map:
+class Map:
     """What is known of a layer's output: its shape (channels, rows, columns: inside, maps are channel-first, so that
     rows are contiguous), the range of its values, and the type that holds them."""
 
@@ -74,10 +75,20 @@ class _Map:
         self.dtype = dtype or integer_dtype(low, high)
 
 
+class Semantics(Protocol):
+    """A layer of another package's op (docs/extending.md), made of its entry in the graph, its arrays, and the `Map` of
+    each input: `layer`, `arrays`, `*sources`. Raises ValueError where these make none. Called with a frame of each
+    input, it returns its own, in `output`'s shape, range and type."""
+
+    output: Map
+
+    def __call__(self, *inputs: np.ndarray) -> np.ndarray: ...
+
+
 class _Convolution:
     """Zero-padded convolution as one matrix product: the windows of all pixels are the columns of the right matrix."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
+    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: Map) -> None:
         weight, stride, pad = arrays["weight"].astype(np.int64), int(layer["stride"]), int(layer["pad"])
         c_out, c_in, k_rows, k_columns = weight.shape
         channels, rows, columns = source.shape
@@ -87,7 +98,7 @@ class _Convolution:
         low, high = min(source.low, 0), max(source.high, 0)  # padding adds zeros
         dtype = product_dtype(int(np.abs(flat).sum(1).max()) * max(-low, high))
         positive, negative = np.maximum(flat, 0).sum(1), np.minimum(flat, 0).sum(1)
-        self.output = _Map(
+        self.output = Map(
             (c_out, (rows + 2 * pad - k_rows) // stride + 1, (columns + 2 * pad - k_columns) // stride + 1),
             int((positive * low + negative * high).min()),
             int((positive * high + negative * low).max()),
@@ -117,14 +128,14 @@ class _Convolution:
 class _Threshold:
     """`offset` + how many of the channel's thresholds the value reaches."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
+    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: Map) -> None:
         thresholds, self._offset = arrays["thresholds"].astype(np.int64), int(layer["offset"])
         channels, levels = thresholds.shape
         if channels not in (1, source.shape[0]):
             raise ValueError(f"thresholds for {channels} channels, but the input has {source.shape[0]}")
         if (np.diff(thresholds, axis=1) < 0).any():
             raise ValueError("thresholds are not ascending")
-        self.output = _Map(source.shape, self._offset, self._offset + levels)
+        self.output = Map(source.shape, self._offset, self._offset + levels)
         # Clipped to what the input reaches (which changes nothing), thresholds fit a type as narrow as the input's.
         clipped = np.clip(thresholds, source.low, source.high + 1)
         exact = source.dtype if source.dtype.kind == "f" else integer_dtype(source.low, source.high + 1)
@@ -144,12 +155,12 @@ class _Threshold:
 class _Add:
     """Sum of two maps."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], first: _Map, second: _Map) -> None:
+    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], first: Map, second: Map) -> None:
         if first.shape != second.shape:
             raise ValueError(f"the inputs' shapes differ: {first.shape} and {second.shape}")
         low, high = first.low + second.low, first.high + second.high
         holds_all = integer_dtype(min(low, first.low, second.low), max(high, first.high, second.high))
-        self.output = _Map(first.shape, low, high, holds_all)
+        self.output = Map(first.shape, low, high, holds_all)
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.add(x, y, dtype=self.output.dtype, casting="unsafe")  # safe: it holds both and their sum
@@ -158,11 +169,11 @@ class _Add:
 class _MaxPool:
     """Maximum over `kernel` x `kernel` windows."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
+    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: Map) -> None:
         self._kernel, self._stride = int(layer["kernel"]), int(layer["stride"])
         channels, rows, columns = source.shape
         size = ((rows - self._kernel) // self._stride + 1, (columns - self._kernel) // self._stride + 1)
-        self.output = _Map((channels, *size), source.low, source.high, source.dtype)
+        self.output = Map((channels, *size), source.low, source.high, source.dtype)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         windows = np.lib.stride_tricks.sliding_window_view(x, (self._kernel, self._kernel), axis=(1, 2))
@@ -172,10 +183,10 @@ class _MaxPool:
 class _SumPool:
     """Sum over all pixels."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
+    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: Map) -> None:
         channels, rows, columns = source.shape
         pixels = rows * columns
-        self.output = _Map((channels, 1, 1), source.low * pixels, source.high * pixels, np.dtype(np.int64))
+        self.output = Map((channels, 1, 1), source.low * pixels, source.high * pixels, np.dtype(np.int64))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         return x.astype(np.int64).sum(axis=(1, 2), keepdims=True)
@@ -184,14 +195,14 @@ class _SumPool:
 class _Linear:
     """Integer matrix product with one pixel's channels."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
+    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: Map) -> None:
         self._weight = arrays["weight"].astype(np.int64)
         classes, channels = self._weight.shape
         if source.shape != (channels, 1, 1):
             raise ValueError(f"weights for {channels} channels of one pixel, but the input is {source.shape}")
         bound = int(np.abs(self._weight).sum(1).max()) * max(-source.low, source.high)
         product_dtype(bound)
-        self.output = _Map((classes, 1, 1), -bound, bound, np.dtype(np.int64))
+        self.output = Map((classes, 1, 1), -bound, bound, np.dtype(np.int64))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         return (self._weight @ x.astype(np.int64).reshape(-1))[:, None, None]
@@ -200,11 +211,11 @@ class _Linear:
 class _Shift:
     """Channels [0, `channels`) come from the previous frame of the same stream (TSM, Lin et al. 2019)."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
+    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: Map) -> None:
         self._channels = int(layer["channels"])
         if not 0 < self._channels <= source.shape[0]:
             raise ValueError(f"cannot shift {self._channels} of {source.shape[0]} channels")
-        self.output = _Map(source.shape, min(source.low, 0), max(source.high, 0), source.dtype)
+        self.output = Map(source.shape, min(source.low, 0), max(source.high, 0), source.dtype)
         self._shifted = np.empty(source.shape, source.dtype)
         self.state: dict[int, np.ndarray] = {}
 
@@ -218,7 +229,7 @@ class _Shift:
         return self._shifted
 
 
-_Op = _Convolution | _Threshold | _Add | _MaxPool | _SumPool | _Linear | _Shift
+_Op = _Convolution | _Threshold | _Add | _MaxPool | _SumPool | _Linear | _Shift | Semantics
 _OPS: dict[str, Callable[..., _Op]] = {
     "conv": _Convolution,
     "threshold": _Threshold,
@@ -228,6 +239,12 @@ _OPS: dict[str, Callable[..., _Op]] = {
     "linear": _Linear,
     "shift": _Shift,
 }
+
+
+def _made_by(op: str) -> Callable[..., _Op]:
+    """What makes a layer of this op. Raises KeyError where neither we nor an installed package has it, UserError where
+    that package cannot be imported."""
+    return _OPS[op] if op in _OPS else extensions.load("semantics", op)
 
 
 class Reference:
@@ -247,13 +264,13 @@ class Reference:
         self.streams = self.description.preset.hardware.streams
         self.layers = [str(layer["name"]) for layer in graph["layers"]]
         height, width, channels = self.input_shape
-        maps = {"input": _Map((channels, height, width), 0, 255)}
+        maps = {"input": Map((channels, height, width), 0, 255)}
         self._ops: list[tuple[str, list[str], _Op]] = []
         for layer in graph["layers"]:
             name, sources = layer["name"], list(layer["inputs"])
             own = {key[len(name) + 1 :]: array for key, array in arrays.items() if key.startswith(f"{name}.")}
             try:
-                op = _OPS[layer["op"]](layer, own, *(maps[source] for source in sources))
+                op = _made_by(layer["op"])(layer, own, *(maps[source] for source in sources))
             except KeyError as error:
                 raise ValueError(f"layer {name!r}: unknown or missing {error}") from None
             except (TypeError, ValueError) as error:
@@ -311,13 +328,11 @@ class Reference:
         values = {"input": frame.transpose(2, 0, 1)}
         with self._blas():
             for name, sources, op in self._ops:
-                x = values[sources[0]]
+                inputs = [values[source] for source in sources]
                 if isinstance(op, _Shift):
-                    values[name] = op.frame(x, stream, clear, keep=stream < self.streams)
-                elif isinstance(op, _Add):
-                    values[name] = op(x, values[sources[1]])
+                    values[name] = op.frame(inputs[0], stream, clear, keep=stream < self.streams)
                 else:
-                    values[name] = op(x)
+                    values[name] = op(*inputs)
         if trace is not None:
             trace.update({name: values[name].transpose(1, 2, 0).astype(np.int64) for name in self.layers})
         return values[self.layers[-1]].reshape(-1).copy()

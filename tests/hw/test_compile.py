@@ -76,7 +76,7 @@ def test_what_the_core_is_made_of_decides_whether_it_is_kept(
     assert key() == before
     used = {path.name for path in (tiny_core / "rtl").iterdir()}
     hw = tmp_path / PACKAGE_FOLDER.name / "hw"
-    rtl = [path for path in (hw / "rtl").glob("*.sv") if path.name in used]
+    rtl = [path for folder in ("rtl", "ops") for path in (hw / folder).rglob("*.sv") if path.name in used]
     assert len(rtl) > 4
     others = [hw / "boards" / "__init__.py", hw / "patches" / "fifo.sv.patch"]
     for path in (*rtl, *others):

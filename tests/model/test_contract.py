@@ -140,8 +140,8 @@ def test_a_record_in_memory() -> None:
 def test_limits_are_those_of_the_rtl() -> None:
     shell = (ROOT / "hw" / "rtl" / "shell.sv").read_text()
     assert re.findall(r"SLOTS = (\d+);", shell) == [str(limits.DESCRIPTORS)]
-    for file in ("shell.sv", "temporal_shift.sv"):
-        assert f"STREAMS > {limits.STREAMS})" in (ROOT / "hw" / "rtl" / file).read_text()
+    for file in ("rtl/shell.sv", "ops/temporal_shift/temporal_shift.sv"):
+        assert f"STREAMS > {limits.STREAMS})" in (ROOT / "hw" / file).read_text()
     assert limits.RECORDS >= limits.DESCRIPTORS, "a full queue must find room"
     assert reg.DescriptorContext.STREAM.of(0xFFFF_FFFF) == limits.STREAMS - 1
 
