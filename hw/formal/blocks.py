@@ -68,6 +68,7 @@ BLOCKS: dict[str, Block] = {
                 "        if (!rst_n) begin",
             ),
         ),
+        needs=("context_pkg",),
     ),
     "stream_fork": Block(
         claim="every output gets every beat once and in order; the input's beat goes when the last output has it",
@@ -210,7 +211,7 @@ BLOCKS: dict[str, Block] = {
         "change while running; every event sets its flag, a written 1 clears it, an event wins; pulses once a write",
         parameters=(dict(INPUT_BYTES=10, STREAMS=3),),
         mutants=(
-            Mutant("a write clears flags that were not named", "? WriteData[10:0] : '0", "? '1 : '0"),
+            Mutant("a write clears flags that were not named", "? WriteData[$bits(error_t)-1:0] : '0", "? '1 : '0"),
             Mutant(
                 "a clear swallows an event", "Error & ~clear_error | new_error", "(Error | new_error) & ~clear_error"
             ),
@@ -223,7 +224,7 @@ BLOCKS: dict[str, Block] = {
             ),
             Mutant("the high half is not frozen", "if(from == ADDR_CYCLES_LO) ", "if(from == ADDR_CYCLES_HI) "),
         ),
-        needs=("registers_pkg",),
+        needs=("context_pkg", "chip_pkg"),
     ),
     "dma_read": Block(
         claim="AXI's rules on AR and R; bursts within length, 4 KB and window, eight at most; frames whole, one tag a "
@@ -276,7 +277,7 @@ BLOCKS: dict[str, Block] = {
             Mutant("more is taken than there is", "enough = take_count <= level", "enough = take_count <= level + 1"),
         ),
         cover_depth=24,
-        needs=("lutram_fifo",),
+        needs=("context_pkg", "chip_pkg", "lutram_fifo"),
     ),
     "result_writer_data": Block(
         claim="a frame's record holds its id, context, latency, number and every logit, sign-extended, and goes to "
@@ -295,7 +296,7 @@ BLOCKS: dict[str, Block] = {
         ),
         depth=18,
         cover_depth=24,
-        needs=("lutram_fifo",),
+        needs=("context_pkg", "chip_pkg", "lutram_fifo"),
         module="result_writer",
     ),
     "shell": Block(
@@ -310,7 +311,8 @@ BLOCKS: dict[str, Block] = {
             ),
         ),
         needs=(
-            "registers_pkg",
+            "context_pkg",
+            "chip_pkg",
             "axil_registers",
             "lutram_fifo",
             "byte_gearbox",

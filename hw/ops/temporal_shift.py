@@ -12,6 +12,7 @@ from onnx import GraphProto
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
+from shiftcore.artifacts import PACKAGE_FOLDER
 from shiftcore.errors import UserError
 from shiftcore.hw import memory
 from shiftcore.hw.ops.rtl_op import Port, RtlOp, check_folding, check_integer, counter_bits
@@ -31,7 +32,7 @@ class TemporalShift(HWCustomOp):
     """
 
     def get_nodeattr_types(self) -> dict[str, Any]:
-        """NumChannels, ShiftChannels (1 to NumChannels), PE, Streams (1 to 128), numInputVectors, inputDataType."""
+        """NumChannels, ShiftChannels (1 to NumChannels), PE, Streams (1 to STREAMS), numInputVectors, inputDataType."""
         return {
             **super().get_nodeattr_types(),
             "NumChannels": ("i", True, 0),
@@ -124,8 +125,8 @@ class TemporalShift(HWCustomOp):
 class TemporalShift_rtl(RtlOp, TemporalShift):  # noqa: N801 - FINN finds the back end by this suffix
     """Temporal shift in hardware (hw/rtl/temporal_shift.sv).
 
-    Beside in0_V and out0_V the wrapper has the context stream `ctx_V`, one byte a frame: bit 7 clear, bits 6:0 the
-    stream. `get_verilog_top_module_intf_names` does not list it: FINN's passes take every listed stream for a tensor.
+    Beside in0_V and out0_V the wrapper has the context stream `ctx_V`, one `context_t` a
+    frame. `get_verilog_top_module_intf_names` does not list it: FINN's passes take every listed stream for a tensor.
     """
 
     module = "temporal_shift"
@@ -147,6 +148,11 @@ class TemporalShift_rtl(RtlOp, TemporalShift):  # noqa: N801 - FINN finds the ba
     def input_ports(self) -> list[Port]:
         """The frames, and the context."""
         return [*super().input_ports(), Port("ctx_V", "ctx", Context.BITS)]
+
+    def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
+        """Before the module and its wrapper, the package with the context's struct."""
+        package = PACKAGE_FOLDER / "hw" / "rtl" / "context_pkg.sv"
+        return [str(package) if abspath else package.name, *super().get_rtl_file_list(abspath)]
 
     def bram_estimation(self, fpgapart: str) -> int:
         """18 Kb block RAMs of the state."""

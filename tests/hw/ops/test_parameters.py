@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shiftcore.errors import UserError
+from shiftcore.hw.chip import PACKAGES
 from shiftcore.hw.lint import CORNERS, MODULES, RTL, lint
 from shiftcore.hw.ops import foldings
 from shiftcore.sim.verilator import environment
@@ -116,7 +117,8 @@ def test_an_impossible_module_says_so(tmp_path: Path) -> None:
         instances.append(f"{module} #({values}) bad_{k} ();\n")
     top = tmp_path / "top.sv"
     top.write_text("module top;\n" + "".join(instances) + "initial $finish;\nendmodule\n")
-    sources = [str(RTL / f"{module}.sv") for module in dict.fromkeys(module for module, *_ in IMPOSSIBLE)]
+    modules = dict.fromkeys(module for module, *_ in IMPOSSIBLE)
+    sources = [str(RTL / file) for file in (*PACKAGES, *(f"{module}.sv" for module in modules))]
     command = ["verilator", "--cc", "--exe", "--build", "--main", "-Wno-lint", "-CFLAGS", "-O0", "--top-module", "top"]
     subprocess.run([*command, *sources, str(top)], cwd=tmp_path, env=environment(), check=True, capture_output=True)
     run = [str(tmp_path / "obj_dir" / "Vtop"), "+verilator+error+limit+100"]
