@@ -67,7 +67,7 @@ module result_writer
 			$error("%m: OUT_ELEMENT_BITS = %0d must be 1 to 32.", OUT_ELEMENT_BITS);
 		if(RECORD_BYTES != record_bytes(OUTPUT_LOGITS))
 			$error("%m: RECORD_BYTES = %0d must be %0d.", RECORD_BYTES, record_bytes(OUTPUT_LOGITS));
-		if($bits(record_header_t) != $bits(words))
+		if($bits(record_header_t) != 2*64)
 			$error("%m: a header of %0d bits is not the two words that this makes.", $bits(record_header_t));
 	end
 

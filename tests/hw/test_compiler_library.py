@@ -230,7 +230,7 @@ def test_a_lock_of_something_else_is_not_used(tiny_core: Path, tiny_export: Path
     compiling = job(tiny_core, tiny_export, tmp_path, found)
     graph = ModelWrapper(str(tiny_core.parent / "04_rtl.onnx"))
     if other == "board":
-        compiling.board = load_board("pynq-z1")
+        compiling.board = load_board("zcu104")
     elif other == "target":
         hardware = compiling.preset.hardware.model_copy(update={"target_fps": 3000})
         compiling.preset = compiling.preset.model_copy(update={"hardware": hardware})
@@ -253,6 +253,26 @@ def test_a_lock_of_something_else_is_not_used(tiny_core: Path, tiny_export: Path
         graph, compiling.description["layers"], compiling.preset.hardware.model_dump(), compiling.board
     )
     assert compiler._folded_as_found(graph, compiling, found_for) is None
+
+
+def test_a_lock_is_of_a_part_and_clock_not_of_what_a_boot_loader_sets(
+    tiny_core: Path, tiny_export: Path, tmp_path: Path
+) -> None:
+    found = lockfile.read(PRESETS / "tiny.pynq-z2.lock")
+    assert found is not None
+    compiling = job(tiny_core, tiny_export, tmp_path, found)
+    graph = named(ModelWrapper(str(tiny_core.parent / "04_rtl.onnx")), compiling)
+    another_pll = BOARD.pll.model_copy(update={"fbdiv": 40, "div2": True})
+    for board, fits in (
+        (BOARD, True),
+        (BOARD.model_copy(update={"name": "a twin", "pll": another_pll}), True),
+        (BOARD.model_copy(update={"part": "xc7z010clg400-1"}), False),
+        (BOARD.model_copy(update={"clock_mhz": 50.0}), False),
+        (BOARD.model_copy(update={"resources": BOARD.resources.model_copy(update={"BRAM": 60})}), False),
+    ):
+        hardware = compiling.preset.hardware.model_dump()
+        found_for = lockfile.shape_digest(graph, compiling.description["layers"], hardware, board)
+        assert found.fits_folding(graph, found_for) == fits, board
 
 
 def named(graph: ModelWrapper, compiling: Job) -> ModelWrapper:
