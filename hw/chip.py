@@ -21,7 +21,6 @@ from shiftcore.artifacts import PACKAGE_FOLDER, atomic_folder, digest
 from shiftcore.errors import UserError
 from shiftcore.hw import selftest
 from shiftcore.hw.boards import FAMILIES, Board
-from shiftcore.hw.core import identity
 from shiftcore.model import limits, records
 from shiftcore.model import manifest as manifests
 from shiftcore.model.manifest import ChipManifest, CoreManifest, FrameSize
@@ -80,13 +79,13 @@ def _numbers(manifest: ChipManifest, core: CoreManifest, board: Board) -> dict[s
 def _check_origin(core: CoreManifest, where: Path, reference: Reference, model: Path) -> None:
     """That core and integer model are of one network, weights included."""
     with np.load(model, allow_pickle=False) as arrays:
-        weights = weights_digest(reference.graph, dict(arrays))
+        weights = weights_digest(reference.layers, dict(arrays))
     if reference.description.weights != weights:
         raise UserError(
             f"{model}: its weights are not those that its own description names: changed since, or written by an older "
             "version; run `make export`"
         )
-    if core.model != identity(reference.graph):
+    if core.model != reference.description.identity:
         raise UserError(
             f"{where}: compiled from another network than that of {model} (its weights, classes or alarm differ); "
             "compile the QONNX file that was exported together with it"

@@ -10,7 +10,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -25,8 +24,9 @@ from shiftcore.hw.core import build_core
 from shiftcore.hw.steps import Job, Progress, SavedSteps, Step, run_steps
 from shiftcore.hw.streamline import streamline
 from shiftcore.hw.verify import integer_logits, verification_frames
+from shiftcore.model.description import NetworkDescription
 from shiftcore.model.manifest import CoreManifest
-from shiftcore.quant.preset import PRESETS, parse_preset
+from shiftcore.quant.preset import PRESETS, described_preset
 from shiftcore.sim import verilator
 from shiftcore.sim.core import CoreError
 from shiftcore.sources import code
@@ -42,9 +42,8 @@ def _check_ops(model: ModelWrapper, job: Job) -> ModelWrapper:
 
 
 def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:
-    dataflow.name_layers(model, job.description["layers"])
-    target = job.preset.hardware.model_dump()
-    found_for = lockfile.shape_digest(model, job.description["layers"], target, job.board)
+    dataflow.name_layers(model, job.description.layers)
+    found_for = lockfile.shape_digest(model, job.description.layers, job.preset.hardware, job.board)
     model = _folded_as_found(model, job, found_for) or _folded_anew(model, job)
     model.set_metadata_prop("found_for", found_for)
     rows = folding.report(model, job.board)
@@ -57,7 +56,7 @@ def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:
 def _folded_anew(model: ModelWrapper, job: Job) -> ModelWrapper:
     target = job.preset.hardware.target_fps
     model = folding.fold_for(model, job.board, None if target == "best" else target)
-    dataflow.name_layers(model, job.description["layers"])
+    dataflow.name_layers(model, job.description.layers)
     return model
 
 
@@ -76,7 +75,7 @@ def _folded_as_found(model: ModelWrapper, job: Job, found_for: str) -> ModelWrap
         log.warning("the lock file's folding does not do (%s): searching", short or "too slow")
         return None
     model = folding.named(folding.convert_widths(model, job.board.part))
-    dataflow.name_layers(model, job.description["layers"])
+    dataflow.name_layers(model, job.description.layers)
     job.found.place_memories(model)
     return model
 
@@ -108,7 +107,7 @@ def _sized_as_found(model: ModelWrapper, job: Job, expected: np.ndarray) -> Mode
     if found is None or found.found_for != model.get_metadata_prop("found_for"):
         return None
     model = ModelWrapper(copy.deepcopy(model.model))
-    dataflow.name_layers(model, job.description["layers"])
+    dataflow.name_layers(model, job.description.layers)
     if not found.fits_fifos(model):
         log.warning("the lock file's FIFOs are not those of this graph: searching")
         return None
@@ -180,7 +179,7 @@ def _note_found(model: ModelWrapper, job: Job, interval: int, latency: int) -> N
 
 
 def _write_core(model: ModelWrapper, job: Job, interval: int, folder: Path, sizing: bool = False) -> Path:
-    names = dataflow.name_layers(model, job.description["layers"])
+    names = dataflow.name_layers(model, job.description.layers)
     written = ModelWrapper(copy.deepcopy(model.model))  # FINN notes in the graph where it has written RTL
     build_core(written, names, job.board, job.preset.hardware.streams, interval, folder, sizing)
     return folder
@@ -198,7 +197,7 @@ STEPS = (
 """What `compile_model` does."""
 
 
-def read_model(path: Path) -> tuple[ModelWrapper, dict[str, Any]]:
+def read_model(path: Path) -> tuple[ModelWrapper, NetworkDescription]:
     """An exported QONNX model and its description. Raises UserError for any other file."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; `make export` writes it")
@@ -273,7 +272,7 @@ def compile_model(
     """
     place, todo = load_board(board), chosen(steps)
     graph, description = read_model(model)
-    preset = parse_preset(description["preset"], str(model))
+    preset = described_preset(description.preset, str(model))
     found = lock_file or PRESETS / f"{preset.name}.{place.name}.lock"
     key = _key(model, place, verify, found)
     folder = preset.build / place.name

@@ -11,7 +11,6 @@ import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import finn
 from qonnx.core.datatype import BaseDataType
@@ -160,12 +159,6 @@ endmodule : core
 
 IDENTITY = "shiftcore_model"
 """What a graph says of itself in its metadata: the digest of the description (docs/integer-model.md) of its network."""
-
-
-def identity(description: dict[str, Any]) -> str:
-    """What stands for the network of a description: a core and an integer model belong together where it is the
-    same."""
-    return digest(json.dumps(description, sort_keys=True))
 
 
 def build_core(

@@ -9,10 +9,9 @@ clock (weights and code do not matter: what the lock promises is measured anew e
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
@@ -22,6 +21,8 @@ from shiftcore.errors import UserError
 from shiftcore.hw import fifo
 from shiftcore.hw.boards import Board
 from shiftcore.hw.dataflow import layer
+from shiftcore.model.description import Layer
+from shiftcore.quant.preset import Hardware
 
 FORMAT, VERSION = "shiftcore-lock", 1
 _FOLDING = ("PE", "SIMD")
@@ -78,7 +79,7 @@ class Lock:
                 fifo.remove(model, node)
 
 
-def shape_digest(model: ModelWrapper, layers: list[dict[str, Any]], target: dict[str, Any], board: Board) -> str:
+def shape_digest(model: ModelWrapper, layers: Sequence[Layer], target: Hardware, board: Board) -> str:
     """Of all that a search depends on: the graph's nodes and the shapes between them, the bits of every layer (in
     `layers`, the integer model's), the `target`, and of the board what decides a folding: family, part, clock and
     resources, not what its boot loader sets. Not of the weights."""
@@ -87,7 +88,7 @@ def shape_digest(model: ModelWrapper, layers: list[dict[str, Any]], target: dict
         for node in model.graph.node
     ]
     place = [board.family, board.part, board.clock_mhz, board.resources.model_dump()]
-    return digest(json.dumps([nodes, layers, target, place]))
+    return digest(json.dumps([nodes, [asdict(layer) for layer in layers], target.model_dump(), place]))
 
 
 def fifos(model: ModelWrapper) -> dict[str, Attributes]:

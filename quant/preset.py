@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A preset: one TOML file that names everything needed to rebuild a result."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -229,6 +230,11 @@ class Preset(Table):
 def parse_preset(values: dict[str, Any], source: str) -> Preset:
     """Check `values` (a parsed preset with its name). Raises UserError naming `source` and the first wrong key."""
     return configuration.check(Preset, values, source)
+
+
+def described_preset(description: str, source: str) -> Preset:
+    """The preset that a model's description holds, as JSON (model.description). Raises UserError as `parse_preset`."""
+    return parse_preset(json.loads(description), source)
 
 
 def load_preset(name: str) -> Preset:

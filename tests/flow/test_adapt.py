@@ -112,9 +112,9 @@ def test_promoted_where_the_old_network_fails_and_back_again(place: Preset, base
     original, first = versions.listed(place)
     assert trained.read_bytes() == first.weights.read_bytes() != base.read_bytes()
     assert original.weights.read_bytes() == base.read_bytes()
-    assert Reference.load(old.with_name("model.npz")).graph["checkpoint"] == digest(base)
+    assert Reference.load(old.with_name("model.npz")).description.checkpoint == digest(base)
     exported_model(place)
-    assert Reference.load(old.with_name("model.npz")).graph["checkpoint"] == digest(trained)
+    assert Reference.load(old.with_name("model.npz")).description.checkpoint == digest(trained)
     figures = first.report["figures"]
     assert figures["right"]["old"] <= 10 and figures["right"]["new"] >= 14 and figures["p"] < 0.01
     assert figures["auc"]["difference_ci95"][0] <= figures["auc"]["difference"] and figures["sources"] == 16

@@ -18,7 +18,7 @@ from shiftcore.hw.chip import CONTEXT_PACKAGE, PACKAGES, RTL, SHELL, build_chip,
 from shiftcore.hw.compile import core_rtl, read_model
 from shiftcore.model import registers as reg
 from shiftcore.model.reference import Reference
-from shiftcore.quant.preset import parse_preset
+from shiftcore.quant.preset import described_preset
 from shiftcore.sim.chip import ChipModel
 
 FRAMES = 8
@@ -179,7 +179,7 @@ def other_export(tiny_export: Path, tmp_path: Path) -> Path:
     from shiftcore.quant.export import export
 
     _, description = read_model(tiny_export / "model.onnx")
-    preset = parse_preset(description["preset"], "tiny")
+    preset = described_preset(description.preset, "tiny")
     network, _ = load_network(preset)
     network.classifier.weight.data *= -1
     return export(network, preset, tmp_path / "other", trained=True)

@@ -116,7 +116,7 @@ def test_without_a_target_the_board_decides(graph: ModelWrapper) -> None:
 def test_the_table_tells_what_the_report_holds(graph: ModelWrapper, tiny_export: Path) -> None:
     folded = folding.fold_for(graph, BOARD, 4000)
     _, description = read_model(tiny_export / "model.onnx")
-    dataflow.name_layers(folded, description["layers"])
+    dataflow.name_layers(folded, description.layers)
     rows = folding.report(folded, BOARD)
     assert {row["layer"] for row in rows} >= {"stem_conv", "stage0_block0_shift", "classifier"}
     assert max(row["share"] for row in rows) == 1
