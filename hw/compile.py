@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +48,8 @@ def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:
     model = _folded_as_found(model, job, found_for) or _folded_anew(model, job)
     model.set_metadata_prop("found_for", found_for)
     rows = folding.report(model, job.board)
-    write_json(job.folder / "folding.json", rows)
-    cycles = max(row["cycles"] for row in rows)
+    write_json(job.folder / "folding.json", [asdict(row) for row in rows])
+    cycles = max(row.cycles for row in rows)
     log.info("%s: %s cycles a frame, %.0f frames per second", job.board.name, f"{cycles:,}", job.clock_hz / cycles)
     return model
 

@@ -100,8 +100,7 @@ def integer_model(
         "logit_scale": float(weight_scale[0]) * scale / pixels,
         "layers": layers.layers,
     }
-    weights = weights_digest([layer["name"] for layer in layers.layers], layers.arrays)
-    return {**graph, "weights": weights}, layers.arrays
+    return {**graph, "weights": weights_digest(layers.names, layers.arrays)}, layers.arrays
 
 
 def _alarm(preset: Preset, classes: Sequence[str], trained: bool, threshold: float | None) -> dict[str, Any]:
@@ -145,6 +144,10 @@ class _IntegerLayers:
         self.layers: list[dict[str, Any]] = []
         self.arrays: dict[str, np.ndarray] = {}
         self.last = "input"
+
+    @property
+    def names(self) -> list[str]:
+        return [str(layer["name"]) for layer in self.layers]
 
     def add(self, name: str, op: str, inputs: list[str] | None = None, **values: Any) -> None:
         arrays = {key: value for key, value in values.items() if isinstance(value, np.ndarray)}

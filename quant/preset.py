@@ -2,9 +2,9 @@
 """A preset: one TOML file that names everything needed to rebuild a result."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -227,7 +227,7 @@ class Preset(Table):
         return build_folder() / self.name
 
 
-def parse_preset(values: dict[str, Any], source: str) -> Preset:
+def parse_preset(values: Mapping[str, object], source: str) -> Preset:
     """Check `values` (a parsed preset with its name). Raises UserError naming `source` and the first wrong key."""
     return configuration.check(Preset, values, source)
 

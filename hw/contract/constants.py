@@ -53,7 +53,6 @@ def registers(contract: Contract) -> str:
 
 def limits(contract: Contract) -> str:
     """The text of model/limits.py."""
-    header = contract.record.header
     lines = [
         "# SPDX-License-Identifier: BSD-3-Clause",
         '"""How many of each there can be, and what a record is made of (made by `make registers` from hw/chip.toml;',
@@ -70,35 +69,30 @@ def limits(contract: Contract) -> str:
     ]
     for queue in contract.queues:
         lines += ["", f"{queue.name} = {queue.size}", f'"""{_sentence(queue.meaning)}"""']
-    lines += ["", "", "class RecordHeader(NamedTuple):", '    """The words that a record begins with."""', ""]
-    lines += [f"    {word.name.lower()}: int  # {_about(word.meaning, word.unit)}" for word in header]
-    lines += [
-        "",
-        "",
-        f'RECORD_HEADER = struct.Struct("<{len(header)}I")',
+    return "\n".join([*lines, *_record(contract), *_bursts(contract)])
+
+
+def _record(contract: Contract) -> list[str]:
+    header = contract.record.header
+    return [
+        *("", "", "class RecordHeader(NamedTuple):", '    """The words that a record begins with."""', ""),
+        *(f"    {word.name.lower()}: int  # {_about(word.meaning, word.unit)}" for word in header),
+        *("", "", f'RECORD_HEADER = struct.Struct("<{len(header)}I")'),
         '"""A `RecordHeader` in memory; the logits follow."""',
-        "",
-        f'LOGIT = "<i{WORD_BYTES}"',
-        '"""A logit in memory, as NumPy names it."""',
-        "",
-        f"ALIGNMENT = {contract.record.alignment}",
+        *("", f'LOGIT = "<i{WORD_BYTES}"', '"""A logit in memory, as NumPy names it."""'),
+        *("", f"ALIGNMENT = {contract.record.alignment}"),
         '"""Bytes of the memory port\'s word: records begin and end at multiples of it."""',
-        "",
-        "",
-        "class Bursts(NamedTuple):",
-        '    """Beats of `ALIGNMENT` bytes in the longest burst: what the memory port takes, what the chip writes."""',
-        "",
-        "    read: int",
-        "    write: int",
-        "",
-        "",
-        "BURSTS = {",
-        *(f'    "{family}": Bursts({burst.read}, {burst.write}),' for family, burst in contract.bursts.items()),
-        "}",
-        '"""By the family of the processing system."""',
-        "",
     ]
-    return "\n".join(lines)
+
+
+def _bursts(contract: Contract) -> list[str]:
+    return [
+        *("", "", "class Bursts(NamedTuple):"),
+        '    """Beats of `ALIGNMENT` bytes in the longest burst: what the memory port takes, what the chip writes."""',
+        *("", "    read: int", "    write: int", "", "", "BURSTS = {"),
+        *(f'    "{family}": Bursts({burst.read}, {burst.write}),' for family, burst in contract.bursts.items()),
+        *("}", '"""By the family of the processing system."""', ""),
+    ]
 
 
 def _about(meaning: str, unit: str) -> str:

@@ -118,13 +118,13 @@ def test_the_table_tells_what_the_report_holds(graph: ModelWrapper, tiny_export:
     _, description = read_model(tiny_export / "model.onnx")
     dataflow.name_layers(folded, description.layers)
     rows = folding.report(folded, BOARD)
-    assert {row["layer"] for row in rows} >= {"stem_conv", "stage0_block0_shift", "classifier"}
-    assert max(row["share"] for row in rows) == 1
+    assert {row.layer for row in rows} >= {"stem_conv", "stage0_block0_shift", "classifier"}
+    assert max(row.share for row in rows) == 1
     console = Console(width=140, file=io.StringIO(), record=True)
     console.print(folding.table(rows, BOARD))
     text = console.export_text()
     assert "stage0_block0_branch1_conv_window" in text
-    assert f"{sum(row['macs'] for row in rows):,}" in text
+    assert f"{sum(row.macs for row in rows):,}" in text
 
 
 @pytest.mark.parametrize(
