@@ -24,12 +24,13 @@ from shiftcore.model.alarm import Alarm, AlarmSettings
 from shiftcore.model.fields import parsed
 from shiftcore.model.reference import Reference
 from shiftcore.quant import checkpoint, layouts, metrics
-from shiftcore.quant.cross_validation import FOLDS, Row, Scorer, out_of_fold, torch_scorer
+from shiftcore.quant.cross_validation import FOLDS, Scorer, out_of_fold, torch_scorer
 from shiftcore.quant.data import Clips, usable, video_clips
 from shiftcore.quant.export import export
 from shiftcore.quant.identity import fingerprint
 from shiftcore.quant.layouts import Dataset, Sample
 from shiftcore.quant.learner import begin, draw_curves, recipe_key, two_phases
+from shiftcore.quant.metrics import Row
 from shiftcore.quant.network import ReducedTSM
 from shiftcore.quant.preset import Preset, check_alarm, load_preset
 from shiftcore.quant.strategies import Strategy, own
@@ -47,8 +48,8 @@ def train_fold(preset: Preset, strategy: Strategy, data: Clips, folder: Path) ->
     history = {phase: epochs[-1]["train_accuracy"] for phase, epochs in trained.epochs.items() if epochs}
 
     def score(sample: Sample) -> Row:
-        beside = {"float_scores": in_float(sample)["scores"], "train_accuracy": history}
-        return judge(reference, sample).row() | beside
+        beside: Row = {"float_scores": in_float(sample)["scores"], "train_accuracy": history}
+        return {**judge(reference, sample).row(), **beside}
 
     return score
 
@@ -66,7 +67,8 @@ def summarize(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> di
 def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dict[str, Any]:
     alarm = preset.alarm.classes
     table = metrics.judged(rows, classes, alarm)
-    figures = metrics.summary(table, classes, alarm, choose_threshold(rows, preset, classes) if alarm else 0.5)
+    threshold = choose_threshold(rows, preset, classes) if alarm else 0.5
+    figures: dict[str, Any] = {**metrics.summary(table, classes, alarm, threshold)}
     folds = sorted({row["fold"] for row in rows})
     by_fold = [[row for row in table if row["fold"] == fold] for fold in folds]
     figures["top1_by_fold"] = [float(np.mean([r["label"] == r["guess"] for r in part])) for part in by_fold]
@@ -82,7 +84,7 @@ def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dic
         lambda p, s: float((p == (s >= 0.5)).mean()), sources, positive, scores
     )
     figures["auc_by_fold"] = [metrics.auc(*metrics.alarm_columns(part, classes, alarm)) for part in by_fold]
-    _, in_float = metrics.alarm_columns([row | {"scores": row["float_scores"]} for row in rows], classes, alarm)
+    _, in_float = metrics.alarm_columns([{**row, "scores": row["float_scores"]} for row in rows], classes, alarm)
     figures["float_auc"] = metrics.auc(positive, in_float)
     figures["quantized_minus_float_auc"] = metrics.auc_difference(positive, scores, in_float)
     figures["quantized_minus_float_auc_ci95"] = metrics.interval(

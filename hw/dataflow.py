@@ -4,8 +4,8 @@
 import json
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
@@ -35,6 +35,7 @@ from shiftcore.errors import UserError
 from shiftcore.hw import ops
 from shiftcore.hw.blame import checked, layer_of
 from shiftcore.hw.graph import tidy
+from shiftcore.model.description import Layer, listed_layers
 
 # What a user can do about a layer that FINN has in HLS only; what is known at once hw.obstacles has refused before.
 _INSTEAD = {
@@ -160,7 +161,7 @@ def specialize(model: ModelWrapper, part: str) -> ModelWrapper:
                 f"{layer_of(model, node)}: {kind} has no RTL for {part}, only HLS, which needs a vendor tool; {instead}"
             )
     if description := model.get_metadata_prop("shiftcore"):
-        name_layers(model, json.loads(description)["layers"])
+        name_layers(model, listed_layers(json.loads(description)))
     return model
 
 
@@ -179,7 +180,7 @@ _ROLES = {
 }
 
 
-def name_layers(model: ModelWrapper, layers: list[dict[str, Any]]) -> dict[str, str]:
+def name_layers(model: ModelWrapper, layers: Iterable[Layer]) -> dict[str, str]:
     """Name each node after the integer model's layer it computes, helpers after the layer they feed or follow.
 
     `layers` is the integer model's list. Both graphs are in topological order, so the k-th layer of a kind is
@@ -189,7 +190,7 @@ def name_layers(model: ModelWrapper, layers: list[dict[str, Any]]) -> dict[str, 
     roles = _ROLES | {op.node: op.role for op in ops.known() if op.role}
     waiting: dict[str, list[str]] = defaultdict(list)
     for entry in layers:
-        waiting[kinds[entry["op"]]].append(entry["name"])
+        waiting[kinds[entry.op]].append(entry.name)
     names: dict[str, str] = {}
     taken: dict[str, int] = defaultdict(int)
 

@@ -6,9 +6,11 @@ width converter never is the bottleneck (FINN's own folding counts none of its c
 """
 
 import bisect
+import json
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
@@ -229,9 +231,25 @@ def named(model: ModelWrapper) -> ModelWrapper:
     return model.transform(GiveUniqueNodeNames()).transform(GiveReadableTensorNames())
 
 
-def report(model: ModelWrapper, board: Board) -> list[dict[str, Any]]:
-    """One row a layer: `layer`, `op`, `macs` a frame, `PE`, `SIMD`, `cycles`, `share` of the bottleneck, and the
-    estimated `LUT`, `DSP`, `BRAM`."""
+@dataclass(frozen=True)
+class FoldedLayer:
+    """A layer as it is folded: `macs` a frame, `cycles` a frame, their `share` of the bottleneck's, and its estimated
+    resources."""
+
+    layer: str
+    op: str
+    macs: int
+    PE: int | None
+    SIMD: int | None
+    cycles: int
+    share: float
+    LUT: float
+    DSP: float
+    BRAM: float
+
+
+def report(model: ModelWrapper, board: Board) -> list[FoldedLayer]:
+    """A row a layer."""
     bottleneck = cycles(slowest(model))
     rows = []
     for node in model.graph.node:
@@ -241,23 +259,28 @@ def report(model: ModelWrapper, board: Board) -> list[dict[str, Any]]:
         simd = instance.get_nodeattr("SIMD") if "SIMD" in attributes else None
         macs = cycles(node) * pe * simd if pe and simd else 0
         rows.append(
-            {
-                "layer": node.name,
-                "op": node.op_type,
-                "macs": macs,
-                "PE": pe,
-                "SIMD": simd,
-                "cycles": cycles(node),
-                "share": round(cycles(node) / bottleneck, 4),
+            FoldedLayer(
+                layer=node.name,
+                op=node.op_type,
+                macs=macs,
+                PE=pe,
+                SIMD=simd,
+                cycles=cycles(node),
+                share=round(cycles(node) / bottleneck, 4),
                 **resources.estimate(model, node, board.part),
-            }
+            )
         )
     return rows
 
 
-def table(rows: list[dict[str, Any]], board: Board) -> Table:
+def read_report(path: Path) -> list[FoldedLayer]:
+    """The rows that a compilation left in folding.json."""
+    return [FoldedLayer(**row) for row in json.loads(path.read_text())]
+
+
+def table(rows: Sequence[FoldedLayer], board: Board) -> Table:
     """The report as a person reads it."""
-    bottleneck = max(row["cycles"] for row in rows)
+    bottleneck = max(row.cycles for row in rows)
     fps = board.clock_mhz * 1e6 / bottleneck
     title = f"Folding for {board.name}: {bottleneck} cycles a frame, {fps:.0f} frames per second"
     view = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -265,17 +288,17 @@ def table(rows: list[dict[str, Any]], board: Board) -> Table:
         view.add_column(column, justify="left" if column == "layer" else "right", no_wrap=column != "layer")
     for row in rows:
         view.add_row(
-            row["layer"],
-            f"{row['macs']:,}" if row["macs"] else "",
-            str(row["PE"] or ""),
-            str(row["SIMD"] or ""),
-            f"{row['cycles']:,}",
-            f"{row['share']:.0%}",
-            f"{row['LUT']:.0f}",
-            f"{row['DSP']:.0f}",
-            f"{row['BRAM']:g}",
+            row.layer,
+            f"{row.macs:,}" if row.macs else "",
+            str(row.PE or ""),
+            str(row.SIMD or ""),
+            f"{row.cycles:,}",
+            f"{row.share:.0%}",
+            f"{row.LUT:.0f}",
+            f"{row.DSP:.0f}",
+            f"{row.BRAM:g}",
         )
-    sums = {name: sum(row[name] for row in rows) for name in ("macs", "LUT", "DSP", "BRAM")}
+    sums = {name: sum(getattr(row, name) for row in rows) for name in ("macs", "LUT", "DSP", "BRAM")}
     resources_used = [sums[name] for name in ("LUT", "DSP", "BRAM")]
     available = [getattr(board.resources, name) for name in ("LUT", "DSP", "BRAM")]
     shares = [f"{used / there:.0%}" for used, there in zip(resources_used, available, strict=True)]

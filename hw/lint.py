@@ -9,7 +9,7 @@ from pathlib import Path
 from shiftcore import process
 from shiftcore.errors import UserError
 from shiftcore.hw import ops
-from shiftcore.hw.chip import PACKAGE, config_package
+from shiftcore.hw.chip import PACKAGES, config_package
 from shiftcore.hw.formal.block import Parameters, is_properties
 from shiftcore.hw.rtl.checks import CORNERS, RTL
 from shiftcore.hw.toolchains import yosys
@@ -49,7 +49,7 @@ class Module:
 
 def modules() -> list[Module]:
     """All of them, ops (also of other packages) first."""
-    whole = {PACKAGE, "chip.sv", *TOPS}
+    whole = {*PACKAGES, "chip.sv", *TOPS}
     alone = [path for path in sorted(RTL.glob("*.sv")) if path.name not in whole and not is_properties(path)]
     of_ops = [Module(op.source, op.corners, op.rtl.needs) for op in ops.known()]
     return [*of_ops, *(Module(path, CORNERS.get(path.stem, ({},))) for path in alone)]
@@ -64,7 +64,7 @@ def lint(source: Path, parameters: Parameters, beside: Sequence[Path] = ()) -> s
     values = [
         f"-G{key}={value}" if isinstance(value, int) else f'-G{key}="{value}"' for key, value in parameters.items()
     ]
-    files = [RTL / PACKAGE, *beside, source]
+    files = dict.fromkeys([*(RTL / file for file in PACKAGES), *beside, source])
     command = ["verilator", "--lint-only", "-Wall", "--quiet", "--top-module", source.stem, *values, "-y", str(RTL)]
     done = process.run([*command, *map(str, files)], env=environment())
     return done.stderr if done.returncode else ""

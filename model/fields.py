@@ -1,7 +1,7 @@
 """Dataclasses out of JSON: the types of the fields say what the values may be.
 
-Beside bool, str, int and float, `X | None`, tuples and dataclasses: a `Count` is at least 1, an `Offset` at least 0,
-`Seconds` 0 or more, a plain float more than 0; a text may have a pattern.
+Beside bool, str, int and float, `X | None`, tuples and dataclasses: a `Count` is at least 1, an `Offset` at least 0, a
+`Whole` any whole number, `Seconds` 0 or more, a plain float more than 0; a text may have a pattern.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 Count = Annotated[int, 1]
 Offset = Annotated[int, 0]
+Whole = Annotated[int, -(2**63)]
 Seconds = Annotated[float, 0.0]
 
 _T = TypeVar("_T")

@@ -12,7 +12,7 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,10 +21,8 @@ import numpy as np
 from shiftcore import extensions
 from shiftcore.errors import UserError
 from shiftcore.model.decision import Consensus
-from shiftcore.model.description import ModelDescription
+from shiftcore.model.description import Layer, ModelDescription
 from shiftcore.model.records import Context
-
-FORMAT, VERSION = "shiftcore-integer-model", 1
 
 
 def _one_blas_thread() -> Callable[[], contextlib.AbstractContextManager[Any]]:
@@ -54,10 +52,10 @@ def integer_dtype(low: int, high: int) -> np.dtype:
     raise ValueError(f"values reach from {low} to {high}, more than 64 bits hold")
 
 
-def weights_digest(graph: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
-    """SHA-256 of the weights and thresholds in `arrays` that belong to a layer of `graph`: names, types, shapes,
-    values. `graph` holds it as `weights`, so that a description stands for one network alone."""
-    state, layers = hashlib.sha256(), {str(layer["name"]) for layer in graph["layers"]}
+def weights_digest(layers: Iterable[str], arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of the weights and thresholds in `arrays` that belong to a layer of these names: names, types, shapes,
+    values. A description holds it as `weights`, so that it stands for one network alone."""
+    state, layers = hashlib.sha256(), set(layers)
     for name in sorted(arrays):
         if name.rpartition(".")[0] in layers:
             array = np.ascontiguousarray(arrays[name])
@@ -88,8 +86,8 @@ class Semantics(Protocol):
 class _Convolution:
     """Zero-padded convolution as one matrix product: the windows of all pixels are the columns of the right matrix."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: Map) -> None:
-        weight, stride, pad = arrays["weight"].astype(np.int64), int(layer["stride"]), int(layer["pad"])
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
+        weight, stride, pad = arrays["weight"].astype(np.int64), layer.number("stride"), layer.number("pad")
         c_out, c_in, k_rows, k_columns = weight.shape
         channels, rows, columns = source.shape
         if c_in != channels:
@@ -128,8 +126,8 @@ class _Convolution:
 class _Threshold:
     """`offset` + how many of the channel's thresholds the value reaches."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: Map) -> None:
-        thresholds, self._offset = arrays["thresholds"].astype(np.int64), int(layer["offset"])
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
+        thresholds, self._offset = arrays["thresholds"].astype(np.int64), layer.number("offset")
         channels, levels = thresholds.shape
         if channels not in (1, source.shape[0]):
             raise ValueError(f"thresholds for {channels} channels, but the input has {source.shape[0]}")
@@ -155,7 +153,7 @@ class _Threshold:
 class _Add:
     """Sum of two maps."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], first: Map, second: Map) -> None:
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], first: Map, second: Map) -> None:
         if first.shape != second.shape:
             raise ValueError(f"the inputs' shapes differ: {first.shape} and {second.shape}")
         low, high = first.low + second.low, first.high + second.high
@@ -169,8 +167,8 @@ class _Add:
 class _MaxPool:
     """Maximum over `kernel` x `kernel` windows."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: Map) -> None:
-        self._kernel, self._stride = int(layer["kernel"]), int(layer["stride"])
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
+        self._kernel, self._stride = layer.number("kernel"), layer.number("stride")
         channels, rows, columns = source.shape
         size = ((rows - self._kernel) // self._stride + 1, (columns - self._kernel) // self._stride + 1)
         self.output = Map((channels, *size), source.low, source.high, source.dtype)
@@ -183,7 +181,7 @@ class _MaxPool:
 class _SumPool:
     """Sum over all pixels."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: Map) -> None:
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
         channels, rows, columns = source.shape
         pixels = rows * columns
         self.output = Map((channels, 1, 1), source.low * pixels, source.high * pixels, np.dtype(np.int64))
@@ -195,7 +193,7 @@ class _SumPool:
 class _Linear:
     """Integer matrix product with one pixel's channels."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: Map) -> None:
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
         self._weight = arrays["weight"].astype(np.int64)
         classes, channels = self._weight.shape
         if source.shape != (channels, 1, 1):
@@ -211,8 +209,8 @@ class _Linear:
 class _Shift:
     """Channels [0, `channels`) come from the previous frame of the same stream (TSM, Lin et al. 2019)."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: Map) -> None:
-        self._channels = int(layer["channels"])
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
+        self._channels = layer.number("channels")
         if not 0 < self._channels <= source.shape[0]:
             raise ValueError(f"cannot shift {self._channels} of {source.shape[0]} channels")
         self.output = Map(source.shape, min(source.low, 0), max(source.high, 0), source.dtype)
@@ -248,29 +246,27 @@ def _made_by(op: str) -> Callable[..., _Op]:
 
 
 class Reference:
-    """An integer model, ready to run. One frame at a time; the temporal state of up to 128 streams is kept apart.
+    """An integer model, ready to run. One frame at a time; each stream's temporal state is its own.
 
-    `graph` and `arrays` are those of docs/integer-model.md. Raises ValueError, naming the layer, when they make no
-    network.
+    `description` and `arrays` are those of docs/integer-model.md. Raises ValueError, naming the layer, when they make
+    no network.
     """
 
-    def __init__(self, graph: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        if graph.get("format") != FORMAT or graph.get("version") != VERSION:
-            raise ValueError(f"not a {FORMAT} of version {VERSION}")
-        self.graph, self.description = graph, ModelDescription.parse(graph)
+    def __init__(self, description: ModelDescription, arrays: dict[str, np.ndarray]) -> None:
+        self.description = description
         self.classes = list(self.description.classes)
         size = self.description.input
         self.input_shape = (size.height, size.width, size.channels)
         self.streams = self.description.preset.hardware.streams
-        self.layers = [str(layer["name"]) for layer in graph["layers"]]
+        self.layers = [layer.name for layer in description.layers]
         height, width, channels = self.input_shape
         maps = {"input": Map((channels, height, width), 0, 255)}
         self._ops: list[tuple[str, list[str], _Op]] = []
-        for layer in graph["layers"]:
-            name, sources = layer["name"], list(layer["inputs"])
+        for layer in description.layers:
+            name, sources = layer.name, list(layer.inputs or ())
             own = {key[len(name) + 1 :]: array for key, array in arrays.items() if key.startswith(f"{name}.")}
             try:
-                op = _made_by(layer["op"])(layer, own, *(maps[source] for source in sources))
+                op = _made_by(layer.op)(layer, own, *(maps[source] for source in sources))
             except KeyError as error:
                 raise ValueError(f"layer {name!r}: unknown or missing {error}") from None
             except (TypeError, ValueError) as error:
@@ -290,7 +286,7 @@ class Reference:
         try:
             with np.load(path, allow_pickle=False) as content:
                 arrays = {key: content[key] for key in content.files}
-            return cls(json.loads(str(arrays.pop("graph"))), arrays)
+            return cls(ModelDescription.parse(json.loads(str(arrays.pop("graph")))), arrays)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError):
             raise UserError(f"{path}: damaged, or not a .npz file; `make export` writes one") from None
         except KeyError as error:
@@ -318,8 +314,8 @@ class Reference:
     ) -> np.ndarray:
         """The logits of the next frame of `stream`, int64 `[classes]`.
 
-        `frame` is uint8 `[H, W, C]`; `stream` is 0 to 127; `clear` marks the first frame of a clip: the state reads
-        as zero. As in hardware, a stream that the model was not built for (`streams` and above) has no state.
+        `frame` is uint8 `[H, W, C]`; `stream` is 0 to `STREAMS` - 1; `clear` marks the first frame of a clip: the
+        state reads as zero. As in hardware, a stream that the model was not built for (`streams` and above) has none.
         `trace` receives every layer's output by name, int64 `[H, W, C]`. Raises ValueError for a wrong frame or stream.
         """
         if frame.shape != self.input_shape or frame.dtype != np.uint8:

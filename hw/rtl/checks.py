@@ -144,7 +144,7 @@ PROOFS = (
         "change while running; every event sets its flag, a written 1 clears it, an event wins; pulses once a write",
         parameters=(dict(INPUT_BYTES=10, STREAMS=3),),
         mutants=(
-            Mutant("a write clears flags that were not named", "? WriteData[10:0] : '0", "? '1 : '0"),
+            Mutant("a write clears flags that were not named", "? WriteData[$bits(error_t)-1:0] : '0", "? '1 : '0"),
             Mutant(
                 "a clear swallows an event", "Error & ~clear_error | new_error", "(Error | new_error) & ~clear_error"
             ),
@@ -157,7 +157,7 @@ PROOFS = (
             ),
             Mutant("the high half is not frozen", "if(from == ADDR_CYCLES_LO) ", "if(from == ADDR_CYCLES_HI) "),
         ),
-        needs=_files("registers_pkg"),
+        needs=_files("context_pkg", "chip_pkg"),
     ),
     Block(
         name="dma_read",
@@ -215,7 +215,7 @@ PROOFS = (
             Mutant("more is taken than there is", "enough = take_count <= level", "enough = take_count <= level + 1"),
         ),
         cover_depth=24,
-        needs=_files("lutram_fifo"),
+        needs=_files("context_pkg", "chip_pkg", "lutram_fifo"),
     ),
     Block(
         name="result_writer_data",
@@ -236,7 +236,7 @@ PROOFS = (
         ),
         depth=18,
         cover_depth=24,
-        needs=_files("lutram_fifo"),
+        needs=_files("context_pkg", "chip_pkg", "lutram_fifo"),
     ),
     Block(
         name="shell",
@@ -252,7 +252,8 @@ PROOFS = (
             ),
         ),
         needs=_files(
-            "registers_pkg",
+            "context_pkg",
+            "chip_pkg",
             "axil_registers",
             "lutram_fifo",
             "byte_gearbox",

@@ -21,7 +21,7 @@ from tests.hw.axi_bench import (
     play_all,
 )
 
-TAG_BITS = 40
+TAG_BITS = 12
 FIRST_BEAT = ("m_tdata", "m_tag", "m_first", "m_last")
 
 

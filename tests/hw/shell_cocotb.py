@@ -18,13 +18,14 @@ from cocotb.triggers import ClockCycles, RisingEdge
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiRam, AxiResp
 
-from shiftcore.hw.registers import Register, load_registers
+from shiftcore.hw.contract import Register, load_contract
+from shiftcore.model import limits
 from shiftcore.model import registers as reg
 
 PLAN = json.loads(Path(os.environ["SHELL_PLAN"]).read_text())
 N = SimpleNamespace(**PLAN["numbers"])
 LATENCY = PLAN["latency"]
-SLOTS = 16  # of the descriptor queue
+SLOTS = limits.DESCRIPTORS
 READ, WRITE = 0x10000, 0x40000  # the two windows
 READ_BYTES, WRITE_BYTES = 0x10000, 0x4000
 PATIENCE = 40 * (N.FRAME_INTERVAL + LATENCY)
@@ -322,7 +323,7 @@ def writable(register: Register) -> int:
 @cocotb.test()
 async def registers_are_those_of_the_map(dut: Any) -> None:
     one = await bench(dut, 0.3)
-    rows = load_registers().registers
+    rows = load_contract().registers
     by_offset = {row.offset: row for row in rows}
     running = (reg.CYCLES_LO,)
     for offset in range(0, reg.SIZE, 4):

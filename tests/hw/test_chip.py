@@ -14,11 +14,11 @@ from shiftcore.driver.errors import BuildError
 from shiftcore.errors import UserError
 from shiftcore.flow import build as flow
 from shiftcore.hw.boards import load_board
-from shiftcore.hw.chip import PACKAGE, RTL, SHELL, build_chip, config_package
+from shiftcore.hw.chip import CONTEXT_PACKAGE, PACKAGES, RTL, SHELL, build_chip, config_package
 from shiftcore.hw.compile import core_rtl, read_model
 from shiftcore.model import registers as reg
 from shiftcore.model.reference import Reference
-from shiftcore.quant.preset import parse_preset
+from shiftcore.quant.preset import described_preset
 from shiftcore.sim.chip import ChipModel
 
 FRAMES = 8
@@ -32,7 +32,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_the_manifest_says_what_is_there(tiny_chip: Path, tiny_core: Path) -> None:
     manifest = json.loads((tiny_chip / "manifest.json").read_text())
     assert all((tiny_chip / file).is_file() for file in manifest["files"])
-    assert [file for file in manifest["files"] if file.endswith("_pkg.sv")] == manifest["files"][:4]
+    assert [file for file in manifest["files"] if file.endswith("_pkg.sv")] == manifest["files"][:5]
     assert f"BUILD_HASH = 32'h{manifest['build_hash']};" in (tiny_chip / "rtl" / "chip_config_pkg.sv").read_text()
     assert content(tiny_chip / "core") == content(tiny_core)
     assert manifest["record_bytes"] == 16 + 4 * manifest["logits"]
@@ -69,7 +69,7 @@ def test_another_model_or_shell_is_another_build(
     hashes.append(build_hash())
     rtl = tmp_path / "rtl"
     rtl.mkdir()
-    for file in (PACKAGE, *SHELL):
+    for file in (*PACKAGES, *SHELL):
         (rtl / file).write_bytes((RTL / file).read_bytes())
     (rtl / "shell.sv").write_text((rtl / "shell.sv").read_text() + "// other\n")
     monkeypatch.setattr("shiftcore.hw.chip.RTL", rtl)
@@ -78,8 +78,9 @@ def test_another_model_or_shell_is_another_build(
 
 
 def test_a_change_of_the_shell_does_not_compile_the_core_again() -> None:
-    shell = {PACKAGE, *SHELL}
+    shell = {*PACKAGES, *SHELL} - {CONTEXT_PACKAGE}
     assert not shell & {path.name for path in core_rtl()}
+    assert CONTEXT_PACKAGE in {path.name for path in core_rtl()}, "a core is built with it"
 
 
 def test_what_does_not_belong_together_is_refused(tiny_core: Path, tiny_export: Path, tmp_path: Path) -> None:
@@ -178,7 +179,7 @@ def other_export(tiny_export: Path, tmp_path: Path) -> Path:
     from shiftcore.quant.export import export
 
     _, description = read_model(tiny_export / "model.onnx")
-    preset = parse_preset(description["preset"], "tiny")
+    preset = described_preset(description.preset, "tiny")
     network, _ = load_network(preset)
     network.classifier.weight.data *= -1
     return export(network, preset, tmp_path / "other", trained=True)

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the op means in integers: how shiftcore's reference runs a layer `abs` of an integer model."""
 
-from typing import Any
-
 import numpy as np
 
+from shiftcore.model.description import Layer
 from shiftcore.model.reference import Map
 
 
 class AbsoluteLayer:
     """The magnitude of each value."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: Map) -> None:
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
         self.output = Map(source.shape, 0, max(-source.low, source.high))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:

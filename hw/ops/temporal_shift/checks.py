@@ -7,6 +7,7 @@ from pathlib import Path
 from shiftcore.hw.formal.block import Block, Mutant, parameter_sets
 from shiftcore.hw.ops.bench import any_folding, any_image, any_type, case, make_node
 from shiftcore.hw.ops.rtl_op import CONTEXT
+from shiftcore.hw.ops.temporal_shift.op import TemporalShift_rtl
 from shiftcore.model.limits import STREAMS
 from shiftcore.model.records import Context
 from shiftcore.quant import temporal
@@ -48,6 +49,7 @@ PROOF = Block(
             "        if (!rst_n) begin",
         ),
     ),
+    needs=TemporalShift_rtl.needs,
 )
 
 

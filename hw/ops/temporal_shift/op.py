@@ -10,6 +10,7 @@ from finn.custom_op.fpgadataflow import register_custom_op
 from finn.custom_op.fpgadataflow.rtl import register_custom_op as register_rtl_op
 from onnx import GraphProto
 
+from shiftcore.artifacts import PACKAGE_FOLDER
 from shiftcore.errors import UserError
 from shiftcore.hw import memory
 from shiftcore.hw.ops.rtl_op import RtlOp, counter_bits
@@ -29,7 +30,7 @@ class TemporalShift(StreamOp):
     """
 
     def get_nodeattr_types(self) -> dict[str, Any]:
-        """Beside those of a `StreamOp` ShiftChannels (1 to NumChannels) and Streams (1 to 128)."""
+        """Beside those of a `StreamOp` ShiftChannels (1 to NumChannels) and Streams (1 to STREAMS)."""
         return {**super().get_nodeattr_types(), "ShiftChannels": ("i", True, 0), "Streams": ("i", False, 1)}
 
     def check(self) -> None:
@@ -73,12 +74,12 @@ class TemporalShift(StreamOp):
 class TemporalShift_rtl(RtlOp, TemporalShift):  # noqa: N801 - FINN finds the back end by this suffix
     """Temporal shift in hardware (temporal_shift.sv).
 
-    Beside in0_V and out0_V the wrapper has the context stream `ctx_V`, one byte a frame: bit 7 clear, bits 6:0 the
-    stream. `get_verilog_top_module_intf_names` does not list it: FINN's passes take every listed stream for a tensor.
+    Beside in0_V and out0_V the wrapper has the context stream `ctx_V`, one `context_t` a frame.
+    `get_verilog_top_module_intf_names` does not list it: FINN's passes take every listed stream for a tensor.
     """
 
     source = Path(__file__).with_name("temporal_shift.sv")
-
+    needs = (PACKAGE_FOLDER / "hw" / "rtl" / "context_pkg.sv",)
     takes_context = True
 
     # the abstraction knows what it can be; RtlOp stands before it among the bases
