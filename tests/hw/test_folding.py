@@ -48,7 +48,7 @@ def test_a_faster_target_costs_more(graph: ModelWrapper) -> None:
 
 
 def test_a_layer_that_is_too_slow_has_the_users_name(graph: ModelWrapper, tiny_export: Path) -> None:
-    dataflow.name_layers(graph, read_model(tiny_export / "model.onnx")[1]["layers"])
+    dataflow.name_layers(graph, read_model(tiny_export / "model.onnx")[1].layers)
     plenty = dict.fromkeys(BOARD.resources.model_dump(), 10**7)
     huge = BOARD.model_copy(update={"resources": BOARD.resources.model_copy(update=plenty)})
     with pytest.raises(

@@ -11,6 +11,7 @@ import pytest
 from shiftcore import extensions
 from shiftcore.errors import UserError
 from shiftcore.hw.boards import load_board
+from shiftcore.model.description import ModelDescription
 from shiftcore.model.reference import Reference
 from shiftcore.quant import layouts
 from shiftcore.quant.preset import load_preset
@@ -94,7 +95,7 @@ def doubling(op: str) -> Reference:
         "logit_scale": 1.0,
         "layers": layers,
     }
-    return Reference(graph, {})
+    return Reference(ModelDescription.parse(graph), {})
 
 
 def test_the_reference_runs_layers_of_other_packages(package: Path) -> None:
