@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`shiftcore run SOURCE...` and `shiftcore selftest`."""
 
-import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.live import Live
 from rich.markup import escape
 
 from shiftcore import cli, extensions, process
 from shiftcore.artifacts import build_folder
-from shiftcore.driver import display
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.events import Event, JsonLines, Spool
 from shiftcore.driver.mqtt import Broker, Mqtt
@@ -23,6 +20,8 @@ from shiftcore.driver.record import Recorder
 from shiftcore.driver.run import Channel, Run, as_json, caption, problems
 from shiftcore.driver.selftest import selftest as checks
 from shiftcore.driver.sources import Image, Source, check_sources, open_sources
+from shiftcore.driver.terminal import Voice, interruptible, shown, stopped_by_signals
+from shiftcore.driver.thresholds import read as read_thresholds
 from shiftcore.errors import UserError
 from shiftcore.model.alarm import RAISED
 from shiftcore.model.records import Result
@@ -40,6 +39,7 @@ SpoolFolder = Annotated[
     Path | None, typer.Option(help="where events wait for the broker; default: spool/ in the build")
 ]
 Sinks = Annotated[list[str] | None, typer.Option(help="NAME[=ARGUMENT]: another package's sink for alarms; repeatable")]
+Thresholds = Annotated[Path | None, typer.Option(help="a threshold a camera: a file that `shiftcore calibrate` wrote")]
 Backend = Annotated[str, typer.Option(help="auto, board, rtl (the Verilated chip), or reference (NumPy)")]
 
 
@@ -59,14 +59,15 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     mqtt_ca: CaFile = None,
     spool: SpoolFolder = None,
     sink: Sinks = None,
+    thresholds: Thresholds = None,
 ) -> None:
     """Run videos or cameras through the accelerator: one stream each, and a live table of what it sees. Without --build
     through the reference of the shipped network, which nobody has to compile."""
     check_sources(sources)
     build = build or exported()
     broker = Broker.parse(mqtt, mqtt_ca) if mqtt is not None else None
-    say = _Voice(Console(stderr=True))
-    with _interruptible(), Accelerator.open(build, backend, compare) as accelerator, ExitStack() as stack:
+    say = Voice(Console(stderr=True))
+    with interruptible(), Accelerator.open(build, backend, compare) as accelerator, ExitStack() as stack:
         rate = accelerator.description.preprocess.images_per_second
         outputs = _Outputs(stack, say)
         outputs.report(events, broker, spool or _folder(build) / "spool", sink or [])
@@ -74,14 +75,28 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         if json:
             outputs.print_frames()
         opened = [stack.enter_context(closing(source)) for source in open_sources(sources, rate, say)]
-        going = Run(accelerator, opened, outputs.show, outputs.publishers, say)
-        with _shown(going, json or events == "-", say), _stopped_by_signals(opened):
+        own = _set_thresholds(accelerator, opened, thresholds, say)
+        going = Run(accelerator, opened, outputs.show, outputs.publishers, say, own)
+        with shown(going, json or events == "-", say), stopped_by_signals(opened):
             going()
         say.warn(problems(going.channels))
     lost = list(outputs.lost())
     say.warn(lost)
     if lost or any(source.problems for source in opened):
         raise typer.Exit(cli.USER_ERROR)
+
+
+def _set_thresholds(
+    accelerator: Accelerator, sources: Sequence[Source], path: Path | None, say: Voice
+) -> dict[str, float]:
+    """The thresholds of the file at `path`, by sources' names; says which of these `sources` it does not name."""
+    if path is None:
+        return {}
+    cameras = read_thresholds(path, accelerator.description.weights)
+    for source in sources:
+        if source.name not in cameras:
+            say(f"{source.name}: not in {path}; it has the model's own threshold")
+    return {name: calibration.threshold for name, calibration in cameras.items()}
 
 
 def selftest(build: Build, backend: Backend = "auto") -> None:
@@ -114,25 +129,10 @@ def _folder(build: Path) -> Path:
     return build if build.is_dir() else build.parent
 
 
-class _Voice:
-    """Says a line above the live table while there is one, else on standard error."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-
-    def __call__(self, line: str) -> None:
-        self.console.print(line, soft_wrap=True, highlight=False, markup=False)
-
-    def warn(self, lines: Iterable[str]) -> None:
-        """Say each, as a warning."""
-        for line in lines:
-            self.console.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True, highlight=False)
-
-
 class _Outputs:
     """Where results and events go: lines of JSON, recordings, a broker. Each is closed with `stack`."""
 
-    def __init__(self, stack: ExitStack, say: _Voice) -> None:
+    def __init__(self, stack: ExitStack, say: Voice) -> None:
         self.publishers: list[Callable[[Event], None]] = []
         self._stack, self._say = stack, say
         self._frames: JsonLines | None = None
@@ -212,65 +212,3 @@ class _Outputs:
 def _sentence(event: Event) -> str:
     what = "ALARM" if event["event"] == "begin" else "alarm ended"
     return f"{event['source']} at {event['seconds']:.2f} s: {what}: {event['class']}, score {event['score']:.2f}"
-
-
-@contextmanager
-def _shown(going: Run, quiet: bool, say: _Voice) -> Iterator[None]:
-    """The live table, drawn four times a second; not where standard output carries JSON."""
-    if quiet:
-        yield
-        return
-    accelerator = going.accelerator
-    title = f"{accelerator.description.preset.name} on {accelerator.backend}"
-    title += f", {accelerator.clock_mhz:g} MHz" if accelerator.compiled else ""
-
-    class Table:
-        def __rich__(self) -> Any:
-            return display.table(going.channels, title, accelerator.clock_mhz)
-
-    console = Console()
-    if not console.is_terminal:
-        yield
-        console.print(Table())
-        return
-    elsewhere, say.console = say.console, console
-    try:
-        with Live(Table(), console=console, refresh_per_second=4):
-            yield
-    finally:
-        say.console = elsewhere
-
-
-@contextmanager
-def _stopped_by_signals(sources: list[Source]) -> Iterator[None]:
-    """A camera has no end, so where there is one Ctrl-C (or SIGTERM) is the end: frames under way are finished first.
-    A second signal interrupts, as the first does where all are files."""
-    if not any(source.live for source in sources):
-        yield
-        return
-    interrupts = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in interrupts.items():
-            signal.signal(number, handler)
-
-    def stop(_number: int, _frame: object) -> None:
-        restore()
-        for source in sources:
-            source.stop()
-
-    for number in interrupts:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        restore()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C and SIGTERM in other words than a build's: nothing goes on where this stopped."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise UserError("interrupted before the end; what was reported and recorded so far is kept") from None

@@ -2,7 +2,7 @@
 """From sources to results: many cameras through one accelerator, each with its preprocessing, alarm and figures."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +62,8 @@ class Channel:
 @dataclass
 class Run:
     """All `sources` through `accelerator`, source i as stream i. `on_result` sees each frame with its result,
-    each of `publishers` every alarm event; `say` each line about what went wrong and is survived.
+    each of `publishers` every alarm event; `say` each line about what went wrong and is survived. `thresholds`: of the
+    alarms of sources by their names; the others have the model's.
 
     Raises UserError for more sources than the accelerator has streams.
     """
@@ -72,6 +73,7 @@ class Run:
     on_result: Callable[[Channel, Image, Result], None]
     publishers: Sequence[Callable[[Event], None]]
     say: Say
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     channels: list[Channel] = field(init=False)
     failures: int = field(init=False, default=0)
 
@@ -85,7 +87,7 @@ class Run:
         self._prepare = self.accelerator.preprocessor()
         self._pending: dict[int, tuple[Channel, Image, int]] = {}
         self.channels = [
-            Channel(source, stream, self._alarm(), Reporter(stream)) for stream, source in enumerate(self.sources)
+            Channel(source, stream, self._alarm(source), Reporter(stream)) for stream, source in enumerate(self.sources)
         ]
 
     def __call__(self) -> None:
@@ -115,8 +117,9 @@ class Run:
     def _awaits(self, channel: Channel) -> bool:
         return any(waiting is channel for waiting, _, _ in self._pending.values())
 
-    def _alarm(self) -> Alarm | None:
-        return Alarm(self._settings) if self._settings else None
+    def _alarm(self, source: Source) -> Alarm | None:
+        settings = self._settings
+        return Alarm(settings.at(self.thresholds.get(source.name, settings.threshold))) if settings else None
 
     def _feed(self, channel: Channel, image: Image) -> None:
         try:
@@ -158,7 +161,7 @@ class Run:
         if begins and channel.alarm:
             self._report(channel, channel.alarm.interrupt())
             if not channel.source.live:
-                channel.alarm = self._alarm()  # another file, another time
+                channel.alarm = self._alarm(channel.source)  # another file, another time
         channel.file = image.source
         channel.count(result)
         if channel.alarm and self._settings:

@@ -27,6 +27,7 @@ class Entry:
 PANELS: dict[str, dict[str, Entry]] = {
     "Watch": {
         "run": Entry("driver.commands:run", "Run videos or cameras through the accelerator, with alarms."),
+        "calibrate": Entry("driver.calibrate:main", "Set a camera's threshold by what it shows, unlabelled."),
         "selftest": Entry("driver.commands:selftest", "Check a chip: identity, registers, known frames, errors."),
         "replay": Entry("driver.replay:main", "Run frames again on which chip and reference differed."),
     },
@@ -37,6 +38,7 @@ PANELS: dict[str, dict[str, Entry]] = {
         "crossval": Entry("flow.crossval:main", "Score a recipe on unseen sources; then train it on everything."),
         "search": Entry("flow.search:main", "Search a better recipe on the folds of a data set."),
         "evaluate": Entry("flow.evaluate:main", "Say how good a preset is on videos: figures and a report."),
+        "alarms": Entry("flow.alarms:main", "Count false alarms an hour and events found on whole videos."),
         "compare": Entry("flow.compare:main", "Train TSN, bi-directional TSM and SlowFast beside a preset."),
         "temporal": Entry("flow.temporal:main", "Measure what the shift is worth where the order of time decides."),
         "adapt": Entry("flow.adapt:run", "Fine-tune a preset on your videos; keep the result if it is better."),

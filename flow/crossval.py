@@ -3,10 +3,12 @@
 
 Every clip is scored by the integer model (what the chip computes) of a network that never saw its source. The figures
 are pooled over the folds; nothing is chosen on the scores that it is quoted on. The final network learns from all
-clips; its alarm threshold is chosen on the out-of-fold scores and stored with its weights.
+clips; its alarm threshold is chosen on the out-of-fold scores and stored with its weights. Of several data sets each is
+also left out as a whole.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,15 +19,18 @@ from rich.console import Console
 from rich.table import Table
 
 from shiftcore.artifacts import digest, lock, without_nan, write_json
+from shiftcore.errors import UserError
+from shiftcore.flow import crossval_alarms, data_sets
+from shiftcore.flow.alarm_figures import Figures
+from shiftcore.flow.crossval_alarms import settings_at, track
 from shiftcore.flow.crossval_report import lines, write_card, write_picture
 from shiftcore.flow.data_report import bias_floor, examine
 from shiftcore.flow.judging import judge
-from shiftcore.model.alarm import Alarm, AlarmSettings
-from shiftcore.model.fields import parsed
+from shiftcore.model.calibration import count
 from shiftcore.model.reference import Reference
 from shiftcore.quant import checkpoint, layouts, metrics
-from shiftcore.quant.cross_validation import FOLDS, Scorer, out_of_fold, torch_scorer
-from shiftcore.quant.data import Clips, usable, video_clips
+from shiftcore.quant.cross_validation import FOLDS, Scorer, TrainFold, each_fold, out_of_fold, torch_scorer
+from shiftcore.quant.data import Clips, inputs, usable, video_clips
 from shiftcore.quant.export import export
 from shiftcore.quant.identity import fingerprint
 from shiftcore.quant.layouts import Dataset, Sample
@@ -38,8 +43,9 @@ from shiftcore.quant.tuning import trained_parameters
 from shiftcore.sources import code
 
 
-def train_fold(preset: Preset, strategy: Strategy, data: Clips, folder: Path) -> Scorer:
-    """Train, export, and score with the integer model; beside it, with the same network in floating point."""
+def train_fold(preset: Preset, strategy: Strategy, unseen: frozenset[Path], data: Clips, folder: Path) -> Scorer:
+    """Train, export, and score with the integer model; beside it, with the same network in floating point, but for the
+    videos `unseen`, which may be long."""
     trained = two_phases(preset, data, folder, strategy)
     checkpoint.save(trained.network, preset, folder / "best.pt")
     draw_curves(trained.epochs, folder / "curves.png")
@@ -48,6 +54,8 @@ def train_fold(preset: Preset, strategy: Strategy, data: Clips, folder: Path) ->
     history = {phase: epochs[-1]["train_accuracy"] for phase, epochs in trained.epochs.items() if epochs}
 
     def score(sample: Sample) -> Row:
+        if sample.path in unseen:
+            return judge(reference, sample).row()
         beside: Row = {"float_scores": in_float(sample)["scores"], "train_accuracy": history}
         return {**judge(reference, sample).row(), **beside}
 
@@ -56,18 +64,25 @@ def train_fold(preset: Preset, strategy: Strategy, data: Clips, folder: Path) ->
 
 def summarize(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dict[str, Any]:
     """The pooled figures of out-of-fold `rows`: of all clips, and once more without the sources that the preset sets
-    apart. `accuracy` and its like are at a threshold chosen on the other folds alone."""
-    figures = {"all": _figures(rows, preset, classes)}
-    apart = [row for row in rows if row["source"] not in preset.data.apart]
-    if 0 < len(apart) < len(rows):
-        figures["without " + " and ".join(preset.data.apart)] = _figures(apart, preset, classes)
+    apart. `accuracy` and its like are at a threshold chosen on the other folds alone. Rows that are `unseen` count for
+    thresholds only."""
+    taught, unseen = _parted(rows)
+    figures = {"all": _figures(taught, unseen, preset, classes)}
+    apart = [row for row in taught if row["source"].rpartition("/")[2] not in preset.data.apart]
+    if 0 < len(apart) < len(taught):
+        figures["without " + " and ".join(preset.data.apart)] = _figures(apart, unseen, preset, classes)
     return figures
 
 
-def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dict[str, Any]:
+def _parted(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """The rows of the data that teaches, and those of what no network learned from."""
+    return [row for row in rows if not row.get("unseen")], [row for row in rows if row.get("unseen")]
+
+
+def _figures(rows: Sequence[Row], unseen: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dict[str, Any]:
     alarm = preset.alarm.classes
     table = metrics.judged(rows, classes, alarm)
-    threshold = choose_threshold(rows, preset, classes) if alarm else 0.5
+    threshold = choose_threshold([*rows, *unseen], preset, classes) if alarm else 0.5
     figures: dict[str, Any] = {**metrics.summary(table, classes, alarm, threshold)}
     folds = sorted({row["fold"] for row in rows})
     by_fold = [[row for row in table if row["fold"] == fold] for fold in folds]
@@ -76,7 +91,8 @@ def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dic
         return figures
     positive, scores = metrics.alarm_columns(rows, classes, alarm)
     sources = [row["source"] for row in rows]
-    others = [choose_threshold([r for r in rows if r["fold"] != fold], preset, classes) for fold in folds]
+    pool = [*rows, *unseen]
+    others = [choose_threshold([r for r in pool if r["fold"] != fold], preset, classes) for fold in folds]
     raised = np.array([s >= others[folds.index(r["fold"])] for r, s in zip(rows, scores, strict=True)]).astype(float)
     figures |= metrics.at_threshold(positive, raised, 0.5)
     figures["accuracy_ci95"] = metrics.interval(lambda p, r: float((p == (r > 0)).mean()), sources, positive, raised)
@@ -94,34 +110,36 @@ def _figures(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dic
 
 
 def choose_threshold(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> float:
-    """The alarm's threshold by the preset's rule (shiftcore.quant.preset.Choose), on the scores of `rows`."""
+    """The alarm's threshold by the preset's rule (shiftcore.quant.preset.Choose), on the scores of `rows`. False alarms
+    are counted on footage that is `unseen`, where there is any: ordinary scenes, and not those around what raises the
+    alarm."""
     rule, value = preset.alarm.choose.rule
-    positive, scores = metrics.alarm_columns(rows, classes, preset.alarm.classes)
-    if rule == "recall":
-        return metrics.for_recall(positive, scores, value)
     if rule == "false_alarms_per_hour":
-        calm = [row for row, raises in zip(rows, positive, strict=True) if not raises]
+        calm = [row for row in rows if row["label"] not in preset.alarm.classes]
+        calm = _parted(calm)[1] or calm
+        if not calm:
+            raise UserError("no clip is without an alarm class: nothing says how often an alarm would be false")
         rate = partial(false_alarms_per_hour, calm, preset)
         return metrics.for_false_alarms(rate, np.concatenate([row["window"] for row in rows]), value)
+    positive, scores = metrics.alarm_columns(_parted(rows)[0], classes, preset.alarm.classes)
+    if rule == "recall":
+        return metrics.for_recall(positive, scores, value)
     return metrics.best_f_beta(positive, scores, value)
 
 
 def false_alarms_per_hour(calm: Sequence[Row], preset: Preset, threshold: float) -> float:
     """How many alarms an hour the runtime raises at `threshold` on clips with nothing to raise it for."""
-    settings = parsed(AlarmSettings, preset.alarm.at(threshold).model_dump(mode="json"))
-    alarms = 0
-    for row in calm:
-        alarm = Alarm(settings)
-        for seconds, score in zip(row["times"], row["window"], strict=True):
-            alarms += sum(change.begin for change in alarm.update(seconds, score, ""))
-    return 3600 * alarms / sum(row["seconds"] for row in calm)
+    settings, tracks = settings_at(preset.alarm, threshold), [track(row) for row in calm]
+    return 3600 * count(settings, tracks) / sum(seen.seconds for seen in tracks)
 
 
 def add_floor(figures: dict[str, Any], preset: Preset, dataset: Dataset) -> None:
     """Put beside the figures of each part what its labels can be told by without looking (flow.data_report)."""
     read, _ = layouts.read_each(dataset.samples, examine, "bias floor", dataset.missing)
     for name, part in figures.items():
-        facts = [fact for _, fact in read if name == "all" or fact.sample.source not in preset.data.apart]
+        facts = [
+            fact for _, fact in read if name == "all" or fact.sample.source.rpartition("/")[2] not in preset.data.apart
+        ]
         samples = [fact.sample for fact in facts]
         floor = bias_floor(Dataset(dataset.layout, samples, dataset.sources_known), facts)["all of these"]
         part |= {f"floor_{key}": value for key, value in floor.items()}
@@ -140,33 +158,107 @@ def final_network(
     return trained.network
 
 
+def unseen_samples(preset: Preset, dataset: Dataset) -> list[Sample]:
+    """The labelled videos of `dataset` that can be scored; the others are named on stderr."""
+    labelled = [sample for sample in dataset.samples if sample.label is not None]
+    read, _ = layouts.read_each(labelled, lambda s: len(inputs(preset, s.path)), "unseen footage", dataset.missing)
+    return [sample for sample, _ in read]
+
+
+def guard(
+    preset: Preset, rows: Sequence[Row], classes: list[str], without: dict[str, list[Row]]
+) -> dict[str, dict[str, Figures]]:
+    """What a guard would feel (flow.crossval_alarms): of the cross-validated `rows`, and of each origin left out."""
+    choose = partial(choose_threshold, preset=preset, classes=classes)
+    return {
+        "out_of_fold": crossval_alarms.out_of_fold(rows, preset.alarm, choose),
+        "left_out": {
+            name: crossval_alarms.left_out(name, part, rows, preset.alarm, choose, classes)
+            for name, part in without.items()
+        },
+    }
+
+
+def leave_one_out(
+    preset: Preset, videos: Path, dataset: Dataset, folders: dict[str, Path], train: TrainFold, folder: Path, stamp: str
+) -> dict[str, list[Row]]:
+    """The rows of each data set, by networks that learned from the others alone; of those that the others' classes are
+    enough to learn without."""
+    parts: dict[str, list[Sample]] = {name: [] for name in folders}
+    for sample in dataset.samples:
+        parts[data_sets.origin(folders, sample.path)].append(sample)
+    rows = {}
+    for name, held in parts.items() if len(parts) > 1 else ():
+        teach = [sample for other, part in parts.items() if other != name for sample in part]
+        if missing := sorted(set(dataset.classes) - {str(sample.label) for sample in teach}):
+            print(f"{name} is not left out: without it there is no clip of {', '.join(missing)}")
+            continue
+        fold = each_fold(preset, dataset.classes, [held], videos, train, folder / name.replace("/", "-"), stamp, teach)
+        rows[name] = [row | {"origin": name} for part in fold for row in part]
+    return rows
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What is cross-validated: the data sets that teach, `whole` as it lies there and `usable`; the videos that only
+    are scored, `unseen`; the `folders` of all by their names, and the `root` above them."""
+
+    whole: Dataset
+    usable: Dataset
+    unseen: list[Sample]
+    folders: dict[str, Path]
+    root: Path
+
+    @classmethod
+    def read(cls, preset: Preset, data: dict[str, Path], unseen: dict[str, Path]) -> "_Data":
+        whole = data_sets.pooled(data)
+        check_alarm(preset, whole.classes)
+        others = unseen_samples(preset, data_sets.pooled(unseen)) if unseen else []
+        folders = {**data, **unseen}
+        return cls(whole, usable(preset, whole), others, folders, data_sets.root(folders))
+
+    def marked(self, rows: Sequence[Row]) -> list[Row]:
+        """`rows` with the data set that each is of, as `origin`, and whether it is `unseen`."""
+        unseen = {str(sample.path.relative_to(self.root)) for sample in self.unseen}
+        origins = [data_sets.origin(self.folders, self.root / row["clip"]) for row in rows]
+        return [
+            row | {"origin": origin, "unseen": row["clip"] in unseen} for row, origin in zip(rows, origins, strict=True)
+        ]
+
+
 def main(
     preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")],
-    data: Annotated[Path, typer.Option(help="labelled videos, laid out as docs/data.md shows")],
+    data: Annotated[list[Path], typer.Option(help="labelled videos (docs/data.md); repeatable, or joined by ':'")],
+    unseen: Annotated[
+        list[Path] | None, typer.Option(help="footage that teaches nothing: ordinary scenes, which set the threshold")
+    ] = None,
 ) -> None:
     """Cross-validate PRESET on the videos in DATA, then train it on all of them; goes on where it was interrupted."""
     settings = load_preset(preset)
     folder, strategy = settings.build / "crossval", own(settings)
+    teaching = data_sets.named(data)
     with lock(folder), lock(settings.build / "qat"):
-        whole = layouts.read(data)
-        classes = whole.classes
-        check_alarm(settings, classes)
-        dataset = usable(settings, whole)
+        given = _Data.read(settings, teaching, data_sets.named(unseen or [], besides=teaching))
+        classes, dataset = given.whole.classes, given.usable
+        train = partial(train_fold, settings, strategy, frozenset(sample.path for sample in given.unseen))
         stamp = digest(strategy.stamp(), code("shiftcore.flow.crossval"))
-        rows = out_of_fold(settings, data, dataset, partial(train_fold, settings, strategy), folder, stamp)
+        rows = given.marked(out_of_fold(settings, given.root, dataset, train, folder, stamp, given.unseen))
+        without = leave_one_out(settings, given.root, dataset, teaching, train, folder / "without", stamp)
         figures, alarm = summarize(rows, settings, classes), settings.alarm.classes
-        add_floor(figures, settings, whole)
+        add_floor(figures, settings, given.whole)
         threshold = choose_threshold(rows, settings, classes) if alarm else None
-        about = {"preset": settings.name, "data": data.resolve().name, "classes": classes}
-        report = without_nan(about | {"threshold": threshold, "figures": figures})
+        about = {"preset": settings.name, "data": " and ".join(teaching), "classes": classes, "threshold": threshold}
+        felt = guard(settings, rows, classes, without) if alarm else None
+        report = without_nan({**about, "alarms": felt, "figures": figures})
         write_json(folder / "metrics.json", report)
         write_json(folder / "predictions.json", rows)
         Console().print(table(figures, settings))
         network = final_network(settings, strategy, dataset, folder / "final", threshold)
         write_card(folder / "model-card.md", settings, report, trained_parameters(network))
         if alarm:
-            positive, scores = metrics.alarm_columns(rows, classes, alarm)
-            write_picture(folder / "crossval.png", positive, scores, [r["fold"] for r in rows], figures["all"]["auc"])
+            taught = _parted(rows)[0]
+            positive, scores = metrics.alarm_columns(taught, classes, alarm)
+            write_picture(folder / "crossval.png", positive, scores, [r["fold"] for r in taught], figures["all"]["auc"])
     print(f"weights: {checkpoint.trained_path(settings)}\ncard: {folder / 'model-card.md'}")
     print(f"figures: {folder / 'metrics.json'}")
 

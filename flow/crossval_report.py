@@ -48,6 +48,29 @@ def lines(figures: dict[str, dict[str, Any]]) -> list[tuple[str, list[str]]]:
     return table
 
 
+GUARD_HEAD = ("", "hours without an event", "false alarms an hour", "events", "found", "within 3 s", "median delay, s")
+
+
+def guard_lines(alarms: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """What a guard would feel, a line of cells (`GUARD_HEAD`) for each part of the data: out of fold, then left out."""
+    named = [(f"**{name}**" if name == "all" else name, part) for name, part in alarms["out_of_fold"].items()]
+    named += [(f"{name}, left out as a whole", part) for name, part in alarms["left_out"].items()]
+    return [[name, *_felt(part)] for name, part in named]
+
+
+def _felt(part: dict[str, Any]) -> list[str]:
+    rate, share, soon = part["false_alarms_per_hour"], part["found_share"], part["found_within_3_s_share"]
+    delay = part["delay_s_median"]
+    return [
+        f"{part['hours']:.3f}",
+        "" if rate is None else "{:.1f} ({:.1f} to {:.1f})".format(rate, *part["false_alarms_ci95"]),
+        f"{part['events']}",
+        "" if share is None else "{:.0%} ({:.0%} to {:.0%})".format(share, *part["found_ci95"]),
+        "" if soon is None else f"{soon:.0%}",
+        "" if delay is None else f"{delay:.1f}",
+    ]
+
+
 def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: int) -> None:
     """The model card in Markdown. `report`: what metrics.json holds."""
     figures, about = report["figures"], machine.describe()
@@ -74,6 +97,8 @@ def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: i
                 cores=about["machine"]["cores"],
                 cpu=about["machine"]["cpu"],
                 folds=FOLDS,
+                guard=guard_lines(report["alarms"]) if report["alarms"] else [],
+                guard_head=GUARD_HEAD,
                 parts=list(figures),
                 table=lines(figures),
                 by_fold=", ".join(f"{auc:.3f}" for auc in everything.get("auc_by_fold", [])),

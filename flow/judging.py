@@ -22,7 +22,7 @@ from shiftcore.quant.metrics import Row
 class Outcome:
     """What the model made of one clip. `decision`: from all its inputs; `scores`: the alarm's score after each input as
     the runtime sees it, and `times`: when that was, in seconds, `[inputs]` each; `seconds`: the clip's length;
-    `alarms`: how often the alarm was raised."""
+    `alarms`: how often the alarm was raised; `brightness`: the mean of the first channel of its inputs, 0 to 255."""
 
     sample: Sample
     decision: Decision
@@ -30,6 +30,7 @@ class Outcome:
     scores: np.ndarray
     seconds: float
     alarms: int
+    brightness: float
 
     def score(self, alarm: Sequence[int]) -> float:
         """The clip's score: the highest probability among the classes of indices `alarm`; without any, of all."""
@@ -51,7 +52,7 @@ def judge(reference: Reference, sample: Sample) -> Outcome:
     description = reference.description
     settings, indices = description.alarm, description.alarm_indices
     prepare, rate = Preprocessor(description), description.preprocess.images_per_second
-    running, alarm, alarms, seconds = reference.consensus(), settings and Alarm(settings), 0, 0.0
+    running, alarm, alarms, seconds, light = reference.consensus(), settings and Alarm(settings), 0, 0.0, 0.0
     total, times, scores = np.zeros(len(reference.classes), np.int64), [], []
     for frame in video.timed(sample.path, rate):
         seconds = frame.seconds
@@ -62,6 +63,7 @@ def judge(reference: Reference, sample: Sample) -> Outcome:
         total += logits
         decision = running.update(logits, clear=prepared[1])
         times.append(seconds)
+        light += float(prepared[0][..., 0].mean())
         scores.append(alarm_score(decision, indices))
         if alarm:
             alarms += sum(change.begin for change in alarm.update(seconds, scores[-1], decision.name))
@@ -69,7 +71,7 @@ def judge(reference: Reference, sample: Sample) -> Outcome:
         raise UserError(f"{sample.path}: too short for a single input of the network")
     whole = Decision(total, len(scores), description.logit_scale, reference.classes)
     length = seconds + 1 / video.rate(sample.path)
-    return Outcome(sample, whole, np.array(times), np.array(scores), length, alarms)
+    return Outcome(sample, whole, np.array(times), np.array(scores), length, alarms, light / len(scores))
 
 
 def judge_all(reference: Reference, dataset: layouts.Dataset) -> list[Outcome]:

@@ -4,7 +4,7 @@ its own, no input or output."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shiftcore.model.fields import Seconds
 
@@ -27,6 +27,10 @@ class AlarmSettings:
             raise ValueError(f"0 < release <= threshold <= 1 does not hold for {self.release} and {self.threshold}")
         if not (0 <= self.min_seconds < math.inf and 0 <= self.cool_down_seconds < math.inf):
             raise ValueError(f"min_seconds {self.min_seconds} or cool_down_seconds {self.cool_down_seconds} is below 0")
+
+    def at(self, threshold: float) -> "AlarmSettings":
+        """With this `threshold`, in (0, 1]. A release above it comes down to it."""
+        return replace(self, threshold=threshold, release=min(self.release, threshold))
 
     def likeliest(self, classes: Sequence[str], scores: Sequence[float]) -> str:
         """Of those that raise the alarm, the class with the highest of `scores`, one for each of all `classes`."""

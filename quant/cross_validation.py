@@ -28,21 +28,28 @@ TrainFold = Callable[[Clips, Path], Scorer]  # trains on the clips, keeping its 
 
 
 def out_of_fold(
-    preset: Preset, videos: Path, dataset: Dataset, train_fold: TrainFold, folder: Path, stamp: str
+    preset: Preset,
+    videos: Path,
+    dataset: Dataset,
+    train_fold: TrainFold,
+    folder: Path,
+    stamp: str,
+    besides: Sequence[Sample] = (),
 ) -> list[Row]:
     """Train on all folds but one of `dataset`, what is `usable` in `videos`, and score that one, for each fold in turn.
     `folder` keeps what is finished, as long as the preset, the data, our code and `stamp`, the digest of whatever else
-    decides what `train_fold` does, stay what they were.
+    decides what `train_fold` does, stay what they were. The clips `besides` teach in no fold; each fold scores some,
+    whole sources.
 
     A row a clip: `clip`, `label`, `source`, `fold`, and what the scorer gives. Raises UserError as `splits.folds`.
     """
-    parts = splits.folds(dataset, FOLDS)
-    return [
-        row for rows in each_fold(preset, dataset.classes, parts, videos, train_fold, folder, stamp) for row in rows
-    ]
+    parts, turns = splits.folds(dataset, FOLDS), sorted({sample.source for sample in besides})
+    more = [[s for s in besides if turns.index(s.source) % FOLDS == fold] for fold in range(FOLDS)]
+    folds = each_fold(preset, dataset.classes, parts, videos, train_fold, folder, stamp, besides=more)
+    return [row for rows in folds for row in rows]
 
 
-def each_fold(
+def each_fold(  # noqa: PLR0913, PLR0917 - two more than most: which clips are on one side alone
     preset: Preset,
     classes: Sequence[str],
     parts: Sequence[Sequence[Sample]],
@@ -51,15 +58,17 @@ def each_fold(
     folder: Path,
     stamp: str,
     always: Sequence[Sample] = (),
+    besides: Sequence[Sequence[Sample]] = (),
 ) -> Iterator[list[Row]]:
     """The rows of `out_of_fold`, one fold after another, each as soon as it is scored, for folds that are made already,
     of `usable` samples in `videos`, and a network of `classes`. The clips `always` teach in each fold and are scored in
-    none."""
+    none; `besides`, a part a fold, they are scored in it and teach in none."""
     # Lightning's own default for what follows: on several GPUs it would start this whole loop once more for each.
     os.environ.setdefault("PL_TRAINER_DEVICES", "1")
     for fold, held in enumerate(parts):
         teach = [*always, *(sample for other in parts if other is not held for sample in other)]
-        yield _one_fold(preset, classes, teach, held, videos, train_fold, folder / f"fold{fold}", stamp)
+        scored = [*held, *(besides[fold] if besides else ())]
+        yield _one_fold(preset, classes, teach, scored, videos, train_fold, folder / f"fold{fold}", stamp)
 
 
 def _one_fold(

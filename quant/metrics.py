@@ -10,6 +10,8 @@ from typing import TypedDict
 import numpy as np
 from scipy.stats import mannwhitneyu  # type: ignore[import-untyped]
 
+from shiftcore.model import calibration
+
 RESAMPLES = 2000
 SEED = 0
 
@@ -114,11 +116,9 @@ def for_recall(positive: np.ndarray, scores: np.ndarray, recall: float) -> float
 
 
 def for_false_alarms(rate: Callable[[float], float], scores: np.ndarray, per_hour: float) -> float:
-    """The lowest threshold at which `rate(threshold)` false alarms an hour are no more than `per_hour`."""
-    for threshold in np.unique(scores):
-        if rate(float(threshold)) <= per_hour:
-            return _between(scores, threshold)
-    return 1.0
+    """The lowest threshold from which on upward `rate(threshold)` false alarms an hour are no more than `per_hour`
+    (model.calibration); 1 where there is none."""
+    return calibration.lowest_threshold(rate, scores, per_hour) or 1.0
 
 
 def _between(scores: np.ndarray, threshold: float) -> float:
@@ -130,7 +130,8 @@ def _between(scores: np.ndarray, threshold: float) -> float:
 class Row(TypedDict, total=False):
     """What is known of a clip, as JSON keeps it; who makes a row says which of these it has. `scores`: a probability a
     class, and those of the network in floats, or of the one before; `guess`: the class of the highest; `score`: the
-    alarm's; `window`: the alarm's score at each of `times`, in a clip of so many `seconds`."""
+    alarm's; `window`: the alarm's score at each of `times`, in a clip of so many `seconds`; `origin`: the data set that
+    it is of, and `unseen`: whether that teaches nothing."""
 
     clip: str
     label: str
@@ -145,6 +146,8 @@ class Row(TypedDict, total=False):
     times: list[float]
     window: list[float]
     train_accuracy: dict[str, float]
+    origin: str
+    unseen: bool
 
 
 class Summary(TypedDict, total=False):

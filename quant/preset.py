@@ -140,8 +140,9 @@ class Hardware(Table):
 
 
 class Choose(Table):
-    """How cross-validation chooses the alarm's threshold, one of: the best F-`f_beta` (2, the default: missing costs
-    more than raising in vain); the share `recall` of what should raise it; so many `false_alarms_per_hour`."""
+    """How cross-validation chooses the alarm's threshold, one of: so many `false_alarms_per_hour` of footage without
+    anything to raise it for (10, the default); the best F-`f_beta` (above 1, missing costs more than raising in vain);
+    the share `recall` of what should raise it."""
 
     f_beta: Annotated[float, Field(gt=0, le=10)] | None = None
     recall: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -158,7 +159,7 @@ class Choose(Table):
     def rule(self) -> tuple[str, float]:
         """The rule's name and its number."""
         given = self.model_dump(exclude_none=True)
-        return next(iter(given.items()), ("f_beta", 2.0))
+        return next(iter(given.items()), ("false_alarms_per_hour", 10.0))
 
 
 class Alarm(Table):

@@ -71,11 +71,11 @@ def write_clips(folder: Path) -> None:
     (folder / "index.csv").write_text("\n".join(rows) + "\n")
 
 
-def crossval(workplace: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def crossval(workplace: Path, *more: str, data: str = "clips") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "shiftcore", "crossval", "--preset", str(workplace / "small.toml")]
     environment = os.environ | {"SHIFTCORE_BUILD": str(workplace / "build"), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [*command, "--data", str(workplace / "clips"), *more],
+        [*command, "--data", str(workplace / data), *more],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -106,6 +106,34 @@ def test_from_videos_to_a_model_card(tmp_path: Path) -> None:
     again = crossval(tmp_path)
     assert again.returncode == 0 and "teach" not in again.stdout.replace("all 16 clips teach", "")
     assert json.loads((folder / "predictions.json").read_text()) == rows
+
+
+def test_several_data_sets_are_pooled_each_left_out_and_the_unseen_teaches_nothing(tmp_path: Path) -> None:
+    quick = PRESET.replace("float_epochs = 12", "float_epochs = 2").replace("qat_epochs = 2", "qat_epochs = 1")
+    (tmp_path / "small.toml").write_text(quick)
+    for name in ("here", "there", "ordinary"):
+        write_clips(tmp_path / name)
+    calm = [line for line in (tmp_path / "ordinary" / "index.csv").read_text().splitlines() if ",lively," not in line]
+    (tmp_path / "ordinary" / "index.csv").write_text("\n".join(calm))
+    done = crossval(tmp_path, "--data", str(tmp_path / "there"), "--unseen", str(tmp_path / "ordinary"), data="here")
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "build" / "small" / "crossval"
+    rows = json.loads((folder / "predictions.json").read_text())
+    assert len({row["clip"] for row in rows}) == len(rows) == 16 + 16 + 8
+    assert {row["origin"] for row in rows if row["unseen"]} == {"ordinary"}
+    assert {row["fold"] for row in rows if row["unseen"]} == {f"fold{number}" for number in range(5)}
+    assert "fold0: " in done.stdout and "16 clips teach, 16 are held out" in done.stdout
+    report = json.loads((folder / "metrics.json").read_text())
+    assert report["data"] == "here and there" and report["figures"]["all"]["n"] == 32
+    assert report["figures"]["without dull"]["n"] == 30
+    felt = report["alarms"]
+    assert set(felt["out_of_fold"]) == {"all", "here", "there", "ordinary"}
+    assert set(felt["left_out"]) == {"here", "there"}
+    assert felt["out_of_fold"]["ordinary"]["hours"] == pytest.approx(8 * 1.25 / 3600, rel=1e-3)
+    assert felt["out_of_fold"]["here"]["events"] == felt["left_out"]["here"]["events"] == 8
+    assert felt["left_out"]["there"]["auc"] > 0.5
+    card = (folder / "model-card.md").read_text()
+    assert card.index("---|\n| **all** |") < card.index("| here, left out as a whole |") < card.index("| **AUC** |")
 
 
 def test_a_class_of_one_source_is_one_line(tmp_path: Path) -> None:
@@ -174,7 +202,12 @@ def test_thresholds_by_each_rule_and_never_on_the_scores_they_judge() -> None:
     calm = [row for row in rows if row["label"] == "first"]
     assert false_alarms_per_hour(calm, preset, 0.65) == pytest.approx(3600 / 9)
     # Fold 0 is all of the first two rules' making: judged by its own threshold it would be perfect.
+    # What no network learned from comes first: the calm clips around events count no more.
+    unseen = [row | {"unseen": True, "label": "first"} for row in rows_of([0.2, 0.4], "00")]
+    assert choose_threshold([*rows, *unseen], parse_preset(values, "test"), classes) == pytest.approx(0.5)
+    assert summarize([*rows, *unseen], parse_preset(values, "test"), classes)["all"]["n"] == 6
     values["alarm"]["choose"] = {}
+    assert parse_preset(values, "test").alarm.choose.rule == ("false_alarms_per_hour", 10)
     shifted = rows_of([0.6, 0.9], "01", "a") + rows_of([0.1, 0.4], "01", "b")
     figures = summarize(shifted, parse_preset(values, "test"), classes)["all"]
     assert figures["auc"] == 0.75 and figures["accuracy"] == 0.5

@@ -200,6 +200,8 @@ def door(tmp_path: Path) -> Path:
         ("qat", ("PRESET", "DATA", "STRATEGY", "FROM", "TEACHER")),
         ("search", ("PRESET", "DATA", "TRIALS", "STORAGE")),
         ("evaluate", ("PRESET", "DATA", "MODEL")),
+        ("alarms", ("PRESET", "DATA", "MODEL")),
+        ("crossval", ("PRESET", "DATA", "UNSEEN")),
         ("adapt", ("PRESET", "DATA", "STRATEGY")),
         ("compile", ("PRESET", "BOARD")),
         ("deploy", ("PRESET", "BOARD")),
