@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from shiftcore.artifacts import digest
 from shiftcore.model.alarm import AlarmSettings
@@ -125,13 +124,13 @@ class ModelDescription(InputSpec):
     identity: str
 
     @classmethod
-    def parse(cls, values: Mapping[str, Any]) -> "ModelDescription":
+    def parse(cls, values: Mapping[str, object]) -> "ModelDescription":
         """What JSON holds. Raises ValueError naming the key that is missing or wrong."""
         if values.get("format") != FORMAT or values.get("version") != VERSION:
             raise ValueError(f"not a {FORMAT} of version {VERSION}")
-        alarm = values.get("alarm") or {}
-        alarm = alarm if alarm.get("classes") else None
-        return parsed(cls, {**values, "alarm": alarm, "identity": identity(values)})
+        alarm = values.get("alarm")
+        none = not alarm or (isinstance(alarm, Mapping) and not alarm.get("classes"))
+        return parsed(cls, {**values, "alarm": None if none else alarm, "identity": identity(values)})
 
     @property
     def alarm_indices(self) -> list[int]:
