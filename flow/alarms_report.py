@@ -53,6 +53,7 @@ def draw_curve(path: Path, parts: dict[str, Figures]) -> None:
             found.plot(thresholds, [point["found_share"] for point in points], label=name)
     both.set(xscale="symlog", xlabel="false alarms an hour", ylabel="events found, share", ylim=(0, 1.02))
     false.set(xscale="logit", yscale="symlog", xlabel="threshold", ylabel="false alarms an hour, 95 %")
+    false.set_ylim(bottom=0)
     found.set(xscale="logit", xlabel="threshold", ylabel="events found, share", ylim=(0, 1.02))
     for one in axes:
         if one.lines:

@@ -30,14 +30,14 @@ AT = Calibration(0.9, 1.0, 24.0, 17, "2026-11-27T00:00:00+00:00")
 
 
 @pytest.fixture(scope="module")
-def folder(tiny_chip: Path) -> Path:
-    return tiny_chip.parent
+def build(tiny_export: Path) -> Path:
+    return tiny_export / "model.npz"
 
 
 @pytest.fixture
-def driver(folder: Path) -> Callable[..., Result]:
+def driver(build: Path) -> Callable[..., Result]:
     def run(command: str, *arguments: Any) -> Result:
-        words = [command, "--build", str(folder), "--backend", "reference", *map(str, arguments)]
+        words = [command, "--build", str(build), "--backend", "reference", *map(str, arguments)]
         return CliRunner(env={"COLUMNS": "120"}).invoke(app, words, catch_exceptions=False)
 
     return run
@@ -146,11 +146,11 @@ def test_recordings_set_the_threshold_of_their_camera(driver: Callable[..., Resu
     assert result.stdout.count('"begin"') == 1
 
 
-def test_a_live_camera_is_watched_for_so_long_and_no_longer(folder: Path, tmp_path: Path) -> None:
+def test_a_live_camera_is_watched_for_so_long_and_no_longer(build: Path, tmp_path: Path) -> None:
     images = [image for k in range(3) for image in synthetic.clip(EVENTS, LABELS["leave_pick"], (8, 64, 80), (77, k))]
     camera = Camera(transport_stream(tmp_path / "a.ts", images).read_bytes(), pace_s=0.01)
     command = ["calibrate", camera.address, "--hours", "0.0002", "--thresholds", str(tmp_path / "thresholds.json")]
-    command = [sys.executable, "-m", "shiftcore", *command, "--build", str(folder), "--backend", "reference"]
+    command = [sys.executable, "-m", "shiftcore", *command, "--build", str(build), "--backend", "reference"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     camera.close()
     assert done.returncode == 0, done.stderr
