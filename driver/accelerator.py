@@ -54,8 +54,8 @@ class Accelerator:
     consensus window of its own.
 
     `classes`: names, in the order of the logits; `input_shape`: rows, columns, channels of a frame; `streams`: how many
-    cameras are kept apart; `clock_mhz`; `description`: the integer model's (docs/integer-model.md); `backend`: the name
-    of the back end in use.
+    cameras are kept apart; `clock_mhz`; `compiled`: whether there is a chip at all; `description`: the integer model's
+    (docs/integer-model.md); `backend`: the name of the back end in use.
     """
 
     def __init__(self, build: Build, backend: Backend, compare: bool = False) -> None:
@@ -69,6 +69,7 @@ class Accelerator:
         self.input_shape = build.input_shape
         self.streams = build.manifest.streams
         self.clock_mhz = build.manifest.clock_mhz
+        self.compiled = build.compiled
         self._alarm = self.description.alarm_indices
         self._consensus = build.reference.consensus()
         self._comparison = Comparison(build, backend.name) if compare else None
@@ -81,7 +82,8 @@ class Accelerator:
 
     @classmethod
     def open(cls, build_dir: Path | str, backend: str = "auto", compare: bool = False) -> "Accelerator":
-        """Open the chip of a build folder, build/<preset>/<board>.
+        """Open the chip of a build folder, build/<preset>/<board>; or an exported model (.npz) without a chip:
+        the reference runs it.
 
         `backend`: `board`, `rtl` (the Verilated chip), `reference` (NumPy), or `auto`, the first of these that this
         machine can run. `compare` checks every result against the reference. Raises BuildError, BackendError,

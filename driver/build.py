@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A build folder, build/<preset>/<board>, as the driver reads it: what it says of its chip, checked before use."""
+"""A build folder, build/<preset>/<board>, as the driver reads it: what it says of its chip, checked before use. Or an
+exported model, build/<preset>/export/model.npz, which has no chip yet."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,26 +8,33 @@ from pathlib import Path
 
 from shiftcore.driver.errors import BuildError
 from shiftcore.errors import UserError
-from shiftcore.model.manifest import FILE, ChipManifest, CoreManifest
+from shiftcore.model.limits import STREAMS
+from shiftcore.model.manifest import FILE, ChipManifest, CoreManifest, FrameSize
 from shiftcore.model.records import Record
 from shiftcore.model.reference import Reference
 
 
 @dataclass(frozen=True)
 class Build:
-    """`folder`: build/<preset>/<board>; `manifest`: that of its chip, checked; `reference`: the integer model, loaded.
+    """`folder`: build/<preset>/<board>; `model`: the file of the integer model, and `reference`: that model, loaded;
+    `manifest`: that of its chip, checked; `compiled`: whether there is a chip, else only `reference` can run it.
 
     The reference is what the manifest's hash says it is, and agrees with the manifest in sizes, classes and streams.
     """
 
     folder: Path
+    model: Path
     manifest: ChipManifest
     reference: Reference
+    compiled: bool = True
 
     @classmethod
     def load(cls, folder: Path | str) -> "Build":
-        """Read and check a build folder. Raises BuildError naming the file, what it says, and what would be right."""
+        """Read and check a build folder, or an exported model.npz. Raises BuildError naming the file, what it says, and
+        what would be right."""
         folder = Path(folder)
+        if folder.suffix == ".npz":
+            return cls._exported(folder)
         try:
             manifest = ChipManifest.read(folder / "chip")
             _check_core(folder / "chip" / "core", manifest)
@@ -43,7 +51,41 @@ class Build:
             )
         reference = Reference.load(model)
         _agree(folder / "chip" / FILE, manifest, reference)
-        return cls(folder, manifest, reference)
+        return cls(folder, model, manifest, reference)
+
+    @classmethod
+    def _exported(cls, model: Path) -> "Build":
+        """A model without a chip: the manifest says what that of any chip would, with a clock that never ticks."""
+        if not model.is_file():
+            raise BuildError(f"{model}: no such file; `make export` writes build/PRESET/export/model.npz")
+        reference, content = Reference.load(model), hashlib.sha256(model.read_bytes()).hexdigest()
+        rows, columns, channels = reference.input_shape
+        none = "none"
+        manifest = ChipManifest(
+            preset=reference.description.preset.name,
+            board=none,
+            family=none,
+            part=none,
+            clock_mhz=1.0,
+            base_address=0,
+            memory_port=none,
+            address_bits=32,
+            max_burst=1,
+            write_burst=1,
+            build_hash=content[:8],
+            input=FrameSize(rows, columns, channels, rows * columns * channels),
+            logits=len(reference.classes),
+            classes=tuple(reference.classes),
+            streams=min(reference.streams, STREAMS),
+            record_bytes=Record.size(len(reference.classes)),
+            frame_interval=1,
+            top=none,
+            files=(),
+            core_content=none,
+            model=content,
+            content=content,
+        )
+        return cls(model.parent, model, manifest, reference, compiled=False)
 
     @property
     def chip(self) -> Path:

@@ -2,6 +2,7 @@
 """`shiftcore run SOURCE...` and `shiftcore selftest`."""
 
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -12,7 +13,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from shiftcore import cli, extensions
+from shiftcore import cli, extensions, process
+from shiftcore.artifacts import build_folder
 from shiftcore.driver import display
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.events import Event, JsonLines, Spool
@@ -25,11 +27,14 @@ from shiftcore.errors import UserError
 from shiftcore.model.alarm import RAISED
 from shiftcore.model.records import Result
 
-BUILD = Path("build/tiny/pynq-z2")
+PRESET = "cctv"  # what runs where no build is named
 FILE_RATE = 25  # frames per second of a recorded video, where the model takes every frame
 
 
 Build = Annotated[Path, typer.Option(help="a build folder, build/PRESET/BOARD")]
+BuildOrModel = Annotated[
+    Path | None, typer.Option(help=f"a build folder, build/PRESET/BOARD, or an exported model.npz; default: {PRESET}'s")
+]
 CaFile = Annotated[Path | None, typer.Option(help="the certificate that signed the broker's; else the system's")]
 SpoolFolder = Annotated[
     Path | None, typer.Option(help="where events wait for the broker; default: spool/ in the build")
@@ -40,7 +45,7 @@ Backend = Annotated[str, typer.Option(help="auto, board, rtl (the Verilated chip
 
 def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     sources: Annotated[list[str], typer.Argument(help="video files, folders of them, rtsp://..., /dev/videoN")],
-    build: Build = BUILD,
+    build: BuildOrModel = None,
     backend: Backend = "auto",
     compare: Annotated[bool, typer.Option("--compare", help="check each result against the reference")] = False,
     record: Annotated[Path | None, typer.Option(help="an MP4 file for the frames with the score on them")] = None,
@@ -55,14 +60,16 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     spool: SpoolFolder = None,
     sink: Sinks = None,
 ) -> None:
-    """Run videos or cameras through the accelerator: one stream each, and a live table of what it sees."""
+    """Run videos or cameras through the accelerator: one stream each, and a live table of what it sees. Without --build
+    through the reference of the shipped network, which nobody has to compile."""
     check_sources(sources)
+    build = build or exported()
     broker = Broker.parse(mqtt, mqtt_ca) if mqtt is not None else None
     say = _Voice(Console(stderr=True))
     with _interruptible(), Accelerator.open(build, backend, compare) as accelerator, ExitStack() as stack:
         rate = accelerator.description.preprocess.images_per_second
         outputs = _Outputs(stack, say)
-        outputs.report(events, broker, spool or build / "spool", sink or [])
+        outputs.report(events, broker, spool or _folder(build) / "spool", sink or [])
         outputs.record(record, len(sources), rate or FILE_RATE)
         if json:
             outputs.print_frames()
@@ -77,7 +84,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         raise typer.Exit(cli.USER_ERROR)
 
 
-def selftest(build: Build = BUILD, backend: Backend = "auto") -> None:
+def selftest(build: Build, backend: Backend = "auto") -> None:
     """Check a chip: NumPy, identity, registers, known frames, counters, errors. Exit code 1 when anything is wrong."""
     console, failed, count = Console(soft_wrap=True, highlight=False), 0, 0
     for check in checks(build, backend):
@@ -88,6 +95,23 @@ def selftest(build: Build = BUILD, backend: Backend = "auto") -> None:
     console.print(f"{count - failed} of {count} checks passed")
     if failed:
         raise typer.Exit(1)
+
+
+def exported() -> Path:
+    """The integer model of the shipped `PRESET`, exported first if that was not done yet. Raises UserError with what
+    the export said where it cannot be."""
+    model = build_folder() / PRESET / "export" / "model.npz"
+    if not model.is_file():
+        print(f"exporting {PRESET}, once ...", file=sys.stderr)
+    done = process.run([sys.executable, "-m", "shiftcore", "export", "--preset", PRESET])
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["no reason given"])[-1].removeprefix("error: ")
+        raise UserError(f"no --build is given, and {PRESET} cannot be exported here: {why}")
+    return model
+
+
+def _folder(build: Path) -> Path:
+    return build if build.is_dir() else build.parent
 
 
 class _Voice:
@@ -197,7 +221,8 @@ def _shown(going: Run, quiet: bool, say: _Voice) -> Iterator[None]:
         yield
         return
     accelerator = going.accelerator
-    title = f"{accelerator.description.preset.name} on {accelerator.backend}, {accelerator.clock_mhz:g} MHz"
+    title = f"{accelerator.description.preset.name} on {accelerator.backend}"
+    title += f", {accelerator.clock_mhz:g} MHz" if accelerator.compiled else ""
 
     class Table:
         def __rich__(self) -> Any:

@@ -55,7 +55,7 @@ class Comparison:
 
     def __init__(self, build: Build, backend: str) -> None:
         self._build, self._backend = build, backend
-        self._reference = Reference.load(build.chip / "model.npz")
+        self._reference = Reference.load(build.model)
         self._kept = build.reference.shifts + 1
         self._history: dict[int, deque[tuple[int, Flight]]] = {}
         self._order = 0

@@ -159,8 +159,9 @@ class SignedProducts(Transformation):
     """Give each matrix product's weights and sums the fewest bits of a signed type, the last one's sums whole bytes.
 
     FINN's own choice is unsigned where no value is negative (a one-class head, a dead branch), has one bit where all
-    are 0 or -1, and lets the smallest weight be the type's smallest; its RTL takes none of these, nor our shell
-    unsigned logits. Where all values are zero it fails.
+    are 0 or -1, lets the smallest weight be the type's smallest, and has fewer bits than a product of any two values
+    where no sum needs them (one weight a row, a dead layer); its RTL takes none of these, nor our shell unsigned
+    logits. Where all values are zero it fails.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
@@ -169,13 +170,15 @@ class SignedProducts(Transformation):
             if node.op_type != "MVAU":
                 continue
             instance, weights = getCustomOp(node), model.get_initializer(node.input[1])
-            low, high = calculate_matvec_accumulator_range(weights, instance.get_input_datatype(0))
-            bits = max(2, int(max(-low, high + 1) - 1).bit_length() + 1)
+            inputs = instance.get_input_datatype(0)
+            low, high = calculate_matvec_accumulator_range(weights, inputs)
+            symmetric = max(2, int(np.abs(weights).max()).bit_length() + 1)
+            product = symmetric + inputs.bitwidth() - inputs.signed()
+            bits = max(product, int(max(-low, high + 1) - 1).bit_length() + 1)
             if model.find_direct_successors(node) is None:
                 bits = roundup_to_integer_multiple(bits, 8)
             instance.set_nodeattr("accDataType", f"INT{bits}")
             instance.set_nodeattr("outputDataType", f"INT{bits}")
-            symmetric = max(2, int(np.abs(weights).max()).bit_length() + 1)
             instance.set_nodeattr("weightDataType", f"INT{symmetric}")
             model.set_tensor_datatype(node.input[1], DataType[f"INT{symmetric}"])
             model = model.transform(InferDataTypes())

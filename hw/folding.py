@@ -209,8 +209,9 @@ def fold_for(model: ModelWrapper, board: Board, target_fps: int | None) -> Model
         target = int(clock / target_fps)
         folded = _folded(model, target, board.part)
         why = _shortage(folded, board)
-        if cycles(slowest(folded)) > target and not why:
-            why = f"{slowest(folded).name} takes {cycles(slowest(folded))} cycles even when fully unfolded"
+        slow = max(slowest(model), slowest(folded), key=cycles)  # `model` has the names of the user's layers
+        if cycles(slow) > target and not why:
+            why = f"{slow.name} takes {cycles(slow)} cycles even when fully unfolded"
         if why:
             rates = sorted({int(clock / cycles) for cycles in _achievable(model)} - {0}, reverse=True)
             best = _first_that_fits(model, board, [int(clock / rate) for rate in rates], reached=True)

@@ -117,7 +117,8 @@ class _Packets:
     def missing(self, decoded: int) -> str:
         """What the container announces and does not hold, in words; "" if nothing. Frames that an edit list leaves out,
         and counts that nothing else bears out, do not matter."""
-        indexed = len(self._stream.index_entries) if "mov" in self._container.format.name else 0
+        entries = getattr(self._stream, "index_entries", ())  # PyAV before 17 does not tell
+        indexed = len(entries) if "mov" in self._container.format.name else 0
         if self._count < indexed:
             return f"{indexed} are announced"
         if self._skipped and decoded < self._stream.frames:

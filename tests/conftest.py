@@ -61,7 +61,7 @@ def tiny_chip(tiny_core: Path, tiny_export: Path) -> Path:
 
 PYNQ = {
     "3.0.1": ("pynqmetadata==0.1.2", "pydantic==1.9.1", "pycparser==2.21", "ipython==8.39.0"),
-    "3.1.2": ("pynqmetadata==0.1.9", "pydantic==1.9.1", "pycparser==2.21"),
+    "3.1.2": ("pynqmetadata==0.1.9", "pydantic==1.9.1", "pycparser==2.21", "ipython==8.39.0"),
     "4.0.0": ("pynqmetadata==0.2.0",),
 }
 """The versions of pynq that the driver is tested with, and what each image has beside it: v3.0.1, v3.1, the newest."""

@@ -27,14 +27,19 @@ def open_backend(name: str, build: Build) -> Backend:
         if reason:
             print(f"warning: {reason}", file=sys.stderr)
     if name in BACKENDS:
+        if name != "reference" and not build.compiled:
+            raise BackendError(f"backend {name}: {build.folder} holds an exported model and no chip; compile it first")
         return BACKENDS[name](build)
     raise BackendError(f"backend {name!r}: not known; there are auto, {', '.join(BACKENDS)}")
 
 
 def choose(build: Build) -> tuple[str, str]:
     """What `auto` is for a build here: the board where pynq is installed and the build has a bitstream, else the
-    Verilated chip where Verilator and its RTL are, else the reference; and why it is no chip, "" where it is one.
+    Verilated chip where Verilator and its RTL are, else the reference; and why it is no chip, "" where it is one or
+    nobody asked for one.
     """
+    if not build.compiled:
+        return "reference", ""
     pynq, bitstream = find_spec("pynq") is not None, has_bitstream(build)
     if pynq and bitstream:
         return "board", ""

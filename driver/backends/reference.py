@@ -218,7 +218,7 @@ class ReferenceBackend(Backend):
     name = "reference"
 
     def __init__(self, build: Build, infer: Infer | None = None) -> None:
-        self.chip = ReferenceChip(build, infer or Reference.load(build.chip / "model.npz").infer)
+        self.chip = ReferenceChip(build, infer or Reference.load(build.model).infer)
         self.read, self.write = self.chip.read, self.chip.write  # type: ignore[method-assign]
         self._next = _FIRST_ADDRESS
         self._time = 0.0

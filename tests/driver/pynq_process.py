@@ -160,7 +160,8 @@ class Bo:
         ctypes.memmove(*ends, size)
 
     def __del__(self) -> None:
-        ask("free", self.start, self.bytes)
+        if hasattr(self, "start"):  # else nothing was allocated
+            ask("free", self.start, self.bytes)
 
 
 def libxrt_core() -> types.SimpleNamespace:

@@ -53,6 +53,8 @@ def arm() -> str:
 
 def there(python: str, board: Path, program: str, *arguments: Any) -> str:
     """What a program prints on ARM, with the archive's modules."""
+    unpacked = shiftcore(board, python, "--version")  # the first start lays out the archive's modules
+    assert unpacked.returncode == 0, unpacked.stderr
     command = [python, "-c", program, *map(str, arguments)]
     environment = {**deployed.VARIABLES, "PYTHONPATH": str(board / "lib")}
     done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)

@@ -47,6 +47,16 @@ def test_a_faster_target_costs_more(graph: ModelWrapper) -> None:
     assert costs[0] < costs[-1]
 
 
+def test_a_layer_that_is_too_slow_has_the_users_name(graph: ModelWrapper, tiny_export: Path) -> None:
+    dataflow.name_layers(graph, read_model(tiny_export / "model.onnx")[1].layers)
+    plenty = dict.fromkeys(BOARD.resources.model_dump(), 10**7)
+    huge = BOARD.model_copy(update={"resources": BOARD.resources.model_copy(update=plenty)})
+    with pytest.raises(
+        UserError, match=r"not met on pynq-z2 .*: (stem|stage)\w+ takes \d+ cycles even when fully unfo"
+    ):
+        folding.fold_for(graph, huge, 500_000)
+
+
 def test_a_target_beyond_the_board_names_the_resource_and_the_best(graph: ModelWrapper) -> None:
     small = BOARD.model_copy(update={"resources": BOARD.resources.model_copy(update={"DSP": 30})})
     with pytest.raises(

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""An exported model runs before anyone compiles it: on the reference, whose results are the chip's."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shiftcore.driver import Accelerator, BackendError, commands
+from shiftcore.driver.errors import BuildError
+from shiftcore.errors import UserError
+from shiftcore.model.reference import Reference
+from shiftcore.quant.brawl import clip
+from tests.checkout import ROOT
+
+
+def test_an_exported_model_gives_the_references_logits(tiny_export: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tiny_export / "model.npz"
+    reference = Reference.load(model)
+    frames = np.random.default_rng(1).integers(0, 256, (3, *reference.input_shape), np.uint8)
+    with Accelerator.open(model, compare=True) as opened:
+        assert (opened.backend, opened.compiled) == ("reference", False)
+        logits = [result.logits.tolist() for result in opened.stream(frames)]
+    assert logits == [reference.infer(frame, 0, index == 0).tolist() for index, frame in enumerate(frames)]
+    assert capsys.readouterr().err == ""  # nobody asked for a chip
+
+
+@pytest.mark.parametrize("backend", ["board", "rtl"])
+def test_it_is_no_chip(tiny_export: Path, backend: str) -> None:
+    with pytest.raises(BackendError, match="holds an exported model and no chip; compile it first"):
+        Accelerator.open(tiny_export / "model.npz", backend)
+
+
+def test_a_model_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="no such file; `make export` writes"):
+        Accelerator.open(tmp_path / "model.npz")
+
+
+def test_run_exports_the_shipped_network(tmp_path: Path) -> None:
+    """As a new user would: no export, no compilation, a video."""
+    from shiftcore.model.video import write
+
+    write(tmp_path / "a video.mp4", list(clip(True, 16, 160, 224, (3,))), rate=16)
+    command = [sys.executable, "-m", "shiftcore", "run", str(tmp_path / "a video.mp4"), "--json"]
+    environment = {**os.environ, "SHIFTCORE_BUILD": str(tmp_path / "build")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("exporting cctv, once ...\n")
+    assert {"fight", "no_fight"} >= {json.loads(line)["class"] for line in done.stdout.splitlines()} != set()
+    assert (tmp_path / "build" / "cctv" / "export" / "model.npz").is_file()
+
+
+def test_why_it_cannot_be_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "PRESET", "night")
+    with pytest.raises(UserError, match=r"no --build is given, and night cannot be exported here: .*night") as refused:
+        commands.exported()
+    assert "\n" not in str(refused.value)
