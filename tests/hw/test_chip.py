@@ -119,26 +119,18 @@ def test_config_package_holds_the_numbers() -> None:
     assert "STREAMS = 7;" in text
 
 
-def test_slow_memory_costs_the_real_core_nothing(tiny_chip: Path) -> None:
-    """With a latency of 100 cycles and stalls in 20 % of the cycles, frames follow at the core's own interval within
-    2 %, all with one latency; every logit is the reference's."""
-    manifest, reference = json.loads((tiny_chip / "manifest.json").read_text()), Reference.load(tiny_chip / "model.npz")
-    rng = np.random.default_rng(SEED)
-    frames = rng.integers(0, 256, (FRAMES, *reference.input_shape), np.uint8)
-    size, record = manifest["input"]["bytes"], manifest["record_bytes"]
-    contexts = [1 | (index in (0, 5)) << 7 for index in range(FRAMES)]
-    model = ChipModel(tiny_chip, seed=SEED)
-    model.read_latency = model.write_latency = 100
-    model.stall = 0.2
+def queued(model: ChipModel, frames: np.ndarray, contexts: list[int], record: int) -> int:
+    """Give the chip all `frames` with a ring of slots of `record` bytes behind them; returns where that begins."""
+    size = frames[0].size
     base = model.MEMORY_BASE
-    ring = base + FRAMES * (size + 5)
+    ring = base + len(frames) * (size + 5)
     ring += -ring % 8
     for offset, value in (
         (reg.READ_BASE_LO, base),
         (reg.READ_LIMIT_LO, ring),
         (reg.WRITE_BASE_LO, ring),
-        (reg.WRITE_LIMIT_LO, ring + FRAMES * record),
-        (reg.RESULT_SLOTS, FRAMES),
+        (reg.WRITE_LIMIT_LO, ring + len(frames) * record),
+        (reg.RESULT_SLOTS, len(frames)),
         (reg.DESCRIPTOR_BYTES, size),
         (reg.IRQ_ENABLE, reg.IrqEnable.RESULT),
         (reg.CONTROL, reg.Control.RUN),
@@ -150,7 +142,20 @@ def test_slow_memory_costs_the_real_core_nothing(tiny_chip: Path) -> None:
         model.write(reg.DESCRIPTOR_ADDRESS_LO, base + place)
         model.write(reg.DESCRIPTOR_FRAME_ID, 100 + index)
         model.write(reg.DESCRIPTOR_CONTEXT, contexts[index])
+    return ring - base
 
+
+def test_slow_memory_costs_the_real_core_nothing(tiny_chip: Path) -> None:
+    """With a latency of 100 cycles and stalls in 20 % of the cycles, frames follow at the core's own interval within
+    2 %, all with one latency; every logit is the reference's."""
+    manifest, reference = json.loads((tiny_chip / "manifest.json").read_text()), Reference.load(tiny_chip / "model.npz")
+    frames = np.random.default_rng(SEED).integers(0, 256, (FRAMES, *reference.input_shape), np.uint8)
+    record = manifest["record_bytes"]
+    contexts = [1 | (index in (0, 5)) << 7 for index in range(FRAMES)]
+    model = ChipModel(tiny_chip, seed=SEED)
+    model.read_latency = model.write_latency = 100
+    model.stall = 0.2
+    ring = queued(model, frames, contexts, record)
     ends = []
     for _ in range(FRAMES):
         model.run(20 * manifest["frame_interval"])
@@ -165,7 +170,7 @@ def test_slow_memory_costs_the_real_core_nothing(tiny_chip: Path) -> None:
     assert model.read(reg.LATENCY_MIN) == model.read(reg.LATENCY_MAX)
     assert model.read(reg.INPUT_STALLS_LO) == 0
     for index, frame in enumerate(frames):
-        start = ring - base + index * record
+        start = ring + index * record
         words = model.memory[start : start + record].view("<i4")
         logits = reference.infer(frame, 1, bool(contexts[index] >> 7))
         assert words[:4].tolist() == [100 + index, contexts[index], model.read(reg.LATENCY_LAST), index]
