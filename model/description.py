@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What an integer model says of itself (docs/integer-model.md)."""
 
 import json
@@ -6,7 +7,7 @@ from dataclasses import dataclass
 
 from shiftcore.artifacts import digest
 from shiftcore.model.alarm import AlarmSettings
-from shiftcore.model.fields import Count, Offset, Whole, parsed
+from shiftcore.model.fields import Count, Offset, OtherNumbers, Whole, parsed
 
 FORMAT, VERSION = "shiftcore-integer-model", 1
 
@@ -51,7 +52,8 @@ class _Preset:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer: its `op`, the layers (or "input") that it takes, and the op's own numbers, None where it has no such."""
+    """A layer: its `op`, the layers (or "input") that it takes, and the op's own numbers, None where it has no such;
+    `others`: those of another package's op, under whatever keys that has."""
 
     name: str
     op: str
@@ -63,10 +65,11 @@ class Layer:
     offset: Whole | None
     bits: Count | None
     signed: bool | None
+    others: OtherNumbers
 
     def number(self, key: str) -> int:
         """The number `key` that its op must have. Raises KeyError where it is missing."""
-        value = getattr(self, key)
+        value = dict(self.others).get(key, getattr(self, key, None))
         if value is None:
             raise KeyError(key)
         return int(value)

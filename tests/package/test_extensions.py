@@ -28,7 +28,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "presets": "mine = others:PRESET",
         "boards": "arty = others:BOARD",
         "layouts": "flat = others:Flat",
-        "semantics": "double = others:Double",
+        "semantics": "multiple = others:Multiple",
         "sinks": "beep = others:absent",
     }
     text = "".join(f"[shiftcore.{kind}]\n{line}\n" for kind, line in points.items())
@@ -46,11 +46,12 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 return any(video.name.startswith("flat") for video in listing.videos)
             def samples(self, listing):
                 return (Sample(video, video.stem.split("-")[1], video.stem) for video in listing.videos)
-        class Double:
+        class Multiple:
             def __init__(self, layer, arrays, source):
-                self.output = Map(source.shape, 2 * source.low, 2 * source.high)
+                self.times = layer.number("times")
+                self.output = Map(source.shape, self.times * source.low, self.times * source.high)
             def __call__(self, x):
-                return x.astype(self.output.dtype) * 2
+                return x.astype(self.output.dtype) * self.times
     """
     (tmp_path / "others.py").write_text(textwrap.dedent(code))
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -78,16 +79,16 @@ def test_a_fault_of_the_package_is_named_as_its_own(package: Path) -> None:
         extensions.load("sinks", "beep")
 
 
-def doubling(op: str) -> Reference:
+def tripling(op: str, **numbers: int) -> Reference:
     layers = [
         {"name": "sums", "op": "sum_pool", "inputs": ["input"]},
-        {"name": "twice", "op": op, "inputs": ["sums"]},
+        {"name": "thrice", "op": op, "inputs": ["sums"], **numbers},
     ]
     graph = {
         "format": "shiftcore-integer-model",
         "version": 1,
         "trained": False,
-        "preset": {"name": "twice", "hardware": {"streams": 1}},
+        "preset": {"name": "thrice", "hardware": {"streams": 1}},
         "classes": ["a", "b", "c"],
         "input": {"height": 2, "width": 2, "channels": 3},
         "preprocess": {"representation": "rgb", "images_per_second": None, "run_every": 1},
@@ -100,6 +101,7 @@ def doubling(op: str) -> Reference:
 
 def test_the_reference_runs_layers_of_other_packages(package: Path) -> None:
     frame = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    assert doubling("double").infer(frame).tolist() == (2 * frame.astype(int).sum((0, 1))).tolist()
-    with pytest.raises(ValueError, match=r"layer 'twice': unknown or missing 'treble'"):
-        doubling("treble")
+    assert tripling("multiple", times=3).infer(frame).tolist() == (3 * frame.astype(int).sum((0, 1))).tolist()
+    for op, missing in (("treble", "treble"), ("multiple", "times")):
+        with pytest.raises(ValueError, match=rf"layer 'thrice': unknown or missing '{missing}'"):
+            tripling(op)

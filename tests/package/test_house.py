@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkout import ROOT
+from tests.checkout import ROOT, tracked
 
 FLOORS = ("flow", "driver", "hw", "sim", "quant", "model")  # each may import those behind it
 ON_A_BOARD = ("driver", "model")
 MODULES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py") if "__pycache__" not in path.parts)
 LONGEST_FILE, LONGEST_FUNCTION = 400, 40
+
+
+SOURCES = {".py", ".sv", ".v", ".cpp", ".h", ".tcl", ".sh"}
 
 
 def name_of(path: Path) -> str:
@@ -34,6 +37,17 @@ def imported(path: Path, everywhere: bool = True) -> Iterator[str]:
                 yield inner if inner in NAMES else module
         elif isinstance(node, ast.Import):
             yield from (alias.name.removeprefix("shiftcore.") for alias in node.names if "shiftcore." in alias.name)
+
+
+def test_each_source_names_its_licence() -> None:
+    sources = [path for path in tracked(ROOT) if path.suffix in SOURCES and (ROOT / path).read_bytes()]
+    assert len(sources) > 300
+    assert [str(path) for path in sources if "SPDX-License-Identifier: BSD-3" not in start_of(ROOT / path)] == []
+
+
+def start_of(path: Path) -> str:
+    """The first two lines: a script's first one names its shell."""
+    return "".join(path.read_text().splitlines(keepends=True)[:2])
 
 
 @pytest.mark.parametrize("floor", FLOORS)
