@@ -77,7 +77,7 @@ compile: $(READY) ## PRESET to RTL for BOARD, each step verified against the one
 deploy: $(READY) ## one archive for BOARD: driver, reference, model, packages, and the bitstream if there is one
 	@$(RUN) deploy --preset "$$PRESET" --board "$$BOARD"
 
-registers: $(READY) ## what is made from the register map, hw/registers.toml
+registers: $(READY) ## what is made from the contract of chip and driver, hw/chip.toml
 	@$(RUN) registers
 
 bitstream: $(READY) ## PRESET's bitstream for BOARD with Vivado (TOOLCHAIN=openxc7: open tools, tiny on Zynq-7 only)

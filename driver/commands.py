@@ -61,7 +61,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     sink: Sinks = None,
     thresholds: Thresholds = None,
 ) -> None:
-    """Run videos or cameras through the accelerator; a live table. Without --build: the shipped network, NumPy."""
+    """Run videos or cameras, one stream each, through a build, or without --build through the shipped model."""
     check_sources(sources)
     build = build or exported()
     broker = Broker.parse(mqtt, mqtt_ca) if mqtt is not None else None

@@ -19,7 +19,8 @@ from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build
 from shiftcore.driver.errors import AcceleratorError, BuildError, ChipError
 from shiftcore.model import registers as reg
-from shiftcore.model.records import ALIGNMENT, Context, Result
+from shiftcore.model.limits import ALIGNMENT
+from shiftcore.model.records import Context, Result
 
 _READ_ONLY = (reg.ID, reg.VERSION, reg.BUILD_HASH, reg.INPUT_SHAPE, reg.STREAMS, reg.FRAME_INTERVAL, reg.FRAMES_DONE)
 _UNREADABLE = (reg.CYCLES_LO, reg.CYCLES_HI)  # they count

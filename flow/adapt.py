@@ -26,12 +26,13 @@ from shiftcore.flow.crossval import choose_threshold
 from shiftcore.flow.judging import judge
 from shiftcore.model.reference import Reference
 from shiftcore.quant import checkpoint, layouts, metrics, paired, splits
-from shiftcore.quant.cross_validation import FOLDS, Row, Scorer, each_fold
+from shiftcore.quant.cross_validation import FOLDS, Scorer, each_fold
 from shiftcore.quant.data import Clips, usable, video_clips
 from shiftcore.quant.export import export
 from shiftcore.quant.frames import content
 from shiftcore.quant.layouts import Dataset, Sample
 from shiftcore.quant.learner import begin, recipe_key, two_phases
+from shiftcore.quant.metrics import Row
 from shiftcore.quant.network import ReducedTSM
 from shiftcore.quant.preset import Preset, check_alarm, load_preset
 from shiftcore.quant.strategies import Strategy
@@ -158,7 +159,7 @@ def train_fold(preset: Preset, strategy: Strategy, old: Reference, data: Clips, 
     new = Reference.load(export(network, preset, folder / "export", trained=True) / "model.npz")
 
     def score(sample: Sample) -> Row:
-        return judge(new, sample).row() | {"old_scores": judge(old, sample).row()["scores"]}
+        return {**judge(new, sample).row(), "old_scores": judge(old, sample).row()["scores"]}
 
     return score
 
@@ -197,7 +198,7 @@ def _aucs(rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str]) -> 
     sources = [row["source"] for row in rows]
     if positive.all() or not positive.any():
         return None
-    _, old = metrics.alarm_columns([row | {"scores": row["old_scores"]} for row in rows], classes, alarm)
+    _, old = metrics.alarm_columns([{**row, "scores": row["old_scores"]} for row in rows], classes, alarm)
     return {
         "old": metrics.auc(positive, old),
         "new": metrics.auc(positive, new),

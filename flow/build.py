@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`make compile`: a preset to a chip for a board. Each step of the way is kept while its inputs are the same."""
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,7 +88,7 @@ def main(
     exported = model or exported_model(load_preset(preset))
     lock_file = None if model else lock_file_of(preset, place.name)
     core = compiled_core(exported, board, console, verify, lock_file)
-    console.print(folding.table(json.loads((core.parent / "folding.json").read_text()), place))
+    console.print(folding.table(folding.read_report(core.parent / "folding.json"), place))
     print(f"{core}: compiled")
     found = core.parent / LOCK
     if lock_file and lockfile.read(lock_file) != lockfile.read(found):

@@ -51,7 +51,7 @@ PANELS: dict[str, dict[str, Entry]] = {
         "estimate": Entry("flow.estimate:main", "Say what a compiled network costs on a board, layer by layer."),
         "bitstream": Entry("flow.bitstream:main", "Build a bitstream with Vivado, or with open tools."),
         "deploy": Entry("flow.deploy:main", "Pack one archive for a board: driver, model, packages, bitstream."),
-        "registers": Entry("hw.registers:main", "Write what is made from the chip's register map."),
+        "registers": Entry("hw.contract:main", "Write what is made from chip and driver's contract, hw/chip.toml."),
         "dry-run": Entry("hw.toolchains.vivado.dryrun:main", "Run Vivado's scripts without Vivado, in tclsh."),
     },
     "Verify": {

@@ -24,7 +24,7 @@ from shiftcore.sources import code
 THRESHOLD = 0.5
 BASE = "tsm"  # what the others' AUC is compared with
 
-Rows = Sequence[dict[str, Any]]
+Rows = Sequence[metrics.Row]
 
 
 def compare(
@@ -137,7 +137,7 @@ def main(
         }
         figures = compare(results, classes, alarm)
         for name, network in networks.items():  # one after the other, so that times are of the same machine
-            figures[name] |= complexity(network, settings)
+            figures[name] |= dict(complexity(network, settings))
         report = {
             **machine.describe(),
             "preset": settings.name,

@@ -29,12 +29,13 @@ from shiftcore.flow.judging import judge
 from shiftcore.model.calibration import count
 from shiftcore.model.reference import Reference
 from shiftcore.quant import checkpoint, layouts, metrics
-from shiftcore.quant.cross_validation import FOLDS, Row, Scorer, TrainFold, each_fold, out_of_fold, torch_scorer
+from shiftcore.quant.cross_validation import FOLDS, Scorer, TrainFold, each_fold, out_of_fold, torch_scorer
 from shiftcore.quant.data import Clips, inputs, usable, video_clips
 from shiftcore.quant.export import export
 from shiftcore.quant.identity import fingerprint
 from shiftcore.quant.layouts import Dataset, Sample
 from shiftcore.quant.learner import begin, draw_curves, recipe_key, two_phases
+from shiftcore.quant.metrics import Row
 from shiftcore.quant.network import ReducedTSM
 from shiftcore.quant.preset import Preset, check_alarm, load_preset
 from shiftcore.quant.strategies import Strategy, own
@@ -55,8 +56,8 @@ def train_fold(preset: Preset, strategy: Strategy, unseen: frozenset[Path], data
     def score(sample: Sample) -> Row:
         if sample.path in unseen:
             return judge(reference, sample).row()
-        beside = {"float_scores": in_float(sample)["scores"], "train_accuracy": history}
-        return judge(reference, sample).row() | beside
+        beside: Row = {"float_scores": in_float(sample)["scores"], "train_accuracy": history}
+        return {**judge(reference, sample).row(), **beside}
 
     return score
 
@@ -82,7 +83,7 @@ def _figures(rows: Sequence[Row], unseen: Sequence[Row], preset: Preset, classes
     alarm = preset.alarm.classes
     table = metrics.judged(rows, classes, alarm)
     threshold = choose_threshold([*rows, *unseen], preset, classes) if alarm else 0.5
-    figures = metrics.summary(table, classes, alarm, threshold)
+    figures: dict[str, Any] = {**metrics.summary(table, classes, alarm, threshold)}
     folds = sorted({row["fold"] for row in rows})
     by_fold = [[row for row in table if row["fold"] == fold] for fold in folds]
     figures["top1_by_fold"] = [float(np.mean([r["label"] == r["guess"] for r in part])) for part in by_fold]
@@ -99,7 +100,7 @@ def _figures(rows: Sequence[Row], unseen: Sequence[Row], preset: Preset, classes
         lambda p, s: float((p == (s >= 0.5)).mean()), sources, positive, scores
     )
     figures["auc_by_fold"] = [metrics.auc(*metrics.alarm_columns(part, classes, alarm)) for part in by_fold]
-    _, in_float = metrics.alarm_columns([row | {"scores": row["float_scores"]} for row in rows], classes, alarm)
+    _, in_float = metrics.alarm_columns([{**row, "scores": row["float_scores"]} for row in rows], classes, alarm)
     figures["float_auc"] = metrics.auc(positive, in_float)
     figures["quantized_minus_float_auc"] = metrics.auc_difference(positive, scores, in_float)
     figures["quantized_minus_float_auc_ci95"] = metrics.interval(

@@ -27,6 +27,6 @@ def main(
     console = console if console.is_terminal else Console(width=120)
     compiled_chip(load_preset(preset), board, console)  # at once where nothing has changed since
     report = estimate(folder, place, console)
-    write_json(folder / "estimate.json", report)
+    write_json(folder / "estimate.json", report.as_json())
     say(report, place, console)
     print(f"{folder / 'estimate.json'}: written")

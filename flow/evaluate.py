@@ -33,9 +33,9 @@ def measure(outcomes: Sequence[Outcome], reference: Reference) -> dict[str, Any]
     labelled = [outcome for outcome in outcomes if outcome.sample.label is not None]
     if not labelled:
         return {"n": 0}
-    rows = [
+    rows: list[metrics.Row] = [
         {
-            "label": outcome.sample.label,
+            "label": str(outcome.sample.label),
             "guess": outcome.decision.name,
             "score": outcome.score(indices),
             "source": outcome.sample.source,

@@ -3,7 +3,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from shiftcore.model.records import alarm_score
 from shiftcore.model.reference import Reference
 from shiftcore.quant import layouts
 from shiftcore.quant.layouts import Sample
+from shiftcore.quant.metrics import Row
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Outcome:
         """The clip's score: the highest probability among the classes of indices `alarm`; without any, of all."""
         return alarm_score(self.decision, alarm)
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> Row:
         """What cross-validation keeps of it: `scores`, a probability a class; `seconds`, `times`, and the alarm's score
         at each as `window`."""
         return {

@@ -31,11 +31,12 @@ from shiftcore.artifacts import digest
 from shiftcore.errors import UserError
 from shiftcore.flow.search_report import draw, table, write_results
 from shiftcore.quant import layouts, metrics, splits
-from shiftcore.quant.cross_validation import FOLDS, Row, each_fold, train_in_float
+from shiftcore.quant.cross_validation import FOLDS, each_fold, train_in_float
 from shiftcore.quant.data import usable
 from shiftcore.quant.identity import fingerprint
 from shiftcore.quant.layouts import Dataset
 from shiftcore.quant.learner import DivergedError
+from shiftcore.quant.metrics import Row
 from shiftcore.quant.preset import Preset, check_alarm, load_preset
 from shiftcore.quant.strategies import own
 

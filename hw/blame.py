@@ -9,24 +9,22 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.errors import UserError
+from shiftcore.hw import ops
 
-# The layers of the description (docs/integer-model.md) that a node stands for, by its op without its back end.
+# The layers of the description (docs/integer-model.md) that a node of FINN's own ops stands for, by its op without its
+# back end; ours say it themselves.
 _KINDS = {
     **dict.fromkeys(("Conv", "Gemm", "MatMul", "MVAU", "VVAU"), ("conv", "linear")),
     **dict.fromkeys(("Quant", "MultiThreshold", "Thresholding"), ("threshold",)),
-    **dict.fromkeys(("Add", "ElementwiseAdd", "StreamAdd"), ("add",)),
-    **dict.fromkeys(("MaxPool", "MaxPoolNHWC", "Pool"), ("max_pool",)),
-    **dict.fromkeys(("ReduceMean", "GlobalAveragePool", "GlobalAccPool"), ("sum_pool",)),
-    "TemporalShift": ("shift",),
 }
 
 
 def _kind(model: ModelWrapper, node: NodeProto) -> tuple[str, ...] | None:
-    kind = _KINDS.get(node.op_type.removesuffix("_rtl").removesuffix("_hls"))
     constant = [model.get_initializer(tensor) is not None for tensor in node.input]
-    if (kind == ("add",) and any(constant)) or (node.op_type == "Quant" and constant[0]):  # a bias, and weights
-        return None
-    return kind
+    if op := ops.of(node.op_type.removesuffix("_hls")):
+        return (op.layer,) if op.layer and constant.count(False) >= op.inputs else None  # a bias is no addition
+    weights = node.op_type == "Quant" and constant[0]
+    return None if weights else _KINDS.get(node.op_type.removesuffix("_rtl").removesuffix("_hls"))
 
 
 def layers(model: ModelWrapper) -> dict[str, str]:

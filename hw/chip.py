@@ -21,16 +21,18 @@ from shiftcore.artifacts import PACKAGE_FOLDER, atomic_folder, digest
 from shiftcore.errors import UserError
 from shiftcore.hw import selftest
 from shiftcore.hw.boards import FAMILIES, Board
-from shiftcore.hw.core import identity
+from shiftcore.model import limits, records
 from shiftcore.model import manifest as manifests
-from shiftcore.model import records
 from shiftcore.model.manifest import ChipManifest, CoreManifest, FrameSize
 from shiftcore.model.records import Record
 from shiftcore.model.reference import Reference, weights_digest
 
 RTL = PACKAGE_FOLDER / "hw" / "rtl"
 
-PACKAGE = "registers_pkg.sv"
+CONTEXT_PACKAGE = "context_pkg.sv"
+PACKAGES = (CONTEXT_PACKAGE, "chip_pkg.sv")
+"""The contract's, of which a core has the first as well."""
+
 SHELL = (
     "lutram_fifo.sv",
     "byte_gearbox.sv",
@@ -41,7 +43,7 @@ SHELL = (
     "shell.sv",
     "chip.sv",
 )
-"""The RTL around the core, in compile order, behind its package."""
+"""The RTL around the core, in compile order, behind its packages."""
 
 
 def config_package(build_hash: str, numbers: dict[str, int]) -> str:
@@ -77,13 +79,13 @@ def _numbers(manifest: ChipManifest, core: CoreManifest, board: Board) -> dict[s
 def _check_origin(core: CoreManifest, where: Path, reference: Reference, model: Path) -> None:
     """That core and integer model are of one network, weights included."""
     with np.load(model, allow_pickle=False) as arrays:
-        weights = weights_digest(reference.graph, dict(arrays))
+        weights = weights_digest(reference.layers, dict(arrays))
     if reference.description.weights != weights:
         raise UserError(
             f"{model}: its weights are not those that its own description names: changed since, or written by an older "
             "version; run `make export`"
         )
-    if core.model != identity(reference.graph):
+    if core.model != reference.description.identity:
         raise UserError(
             f"{where}: compiled from another network than that of {model} (its weights, classes or alarm differ); "
             "compile the QONNX file that was exported together with it"
@@ -98,6 +100,9 @@ def _check(core: CoreManifest, reference: Reference, board: Board, where: Path) 
         raise UserError(f"{where}: compiled for {core.board}, not for {board.name}; run `make compile`")
     if (source.elements * source.beats, sink.elements * sink.beats) != (size, len(reference.classes)):
         raise UserError(f"{where}: not compiled from this integer model, the shapes differ; run `make compile`")
+    context = where / "rtl" / CONTEXT_PACKAGE
+    if context.is_file() and context.read_bytes() != (RTL / CONTEXT_PACKAGE).read_bytes():
+        raise UserError(f"{where}: compiled for another context word (hw/chip.toml); run `make compile`")
     if (source.element_bits, source.signed, sink.signed) != (8, False, True):
         raise UserError(f"{where}: the shell takes a core of uint8 frames and signed logits only")
 
@@ -105,7 +110,7 @@ def _check(core: CoreManifest, reference: Reference, board: Board, where: Path) 
 def _manifest(core: CoreManifest, reference: Reference, board: Board, model: Path, content: str) -> ChipManifest:
     height, width, channels = reference.input_shape
     logits = len(reference.classes)
-    packages = [f"core/{file}" for file in core.files if file.endswith("_pkg.sv")]
+    packages = [f"core/{file}" for file in core.files if file.endswith("_pkg.sv") and file != f"rtl/{CONTEXT_PACKAGE}"]
     rest = [f"core/{file}" for file in core.files if not file.endswith("_pkg.sv")]
     return ChipManifest(
         preset=reference.description.preset.name,
@@ -127,7 +132,8 @@ def _manifest(core: CoreManifest, reference: Reference, board: Board, model: Pat
         frame_interval=core.frame_interval,
         top="chip",
         files=(
-            f"rtl/{PACKAGE}", "rtl/chip_config_pkg.sv", *packages, *rest, *(f"rtl/{file}" for file in SHELL)
+            *(f"rtl/{file}" for file in (*PACKAGES, "chip_config_pkg.sv")), *packages,
+            *rest, *(f"rtl/{file}" for file in SHELL),
         ),
         core_content=core.content,
         model=hashlib.sha256(model.read_bytes()).hexdigest(),
@@ -143,10 +149,10 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
     """
     core = CoreManifest.read(core_folder)
     folder = core_folder.parent / "chip"
-    sources = [RTL / PACKAGE, *(RTL / file for file in SHELL)]
+    sources = [RTL / file for file in (*PACKAGES, *SHELL)]
     if not model.is_file():
         raise UserError(f"{model}: no such file; `make export` writes the integer model beside the QONNX file")
-    makers = Path(__file__), Path(str(selftest.__file__)), Path(manifests.__file__), Path(records.__file__)
+    makers = [Path(__file__), *(Path(str(module.__file__)) for module in (selftest, manifests, records, limits))]
     family = json.dumps(asdict(FAMILIES[board.family]), default=lambda table: table.model_dump())
     content = digest(core.content, board.model_dump_json(), family, model, *sources, *makers)
     if _is_built(folder, content):

@@ -9,8 +9,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -19,15 +19,16 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.artifacts import atomic_folder, digest, lock, write_json
 from shiftcore.errors import UserError
-from shiftcore.hw import dataflow, fifo, folding, lockfile, obstacles, resources
+from shiftcore.hw import chip, dataflow, fifo, folding, lockfile, obstacles, ops, resources
 from shiftcore.hw.boards import Board, load_board
-from shiftcore.hw.chip import PACKAGE, SHELL
 from shiftcore.hw.core import build_core
+from shiftcore.hw.formal.block import is_properties
 from shiftcore.hw.steps import Job, Progress, SavedSteps, Step, run_steps
 from shiftcore.hw.streamline import streamline
 from shiftcore.hw.verify import integer_logits, verification_frames
+from shiftcore.model.description import NetworkDescription
 from shiftcore.model.manifest import CoreManifest
-from shiftcore.quant.preset import PRESETS, parse_preset
+from shiftcore.quant.preset import PRESETS, described_preset
 from shiftcore.sim import verilator
 from shiftcore.sim.core import CoreError
 from shiftcore.sources import code
@@ -43,14 +44,13 @@ def _check_ops(model: ModelWrapper, job: Job) -> ModelWrapper:
 
 
 def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:
-    dataflow.name_layers(model, job.description["layers"])
-    target = job.preset.hardware.model_dump()
-    found_for = lockfile.shape_digest(model, job.description["layers"], target, job.board)
+    dataflow.name_layers(model, job.description.layers)
+    found_for = lockfile.shape_digest(model, job.description.layers, job.preset.hardware, job.board)
     model = _folded_as_found(model, job, found_for) or _folded_anew(model, job)
     model.set_metadata_prop("found_for", found_for)
     rows = folding.report(model, job.board)
-    write_json(job.folder / "folding.json", rows)
-    cycles = max(row["cycles"] for row in rows)
+    write_json(job.folder / "folding.json", [asdict(row) for row in rows])
+    cycles = max(row.cycles for row in rows)
     log.info("%s: %s cycles a frame, %.0f frames per second", job.board.name, f"{cycles:,}", job.clock_hz / cycles)
     return model
 
@@ -58,7 +58,7 @@ def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:
 def _folded_anew(model: ModelWrapper, job: Job) -> ModelWrapper:
     target = job.preset.hardware.target_fps
     model = folding.fold_for(model, job.board, None if target == "best" else target)
-    dataflow.name_layers(model, job.description["layers"])
+    dataflow.name_layers(model, job.description.layers)
     return model
 
 
@@ -77,7 +77,7 @@ def _folded_as_found(model: ModelWrapper, job: Job, found_for: str) -> ModelWrap
         log.warning("the lock file's folding does not do (%s): searching", short or "too slow")
         return None
     model = folding.named(folding.convert_widths(model, job.board.part))
-    dataflow.name_layers(model, job.description["layers"])
+    dataflow.name_layers(model, job.description.layers)
     job.found.place_memories(model)
     return model
 
@@ -109,7 +109,7 @@ def _sized_as_found(model: ModelWrapper, job: Job, expected: np.ndarray) -> Mode
     if found is None or found.found_for != model.get_metadata_prop("found_for"):
         return None
     model = ModelWrapper(copy.deepcopy(model.model))
-    dataflow.name_layers(model, job.description["layers"])
+    dataflow.name_layers(model, job.description.layers)
     if not found.fits_fifos(model):
         log.warning("the lock file's FIFOs are not those of this graph: searching")
         return None
@@ -181,7 +181,7 @@ def _note_found(model: ModelWrapper, job: Job, interval: int, latency: int) -> N
 
 
 def _write_core(model: ModelWrapper, job: Job, interval: int, folder: Path, sizing: bool = False) -> Path:
-    names = dataflow.name_layers(model, job.description["layers"])
+    names = dataflow.name_layers(model, job.description.layers)
     written = ModelWrapper(copy.deepcopy(model.model))  # FINN notes in the graph where it has written RTL
     build_core(written, names, job.board, job.preset.hardware.streams, interval, folder, sizing)
     return folder
@@ -199,7 +199,7 @@ STEPS = (
 """What `compile_model` does."""
 
 
-def read_model(path: Path) -> tuple[ModelWrapper, dict[str, Any]]:
+def read_model(path: Path) -> tuple[ModelWrapper, NetworkDescription]:
     """An exported QONNX model and its description. Raises UserError for any other file."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; `make export` writes it")
@@ -215,19 +215,21 @@ def read_model(path: Path) -> tuple[ModelWrapper, dict[str, Any]]:
 PACKAGES = ("finn-plus", "qonnx", "onnx", "onnxruntime", "numpy", "verilator")
 """Whose versions may change what a compilation yields."""
 
-_SHELL = {PACKAGE, *SHELL}  # has a key of its own in build_chip
+_SHELL = {*chip.PACKAGES, *chip.SHELL} - {chip.CONTEXT_PACKAGE}  # has a key of its own in build_chip
 
 
 def core_rtl() -> list[Path]:
     """Our SystemVerilog that a core may be made of, FINN's mends with it: not that of the chip around it."""
     here = Path(__file__).parent
-    rtl = [path for path in sorted((here / "rtl").glob("*.sv")) if path.name not in _SHELL]
-    return [*rtl, *sorted((here / "patches").glob("*.patch"))]
+    rtl = [*sorted((here / "rtl").glob("*.sv")), *sorted((here / "ops").rglob("*.sv"))]
+    hardware = [path for path in rtl if path.name not in _SHELL and not is_properties(path)]
+    return [*hardware, *sorted((here / "patches").glob("*.patch"))]
 
 
 def _our_code() -> str:
-    """The digest of all of ours that decides what a step of `STEPS` yields."""
-    return code("shiftcore.hw.compile", packages=PACKAGES, data=core_rtl())
+    """The digest of all of ours, and of other packages' ops, that decides what a step of `STEPS` yields."""
+    foreign = [path for op in ops.known() if op not in ops.OURS for path in op.sources()]
+    return code("shiftcore.hw.compile", packages=PACKAGES, data=(*core_rtl(), *foreign))
 
 
 def _key(path: Path, board: Board, verify: bool, found: Path) -> str:
@@ -274,7 +276,7 @@ def compile_model(
     """
     place, todo = load_board(board), chosen(steps)
     graph, description = read_model(model)
-    preset = parse_preset(description["preset"], str(model))
+    preset = described_preset(description.preset, str(model))
     found = lock_file or PRESETS / f"{preset.name}.{place.name}.lock"
     key = _key(model, place, verify, found)
     folder = preset.build / place.name

@@ -11,7 +11,6 @@ import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import finn
 from qonnx.core.datatype import BaseDataType
@@ -22,6 +21,7 @@ from shiftcore.hw.boards import Board
 from shiftcore.hw.dataflow import layer
 from shiftcore.hw.folding import cycles, slowest
 from shiftcore.hw.stitch import Stitcher
+from shiftcore.model.limits import IN_CORE
 from shiftcore.model.manifest import ContextPort, CoreManifest, Fifo, SlowestOp, StreamPort, TracedStream
 from shiftcore.model.records import Context
 
@@ -30,16 +30,16 @@ RTL = Path(__file__).parent / "rtl"
 _MEMSTREAM = ("axi/hdl/axilite.sv", "memstream/hdl/memstream_axi.sv", "memstream/hdl/memstream.sv")
 
 
-def _context_instance(shifts: list[str]) -> str:
-    """The fan-out of the context stream to all temporal shifts; without any, contexts are taken and dropped."""
-    if not shifts:
+def _context_instance(readers: list[str]) -> str:
+    """The fan-out of the context stream to all layers that read it; without any, contexts are taken and dropped."""
+    if not readers:
         return "\tassign s_axis_ctx_tready = 1'b1;\n"
     vectors = {
-        signal: "{" + ", ".join(f"{s}_{signal}" for s in reversed(shifts)) + "}"
+        signal: "{" + ", ".join(f"{reader}_{signal}" for reader in reversed(readers)) + "}"
         for signal in ("tdata", "tvalid", "tready")
     }
     return (
-        f"\tcontext_fanout #(.N({len(shifts)}), .WIDTH({Context.BITS})) context_i (\n"
+        f"\tcontext_fanout #(.N({len(readers)}), .WIDTH({Context.BITS}), .DEPTH({IN_CORE})) context_i (\n"
         "\t\t.clk(ap_clk), .rst(!ap_rst_n),\n"
         "\t\t.idat(s_axis_ctx_tdata), .ivld(s_axis_ctx_tvalid), .irdy(s_axis_ctx_tready),\n"
         f"\t\t.odat({vectors['tdata']}),\n\t\t.ovld({vectors['tvalid']}),\n\t\t.ordy({vectors['tready']})\n\t);\n"
@@ -114,7 +114,7 @@ def _port_list(source: StreamPort, sink: StreamPort) -> str:
 	input  wire s_axis_tvalid,
 	output wire s_axis_tready,
 
-	// Context: bit 7 clear (first frame of a clip), bits 6..0 stream; one word a frame
+	// Context: one word a frame (docs/registers.md, DESCRIPTOR_CONTEXT)
 	input  wire [{Context.BITS - 1}:0] s_axis_ctx_tdata,
 	input  wire s_axis_ctx_tvalid,
 	output wire s_axis_ctx_tready,
@@ -143,7 +143,7 @@ module core (
 {chr(10).join(stitcher.declarations)}
 
 {_pacer_instance(source.tdata_bits, source.beats, interval)}
-{_context_instance(stitcher.shifts)}
+{_context_instance(stitcher.contexts)}
 {chr(10).join(stitcher.instances)}
 	assign m_axis_tdata = {output}_tdata;
 	assign m_axis_tvalid = {output}_tvalid;
@@ -159,12 +159,6 @@ endmodule : core
 
 IDENTITY = "shiftcore_model"
 """What a graph says of itself in its metadata: the digest of the description (docs/integer-model.md) of its network."""
-
-
-def identity(description: dict[str, Any]) -> str:
-    """What stands for the network of a description: a core and an integer model belong together where it is the
-    same."""
-    return digest(json.dumps(description, sort_keys=True))
 
 
 def build_core(

@@ -4,16 +4,12 @@
 import json
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from finn.transformation.fpgadataflow.convert_to_hw.conv_inp_gen import InferConvInpGen
-from finn.transformation.fpgadataflow.convert_to_hw.duplicate_streams import InferDuplicateStreamsLayer
-from finn.transformation.fpgadataflow.convert_to_hw.elementwise_binary_operation import InferElementwiseBinaryOperation
-from finn.transformation.fpgadataflow.convert_to_hw.global_acc_pool import InferGlobalAccPoolLayer
-from finn.transformation.fpgadataflow.convert_to_hw.pool import InferPool
 from finn.transformation.fpgadataflow.convert_to_hw.quantized_matrix_vector_activation import (
     InferQuantizedMatrixVectorActivation,
 )
@@ -26,7 +22,7 @@ from finn.transformation.streamline.absorb import AbsorbConsecutiveTransposes
 from finn.transformation.streamline.collapse_repeated import CollapseRepeatedMul
 from finn.transformation.streamline.reorder import MoveScalarLinearPastInvariants, MoveScalarMulPastMatMul
 from finn.transformation.streamline.round_thresholds import RoundAndClipThresholds
-from onnx import NodeProto, helper
+from onnx import NodeProto
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
@@ -35,11 +31,11 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import calculate_matvec_accumulator_range, roundup_to_integer_multiple
 
-import shiftcore.hw.ops  # noqa: F401 - registers our ops with FINN
 from shiftcore.errors import UserError
+from shiftcore.hw import ops
 from shiftcore.hw.blame import checked, layer_of
 from shiftcore.hw.graph import tidy
-from shiftcore.quant import qonnx_ops
+from shiftcore.model.description import Layer, listed_layers
 
 # What a user can do about a layer that FINN has in HLS only; what is known at once hw.obstacles has refused before.
 _INSTEAD = {
@@ -48,47 +44,6 @@ _INSTEAD = {
     "Pool": "only max pooling has RTL here; use it or a convolution of stride 2",
     "Elementwise": "only the addition of two integer streams has RTL here",
 }
-
-
-class InferTemporalShift(Transformation):
-    """Turn each integer NHWC temporal shift into our dataflow layer, with state for `streams` cameras."""
-
-    def __init__(self, streams: int) -> None:
-        super().__init__()
-        self.streams = streams
-
-    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for position, node in enumerate(model.graph.node):
-            if node.op_type != "TemporalShift" or node.domain != qonnx_ops.DOMAIN:
-                continue
-            *vectors, channels = model.get_tensor_shape(node.input[0])
-            layer = helper.make_node(
-                "TemporalShift",
-                [node.input[0]],
-                [node.output[0]],
-                domain="finn.custom_op.fpgadataflow",
-                backend="fpgadataflow",
-                name=f"TemporalShift_{position}",
-                NumChannels=channels,
-                ShiftChannels=getCustomOp(node).get_nodeattr("shift_channels"),
-                PE=1,
-                numInputVectors=vectors,
-                inputDataType=model.get_tensor_datatype(node.input[0]).name,
-                Streams=self.streams,
-            )
-            model.graph.node.remove(node)
-            model.graph.node.insert(position, layer)
-        return model, False
-
-
-class ElementwiseAddToStreamAdd(Transformation):
-    """Give the addition of two streams our own op, whose RTL is not bound to Versal's DSPs as FINN's is."""
-
-    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for node in model.graph.node:
-            if node.op_type == "ElementwiseAdd" and all(model.get_initializer(i) is None for i in node.input):
-                node.op_type = "StreamAdd"
-        return model, False
 
 
 def _infer(model: ModelWrapper) -> ModelWrapper:
@@ -106,10 +61,8 @@ def to_dataflow(model: ModelWrapper, streams: int) -> ModelWrapper:
 
 def _to_dataflow(model: ModelWrapper, streams: int) -> ModelWrapper:
     layers = (
-        InferTemporalShift(streams),
         InferThresholdingLayer(),
-        InferPool(),
-        InferGlobalAccPoolLayer(),
+        *(each for op in ops.known() if not op.joins for each in op.infer(streams)),
         MoveScalarLinearPastInvariants(),
         MoveScalarMulPastMatMul(),
         CollapseRepeatedMul(),
@@ -117,9 +70,7 @@ def _to_dataflow(model: ModelWrapper, streams: int) -> ModelWrapper:
         InferQuantizedMatrixVectorActivation(),
         RemoveCNVtoFCFlatten(),
         InferConvInpGen(),
-        InferElementwiseBinaryOperation(_filter=lambda _model, node: node.op_type == "Add"),
-        InferDuplicateStreamsLayer(),
-        ElementwiseAddToStreamAdd(),
+        *(each for op in ops.known() if op.joins for each in op.infer(streams)),
     )
     for transformation in layers:
         model = _infer(model.transform(transformation))
@@ -210,7 +161,7 @@ def specialize(model: ModelWrapper, part: str) -> ModelWrapper:
                 f"{layer_of(model, node)}: {kind} has no RTL for {part}, only HLS, which needs a vendor tool; {instead}"
             )
     if description := model.get_metadata_prop("shiftcore"):
-        name_layers(model, json.loads(description)["layers"])
+        name_layers(model, listed_layers(json.loads(description)))
     return model
 
 
@@ -219,34 +170,27 @@ def layer(node: NodeProto) -> HWCustomOp:
     return getCustomOp(node)
 
 
-# Which layers of the integer model become which dataflow layers.
-_KINDS = {
-    "conv": "MVAU_rtl",
-    "linear": "MVAU_rtl",
-    "threshold": "Thresholding_rtl",
-    "shift": "TemporalShift_rtl",
-    "add": "StreamAdd_rtl",
-    "max_pool": "Pool_rtl",
-    "sum_pool": "GlobalAccPool_rtl",
-}
+# Which layers of the integer model become which dataflow layers of FINN's own ops; ours say it themselves.
+_KINDS = {"conv": "MVAU_rtl", "linear": "MVAU_rtl", "threshold": "Thresholding_rtl"}
 _ROLES = {
     "FMPadding_rtl": "pad",
     "ConvolutionInputGenerator_rtl": "window",
-    "DuplicateStreams_rtl": "fork",
     "StreamingDataWidthConverter_rtl": "width",
     "StreamingFIFO_rtl": "fifo",
 }
 
 
-def name_layers(model: ModelWrapper, layers: list[dict[str, Any]]) -> dict[str, str]:
+def name_layers(model: ModelWrapper, layers: Iterable[Layer]) -> dict[str, str]:
     """Name each node after the integer model's layer it computes, helpers after the layer they feed or follow.
 
     `layers` is the integer model's list. Both graphs are in topological order, so the k-th layer of a kind is
     the k-th node of that kind. Returns node name -> layer name for the nodes that compute a layer.
     """
+    kinds = _KINDS | {op.layer: op.node for op in ops.known() if op.layer}
+    roles = _ROLES | {op.node: op.role for op in ops.known() if op.role}
     waiting: dict[str, list[str]] = defaultdict(list)
     for entry in layers:
-        waiting[_KINDS[entry["op"]]].append(entry["name"])
+        waiting[kinds[entry.op]].append(entry.name)
     names: dict[str, str] = {}
     taken: dict[str, int] = defaultdict(int)
 
@@ -256,10 +200,8 @@ def name_layers(model: ModelWrapper, layers: list[dict[str, Any]]) -> dict[str, 
             node.name = entry_name.replace(".", "_")
             names[node.name] = entry_name
     for node in model.graph.node:
-        if node.op_type in _ROLES:
-            role = _ROLES[node.op_type]
-            neighbour = _named_neighbour(model, node, names)
-            base = f"{neighbour}_{role}"
+        if node.op_type in roles:
+            base = f"{_named_neighbour(model, node, names)}_{roles[node.op_type]}"
             taken[base] += 1
             node.name = base if taken[base] == 1 else f"{base}{taken[base]}"
     left = [name for names_left in waiting.values() for name in names_left]
@@ -273,7 +215,7 @@ def name_layers(model: ModelWrapper, layers: list[dict[str, Any]]) -> dict[str, 
 def _named_neighbour(model: ModelWrapper, node: NodeProto, names: dict[str, str]) -> str:
     """The layer that `node` prepares the input of; where a fork or the output comes first, the layer it follows."""
     following: NodeProto | None = node
-    while following is not None and following.op_type != "DuplicateStreams_rtl":
+    while following is not None and len(following.output) == 1:
         if following.name in names:
             return str(following.name)
         following = model.find_consumer(following.output[0])

@@ -6,9 +6,9 @@ Each distinct module is synthesized once and kept (hw.toolchains.yosys.parts). d
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -29,7 +29,54 @@ _LUTS = {"LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "LUT6_2"}
 _SMALLER = ("LUT1", "LUT2", "LUT3", "LUT4", "LUT5")
 
 
-def count(cells: dict[str, int]) -> dict[str, int]:
+Counts = dict[str, int]
+"""A number for each of COLUMNS."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the design, of the core's `layer`; `kind`: layer, weights, fifo, frames (what joins layers), shell."""
+
+    part: str
+    layer: str
+    kind: str
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class LayerArea:
+    """All parts of a layer; `estimate`: LUT, DSP and BRAM that folding went by."""
+
+    layer: str
+    counts: Counts
+    estimate: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a build takes of a board: `share` and `core_share` of each resource, and whether it `fits`."""
+
+    board: str
+    part: str
+    family: str
+    yosys: str
+    streams: int
+    frame_interval: int
+    parts: list[Part]
+    layers: list[LayerArea]
+    total: Counts
+    share: dict[str, float]
+    core_share: dict[str, float]
+    fits: bool
+
+    def as_json(self) -> dict[str, object]:
+        """As estimate.json has it."""
+        parts = [{"part": row.part, "layer": row.layer, "kind": row.kind, **row.counts} for row in self.parts]
+        layers = [{"layer": row.layer, **row.counts, "estimate": row.estimate} for row in self.layers]
+        return {**vars(self), "parts": parts, "layers": layers}
+
+
+def count(cells: dict[str, int]) -> Counts:
     """LUT (memory included), FF, LUTRAM (of them, LUTs used as memory or shift register), DSP, RAMB18 and RAMB36 of
     cells by type, each LUT counted alone: a vendor's packer puts some pairs of small ones into one."""
     memory = sum(_LUTRAM.get(cell, 0) * number for cell, number in cells.items())
@@ -44,15 +91,15 @@ def count(cells: dict[str, int]) -> dict[str, int]:
     )
 
 
-def _total(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
+def _total(parts: Iterable[Part]) -> Counts:
     sums = dict.fromkeys(COLUMNS, 0)
-    for row in rows:
+    for part in parts:
         for column in COLUMNS:
-            sums[column] += row[column]
+            sums[column] += part.counts[column]
     return sums
 
 
-def shares(counts: dict[str, int], board: Board) -> dict[str, float]:
+def shares(counts: Counts, board: Board) -> dict[str, float]:
     """The share of the board's LUT, FF, LUTRAM, DSP and BRAM (two RAMB18 are one RAMB36) that `counts` take."""
     there = board.resources
     used = {key: float(counts[key]) for key in ("LUT", "FF", "LUTRAM", "DSP")}
@@ -77,9 +124,8 @@ def _design(folder: Path) -> Design:
     return split(sources, folder / "synthesis", cut)
 
 
-def _part(path: str, manifest: CoreManifest, counts: dict[str, int]) -> dict[str, Any]:
-    """A part's row: the layer it belongs to, and its kind: layer, weights, fifo, frames (what joins the layers), or
-    shell."""
+def _part(path: str, manifest: CoreManifest, counts: Counts) -> Part:
+    """A part by its path: the layer it belongs to, and its kind."""
     instance = path.rpartition(".")[2]
     name = instance.removesuffix("_i")
     fifos = {fifo.name for fifo in manifest.fifos}
@@ -93,12 +139,11 @@ def _part(path: str, manifest: CoreManifest, counts: dict[str, int]) -> dict[str
         kind, layer = "shell", name
     else:
         kind, layer = "layer", name
-    return {"part": name, "layer": layer, "kind": kind, **counts}
+    return Part(name, layer, kind, counts)
 
 
-def estimate(folder: Path, board: Board, console: Console) -> dict[str, Any]:
-    """Synthesize what `folder` (build/PRESET/BOARD) holds: `parts` and `layers` with their counts (see `count`) and
-    FINN's estimates, `total`, `share` of the board by resource, `core_share`, and whether it `fits`.
+def estimate(folder: Path, board: Board, console: Console) -> Report:
+    """Synthesize what `folder` (build/PRESET/BOARD) holds, its parts and layers with their counts (see `count`).
 
     It fits when the core leaves 15 % of each resource for shell and routing, and everything is on the board. Raises
     UserError where nothing is compiled.
@@ -112,79 +157,74 @@ def estimate(folder: Path, board: Board, console: Console) -> dict[str, Any]:
         parts.append(_part(path, manifest, count(json.loads((result / "cells.json").read_text()))))
     guessed = {row["layer"]: row for row in json.loads((folder / "folding.json").read_text())}
     layers = []
-    for layer in dict.fromkeys(part["layer"] for part in parts if part["kind"] in ("layer", "weights")):
-        own = _total(part for part in parts if part["layer"] == layer)
-        layers.append({"layer": layer, **own, "estimate": {key: guessed[layer][key] for key in ("LUT", "DSP", "BRAM")}})
+    for layer in dict.fromkeys(part.layer for part in parts if part.kind in ("layer", "weights")):
+        own = _total(part for part in parts if part.layer == layer)
+        layers.append(LayerArea(layer, own, {key: guessed[layer][key] for key in ("LUT", "DSP", "BRAM")}))
     total = _total(parts)
-    core_share = shares(_total(part for part in parts if part["kind"] != "shell"), board)
+    core_share = shares(_total(part for part in parts if part.kind != "shell"), board)
     share = shares(total, board)
-    return {
-        "board": board.name,
-        "part": board.part,
-        "family": yosys.FAMILIES[board.family],
-        "yosys": version("pyosys"),
-        "streams": manifest.streams,
-        "frame_interval": manifest.frame_interval,
-        "parts": parts,
-        "layers": layers,
-        "total": total,
-        "share": share,
-        "core_share": core_share,
-        "fits": max(core_share.values()) <= USABLE and max(share.values()) <= 1,
-    }
+    return Report(
+        board=board.name,
+        part=board.part,
+        family=yosys.FAMILIES[board.family],
+        yosys=version("pyosys"),
+        streams=manifest.streams,
+        frame_interval=manifest.frame_interval,
+        parts=parts,
+        layers=layers,
+        total=total,
+        share=share,
+        core_share=core_share,
+        fits=max(core_share.values()) <= USABLE and max(share.values()) <= 1,
+    )
 
 
-def _bram(row: dict[str, Any]) -> float:
-    return float(row["RAMB36"] + row["RAMB18"] / 2)
-
-
-def largest(report: dict[str, Any], board: Board, number: int = 10) -> list[tuple[dict[str, Any], str, float]]:
+def largest(report: Report, board: Board, number: int = 10) -> list[tuple[Part, str, float]]:
     """The parts that take the largest share of their scarcest resource: part, resource, share."""
     rows = []
-    for part in report["parts"]:
-        by_resource = shares(part, board)
+    for part in report.parts:
+        by_resource = shares(part.counts, board)
         worst = max(by_resource, key=lambda key: by_resource[key])
         rows.append((part, worst, by_resource[worst]))
     return sorted(rows, key=lambda row: -row[2])[:number]
 
 
-def table(report: dict[str, Any], board: Board) -> Table:
+def table(report: Report, board: Board) -> Table:
     """The report as a person reads it: a row a layer, Yosys' counts, and FINN's estimates in brackets."""
-    view = Table(title=f"Area on {board.name} ({board.part}) by Yosys {report['yosys']}; in brackets FINN's estimate",
+    view = Table(title=f"Area on {board.name} ({board.part}) by Yosys {report.yosys}; in brackets FINN's estimate",
                  box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))  # fmt: skip
     for column in ("layer", "LUT", "", "FF", "LUTRAM", "DSP", "", "RAMB18", "RAMB36", ""):
         view.add_column(column, justify="left" if column == "layer" else "right", no_wrap=column != "layer")
 
-    def add(name: str, row: dict[str, Any]) -> None:
-        guess = row.get("estimate")
+    def add(name: str, row: Counts, guess: dict[str, float] | None = None) -> None:
         guesses = [f"({guess[key]:g})" if guess else "" for key in ("LUT", "DSP", "BRAM")]
         cells = {column: f"{row[column]:,}" for column in COLUMNS}
         view.add_row(name, cells["LUT"], guesses[0], cells["FF"], cells["LUTRAM"], cells["DSP"], guesses[1],
                      cells["RAMB18"], cells["RAMB36"], guesses[2])  # fmt: skip
 
-    for row in report["layers"]:
-        add(row["layer"], row)
+    for row in report.layers:
+        add(row.layer, row.counts, row.estimate)
     for kind, title in (("fifo", "{} FIFOs"), ("frames", "pacing and contexts"), ("shell", "shell")):
-        rows = [part for part in report["parts"] if part["kind"] == kind]
+        rows = [part for part in report.parts if part.kind == kind]
         if rows:
             add(title.format(len(rows)), _total(rows))
     view.add_section()
-    add("total", report["total"])
-    share = {key: f"{value:.0%}" for key, value in report["share"].items()}
+    add("total", report.total)
+    share = {key: f"{value:.0%}" for key, value in report.share.items()}
     view.add_row(
         f"of {board.name}", share["LUT"], "", share["FF"], share["LUTRAM"], share["DSP"], "", "", share["BRAM"]
     )
     return view
 
 
-def say(report: dict[str, Any], board: Board, console: Console) -> None:
+def say(report: Report, board: Board, console: Console) -> None:
     console.print(table(report, board))
     console.print("The ten parts that take most of what they need most of:")
     for part, resource, share in largest(report, board):
-        console.print(f"  {part['part']:<40} {share:6.1%} of {resource}")
-    worst = max(report["core_share"], key=lambda key: report["core_share"][key])
-    verdict = "fits" if report["fits"] else "does not fit"
-    scarcest = f"{report['core_share'][worst]:.0%} of {worst}, its scarcest"
+        console.print(f"  {part.part:<40} {share:6.1%} of {resource}")
+    worst = max(report.core_share, key=lambda key: report.core_share[key])
+    verdict = "fits" if report.fits else "does not fit"
+    scarcest = f"{report.core_share[worst]:.0%} of {worst}, its scarcest"
     console.print(f"{verdict}: the core takes {scarcest}; it may take {USABLE:.0%} of each")
-    if report["family"] == "xcup":
+    if report.family == "xcup":
         console.print("UltraScale+: DSP and BRAM are as sure as for 7-series; LUT, LUTRAM and FF less (docs/area.md)")

@@ -13,7 +13,7 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.general import GiveReadableTensorNames
 
-from shiftcore.hw import memory
+from shiftcore.hw import memory, ops
 from shiftcore.hw.dataflow import layer
 from shiftcore.hw.graph import Frame
 from shiftcore.hw.verify import first_difference
@@ -75,12 +75,13 @@ def remove(model: ModelWrapper, fifo: NodeProto) -> None:
     model.graph.node.remove(fifo)
 
 
-def _feeds_addition(model: ModelWrapper, fifo: NodeProto) -> bool:
-    """Whether a FIFO holds what waits at an addition for the other branch."""
+def _feeds_joint(model: ModelWrapper, fifo: NodeProto) -> bool:
+    """Whether a FIFO holds what waits for the other branch, at an addition or another op that joins streams."""
     consumer = model.find_consumer(fifo.output[0])
     while consumer is not None and consumer.op_type in {"StreamingFIFO_rtl", "StreamingDataWidthConverter_rtl"}:
         consumer = model.find_consumer(consumer.output[0])
-    return consumer is not None and consumer.op_type == "StreamAdd_rtl"
+    op = None if consumer is None else ops.of(consumer.op_type)
+    return op is not None and op.inputs > 1
 
 
 def _run(core: CoreModel, frames: Sequence[Frame], expected: np.ndarray, where: str) -> list[Result]:
@@ -99,7 +100,7 @@ class _Sizing:
     def __init__(self, model: ModelWrapper, core: Path, frames: Sequence[Frame], expected: np.ndarray) -> None:
         self.core, self.frames, self.expected = core, frames, expected
         self.deep = {fifo.name: int(layer(fifo).get_nodeattr("depth")) for fifo in fifos(model)}
-        self.skips = {fifo.name for fifo in fifos(model) if _feeds_addition(model, fifo)}
+        self.skips = {fifo.name for fifo in fifos(model) if _feeds_joint(model, fifo)}
         self.shallow: set[str] = set()
         self.before: dict[str, set[str]] = {}  # the FIFOs in front of each type of layer
         for fifo in fifos(model):

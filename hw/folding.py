@@ -6,9 +6,11 @@ width converter never is the bottleneck (FINN's own folding counts none of its c
 """
 
 import bisect
+import json
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
@@ -23,11 +25,7 @@ from shiftcore.errors import UserError
 from shiftcore.hw import memory, resources
 from shiftcore.hw.boards import USABLE, Board
 from shiftcore.hw.dataflow import layer
-from shiftcore.hw.ops import foldings
-
-
-def _divisors(number: int) -> list[int]:
-    return [d for d in range(1, number + 1) if number % d == 0]
+from shiftcore.hw.ops.rtl_op import divisors
 
 
 def _is_window(node: NodeProto | None) -> bool:
@@ -39,7 +37,7 @@ def _product_foldings(model: ModelWrapper, node: NodeProto) -> Iterable[tuple[in
     instance = layer(node)
     producer = model.find_producer(node.input[0])
     depth = layer(producer).get_nodeattr("IFMChannels") if _is_window(producer) else instance.get_nodeattr("MW")
-    return ((simd, pe) for simd in _divisors(depth) for pe in _divisors(instance.get_nodeattr("MH")))
+    return ((simd, pe) for simd in divisors(depth) for pe in divisors(instance.get_nodeattr("MH")))
 
 
 def _product_cycles(node: NodeProto, simd: int, pe: int) -> int:
@@ -69,10 +67,10 @@ def _parallelism(node: NodeProto) -> tuple[str, list[int]]:
     """The attribute that widens a streaming layer, and its legal values, ascending."""
     instance = layer(node)
     if node.op_type == "FMPadding_rtl":
-        return "SIMD", _divisors(instance.get_nodeattr("NumChannels"))
+        return "SIMD", divisors(instance.get_nodeattr("NumChannels"))
     if node.op_type == "Thresholding_rtl":
-        return "PE", _divisors(instance.get_nodeattr("NumChannels"))
-    return "PE", foldings(instance)
+        return "PE", divisors(instance.get_nodeattr("NumChannels"))
+    return "PE", instance.foldings()
 
 
 def _fold_stream(model: ModelWrapper, node: NodeProto, width: int, target: int) -> None:
@@ -233,9 +231,25 @@ def named(model: ModelWrapper) -> ModelWrapper:
     return model.transform(GiveUniqueNodeNames()).transform(GiveReadableTensorNames())
 
 
-def report(model: ModelWrapper, board: Board) -> list[dict[str, Any]]:
-    """One row a layer: `layer`, `op`, `macs` a frame, `PE`, `SIMD`, `cycles`, `share` of the bottleneck, and the
-    estimated `LUT`, `DSP`, `BRAM`."""
+@dataclass(frozen=True)
+class FoldedLayer:
+    """A layer as it is folded: `macs` a frame, `cycles` a frame, their `share` of the bottleneck's, and its estimated
+    resources."""
+
+    layer: str
+    op: str
+    macs: int
+    PE: int | None
+    SIMD: int | None
+    cycles: int
+    share: float
+    LUT: float
+    DSP: float
+    BRAM: float
+
+
+def report(model: ModelWrapper, board: Board) -> list[FoldedLayer]:
+    """A row a layer."""
     bottleneck = cycles(slowest(model))
     rows = []
     for node in model.graph.node:
@@ -245,23 +259,28 @@ def report(model: ModelWrapper, board: Board) -> list[dict[str, Any]]:
         simd = instance.get_nodeattr("SIMD") if "SIMD" in attributes else None
         macs = cycles(node) * pe * simd if pe and simd else 0
         rows.append(
-            {
-                "layer": node.name,
-                "op": node.op_type,
-                "macs": macs,
-                "PE": pe,
-                "SIMD": simd,
-                "cycles": cycles(node),
-                "share": round(cycles(node) / bottleneck, 4),
+            FoldedLayer(
+                layer=node.name,
+                op=node.op_type,
+                macs=macs,
+                PE=pe,
+                SIMD=simd,
+                cycles=cycles(node),
+                share=round(cycles(node) / bottleneck, 4),
                 **resources.estimate(model, node, board.part),
-            }
+            )
         )
     return rows
 
 
-def table(rows: list[dict[str, Any]], board: Board) -> Table:
+def read_report(path: Path) -> list[FoldedLayer]:
+    """The rows that a compilation left in folding.json."""
+    return [FoldedLayer(**row) for row in json.loads(path.read_text())]
+
+
+def table(rows: Sequence[FoldedLayer], board: Board) -> Table:
     """The report as a person reads it."""
-    bottleneck = max(row["cycles"] for row in rows)
+    bottleneck = max(row.cycles for row in rows)
     fps = board.clock_mhz * 1e6 / bottleneck
     title = f"Folding for {board.name}: {bottleneck} cycles a frame, {fps:.0f} frames per second"
     view = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -269,17 +288,17 @@ def table(rows: list[dict[str, Any]], board: Board) -> Table:
         view.add_column(column, justify="left" if column == "layer" else "right", no_wrap=column != "layer")
     for row in rows:
         view.add_row(
-            row["layer"],
-            f"{row['macs']:,}" if row["macs"] else "",
-            str(row["PE"] or ""),
-            str(row["SIMD"] or ""),
-            f"{row['cycles']:,}",
-            f"{row['share']:.0%}",
-            f"{row['LUT']:.0f}",
-            f"{row['DSP']:.0f}",
-            f"{row['BRAM']:g}",
+            row.layer,
+            f"{row.macs:,}" if row.macs else "",
+            str(row.PE or ""),
+            str(row.SIMD or ""),
+            f"{row.cycles:,}",
+            f"{row.share:.0%}",
+            f"{row.LUT:.0f}",
+            f"{row.DSP:.0f}",
+            f"{row.BRAM:g}",
         )
-    sums = {name: sum(row[name] for row in rows) for name in ("macs", "LUT", "DSP", "BRAM")}
+    sums = {name: sum(getattr(row, name) for row in rows) for name in ("macs", "LUT", "DSP", "BRAM")}
     resources_used = [sums[name] for name in ("LUT", "DSP", "BRAM")]
     available = [getattr(board.resources, name) for name in ("LUT", "DSP", "BRAM")]
     shares = [f"{used / there:.0%}" for used, there in zip(resources_used, available, strict=True)]

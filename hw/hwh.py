@@ -12,7 +12,7 @@ from pathlib import Path
 from shiftcore.artifacts import atomic_file
 from shiftcore.errors import UserError
 from shiftcore.hw.boards import Board
-from shiftcore.hw.registers import Register, RegisterMap, load_registers
+from shiftcore.hw.contract import Contract, Register, load_contract
 
 _ACCESS = {"ro": "read-only", "wo": "write-only"}  # all others can be read and written
 _CLOCK_TOLERANCE = 5e-4  # as the driver's (driver.backends.board)
@@ -141,7 +141,7 @@ def _processor(modules: ET.Element, board: Board, size: int) -> None:
     )
 
 
-def _chip(modules: ET.Element, registers: RegisterMap, build_hash: str) -> None:
+def _chip(modules: ET.Element, registers: Contract, build_hash: str) -> None:
     module = _module(modules, "chip", "shiftcore:shiftcore:chip:1.0", "PERIPHERAL")
     block = ET.SubElement(
         ET.SubElement(module, "ADDRESSBLOCKS"),
@@ -168,7 +168,7 @@ def write_hwh(path: Path, board: Board, build_hash: str) -> None:
     """Write the handoff of a Zynq-7 board's design, of the chip with `build_hash` (8 hex digits), to `path`."""
     if board.family != "zynq7":
         raise ValueError(f"{board.name}: Vivado writes the handoff of a {board.family} design")
-    registers = load_registers()
+    registers = load_contract()
     root = ET.Element("EDKSYSTEM", EDWVERSION="1.2")
     ET.SubElement(root, "SYSTEMINFO", ARCH="zynq", PART=board.part, NAME="shiftcore")
     ET.SubElement(root, "EXTERNALPORTS")

@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What search found for a preset and board, kept beside the preset so that nobody has to search again.
 
-`PRESET.BOARD.lock` is JSON: `found_for`, the digest of the network's shape, of the target and of the board (weights and
-code do not matter: what the lock promises is measured anew each time it is used); `folding` and `memory`, attributes of
-each layer; `fifos`, the depth and memory of each FIFO that stays, of those on all streams; `frame_interval` and
-`latency` in cycles.
+`PRESET.BOARD.lock` is JSON: `found_for`, the digest of the network's shape, of the target, and of the board's part and
+clock (weights and code do not matter: what the lock promises is measured anew each time it is used); `folding` and
+`memory`, attributes of each layer; `fifos`, the depth and memory of each FIFO that stays, of those on all streams;
+`frame_interval` and `latency` in cycles.
 """
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
@@ -22,6 +21,8 @@ from shiftcore.errors import UserError
 from shiftcore.hw import fifo
 from shiftcore.hw.boards import Board
 from shiftcore.hw.dataflow import layer
+from shiftcore.model.description import Layer
+from shiftcore.quant.preset import Hardware
 
 FORMAT, VERSION = "shiftcore-lock", 1
 _FOLDING = ("PE", "SIMD")
@@ -78,14 +79,16 @@ class Lock:
                 fifo.remove(model, node)
 
 
-def shape_digest(model: ModelWrapper, layers: list[dict[str, Any]], target: dict[str, Any], board: Board) -> str:
+def shape_digest(model: ModelWrapper, layers: Sequence[Layer], target: Hardware, board: Board) -> str:
     """Of all that a search depends on: the graph's nodes and the shapes between them, the bits of every layer (in
-    `layers`, the integer model's), the `target`, and what the board has. Not of the weights."""
+    `layers`, the integer model's), the `target`, and of the board what decides a folding: family, part, clock and
+    resources, not what its boot loader sets. Not of the weights."""
     nodes = [
         (node.op_type, [model.get_tensor_shape(tensor) for tensor in (*node.input, *node.output)])
         for node in model.graph.node
     ]
-    return digest(json.dumps([nodes, layers, target]), board.model_dump_json())
+    place = [board.family, board.part, board.clock_mhz, board.resources.model_dump()]
+    return digest(json.dumps([nodes, [asdict(layer) for layer in layers], target.model_dump(), place]))
 
 
 def fifos(model: ModelWrapper) -> dict[str, Attributes]:

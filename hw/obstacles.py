@@ -7,21 +7,21 @@ Obstacles are what hw.rules finds in its layers, and what is wrong with its inpu
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 
 from shiftcore.errors import UserError
+from shiftcore.hw import ops
 from shiftcore.hw.quantities import Graph
-from shiftcore.hw.rules import INSTEAD, LAYERS, RULES, TAKEN
+from shiftcore.hw.rules import INSTEAD, layers, rules, taken
+from shiftcore.model.description import InputSize, Layer, NetworkDescription
 
 _KEYS = {"preset": dict, "classes": list, "input": dict, "logit_scale": float, "layers": list}
-_OPS = {*LAYERS.values(), "threshold", "add"}
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class Obstacle:
 class _Names:
     """The user's names: of nodes as in the file, with the description's name of the layer where the two match."""
 
-    def __init__(self, graph: Graph, layers: list[dict[str, Any]]) -> None:
+    def __init__(self, graph: Graph, layers: Iterable[Layer]) -> None:
         self.nodes: dict[str, list[NodeProto]] = defaultdict(list)
         for node in graph.nodes:
             if (kind := _kind(graph, node)) and not graph.of_constants(node):
                 self.nodes[kind].append(node)
         self.listed: dict[str, list[str]] = defaultdict(list)
         for entry in layers:
-            self.listed[str(entry.get("op"))].append(str(entry.get("name")))
+            self.listed[entry.op].append(entry.name)
         self._layers: dict[str, str] = {}
         for kind, nodes in self.nodes.items():
             if len(nodes) == len(self.listed[kind]):
@@ -62,30 +62,32 @@ def _kind(graph: Graph, node: NodeProto) -> str | None:
     """What the description calls the layer that a node makes, None where it makes none of its own."""
     if node.op_type == "Quant":
         return "threshold"
-    if node.op_type == "Add":
-        return "add" if len(graph.streams(node)) == 2 else None
-    return LAYERS.get(node.op_type)
+    op = ops.of(node.op_type)
+    if op is not None and len(graph.streams(node)) != op.inputs:
+        return None
+    return layers(ops.known()).get(node.op_type)
 
 
 def _of_nodes(graph: Graph, names: _Names) -> Iterator[Obstacle]:
     """What the rules find, node by node. A node that only prepares constants may be a Quant or a Transpose alone."""
+    all_rules, all_taken = rules(ops.known()), taken(ops.known())
     for node in graph.nodes:
         where = names.of(node)
         found: list[Obstacle] = []
-        if node.op_type not in TAKEN and not graph.of_constants(node):
-            taken = ", ".join(sorted(TAKEN))
-            instead = INSTEAD.get(node.op_type, f"the ops are {taken}")
+        if node.op_type not in all_taken and not graph.of_constants(node):
+            instead = INSTEAD.get(node.op_type, f"the ops are {', '.join(sorted(all_taken))}")
             found.append(Obstacle(where, f"op {node.op_type} is not taken", instead))
         elif not graph.of_constants(node):
-            rules = [rule for rule in RULES if rule.concerns(node)]
-            found += [Obstacle(where, what, rule.instead) for rule in rules if (what := rule.find(graph, node))]
-        graph.learn(node, refused=bool(found))
+            concern = [rule for rule in all_rules if rule.concerns(node)]
+            found += [Obstacle(where, what, rule.instead) for rule in concern if (what := rule.find(graph, node))]
+        op = ops.of(node.op_type)
+        graph.learn(node, bool(found), op.holds if op else None)
         yield from found
 
 
-def _of_input(graph: Graph, size: Mapping[str, Any]) -> Iterator[Obstacle]:
+def _of_input(graph: Graph, size: InputSize) -> Iterator[Obstacle]:
     """What is wrong with the graph's inputs; `size` is the description's."""
-    wanted = [1, 3, size["height"], size["width"]]
+    wanted = [1, 3, size.height, size.width]
     instead = f"export it with one input, a frame of shape {wanted}"
     if len(graph.inputs) != 1:
         names = ", ".join(entry.name for entry in graph.inputs) or "none"
@@ -155,18 +157,18 @@ def _of_description(names: _Names) -> Iterator[Obstacle]:
             yield Obstacle("the description", what, "list the graph's layers in order (docs/integer-model.md)")
 
 
-def obstacles(model: ModelWrapper, description: Mapping[str, Any]) -> list[Obstacle]:
+def obstacles(model: ModelWrapper, description: NetworkDescription) -> list[Obstacle]:
     """Every obstacle to compiling a QONNX model with its description (docs/integer-model.md), in the graph's order."""
     graph = Graph(model)
-    names = _Names(graph, description["layers"])
-    found = list(_of_input(graph, description["input"]))
+    names = _Names(graph, description.layers)
+    found = list(_of_input(graph, description.input))
     if whole := _unquantized(graph):
         return [*found, whole]
-    found += [*_of_nodes(graph, names), *_of_output(graph, names, len(description["classes"]))]
+    found += [*_of_nodes(graph, names), *_of_output(graph, names, len(description.classes))]
     return found or [*_of_shapes(graph, names), *_of_description(names)]
 
 
-def accept(model: ModelWrapper, description: Mapping[str, Any], source: str) -> ModelWrapper:
+def accept(model: ModelWrapper, description: NetworkDescription, source: str) -> ModelWrapper:
     """The model of file `source`, its shapes inferred. Raises UserError naming all obstacles, if there are any: one in
     a line, several in a line each."""
     found = obstacles(model, description)
@@ -177,7 +179,7 @@ def accept(model: ModelWrapper, description: Mapping[str, Any], source: str) -> 
     return model.transform(InferShapes())
 
 
-def description(model: ModelWrapper, source: str) -> dict[str, Any]:
+def description(model: ModelWrapper, source: str) -> NetworkDescription:
     """The description in a QONNX model (docs/integer-model.md). Raises UserError naming file `source` and what is
     missing or wrong in it."""
     make = "`make export` writes one with it"
@@ -195,11 +197,15 @@ def description(model: ModelWrapper, source: str) -> dict[str, Any]:
         if not isinstance(values.get(key), (int, float) if kind is float else kind):
             wrong = "has no" if key not in values else "has a wrong"
             raise UserError(f"{source}: its description {wrong} {key!r}; {make}")
+    known = {*layers(ops.known()).values(), "threshold"}
     for entry in values["layers"]:
-        if not isinstance(entry, dict) or entry.get("op") not in _OPS or not isinstance(entry.get("name"), str):
+        if not isinstance(entry, dict) or entry.get("op") not in known or not isinstance(entry.get("name"), str):
             raise UserError(
-                f"{source}: its description lists no layer but {entry!r}; the ops are {', '.join(sorted(_OPS))}"
+                f"{source}: its description lists no layer but {entry!r}; the ops are {', '.join(sorted(known))}"
             )
     if not values["logit_scale"] > 0:
         raise UserError(f"{source}: its description has logit_scale = {values['logit_scale']}, and it must be positive")
-    return values
+    try:
+        return NetworkDescription.parse(values)
+    except ValueError as error:
+        raise UserError(f"{source}: its description is wrong: {error}; {make}") from None

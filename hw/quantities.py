@@ -6,6 +6,7 @@ This is all that the rules of hw.obstacles need to know of a tensor, found in on
 
 import math
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -164,12 +165,13 @@ class Graph:
         """What a tensor holds, as far as `learn` has come."""
         return self._held.get(tensor, UNKNOWN)
 
-    def learn(self, node: NodeProto, refused: bool) -> None:
-        """Note what a node's outputs hold, once its inputs are known."""
-        holds = UNKNOWN if refused else self._result(node, [self.held(tensor) for tensor in self.streams(node)])
-        self._held |= dict.fromkeys(node.output, holds)
+    def learn(self, node: NodeProto, refused: bool, holds: "Holds | None" = None) -> None:
+        """Note what a node's outputs hold, once its inputs are known: by `holds`, where the node's op has its own."""
+        inputs = [self.held(tensor) for tensor in self.streams(node)]
+        result = UNKNOWN if refused else (holds or Graph._result)(self, node, inputs)
+        self._held |= dict.fromkeys(node.output, result)
 
-    def _result(self, node: NodeProto, inputs: list[Quantity]) -> Quantity:
+    def _result(self, node: NodeProto, inputs: Sequence[Quantity]) -> Quantity:
         first = inputs[0] if inputs else UNKNOWN
         op = node.op_type
         if op == "Quant":
@@ -180,10 +182,6 @@ class Graph:
             first = self._product(node, first)
         elif op in JOINED:
             first = self._joined(node, inputs)
-        elif op in POOLS:
-            shape = self.shape(node.input[0])
-            pixels = int(np.prod(shape[2:])) if shape and len(shape) == 4 else 1
-            first = Quantity("pooled", None if first.scale is None else first.scale / pixels)
         elif op == "BatchNormalization":
             first = REAL
         elif op == "Relu":
@@ -199,7 +197,7 @@ class Graph:
             return Quantity("sums")
         return Quantity("sums", float(weights.reshape(-1)[0]) * source.scale)
 
-    def _joined(self, node: NodeProto, inputs: list[Quantity]) -> Quantity:
+    def _joined(self, node: NodeProto, inputs: Sequence[Quantity]) -> Quantity:
         """Of an Add, Sub, Mul or Div: two branches of one scale, or a tensor and a constant."""
         if len(inputs) == 2:
             known = [entry.scale for entry in inputs if entry != UNKNOWN]
@@ -213,3 +211,7 @@ class Graph:
                 inputs[0], scale=inputs[0].scale * factor if node.op_type == "Mul" else inputs[0].scale / factor
             )
         return REAL
+
+
+Holds = Callable[[Graph, NodeProto, Sequence[Quantity]], Quantity]
+"""What a node's output holds, given what its inputs that depend on the frame do."""

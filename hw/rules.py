@@ -1,30 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The rules that a network's layers must keep to be compiled: what each looks for in a QONNX graph, and what serves.
 
-A rule looks at the nodes of some ops and says what is wrong with one. The page docs/obstacles.md lists them, and a test
-compares it with them.
+Rules of our own ops are in the ops' folders. The page docs/obstacles.md lists all, and a test compares it with them.
 """
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import numpy as np
 from onnx import NodeProto
 
-from shiftcore.hw.quantities import JOINED, POOLS, PRODUCTS, Graph
+from shiftcore.hw.ops import OURS, Op
+from shiftcore.hw.ops.rule import QUANTIZER, Rule, unquantized_input
+from shiftcore.hw.quantities import JOINED, PRODUCTS, Graph
 
 BITS = range(2, 9)  # of weights and of activations
 
-# The ops of a network's data path, and what the description calls those that are layers of their own.
-LAYERS = {
-    **dict.fromkeys(PRODUCTS, "linear"),
-    **dict.fromkeys(POOLS, "sum_pool"),
-    "Conv": "conv",
-    "MaxPool": "max_pool",
-    "TemporalShift": "shift",
-}
-TAKEN = {*LAYERS, *JOINED, "BatchNormalization", "Flatten", "Quant", "Relu", "Reshape", "Transpose"}
+# QONNX ops that are layers of FINN's own ops, and what descriptions call these.
+_FINNS = {**dict.fromkeys(PRODUCTS, "linear"), "Conv": "conv"}
 # What a user can do about an op that has no RTL here.
 INSTEAD = {
     "BipolarQuant": "use weights and activations of 2 to 8 bits",
@@ -41,33 +33,10 @@ INSTEAD = {
 }
 
 
-@dataclass(frozen=True)
-class Rule:
-    """`find` says what is wrong with a node of one of `ops` ("all" of them), None where nothing is; `refuses` says in
-    the page's words what it looks for, and `instead` what would serve."""
-
-    ops: tuple[str, ...]
-    refuses: str
-    find: Callable[[Graph, NodeProto], str | None]
-    instead: str
-
-    def concerns(self, node: NodeProto) -> bool:
-        return node.op_type in self.ops or self.ops == ("all",)
-
-
 def _unquantized_weights(graph: Graph, node: NodeProto) -> str | None:
     if len(graph.streams(node)) > 1:
         return "its weights depend on the frame"
     return None if graph.weight_quantizer(node) else "its weights are not quantized"
-
-
-def _unquantized_input(graph: Graph, node: NodeProto) -> str | None:
-    unquantized = {"sums", "real"} if node.op_type in PRODUCTS else {"sums", "real", "pooled"}
-    for tensor in graph.streams(node):
-        if graph.held(tensor).kind in unquantized:
-            source = graph.producers[tensor]
-            return f"its input is not quantized: it comes from {source.op_type} {source.name}"
-    return None
 
 
 def _bits(bits: float | None) -> str | None:
@@ -162,31 +131,6 @@ def _bare_relu(graph: Graph, node: NodeProto) -> str | None:
     )
 
 
-def _branches(graph: Graph, node: NodeProto) -> str | None:
-    """What is wrong with the addition of two tensors that depend on the frame."""
-    names = graph.streams(node)
-    if len(names) < 2:
-        return None
-    left, right = (graph.held(name) for name in names)
-    what = None
-    if names[0] == names[1]:
-        what = "adds a tensor to itself"
-    elif {left.kind, right.kind} - {"levels", "added", "unknown"}:
-        what = "adds a branch that is not quantized"
-    elif graph.shape(names[0]) != graph.shape(names[1]):
-        what = f"adds shapes {graph.shape(names[0])} and {graph.shape(names[1])}"
-    elif not _same(left.scale, right.scale):
-        what = f"adds branches of two scales, {left.scale:.6g} and {right.scale:.6g}"
-    return what
-
-
-def _same(left: float | None, right: float | None) -> bool:
-    """Whether two scales are one; one that is not known is any."""
-    if left is None or right is None or math.isnan(left + right):
-        return True
-    return bool(np.float32(left) == np.float32(right))
-
-
 def _quantized_mean(graph: Graph, node: NodeProto) -> str | None:
     return "it quantizes what the global average pool gives" if graph.held(node.input[0]).kind == "pooled" else None
 
@@ -199,41 +143,6 @@ def _join_of_streams(graph: Graph, node: NodeProto) -> str | None:
     return None
 
 
-def _padded_max(graph: Graph, node: NodeProto) -> str | None:
-    source = graph.held(node.input[0])
-    padded = any(graph.attribute(node, "pads", [])) or graph.attribute(node, "auto_pad", "NOTSET") not in {
-        "NOTSET",
-        "VALID",
-    }
-    return "a max pool with padding over signed activations" if padded and source.signed else None
-
-
-def _max_form(graph: Graph, node: NodeProto) -> str | None:
-    kernel = graph.attribute(node, "kernel_shape", [])
-    strides = graph.attribute(node, "strides", [1] * len(kernel))
-    if len(kernel) != 2:
-        return f"a max pool of {len(kernel)} dimensions"
-    if any(step > size for step, size in zip(strides, kernel, strict=True)):
-        return f"a max pool whose stride {strides} exceeds its kernel {kernel}"
-    if graph.attribute(node, "ceil_mode", 0) or set(graph.attribute(node, "dilations", [1])) != {1}:
-        return "a max pool with dilation or ceil_mode"
-    return "a max pool that gives indices" if len([name for name in node.output if name]) > 1 else None
-
-
-def _pool_form(graph: Graph, node: NodeProto) -> str | None:
-    """What is wrong with a pool other than the mean over both image axes of an image."""
-    shape = graph.shape(node.input[0])
-    if shape is None:
-        return None
-    if len(shape) != 4:
-        return f"a mean over a tensor of shape {shape}"
-    if node.op_type == "ReduceMean" and graph.axes(node) != [2, 3]:
-        return f"a mean over axes {graph.axes(node) or 'all'}, not over the image's, [2, 3]"
-    if node.op_type == "AveragePool" and not graph.pools_all(node):
-        return f"an average pool of {graph.attribute(node, 'kernel_shape')} over a map of {shape[2:]}"
-    return None
-
-
 def _reshape(graph: Graph, node: NodeProto) -> str | None:
     before, after = graph.shape(node.input[0]), graph.shape(node.output[0])
     if before is None or after is None or after == before or after == [1, int(np.prod(before))]:
@@ -243,13 +152,6 @@ def _reshape(graph: Graph, node: NodeProto) -> str | None:
 
 def _transpose(graph: Graph, node: NodeProto) -> str | None:
     return f"a transpose of the data ({list(graph.attribute(node, 'perm', []))})"
-
-
-def _shift_range(graph: Graph, node: NodeProto) -> str | None:
-    shape, shifted = graph.shape(node.input[0]), graph.attribute(node, "shift_channels")
-    if shape is None or shifted is None or 0 < shifted <= shape[1]:
-        return None
-    return f"shifts {shifted} channels of {shape[1]}"
 
 
 def _not_finite(graph: Graph, node: NodeProto) -> str | None:
@@ -267,8 +169,7 @@ def _leads_nowhere(graph: Graph, node: NodeProto) -> str | None:
 
 
 _PRODUCTS = ("Conv", "Gemm", "MatMul")
-_QUANTIZER = "put a QuantIdentity or a QuantReLU in front of it"
-RULES = (
+_GENERAL = (
     Rule(("Conv",), "1-D and 3-D convolutions", _kernel, "use a 2-D convolution"),
     Rule(("Conv",), "grouped and depthwise convolutions", _groups, "use a plain convolution (groups=1)"),
     Rule(
@@ -284,7 +185,7 @@ RULES = (
         _weight_scale,
         "use weights with one scale, or one an output channel",
     ),
-    Rule(_PRODUCTS, "an input that is not quantized", _unquantized_input, _QUANTIZER),
+    Rule(_PRODUCTS, "an input that is not quantized", unquantized_input, QUANTIZER),
     Rule(("Gemm",), "Gemms with alpha, beta or transA", _gemm_form, "use a plain QuantLinear"),
     Rule(("Quant",), "activations of 1 bit or of more than 8", _act_bits, "use 2 to 8 bits"),
     Rule(
@@ -304,50 +205,36 @@ RULES = (
     Rule(("Quant",), "a quantizer behind the global average pool", _quantized_mean, "leave it out"),
     Rule(("Relu",), "a ReLU without a quantizer", _bare_relu, "use a QuantReLU"),
     Rule(
-        ("Add",),
-        "branches of two scales or shapes, not quantized, or one twice",
-        _branches,
-        "give both branches a quantizer of one scale (a shared one), and one shape",
-    ),
-    Rule(
         ("Sub", "Mul", "Div"),
         "two tensors subtracted, multiplied or divided",
         _join_of_streams,
         "add two branches of one scale",
     ),
-    Rule(
-        ("MaxPool",),
-        "max pools with ceil_mode, dilation, indices or gaps",
-        _max_form,
-        "use a max pool of kernel 2 and stride 2",
-    ),
-    Rule(
-        ("MaxPool",),
-        "max pools with padding of signed activations",
-        _padded_max,
-        "use unsigned activations (QuantReLU) or no padding",
-    ),
-    Rule(
-        ("MaxPool", "TemporalShift", *sorted(POOLS)),
-        "pools and shifts of what is not quantized",
-        _unquantized_input,
-        _QUANTIZER,
-    ),
-    Rule(
-        tuple(sorted(POOLS)),
-        "means other than over the whole image",
-        _pool_form,
-        "use a convolution of stride 2 or a max pool; the global average pool is taken",
-    ),
     Rule(("Flatten", "Reshape"), "reshapes other than flattening", _reshape, "flatten to [1, features]"),
     Rule(("Transpose",), "transposes of the data", _transpose, "leave the data in NCHW"),
-    Rule(("TemporalShift",), "shifts of more channels than there are", _shift_range, "shift 1 channel to all"),
+)
+_ANY = (
     Rule(("all",), "parameters that are not finite", _not_finite, "train the network anew"),
     Rule(("all",), "layers whose output nothing uses", _leads_nowhere, "leave the layer out"),
 )
 
 
+def layers(ops: Iterable[Op]) -> dict[str, str]:
+    """What descriptions call the layers that QONNX ops are, of FINN's own ops and of `ops`."""
+    return {**_FINNS, **{taken: op.layer for op in ops for taken in op.taken if op.layer}}
+
+
+def taken(ops: Iterable[Op]) -> set[str]:
+    """The QONNX ops of which a network may be made that compiles with `ops`."""
+    return {*layers(ops), *JOINED, "BatchNormalization", "Flatten", "Quant", "Relu", "Reshape", "Transpose"}
+
+
+def rules(ops: Iterable[Op]) -> tuple[Rule, ...]:
+    """Those of FINN's own ops, of `ops`, and of all."""
+    return (*_GENERAL, *(rule for op in ops for rule in op.rules), *_ANY)
+
+
 def table() -> str:
     """The rules as a table in Markdown, for docs/obstacles.md."""
-    rows = [f"| {', '.join(f'`{op}`' for op in rule.ops)} | {rule.refuses} | {rule.instead} |" for rule in RULES]
+    rows = [f"| {', '.join(f'`{op}`' for op in rule.ops)} | {rule.refuses} | {rule.instead} |" for rule in rules(OURS)]
     return "\n".join(["| layers | what is refused | what serves |", "|---|---|---|", *rows]) + "\n"

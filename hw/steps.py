@@ -16,10 +16,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.artifacts import atomic_file, digest, is_kept, kept, write_json
 from shiftcore.hw.boards import Board
-from shiftcore.hw.core import IDENTITY, identity
+from shiftcore.hw.core import IDENTITY
 from shiftcore.hw.graph import Frame
 from shiftcore.hw.lockfile import Lock
 from shiftcore.hw.verify import first_difference, integer_logits
+from shiftcore.model.description import NetworkDescription
 from shiftcore.quant.preset import Preset
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class Job:
     folder: Path
     board: Board
     preset: Preset
-    description: dict[str, Any]
+    description: NetworkDescription
     frames: list[Frame]
     found: Lock | None = None
     report: Callable[[Progress], None] = lambda _progress: None
@@ -137,7 +138,7 @@ class _Verifier:
         if execute and index and self.before is None:
             self.before = self._logits(model)
         model = step.run(model, self.job)
-        model.set_metadata_prop(IDENTITY, identity(self.job.description))  # a new graph has none
+        model.set_metadata_prop(IDENTITY, self.job.description.identity)  # a new graph has none
         if execute:
             after = self._logits(model)
             difference = first_difference(self.before, after) if self.before is not None else None
@@ -147,7 +148,7 @@ class _Verifier:
         return model
 
     def _logits(self, model: ModelWrapper) -> np.ndarray:
-        return integer_logits(model, self.job.frames, self.job.description["logit_scale"])
+        return integer_logits(model, self.job.frames, self.job.description.logit_scale)
 
 
 def run_steps(model: ModelWrapper, job: Job, steps: SavedSteps, verify: bool) -> None:

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from shiftcore.hw import patches
+from shiftcore.hw import ops, patches
 from shiftcore.hw.boards import Board
 from shiftcore.hw.dataflow import layer
+from shiftcore.hw.ops.rtl_op import CONTEXT
 from shiftcore.model.records import Context
 
 # Ports that a core leaves unconnected, by the kind of layer: registers that FINN's wrappers have for constants that are
@@ -70,7 +71,7 @@ class Stitcher:
         self.files: list[str] = []
         self.declarations: list[str] = []
         self.instances: list[str] = []
-        self.shifts: list[str] = []
+        self.contexts: list[str] = []
         self.fifos: list[tuple[str, int]] = []
         (folder / "rtl").mkdir()
         (folder / "data").mkdir()
@@ -116,14 +117,15 @@ class Stitcher:
             nets |= {"ap_clk2x": "ap_clk", **self.place_weights(node)}
         elif node.op_type == "Thresholding_rtl":
             parameters = f'#(.THRESHOLDS_PATH("data/{node.name}_")) '
-        elif node.op_type == "TemporalShift_rtl":
-            nets |= _stream_nets("ctx_V", f"{node.name}_context")
-            self.declare(f"{node.name}_context", Context.BITS)
-            self.shifts.append(f"{node.name}_context")
         elif node.op_type == "StreamingFIFO_rtl":
             nets["maxcount"] = f"{node.name}_maxcount"
             self.declarations.append(f"\twire [31:0] {node.name}_maxcount;")
             self.fifos.append((node.name, layer(node).get_nodeattr("depth")))
+        op = ops.of(node.op_type)
+        if op is not None and op.rtl.takes_context:
+            nets |= _stream_nets(CONTEXT, f"{node.name}_context")
+            self.declare(f"{node.name}_context", Context.BITS)
+            self.contexts.append(f"{node.name}_context")
         ports, unused = self.wrapper_ports(node.name), _UNUSED.get(node.op_type, "")
         self.instances.append(_instance(node.name, f"{node.name}_i", ports, nets, unused, parameters))
 

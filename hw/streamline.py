@@ -24,35 +24,14 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 from qonnx.transformation.remove import RemoveIdentityOps
-from qonnx.util.basic import get_by_name
 
 from shiftcore.errors import UserError
+from shiftcore.hw import ops
 from shiftcore.hw.blame import checked, layer_of
 from shiftcore.hw.graph import tidy
 from shiftcore.hw.quantities import Graph
-from shiftcore.quant import qonnx_ops
 
-_NCHW_TO_NHWC = [0, 2, 3, 1]
-_NHWC_TO_NCHW = [0, 3, 1, 2]
 MOST_ROUNDS = 10_000  # of one transformation; a graph that grows for ever never comes back
-
-
-def _is_shift(node: NodeProto) -> bool:
-    return node.op_type == "TemporalShift" and node.domain == qonnx_ops.DOMAIN
-
-
-def _swap(model: ModelWrapper, first: NodeProto, second: NodeProto) -> None:
-    """Turn a -> first -> second -> b into a -> second -> first -> b; shapes are inferred by the caller.
-
-    The graph holds a copy of `second` afterwards, `first` is still the graph's own.
-    """
-    before, between, after = first.input[0], first.output[0], second.output[0]
-    second.input[0], second.output[0] = before, between
-    first.input[0], first.output[0] = between, after
-    nodes = model.graph.node
-    position = list(nodes).index(first)
-    nodes.remove(second)
-    nodes.insert(position, second)
 
 
 class GiveGemmABias(Transformation):
@@ -116,7 +95,8 @@ def _steps_of_inputs(model: ModelWrapper) -> list[float | None]:
         if node.op_type == "Quant" and not graph.of_constants(node):
             scale = graph.held(node.input[0]).scale
             steps.append(None if scale is None or math.isnan(scale) else scale)
-        graph.learn(node, refused=False)
+        op = ops.of(node.op_type)
+        graph.learn(node, refused=False, holds=op.holds if op else None)
     return steps
 
 
@@ -137,62 +117,6 @@ def _round_half_to_even(model: ModelWrapper, steps: list[float | None]) -> None:
         levels = np.arange(largest - thresholds.shape[1], largest) + 1  # the one that each threshold leads to
         moved = thresholds + np.where(levels % 2, 0.5, -0.5) * step
         model.set_initializer(node.input[1], np.where(on_a_value, moved, thresholds).astype(np.float32))
-
-
-class MoveScalarMulPastTemporalShift(Transformation):
-    """s*x -> shift becomes x -> shift -> s*: valid because the shift's reset value is 0 (and so not for an Add)."""
-
-    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for node in model.graph.node:
-            if not _is_shift(node):
-                continue
-            scale = model.find_producer(node.input[0])
-            if scale is None or scale.op_type != "Mul" or len(model.find_consumers(scale.output[0])) != 1:
-                continue
-            factor = model.get_initializer(scale.input[1])
-            if factor is None or factor.size != 1:
-                continue
-            _swap(model, scale, node)
-            return model.transform(InferShapes()).transform(InferDataTypes()), True
-        return model, False
-
-
-class TemporalShiftToNHWC(Transformation):
-    """shift(NCHW) -> Transpose becomes Transpose -> shift(NHWC), so that the transpose meets its inverse."""
-
-    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for node in model.graph.node:
-            if not _is_shift(node) or getCustomOp(node).get_nodeattr("data_layout") != "NCHW":
-                continue
-            consumers = model.find_consumers(node.output[0])
-            if len(consumers) != 1 or consumers[0].op_type != "Transpose":
-                continue
-            if list(get_by_name(consumers[0].attribute, "perm").ints) != _NCHW_TO_NHWC:
-                continue
-            batch, channels, height, width = model.get_tensor_shape(node.input[0])
-            _swap(model, node, consumers[0])
-            model.set_tensor_shape(node.input[0], [batch, height, width, channels])
-            getCustomOp(node).set_nodeattr("data_layout", "NHWC")
-            return model.transform(InferShapes()).transform(InferDataTypes()), True
-        return model, False
-
-
-class MaxPoolToNHWC(Transformation):
-    """Transpose -> MaxPool becomes MaxPoolNHWC -> Transpose. FINN's own pass breaks a max pool that feeds a fork."""
-
-    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        for node in model.graph.node:
-            transpose = model.find_producer(node.input[0]) if node.op_type == "MaxPool" else None
-            if transpose is None or transpose.op_type != "Transpose" or model.is_fork_node(transpose):
-                continue
-            if list(get_by_name(transpose.attribute, "perm").ints) != _NHWC_TO_NCHW:
-                continue
-            batch, channels, height, width = model.get_tensor_shape(node.output[0])
-            node.op_type, node.domain = "MaxPoolNHWC", "qonnx.custom_op.general"
-            _swap(model, transpose, node)
-            model.set_tensor_shape(transpose.input[0], [batch, height, width, channels])
-            return model.transform(InferShapes()).transform(InferDataTypes()), True
-        return model, False
 
 
 class OneChannelIsDense(Transformation):
@@ -308,7 +232,9 @@ def _streamline(model: ModelWrapper) -> ModelWrapper:
     model.set_tensor_datatype(model.graph.input[0].name, DataType["UINT8"])
     # A scale left between a max pool and a fork would lead StreamlinePlus into a cyclic graph.
     model = tidy(model.transform(MoveMulPastMaxPool()))
-    model = _streamline_plus(model).transform(MoveScalarMulPastTemporalShift())
+    model = _streamline_plus(model)
+    for op in ops.known():
+        model = model if op.past_scale is None else model.transform(op.past_scale())
     model = tidy(_streamline_plus(model))
 
     model = model.transform(LowerConvsToMatMul()).transform(OneChannelIsDense())
@@ -316,8 +242,9 @@ def _streamline(model: ModelWrapper) -> ModelWrapper:
     for _ in range(len(model.graph.node)):
         if left == before:
             break
-        # each round moves the transposes past one more shift or pool, until they meet and vanish
-        model = _streamline_plus(model.transform(TemporalShiftToNHWC()).transform(MaxPoolToNHWC()))
+        for op in ops.known():  # each round moves the transposes past one more of each, until they meet and vanish
+            model = model if op.to_nhwc is None else model.transform(op.to_nhwc())
+        model = _streamline_plus(model)
         before, left = left, _transposes(model)
     else:
         raise _goes_round(model)

@@ -1,11 +1,15 @@
-"""What an integer model says of itself, but for its layers (docs/integer-model.md)."""
+# SPDX-License-Identifier: BSD-3-Clause
+"""What an integer model says of itself (docs/integer-model.md)."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from shiftcore.artifacts import digest
 from shiftcore.model.alarm import AlarmSettings
-from shiftcore.model.fields import Count, parsed
+from shiftcore.model.fields import Count, Offset, OtherNumbers, Whole, parsed
+
+FORMAT, VERSION = "shiftcore-integer-model", 1
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,69 @@ class _Preset:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """A layer: its `op`, the layers (or "input") that it takes, and the op's own numbers, None where it has no such;
+    `others`: those of another package's op, under whatever keys that has."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...] | None
+    stride: Count | None
+    pad: Offset | None
+    kernel: Count | None
+    channels: Count | None
+    offset: Whole | None
+    bits: Count | None
+    signed: bool | None
+    others: OtherNumbers
+
+    def number(self, key: str) -> int:
+        """The number `key` that its op must have. Raises KeyError where it is missing."""
+        value = dict(self.others).get(key, getattr(self, key, None))
+        if value is None:
+            raise KeyError(key)
+        return int(value)
+
+
+@dataclass(frozen=True)
+class NetworkDescription:
+    """What a compiler must know of a model: `preset`, the whole of it in JSON; `identity`, the digest of the whole
+    description, the same for a core and an integer model that belong together."""
+
+    preset: str
+    classes: tuple[str, ...]
+    input: InputSize
+    logit_scale: float
+    layers: tuple[Layer, ...]
+    identity: str
+
+    @classmethod
+    def parse(cls, values: Mapping[str, object]) -> "NetworkDescription":
+        """What JSON holds. Raises ValueError naming the key that is missing or wrong."""
+        preset = json.dumps(values.get("preset"))
+        return parsed(cls, {**values, "preset": preset, "identity": identity(values)})
+
+
+@dataclass(frozen=True)
+class _Layers:
+    layers: tuple[Layer, ...]
+
+
+def listed_layers(values: Mapping[str, object]) -> tuple[Layer, ...]:
+    """The layers alone of what JSON holds. Raises ValueError naming the key that is missing or wrong."""
+    return parsed(_Layers, values).layers
+
+
+def identity(values: Mapping[str, object]) -> str:
+    """What stands for the network of a description, as JSON holds it."""
+    return digest(json.dumps(values, sort_keys=True))
+
+
+@dataclass(frozen=True)
 class ModelDescription(InputSpec):
     """An integer model's description. Of the `preset` it was exported from only what the runtime reads; `alarm`: None
-    where no class raises one; `weights`: the digest of its arrays, None where it does not say."""
+    where no class raises one; `weights`: the digest of its arrays, and `checkpoint` that of the file they come from,
+    None where it does not say; `identity`: see NetworkDescription."""
 
     trained: bool
     preset: _Preset
@@ -58,12 +122,18 @@ class ModelDescription(InputSpec):
     alarm: AlarmSettings | None
     logit_scale: float
     weights: str | None
+    checkpoint: str | None
+    layers: tuple[Layer, ...]
+    identity: str
 
     @classmethod
-    def parse(cls, values: Mapping[str, Any]) -> "ModelDescription":
+    def parse(cls, values: Mapping[str, object]) -> "ModelDescription":
         """What JSON holds. Raises ValueError naming the key that is missing or wrong."""
-        alarm = values.get("alarm") or {}
-        return parsed(cls, {**values, "alarm": alarm if alarm.get("classes") else None})
+        if values.get("format") != FORMAT or values.get("version") != VERSION:
+            raise ValueError(f"not a {FORMAT} of version {VERSION}")
+        alarm = values.get("alarm")
+        none = not alarm or (isinstance(alarm, Mapping) and not alarm.get("classes"))
+        return parsed(cls, {**values, "alarm": None if none else alarm, "identity": identity(values)})
 
     @property
     def alarm_indices(self) -> list[int]:

@@ -1,7 +1,9 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Dataclasses out of JSON: the types of the fields say what the values may be.
 
-Beside bool, str, int and float, `X | None`, tuples and dataclasses: a `Count` is at least 1, an `Offset` at least 0,
-`Seconds` 0 or more, a plain float more than 0; a text may have a pattern.
+Beside bool, str, int and float, `X | None`, tuples and dataclasses: a `Count` is at least 1, an `Offset` at least 0, a
+`Whole` any whole number, `Seconds` 0 or more, a plain float more than 0; a text may have a pattern. `OtherNumbers` are
+the whole numbers under keys that no field has.
 """
 
 import dataclasses
@@ -12,7 +14,9 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 Count = Annotated[int, 1]
 Offset = Annotated[int, 0]
+Whole = Annotated[int, -(2**63)]
 Seconds = Annotated[float, 0.0]
+OtherNumbers = Annotated[tuple[tuple[str, int], ...], "others"]
 
 _T = TypeVar("_T")
 
@@ -24,7 +28,15 @@ def parsed(kind: type[_T], values: Any, key: str = "") -> _T:
         raise ValueError(f"{key} is {values!r}, no table")
     types = get_type_hints(kind, include_extras=True)
     names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    return kind(**{name: _value(types[name], values.get(name), f"{key}.{name}" if key else name) for name in names})
+    others = tuple((k, int(v)) for k, v in values.items() if k not in names and isinstance(v, int))
+    return kind(
+        **{
+            name: others
+            if types[name] == OtherNumbers
+            else _value(types[name], values.get(name), f"{key}.{name}" if key else name)
+            for name in names
+        }
+    )
 
 
 def _value(kind: Any, value: Any, key: str) -> Any:

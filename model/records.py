@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What comes back of a frame: the record that the chip writes into memory, and the result that a user gets."""
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -10,23 +9,20 @@ import numpy as np
 
 from shiftcore.model import registers as reg
 from shiftcore.model.decision import Decision
-from shiftcore.model.limits import STREAMS
+from shiftcore.model.limits import ALIGNMENT, CONTEXT_BITS, LOGIT, RECORD_HEADER, STREAMS, RecordHeader
 
-_HEADER = struct.Struct("<4I")  # frame id, context, latency in cycles, sequence number
-_LOGIT = np.dtype("<i4")
-ALIGNMENT = 8
-"""Bytes of the memory port's word: records begin and end at multiples of it."""
+_LOGIT = np.dtype(LOGIT)
 
 
 @dataclass(frozen=True)
 class Context:
-    """What travels with a frame: `stream`, which camera, 0 to 127; `clear`, whether it is the first of a clip, so that
-    the temporal state reads as zero. `BITS` of its word. Raises ValueError for another stream."""
+    """What travels with a frame: `stream`, which camera, 0 to `STREAMS` - 1; `clear`, whether it is the first of a
+    clip, so that the temporal state reads as zero. `BITS` of its word. Raises ValueError for another stream."""
 
     stream: int
     clear: bool = False
 
-    BITS: ClassVar[int] = (reg.DescriptorContext.STREAM | reg.DescriptorContext.CLEAR).bit_length()
+    BITS: ClassVar[int] = CONTEXT_BITS
 
     def __post_init__(self) -> None:
         if not 0 <= self.stream < STREAMS:
@@ -57,21 +53,25 @@ class Record(NamedTuple):
     def unpack(cls, slot: np.ndarray, logits: int) -> "Record":
         """Read a record of `logits` logits from the bytes of its slot."""
         content = slot.tobytes()
-        frame_id, word, latency, sequence = _HEADER.unpack_from(content)
-        context = Context.of(word)
-        values = np.frombuffer(content, _LOGIT, logits, _HEADER.size).astype(np.int64)
-        return cls(frame_id, context.stream, context.clear, latency, sequence, values)
+        header = RecordHeader(*RECORD_HEADER.unpack_from(content))
+        context = Context.of(header.context)
+        values = np.frombuffer(content, _LOGIT, logits, RECORD_HEADER.size).astype(np.int64)
+        return cls(header.frame_id, context.stream, context.clear, header.latency, header.sequence, values)
 
     def pack(self, size: int) -> bytes:
         """Its `size` bytes in memory: header, logits, zeros."""
-        context = Context(self.stream, self.clear).word
-        header = _HEADER.pack(self.frame_id, context, self.latency_cycles, self.sequence)
-        return (header + self.logits.astype(_LOGIT).tobytes()).ljust(size, b"\0")
+        header = RecordHeader(
+            frame_id=self.frame_id,
+            context=Context(self.stream, self.clear).word,
+            latency=self.latency_cycles,
+            sequence=self.sequence,
+        )
+        return (RECORD_HEADER.pack(*header) + self.logits.astype(_LOGIT).tobytes()).ljust(size, b"\0")
 
     @staticmethod
     def size(logits: int) -> int:
         """Bytes of the slot of a record with so many logits."""
-        return -(-(_HEADER.size + logits * _LOGIT.itemsize) // ALIGNMENT) * ALIGNMENT
+        return -(-(RECORD_HEADER.size + logits * _LOGIT.itemsize) // ALIGNMENT) * ALIGNMENT
 
 
 @dataclass(frozen=True, eq=False)

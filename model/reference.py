@@ -12,18 +12,17 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from shiftcore import extensions
 from shiftcore.errors import UserError
 from shiftcore.model.decision import Consensus
-from shiftcore.model.description import ModelDescription
+from shiftcore.model.description import Layer, ModelDescription
 from shiftcore.model.records import Context
-
-FORMAT, VERSION = "shiftcore-integer-model", 1
 
 
 def _one_blas_thread() -> Callable[[], contextlib.AbstractContextManager[Any]]:
@@ -53,10 +52,10 @@ def integer_dtype(low: int, high: int) -> np.dtype:
     raise ValueError(f"values reach from {low} to {high}, more than 64 bits hold")
 
 
-def weights_digest(graph: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
-    """SHA-256 of the weights and thresholds in `arrays` that belong to a layer of `graph`: names, types, shapes,
-    values. `graph` holds it as `weights`, so that a description stands for one network alone."""
-    state, layers = hashlib.sha256(), {str(layer["name"]) for layer in graph["layers"]}
+def weights_digest(layers: Iterable[str], arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of the weights and thresholds in `arrays` that belong to a layer of these names: names, types, shapes,
+    values. A description holds it as `weights`, so that it stands for one network alone."""
+    state, layers = hashlib.sha256(), set(layers)
     for name in sorted(arrays):
         if name.rpartition(".")[0] in layers:
             array = np.ascontiguousarray(arrays[name])
@@ -65,7 +64,7 @@ def weights_digest(graph: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
     return state.hexdigest()
 
 
-class _Map:
+class Map:
     """What is known of a layer's output: its shape (channels, rows, columns: inside, maps are channel-first, so that
     rows are contiguous), the range of its values, and the type that holds them."""
 
@@ -74,11 +73,21 @@ class _Map:
         self.dtype = dtype or integer_dtype(low, high)
 
 
+class Semantics(Protocol):
+    """A layer of another package's op (docs/extending.md), made of its entry in the graph, its arrays, and the `Map` of
+    each input: `layer`, `arrays`, `*sources`. Raises ValueError where these make none. Called with a frame of each
+    input, it returns its own, in `output`'s shape, range and type."""
+
+    output: Map
+
+    def __call__(self, *inputs: np.ndarray) -> np.ndarray: ...
+
+
 class _Convolution:
     """Zero-padded convolution as one matrix product: the windows of all pixels are the columns of the right matrix."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
-        weight, stride, pad = arrays["weight"].astype(np.int64), int(layer["stride"]), int(layer["pad"])
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
+        weight, stride, pad = arrays["weight"].astype(np.int64), layer.number("stride"), layer.number("pad")
         c_out, c_in, k_rows, k_columns = weight.shape
         channels, rows, columns = source.shape
         if c_in != channels:
@@ -87,7 +96,7 @@ class _Convolution:
         low, high = min(source.low, 0), max(source.high, 0)  # padding adds zeros
         dtype = product_dtype(int(np.abs(flat).sum(1).max()) * max(-low, high))
         positive, negative = np.maximum(flat, 0).sum(1), np.minimum(flat, 0).sum(1)
-        self.output = _Map(
+        self.output = Map(
             (c_out, (rows + 2 * pad - k_rows) // stride + 1, (columns + 2 * pad - k_columns) // stride + 1),
             int((positive * low + negative * high).min()),
             int((positive * high + negative * low).max()),
@@ -117,14 +126,14 @@ class _Convolution:
 class _Threshold:
     """`offset` + how many of the channel's thresholds the value reaches."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
-        thresholds, self._offset = arrays["thresholds"].astype(np.int64), int(layer["offset"])
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
+        thresholds, self._offset = arrays["thresholds"].astype(np.int64), layer.number("offset")
         channels, levels = thresholds.shape
         if channels not in (1, source.shape[0]):
             raise ValueError(f"thresholds for {channels} channels, but the input has {source.shape[0]}")
         if (np.diff(thresholds, axis=1) < 0).any():
             raise ValueError("thresholds are not ascending")
-        self.output = _Map(source.shape, self._offset, self._offset + levels)
+        self.output = Map(source.shape, self._offset, self._offset + levels)
         # Clipped to what the input reaches (which changes nothing), thresholds fit a type as narrow as the input's.
         clipped = np.clip(thresholds, source.low, source.high + 1)
         exact = source.dtype if source.dtype.kind == "f" else integer_dtype(source.low, source.high + 1)
@@ -144,12 +153,12 @@ class _Threshold:
 class _Add:
     """Sum of two maps."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], first: _Map, second: _Map) -> None:
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], first: Map, second: Map) -> None:
         if first.shape != second.shape:
             raise ValueError(f"the inputs' shapes differ: {first.shape} and {second.shape}")
         low, high = first.low + second.low, first.high + second.high
         holds_all = integer_dtype(min(low, first.low, second.low), max(high, first.high, second.high))
-        self.output = _Map(first.shape, low, high, holds_all)
+        self.output = Map(first.shape, low, high, holds_all)
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.add(x, y, dtype=self.output.dtype, casting="unsafe")  # safe: it holds both and their sum
@@ -158,11 +167,11 @@ class _Add:
 class _MaxPool:
     """Maximum over `kernel` x `kernel` windows."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
-        self._kernel, self._stride = int(layer["kernel"]), int(layer["stride"])
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
+        self._kernel, self._stride = layer.number("kernel"), layer.number("stride")
         channels, rows, columns = source.shape
         size = ((rows - self._kernel) // self._stride + 1, (columns - self._kernel) // self._stride + 1)
-        self.output = _Map((channels, *size), source.low, source.high, source.dtype)
+        self.output = Map((channels, *size), source.low, source.high, source.dtype)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         windows = np.lib.stride_tricks.sliding_window_view(x, (self._kernel, self._kernel), axis=(1, 2))
@@ -172,10 +181,10 @@ class _MaxPool:
 class _SumPool:
     """Sum over all pixels."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
         channels, rows, columns = source.shape
         pixels = rows * columns
-        self.output = _Map((channels, 1, 1), source.low * pixels, source.high * pixels, np.dtype(np.int64))
+        self.output = Map((channels, 1, 1), source.low * pixels, source.high * pixels, np.dtype(np.int64))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         return x.astype(np.int64).sum(axis=(1, 2), keepdims=True)
@@ -184,14 +193,14 @@ class _SumPool:
 class _Linear:
     """Integer matrix product with one pixel's channels."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
         self._weight = arrays["weight"].astype(np.int64)
         classes, channels = self._weight.shape
         if source.shape != (channels, 1, 1):
             raise ValueError(f"weights for {channels} channels of one pixel, but the input is {source.shape}")
         bound = int(np.abs(self._weight).sum(1).max()) * max(-source.low, source.high)
         product_dtype(bound)
-        self.output = _Map((classes, 1, 1), -bound, bound, np.dtype(np.int64))
+        self.output = Map((classes, 1, 1), -bound, bound, np.dtype(np.int64))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         return (self._weight @ x.astype(np.int64).reshape(-1))[:, None, None]
@@ -200,11 +209,11 @@ class _Linear:
 class _Shift:
     """Channels [0, `channels`) come from the previous frame of the same stream (TSM, Lin et al. 2019)."""
 
-    def __init__(self, layer: dict[str, Any], arrays: dict[str, np.ndarray], source: _Map) -> None:
-        self._channels = int(layer["channels"])
+    def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
+        self._channels = layer.number("channels")
         if not 0 < self._channels <= source.shape[0]:
             raise ValueError(f"cannot shift {self._channels} of {source.shape[0]} channels")
-        self.output = _Map(source.shape, min(source.low, 0), max(source.high, 0), source.dtype)
+        self.output = Map(source.shape, min(source.low, 0), max(source.high, 0), source.dtype)
         self._shifted = np.empty(source.shape, source.dtype)
         self.state: dict[int, np.ndarray] = {}
 
@@ -218,7 +227,7 @@ class _Shift:
         return self._shifted
 
 
-_Op = _Convolution | _Threshold | _Add | _MaxPool | _SumPool | _Linear | _Shift
+_Op = _Convolution | _Threshold | _Add | _MaxPool | _SumPool | _Linear | _Shift | Semantics
 _OPS: dict[str, Callable[..., _Op]] = {
     "conv": _Convolution,
     "threshold": _Threshold,
@@ -230,30 +239,34 @@ _OPS: dict[str, Callable[..., _Op]] = {
 }
 
 
-class Reference:
-    """An integer model, ready to run. One frame at a time; the temporal state of up to 128 streams is kept apart.
+def _made_by(op: str) -> Callable[..., _Op]:
+    """What makes a layer of this op. Raises KeyError where neither we nor an installed package has it, UserError where
+    that package cannot be imported."""
+    return _OPS[op] if op in _OPS else extensions.load("semantics", op)
 
-    `graph` and `arrays` are those of docs/integer-model.md. Raises ValueError, naming the layer, when they make no
-    network.
+
+class Reference:
+    """An integer model, ready to run. One frame at a time; each stream's temporal state is its own.
+
+    `description` and `arrays` are those of docs/integer-model.md. Raises ValueError, naming the layer, when they make
+    no network.
     """
 
-    def __init__(self, graph: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        if graph.get("format") != FORMAT or graph.get("version") != VERSION:
-            raise ValueError(f"not a {FORMAT} of version {VERSION}")
-        self.graph, self.description = graph, ModelDescription.parse(graph)
+    def __init__(self, description: ModelDescription, arrays: dict[str, np.ndarray]) -> None:
+        self.description = description
         self.classes = list(self.description.classes)
         size = self.description.input
         self.input_shape = (size.height, size.width, size.channels)
         self.streams = self.description.preset.hardware.streams
-        self.layers = [str(layer["name"]) for layer in graph["layers"]]
+        self.layers = [layer.name for layer in description.layers]
         height, width, channels = self.input_shape
-        maps = {"input": _Map((channels, height, width), 0, 255)}
+        maps = {"input": Map((channels, height, width), 0, 255)}
         self._ops: list[tuple[str, list[str], _Op]] = []
-        for layer in graph["layers"]:
-            name, sources = layer["name"], list(layer["inputs"])
+        for layer in description.layers:
+            name, sources = layer.name, list(layer.inputs or ())
             own = {key[len(name) + 1 :]: array for key, array in arrays.items() if key.startswith(f"{name}.")}
             try:
-                op = _OPS[layer["op"]](layer, own, *(maps[source] for source in sources))
+                op = _made_by(layer.op)(layer, own, *(maps[source] for source in sources))
             except KeyError as error:
                 raise ValueError(f"layer {name!r}: unknown or missing {error}") from None
             except (TypeError, ValueError) as error:
@@ -273,7 +286,7 @@ class Reference:
         try:
             with np.load(path, allow_pickle=False) as content:
                 arrays = {key: content[key] for key in content.files}
-            return cls(json.loads(str(arrays.pop("graph"))), arrays)
+            return cls(ModelDescription.parse(json.loads(str(arrays.pop("graph")))), arrays)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError):
             raise UserError(f"{path}: damaged, or not a .npz file; `make export` writes one") from None
         except KeyError as error:
@@ -301,8 +314,8 @@ class Reference:
     ) -> np.ndarray:
         """The logits of the next frame of `stream`, int64 `[classes]`.
 
-        `frame` is uint8 `[H, W, C]`; `stream` is 0 to 127; `clear` marks the first frame of a clip: the state reads
-        as zero. As in hardware, a stream that the model was not built for (`streams` and above) has no state.
+        `frame` is uint8 `[H, W, C]`; `stream` is 0 to `STREAMS` - 1; `clear` marks the first frame of a clip: the
+        state reads as zero. As in hardware, a stream that the model was not built for (`streams` and above) has none.
         `trace` receives every layer's output by name, int64 `[H, W, C]`. Raises ValueError for a wrong frame or stream.
         """
         if frame.shape != self.input_shape or frame.dtype != np.uint8:
@@ -311,13 +324,11 @@ class Reference:
         values = {"input": frame.transpose(2, 0, 1)}
         with self._blas():
             for name, sources, op in self._ops:
-                x = values[sources[0]]
+                inputs = [values[source] for source in sources]
                 if isinstance(op, _Shift):
-                    values[name] = op.frame(x, stream, clear, keep=stream < self.streams)
-                elif isinstance(op, _Add):
-                    values[name] = op(x, values[sources[1]])
+                    values[name] = op.frame(inputs[0], stream, clear, keep=stream < self.streams)
                 else:
-                    values[name] = op(x)
+                    values[name] = op(*inputs)
         if trace is not None:
             trace.update({name: values[name].transpose(1, 2, 0).astype(np.int64) for name in self.layers})
         return values[self.layers[-1]].reshape(-1).copy()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The register map: byte offsets, and the fields of each register (made by `make registers` from
-hw/registers.toml; docs/registers.md tells what they mean).
+hw/chip.toml; docs/registers.md tells what they mean).
 
 `if word & Status.HALTED`, `Status.IN_FLIGHT.of(word)`, `DescriptorContext.STREAM.word(3)`.
 """

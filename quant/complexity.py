@@ -3,7 +3,7 @@
 
 import statistics
 import time
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,16 @@ from shiftcore.quant.preset import Preset
 WARM_UP, REPEATS = 3, 25
 
 
-def complexity(network: nn.Module, preset: Preset) -> dict[str, Any]:
+class Complexity(TypedDict):
+    """See `complexity`."""
+
+    parameters: int
+    macs_per_clip: int
+    macs_per_frame: int
+    ms_per_clip: float
+
+
+def complexity(network: nn.Module, preset: Preset) -> Complexity:
     """Of a network that takes clips as quant.baselines says, for one clip of `num_segments` frames of `preset`:
     `parameters`; `macs_per_clip`, those of convolutions and matrix products, counted as torch dispatches them;
     `macs_per_frame`, a frame's share of them; `ms_per_clip`, the median time of a clip by itself in milliseconds, with

@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import lightning
 import numpy as np
@@ -18,12 +17,12 @@ from shiftcore.quant.data import Clips, inputs, video_clips
 from shiftcore.quant.identity import fingerprint
 from shiftcore.quant.layouts import Dataset, Sample
 from shiftcore.quant.learner import PACKAGES, Learner, begin, fit
+from shiftcore.quant.metrics import Row
 from shiftcore.quant.preset import Preset
 from shiftcore.sources import code
 
 FOLDS = 5
 
-Row = dict[str, Any]
 Scorer = Callable[[Sample], Row]  # what a trained network says of a clip: at least `scores`, a probability a class
 TrainFold = Callable[[Clips, Path], Scorer]  # trains on the clips, keeping its states in the folder
 
@@ -92,9 +91,10 @@ def _one_fold(
         print(f"{folder.name}: {len(teach)} clips teach, {len(held)} are held out")
         begin(folder, key)
         score = train_fold(video_clips(preset, classes, teach, ()), folder)
-        rows = []
+        rows: list[Row] = []
         for sample in held:
-            about = {"clip": str(sample.path.relative_to(videos)), "label": sample.label, "source": sample.source}
+            clip = str(sample.path.relative_to(videos))
+            about: Row = {"clip": clip, "label": str(sample.label), "source": sample.source}
             rows.append({**about, "fold": folder.name, **score(sample)})
         write_json(path, rows)
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from shiftcore.artifacts import atomic_folder, digest, is_kept, kept, lock
 from shiftcore.errors import UserError
+from shiftcore.model.description import FORMAT, VERSION
 from shiftcore.model.reference import weights_digest
 from shiftcore.quant import integer
 from shiftcore.quant.checkpoint import check_finite, chosen_threshold, find, load_network
@@ -27,7 +28,6 @@ from shiftcore.quant.network import ReducedTSM
 from shiftcore.quant.preset import Preset, check_alarm, load_preset
 from shiftcore.sources import code
 
-FORMAT, VERSION = "shiftcore-integer-model", 1
 PACKAGES = ("torch", "brevitas", "qonnx", "onnx", "onnxscript", "numpy")
 """Whose versions may change what is exported."""
 
@@ -100,7 +100,7 @@ def integer_model(
         "logit_scale": float(weight_scale[0]) * scale / pixels,
         "layers": layers.layers,
     }
-    return {**graph, "weights": weights_digest(graph, layers.arrays)}, layers.arrays
+    return {**graph, "weights": weights_digest(layers.names, layers.arrays)}, layers.arrays
 
 
 def _alarm(preset: Preset, classes: Sequence[str], trained: bool, threshold: float | None) -> dict[str, Any]:
@@ -144,6 +144,10 @@ class _IntegerLayers:
         self.layers: list[dict[str, Any]] = []
         self.arrays: dict[str, np.ndarray] = {}
         self.last = "input"
+
+    @property
+    def names(self) -> list[str]:
+        return [str(layer["name"]) for layer in self.layers]
 
     def add(self, name: str, op: str, inputs: list[str] | None = None, **values: Any) -> None:
         arrays = {key: value for key, value in values.items() if isinstance(value, np.ndarray)}

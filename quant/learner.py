@@ -11,7 +11,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -146,9 +146,17 @@ class _Epochs(callbacks.Callback):
         self.epochs = state_dict["epochs"]
 
 
-def train(preset: Preset, videos: Path | None = None, strategy: Strategy = SCRATCH) -> dict[str, Any]:
-    """Train `preset`, or go on where an interrupted run of the same preset, data and strategy stopped; returns what
-    `metrics.json` holds. `videos`: the folder of its clips, None for synthetic scenes. Raises UserError for data that
+class Reached(NamedTuple):
+    """Accuracies in [0, 1]: of validation, in the epoch that was kept, and on held-out scenes where they are
+    synthetic."""
+
+    validation: float
+    held_out: float | None
+
+
+def train(preset: Preset, videos: Path | None = None, strategy: Strategy = SCRATCH) -> Reached:
+    """Train `preset`, or go on where an interrupted run of the same preset, data and strategy stopped; returns how good
+    it became. `videos`: the folder of its clips, None for synthetic scenes. Raises UserError for data that
     cannot be used, and for what does not fit the strategy."""
     folder = preset.build / "qat"
     first, dataset = is_first(), layouts.read(videos) if videos else None
@@ -158,19 +166,23 @@ def train(preset: Preset, videos: Path | None = None, strategy: Strategy = SCRAT
             begin(folder, recipe_key(preset, strategy, "videos" if videos else "synthetic"), learned)
         if (folder / "metrics.json").is_file() and checkpoint.trained_path(preset).is_file():
             print(f"{folder}: this preset is trained; remove that folder to train it anew")
-            return json.loads((folder / "metrics.json").read_text())
+            return _reached(json.loads((folder / "metrics.json").read_text()))
         data = load_clips(preset, dataset)
         check_alarm(preset, data.classes)  # now, not after hours
         network, _, epochs = two_phases(preset, data, folder, strategy)
         metrics = {"preset": preset.name, "classes": data.classes, "strategy": strategy.name, **_kept(preset, epochs)}
         if not first:
-            return metrics
+            return _reached(metrics)
         checkpoint.save(network, preset, checkpoint.trained_path(preset))
         if videos is None:
             metrics["held_out_accuracy"] = accuracy.accuracy(network, preset, HELD_OUT_CLIPS)
         draw_curves(epochs, folder / "curves.png")
         write_json(folder / "metrics.json", {**metrics, "epochs": epochs})
-        return metrics
+        return _reached(metrics)
+
+
+def _reached(metrics: Mapping[str, Any]) -> Reached:
+    return Reached(metrics["val_accuracy"], metrics.get("held_out_accuracy"))
 
 
 def is_first() -> bool:

@@ -5,7 +5,7 @@ Scores are those of the alarm, in [0, 1]; `positive` says of each clip whether i
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from scipy.stats import mannwhitneyu  # type: ignore[import-untyped]
@@ -127,9 +127,50 @@ def _between(scores: np.ndarray, threshold: float) -> float:
     return float((threshold + lower.max()) / 2 if len(lower) else threshold)
 
 
-def alarm_columns(
-    rows: Sequence[dict[str, Any]], classes: Sequence[str], alarm: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
+class Row(TypedDict, total=False):
+    """What is known of a clip, as JSON keeps it; who makes a row says which of these it has. `scores`: a probability a
+    class, and those of the network in floats, or of the one before; `guess`: the class of the highest; `score`: the
+    alarm's; `window`: the alarm's score at each of `times`, in a clip of so many `seconds`; `origin`: the data set that
+    it is of, and `unseen`: whether that teaches nothing."""
+
+    clip: str
+    label: str
+    source: str
+    fold: str
+    scores: list[float]
+    float_scores: list[float]
+    old_scores: list[float]
+    guess: str
+    score: float
+    seconds: float
+    times: list[float]
+    window: list[float]
+    train_accuracy: dict[str, float]
+    origin: str
+    unseen: bool
+
+
+class Summary(TypedDict, total=False):
+    """The figures of labelled clips; intervals are of 95 %. What concerns the alarm is None without one."""
+
+    n: int
+    sources: int
+    top1: float
+    top1_ci95: tuple[float, float]
+    per_class: dict[str, dict[str, float]]
+    confusion: list[list[int]]
+    accuracy: float | None
+    accuracy_ci95: tuple[float, float] | None
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    accuracy_at_half: float | None
+    auc: float | None
+    auc_ci95: tuple[float, float] | None
+    threshold: float | None
+
+
+def alarm_columns(rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Whether each clip shows an alarm class, and its score: the highest probability among those classes, or among all
     where no class raises an alarm. Bool and float, `[n]`."""
     columns = [classes.index(name) for name in alarm or classes]
@@ -137,19 +178,18 @@ def alarm_columns(
     return np.array([row["label"] in alarm for row in rows]), scores
 
 
-def judged(rows: Sequence[dict[str, Any]], classes: Sequence[str], alarm: Sequence[str]) -> list[dict[str, Any]]:
+def judged(rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str]) -> list[Row]:
     """`rows`, each with `scores`, a probability for each of `classes`, as `summary` takes them: with the class that has
     the highest as `guess`, and the alarm's `score`."""
     _, scores = alarm_columns(rows, classes, alarm)
     guesses = np.array([row["scores"] for row in rows]).argmax(1)
     return [
-        row | {"guess": classes[guess], "score": score} for row, guess, score in zip(rows, guesses, scores, strict=True)
+        {**row, "guess": classes[guess], "score": score}
+        for row, guess, score in zip(rows, guesses, scores, strict=True)
     ]
 
 
-def summary(
-    rows: Sequence[dict[str, Any]], classes: Sequence[str], alarm: Sequence[str], threshold: float
-) -> dict[str, Any]:
+def summary(rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str], threshold: float) -> Summary:
     """The figures of labelled clips. Each row has `label` and `guess` (class names), `score` and `source`. Without
     alarm classes what concerns the alarm is None."""
     labels = np.array([classes.index(row["label"]) for row in rows])
@@ -157,7 +197,7 @@ def summary(
     scores = np.array([row["score"] for row in rows])
     sources = [row["source"] for row in rows]
     right = labels == guesses
-    figures: dict[str, Any] = {
+    figures: Summary = {
         "n": len(rows),
         "sources": len(set(sources)),
         "top1": float(right.mean()),
@@ -165,16 +205,31 @@ def summary(
         "per_class": per_class(labels, guesses, classes),
         "confusion": confusion(labels, guesses, len(classes)).tolist(),
     }
-    alarm_figures = ("accuracy", "precision", "recall", "f1", "accuracy_at_half", "auc", "auc_ci95", "threshold")
     if not alarm:
-        return figures | dict.fromkeys(alarm_figures)
+        return {**figures, **_WITHOUT_ALARM}
     positive = np.isin(labels, [classes.index(name) for name in alarm])
-    figures |= at_threshold(positive, scores, threshold)
-    figures["accuracy_at_half"] = at_threshold(positive, scores, 0.5)["accuracy"]
-    figures["accuracy_ci95"] = interval(
-        lambda p, s: at_threshold(p, s, threshold)["accuracy"], sources, positive, scores
-    )
-    figures["auc"] = auc(positive, scores)
-    figures["auc_ci95"] = interval(auc, sources, positive, scores)
-    figures["threshold"] = threshold
-    return figures
+    at = at_threshold(positive, scores, threshold)
+    return {
+        **figures,
+        "accuracy": at["accuracy"],
+        "precision": at["precision"],
+        "recall": at["recall"],
+        "f1": at["f1"],
+        "accuracy_at_half": at_threshold(positive, scores, 0.5)["accuracy"],
+        "accuracy_ci95": interval(lambda p, s: at_threshold(p, s, threshold)["accuracy"], sources, positive, scores),
+        "auc": auc(positive, scores),
+        "auc_ci95": interval(auc, sources, positive, scores),
+        "threshold": threshold,
+    }
+
+
+_WITHOUT_ALARM: Summary = {
+    "accuracy": None,
+    "precision": None,
+    "recall": None,
+    "f1": None,
+    "accuracy_at_half": None,
+    "auc": None,
+    "auc_ci95": None,
+    "threshold": None,
+}

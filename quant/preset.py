@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A preset: one TOML file that names everything needed to rebuild a result."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -227,9 +228,14 @@ class Preset(Table):
         return build_folder() / self.name
 
 
-def parse_preset(values: dict[str, Any], source: str) -> Preset:
+def parse_preset(values: Mapping[str, object], source: str) -> Preset:
     """Check `values` (a parsed preset with its name). Raises UserError naming `source` and the first wrong key."""
     return configuration.check(Preset, values, source)
+
+
+def described_preset(description: str, source: str) -> Preset:
+    """The preset that a model's description holds, as JSON (model.description). Raises UserError as `parse_preset`."""
+    return parse_preset(json.loads(description), source)
 
 
 def load_preset(name: str) -> Preset:

@@ -30,6 +30,6 @@ def main(
     else:
         chosen = replace(own(settings), taught_by=tuple(teacher or ()))
     with contextlib.nullcontext() if is_first() else contextlib.redirect_stdout(None):
-        metrics = train(settings, data, chosen)
-        print(f"{settings.build / 'qat' / 'best.pt'}: validation accuracy {metrics['val_accuracy']:.1%}", end="")
-        print(f", held-out accuracy {metrics['held_out_accuracy']:.1%}" if "held_out_accuracy" in metrics else "")
+        reached = train(settings, data, chosen)
+        print(f"{settings.build / 'qat' / 'best.pt'}: validation accuracy {reached.validation:.1%}", end="")
+        print("" if reached.held_out is None else f", held-out accuracy {reached.held_out:.1%}")

@@ -5,6 +5,7 @@ Presets, boards and the register map are read here and nowhere else.
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -50,7 +51,7 @@ def load(model: type[Model], path: Path, **given: Any) -> Model:
     return check(model, {**given, **values}, str(path))
 
 
-def check(model: type[Model], values: dict[str, Any], source: str) -> Model:
+def check(model: type[Model], values: Mapping[str, object], source: str) -> Model:
     """`values` as a `model`. Raises UserError naming `source` and the first wrong key."""
     try:
         return model.model_validate(values)

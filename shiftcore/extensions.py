@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from shiftcore.errors import UserError
 
-Kind = Literal["presets", "boards", "ops", "layouts", "representations", "sinks"]
+Kind = Literal["presets", "boards", "ops", "semantics", "layouts", "representations", "sinks"]
 
 
 def found(kind: Kind) -> dict[str, EntryPoint]:

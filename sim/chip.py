@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from shiftcore.model.limits import ALIGNMENT
 from shiftcore.model.manifest import ChipManifest
 from shiftcore.sim import library
 
@@ -32,7 +33,7 @@ def build_library(chip: Path) -> Path:
     """
     manifest = ChipManifest.read(chip)
     try:
-        return library.build(manifest.top, chip, manifest.files, "core/rtl", _HARNESS)
+        return library.build(manifest.top, chip, manifest.files, "core/rtl", _HARNESS, [f"SHIFTCORE_BEAT={ALIGNMENT}"])
     except library.SimulationError as error:
         raise ChipModelError(str(error)) from None
 

@@ -17,7 +17,7 @@
 namespace {
 
 constexpr uint32_t OUTSTANDING = 16;  // bursts taken and not answered, a direction
-constexpr uint32_t BEAT = 8;          // bytes
+constexpr uint32_t BEAT = SHIFTCORE_BEAT;  // bytes
 constexpr uint64_t PAGE = 4096;
 constexpr uint8_t OKAY = 0, DECERR = 3;
 

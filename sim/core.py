@@ -176,8 +176,8 @@ class CoreModel:
         return self._status().cycles
 
     def push(self, frame: np.ndarray, stream: int = 0, clear: bool = False) -> None:
-        """Queue a frame, uint8 `[H, W, C]`, of `stream` (0 to 127); `clear` marks the first frame of a clip. No clock
-        cycle passes. Raises ValueError for a frame of a wrong size or type."""
+        """Queue a frame, uint8 `[H, W, C]`, of `stream` (model.records); `clear` marks the first frame of a clip. No
+        clock cycle passes. Raises ValueError for a frame of a wrong size or type."""
         port = self.manifest.input
         if frame.dtype != np.uint8 or frame.size != port.beats * port.elements:
             size = port.beats * port.elements

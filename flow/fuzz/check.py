@@ -27,7 +27,7 @@ from shiftcore.flow.fuzz import content
 from shiftcore.flow.fuzz.case import Case, read
 from shiftcore.hw.boards import USABLE, Board, load_board
 from shiftcore.hw.chip import build_chip
-from shiftcore.hw.estimate import COLUMNS, estimate
+from shiftcore.hw.estimate import COLUMNS, Report, estimate
 from shiftcore.hw.graph import Frame
 from shiftcore.hw.netlist import netlist_core
 from shiftcore.model.reference import Reference
@@ -158,18 +158,19 @@ def _fits(folder: Path, board: Board) -> None:
             raise AssertionError(f"folded past the board: {resource} {used:.0f} of {there * USABLE:.0f} usable")
 
 
-def _plausible(report: dict[str, Any]) -> None:
+def _plausible(report: Report) -> None:
     """That an estimate counts every layer, sums up, and has the DSPs that folding went by."""
-    for row in [*report["parts"], report["total"]]:
+    for row in [*(part.counts for part in report.parts), report.total]:
         if min(row[column] for column in COLUMNS) < 0 or row["LUTRAM"] > row["LUT"]:
             raise AssertionError(f"estimate: counts that cannot be: {row}")
     for column in COLUMNS:
-        if report["total"][column] != sum(part[column] for part in report["parts"]):
+        if report.total[column] != sum(part.counts[column] for part in report.parts):
             raise AssertionError(f"estimate: {column} does not sum up")
-    for row in report["layers"]:
-        if row["DSP"] != row["estimate"]["DSP"]:
-            raise AssertionError(f"estimate: {row['layer']} has {row['DSP']} DSP, not {row['estimate']['DSP']:g}")
-    if not (report["total"]["LUT"] and report["total"]["FF"]):
+    for layer in report.layers:
+        dsps, guessed = layer.counts["DSP"], layer.estimate["DSP"]
+        if dsps != guessed:
+            raise AssertionError(f"estimate: {layer.layer} has {dsps} DSP, not {guessed:g}")
+    if not (report.total["LUT"] and report.total["FF"]):
         raise AssertionError("estimate: no LUT or no flip-flop at all")
 
 

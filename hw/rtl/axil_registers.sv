@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The chip's registers on an AXI4-Lite port: hw/registers.toml in hardware (docs/registers.md for people).
+// The chip's registers on an AXI4-Lite port: the registers of hw/chip.toml in hardware (docs/registers.md for people).
 //
 // Function    AW and W are taken in any order, one write and one read at a time. A write without all four byte strobes
 //             is answered SLVERR and changes nothing. Offsets that no register has read as 0 and ignore writes.
@@ -11,7 +11,8 @@
 `default_nettype none
 
 module axil_registers
-	import registers_pkg::*;
+	import context_pkg::*;
+	import chip_pkg::*;
 #(
 	parameter logic [31:0]  BUILD_HASH     = '0,
 	parameter int unsigned  INPUT_HEIGHT   = 1,
@@ -19,10 +20,10 @@ module axil_registers
 	parameter int unsigned  INPUT_CHANNELS = 1,
 	parameter int unsigned  INPUT_BYTES    = 1,
 	parameter int unsigned  OUTPUT_LOGITS  = 1,
-	parameter int unsigned  RECORD_BYTES   = 24,
+	parameter int unsigned  RECORD_BYTES   = record_bytes(OUTPUT_LOGITS),
 	parameter int unsigned  STREAMS        = 1,
 	parameter int unsigned  FRAME_INTERVAL = 1,
-	parameter int unsigned  DESCRIPTOR_SLOTS = 16
+	parameter int unsigned  DESCRIPTOR_SLOTS = DESCRIPTORS
 )(
 	input  wire         clk,
 	input  wire         rst_n,
@@ -68,18 +69,18 @@ module axil_registers
 	output logic [63:0]  descriptor_address,
 	output logic [31:0]  descriptor_bytes,
 	output logic [31:0]  descriptor_frame_id,
-	output wire  [ 7:0]  descriptor_context,
+	output wire context_t  descriptor_context,
 
 	// What the chip reports
 	input  wire          busy,
 	input  wire          resetting,
 	input  wire          halted,
-	input  wire  [ 7:0]  in_flight,
+	input  wire  [STATUS_IN_FLIGHT_BITS-1:0]  in_flight,
 	input  wire          result_event,
 	input  wire          idle_event,
-	input  wire  [10:0]  error,	// bits as in ERROR
+	input  wire error_t  error,
 	input  wire  [31:0]  result_level,
-	input  wire  [15:0]  descriptors_used,
+	input  wire  [DESCRIPTOR_LEVEL_USED_BITS-1:0]  descriptors_used,
 	input  wire  [63:0]  cycles,
 	input  wire  [31:0]  frames_done,
 	input  wire  [31:0]  latency_last,
@@ -143,9 +144,9 @@ module axil_registers
 	assign  take = write && (at == ADDR_RESULT_TAKE);
 	assign  take_count = WriteData;
 	assign  push = write && (at == ADDR_DESCRIPTOR_CONTEXT);
-	assign  descriptor_context = WriteData[7:0];
+	assign  descriptor_context = WriteData[$bits(context_t)-1:0];
 
-	logic [2:0]  IrqEnable;
+	irq_t  IrqEnable;
 	wire  reset = !rst_n || clear;
 	always_ff @(posedge clk) begin
 		if(reset) begin
@@ -158,7 +159,7 @@ module axil_registers
 		else if(write) begin
 			unique case(at)
 			ADDR_CONTROL:                run <= WriteData[CONTROL_RUN_LSB];
-			ADDR_IRQ_ENABLE:             IrqEnable <= WriteData[2:0];
+			ADDR_IRQ_ENABLE:             IrqEnable <= WriteData[$bits(irq_t)-1:0];
 			ADDR_DESCRIPTOR_ADDRESS_LO:  descriptor_address[31: 0] <= WriteData;
 			ADDR_DESCRIPTOR_ADDRESS_HI:  descriptor_address[63:32] <= WriteData;
 			ADDR_DESCRIPTOR_BYTES:       descriptor_bytes <= WriteData;
@@ -198,15 +199,21 @@ module axil_registers
 
 	//-----------------------------------------------------------------------
 	// Flags: an event wins over a write that clears it in the same cycle.
-	logic [10:0]  Error;
-	logic [ 2:0]  IrqStatus;
+	error_t  Error;
+	irq_t    IrqStatus;
 
-	wire [10:0]  config_error = 11'(write && locked && is_idle_only(at)) << ERROR_CONFIG_LSB;
-	wire [10:0]  new_error = error | config_error;
-	wire [ 2:0]  event_bits =
-		3'(result_event) << IRQ_STATUS_RESULT_LSB | 3'(|new_error) << IRQ_STATUS_ERROR_LSB | 3'(idle_event) << IRQ_STATUS_IDLE_LSB;
-	wire [10:0]  clear_error = write && (at == ADDR_ERROR)? WriteData[10:0] : '0;
-	wire [ 2:0]  clear_status = write && (at == ADDR_IRQ_STATUS)? WriteData[2:0] : '0;
+	error_t  new_error;
+	irq_t    events;
+	always_comb begin
+		new_error = error;
+		new_error.CONFIG |= write && locked && is_idle_only(at);
+		events = '0;
+		events.RESULT = result_event;
+		events.ERROR = |new_error;
+		events.IDLE = idle_event;
+	end
+	wire error_t  clear_error = write && (at == ADDR_ERROR)? WriteData[$bits(error_t)-1:0] : '0;
+	wire irq_t    clear_status = write && (at == ADDR_IRQ_STATUS)? WriteData[$bits(irq_t)-1:0] : '0;
 
 	always_ff @(posedge clk) begin
 		if(reset) begin
@@ -216,7 +223,7 @@ module axil_registers
 		end
 		else begin
 			Error <= Error & ~clear_error | new_error;
-			IrqStatus <= IrqStatus & ~clear_status | event_bits;
+			IrqStatus <= IrqStatus & ~clear_status | events;
 			irq <= |(IrqStatus & IrqEnable);
 		end
 	end
@@ -278,9 +285,9 @@ module axil_registers
 			value[STATUS_HALTED_LSB] = halted;
 			value[STATUS_IN_FLIGHT_LSB +: STATUS_IN_FLIGHT_BITS] = in_flight;
 		end
-		ADDR_IRQ_ENABLE:      value[2:0] = IrqEnable;
-		ADDR_IRQ_STATUS:      value[2:0] = IrqStatus;
-		ADDR_ERROR:           value[10:0] = Error;
+		ADDR_IRQ_ENABLE:      value = 32'(IrqEnable);
+		ADDR_IRQ_STATUS:      value = 32'(IrqStatus);
+		ADDR_ERROR:           value = 32'(Error);
 		ADDR_WATCHDOG:        value = watchdog;
 		ADDR_READ_BASE_LO:    value = read_base[31:0];
 		ADDR_READ_BASE_HI:    value = read_base[63:32];

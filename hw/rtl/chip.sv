@@ -94,7 +94,7 @@ module chip
 	wire  core_rst_n;
 	wire [8*IN_ELEMENTS-1:0]  frame_tdata;
 	wire  frame_tvalid, frame_tready;
-	wire [7:0]  ctx_tdata;
+	wire context_pkg::context_t  ctx_tdata;
 	wire  ctx_tvalid, ctx_tready;
 	wire [CORE_OUT_BITS-1:0]  logits_tdata;
 	wire  logits_tvalid, logits_tready;

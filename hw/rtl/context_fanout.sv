@@ -8,9 +8,9 @@
 `default_nettype none
 
 module context_fanout #(
-	parameter int unsigned N     = 1,	// readers
-	parameter int unsigned WIDTH = 8,	// bits of a context word
-	parameter int unsigned DEPTH = 16	// words, a power of two
+	parameter int unsigned N,	// readers
+	parameter int unsigned WIDTH,	// bits of a context word
+	parameter int unsigned DEPTH	// words, a power of two
 )(
 	input  wire                       clk,
 	input  wire                       rst,

@@ -31,7 +31,7 @@ module dma_read #(
 	parameter int unsigned IN_ELEMENTS     = 3,   	// bytes of a beat, 1 to 64: divides INPUT_BYTES
 	parameter int unsigned MAX_BURST_BEATS = 16,  	// 1 to 256, a power of two
 	parameter int unsigned FIFO_WORDS      = 512, 	// a power of two, MAX_BURST_BEATS or above
-	parameter int unsigned TAG_BITS        = 40
+	parameter int unsigned TAG_BITS        = 12
 )(
 	input  wire                      clk,
 	input  wire                      rst_n,

@@ -21,7 +21,7 @@
 
 module dma_write #(
 	parameter int unsigned ADDR_WIDTH      = 32,
-	parameter int unsigned RECORD_BYTES    = 32,	// a multiple of 8
+	parameter int unsigned RECORD_BYTES,	// a multiple of 8
 	parameter int unsigned MAX_BURST_BEATS = 16 	// 1 to 256, a power of two; so many words are kept in LUTs
 )(
 	input  wire                   clk,

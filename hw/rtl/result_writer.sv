@@ -3,9 +3,8 @@
 //
 // Function    A frame's logits come as OUT_BEATS beats, with the last of which `info` (frame id, context, latency) is
 //             taken. A record, 64 bits a word and little-endian:
-//               word 0   31:0 frame id, 39:32 context
-//               word 1   31:0 latency, 63:32 sequence number n = 0, 1, 2 ... since reset
-//               word 2.. two logits each, sign-extended to 32 bits, the first one low; a last odd one beside zeros
+//               words 0, 1  record_header_t, whose SEQUENCE is n = 0, 1, 2 ... since reset
+//               word 2..    two logits each, sign-extended to 32 bits, the first one low; a last odd one beside zeros
 //             goes to slot n modulo `slots`, at `base` + slot * RECORD_BYTES, through the port of dma_write.
 //             A record with no free slot waits; the core is stalled only when two more frames wait behind it.
 //             `take` frees the slots of the oldest `take_count` records, two cycles later; it comes every other cycle
@@ -14,11 +13,14 @@
 // Latency     The record begins two cycles after the frame's last beat.
 `default_nettype none
 
-module result_writer #(
+module result_writer
+	import context_pkg::*;
+	import chip_pkg::*;
+#(
 	parameter int unsigned  OUTPUT_LOGITS    = 4,
 	parameter int unsigned  OUT_ELEMENTS     = 1,	// logits a beat, divides OUTPUT_LOGITS
 	parameter int unsigned  OUT_ELEMENT_BITS = 24,	// 1 to 32
-	parameter int unsigned  RECORD_BYTES     = 32
+	parameter int unsigned  RECORD_BYTES     = record_bytes(OUTPUT_LOGITS)
 )(
 	input  wire  clk,
 	input  wire  rst_n,
@@ -29,7 +31,7 @@ module result_writer #(
 	output wire          s_tready,
 	output wire          s_last,	// with s_tvalid: the frame's last beat
 	input  wire [31:0]   info_frame_id,	// looked at with the last beat
-	input  wire [ 7:0]   info_context,
+	input  wire context_t  info_context,
 	input  wire [31:0]   info_latency,
 
 	// The ring
@@ -54,6 +56,7 @@ module result_writer #(
 	localparam int unsigned  OUT_BEATS = OUTPUT_LOGITS / OUT_ELEMENTS;
 	localparam int unsigned  BEAT_BITS = OUT_BEATS > 1? $clog2(OUT_BEATS) : 1;
 	localparam int unsigned  QUEUE = 2**$clog2(2*OUT_BEATS);	// beats of two frames
+	localparam int unsigned  HEADER_BITS = 2*32 + $bits(context_t);	// of what is known of a record when its frame ends
 	localparam int unsigned  LOGIT_BITS = $clog2(OUTPUT_LOGITS+1);
 	localparam int unsigned  ELEMENT_BITS = OUT_ELEMENTS > 1? $clog2(OUT_ELEMENTS) : 1;
 
@@ -62,8 +65,10 @@ module result_writer #(
 			$error("%m: OUT_ELEMENTS = %0d must divide OUTPUT_LOGITS = %0d.", OUT_ELEMENTS, OUTPUT_LOGITS);
 		if((OUT_ELEMENT_BITS < 1) || (OUT_ELEMENT_BITS > 32))
 			$error("%m: OUT_ELEMENT_BITS = %0d must be 1 to 32.", OUT_ELEMENT_BITS);
-		if(RECORD_BYTES != 16 + 8*((OUTPUT_LOGITS+1)/2))
-			$error("%m: RECORD_BYTES = %0d must be 16 and 4 a logit, in whole words of 8.", RECORD_BYTES);
+		if(RECORD_BYTES != record_bytes(OUTPUT_LOGITS))
+			$error("%m: RECORD_BYTES = %0d must be %0d.", RECORD_BYTES, record_bytes(OUTPUT_LOGITS));
+		if($bits(record_header_t) != 2*64)
+			$error("%m: a header of %0d bits is not the two words that this makes.", $bits(record_header_t));
 	end
 
 	//-----------------------------------------------------------------------
@@ -75,7 +80,7 @@ module result_writer #(
 	wire [OUT_ELEMENTS*OUT_ELEMENT_BITS-1:0]  beat;
 	wire  headers_ready, header_valid, header_take;
 	wire [31:0]  frame_id, latency;
-	wire [ 7:0]  frame_context;
+	wire context_t  frame_context;
 
 	assign  s_tready = beats_ready && headers_ready;
 	wire  accept = s_tvalid && s_tready;
@@ -92,7 +97,7 @@ module result_writer #(
 		.level()
 		/* verilator lint_on PINCONNECTEMPTY */
 	);
-	lutram_fifo #(.WIDTH(72), .DEPTH(4)) headers (
+	lutram_fifo #(.WIDTH(HEADER_BITS), .DEPTH(4)) headers (
 		.clk, .rst_n,
 		.in_data({info_latency, info_context, info_frame_id}), .in_valid(accept && s_last), .in_ready(headers_ready),
 		.out_data({latency, frame_context, frame_id}), .out_valid(header_valid), .out_ready(header_take),
@@ -166,6 +171,15 @@ module result_writer #(
 	wire  step = (State == LOGITS) && beat_valid && free;
 	wire signed [OUT_ELEMENT_BITS-1:0]  element = beat[Element*OUT_ELEMENT_BITS +: OUT_ELEMENT_BITS];
 	wire [31:0]  logit = 32'(element);
+	record_header_t  header;
+	wire [1:0][63:0]  words = header;
+	always_comb begin
+		header = '0;
+		header.FRAME_ID = frame_id;
+		header.CONTEXT = frame_context;
+		header.LATENCY = latency;
+		header.SEQUENCE = Number;
+	end
 
 	assign  beat_take = step && last_element;
 	assign  header_take = (State == WORD1) && free;
@@ -205,8 +219,8 @@ module result_writer #(
 			Low <= logit;
 		end
 		if(free) begin
-			if(State == WORD0)       m_tdata <= {24'b0, frame_context, frame_id};
-			else if(State == WORD1)  m_tdata <= {Number, latency};
+			if(State == WORD0)       m_tdata <= words[0];
+			else if(State == WORD1)  m_tdata <= words[1];
 			else                     m_tdata <= Odd? {logit, Low} : {32'b0, logit};
 		end
 	end

@@ -17,7 +17,8 @@
 `default_nettype none
 
 module shell
-	import registers_pkg::*;
+	import context_pkg::*;
+	import chip_pkg::*;
 #(
 	parameter logic [31:0]  BUILD_HASH       = '0,
 	parameter int unsigned  INPUT_HEIGHT     = 32,
@@ -28,12 +29,12 @@ module shell
 	parameter int unsigned  OUTPUT_LOGITS    = 4,
 	parameter int unsigned  OUT_ELEMENTS     = 1,	// logits a beat from the core
 	parameter int unsigned  OUT_ELEMENT_BITS = 24,
-	parameter int unsigned  RECORD_BYTES     = 32,
+	parameter int unsigned  RECORD_BYTES     = record_bytes(OUTPUT_LOGITS),
 	parameter int unsigned  STREAMS          = 1,
 	parameter int unsigned  FRAME_INTERVAL   = 1,
 	parameter int unsigned  AXI_ADDR_WIDTH   = 32,
-	parameter int unsigned  AXI_MAX_BURST    = 16,	// beats: 16 for AXI3, up to 256 for AXI4
-	parameter int unsigned  AXI_WRITE_BURST  = 16,	// beats: so many words wait in LUTs, AXI_MAX_BURST at most
+	parameter int unsigned  AXI_MAX_BURST    = ZYNQ7_READ_BURST,	// beats: what the memory port takes
+	parameter int unsigned  AXI_WRITE_BURST  = ZYNQ7_WRITE_BURST,	// beats: so many words wait in LUTs, AXI_MAX_BURST at most
 	parameter int unsigned  FIFO_WORDS       = 512	// of 64 bits, between memory and core
 )(
 	input  wire  clk,
@@ -85,17 +86,19 @@ module shell
 	output wire [8*IN_ELEMENTS-1:0]  m_core_tdata,
 	output wire         m_core_tvalid,
 	input  wire         m_core_tready,
-	output wire [ 7:0]  m_core_ctx_tdata,
+	output wire context_t  m_core_ctx_tdata,
 	output wire         m_core_ctx_tvalid,
 	input  wire         m_core_ctx_tready,
 	input  wire [OUT_ELEMENTS*OUT_ELEMENT_BITS-1:0]  s_core_tdata,
 	input  wire         s_core_tvalid,
 	output wire         s_core_tready
 );
-	localparam int unsigned  SLOTS = 16;	// of the descriptor queue, and of the queue beside the core
 	localparam int unsigned  HOLD = 16;	// cycles of a soft reset
 	localparam int unsigned  HOLD_BITS = $clog2(HOLD+1);
-	localparam int unsigned  TAG_BITS = 40;	// frame id, context
+	typedef struct packed {
+		context_t  ctx;
+		logic [31:0]  frame_id;
+	} tag_t;	// what goes beside a frame's bytes
 	// One bit more than the bus has: it stands for all the register bits above, so that no address wraps into the window.
 	localparam int unsigned  ABITS = AXI_ADDR_WIDTH + 1;
 
@@ -104,7 +107,8 @@ module shell
 			$error("%m: AXI_ADDR_WIDTH = %0d must be 13 to 63.", AXI_ADDR_WIDTH);
 		if(AXI_WRITE_BURST > AXI_MAX_BURST)
 			$error("%m: AXI_WRITE_BURST = %0d must be AXI_MAX_BURST = %0d at most.", AXI_WRITE_BURST, AXI_MAX_BURST);
-		if((STREAMS < 1) || (STREAMS > 128))  $error("%m: STREAMS = %0d must be 1 to 128.", STREAMS);
+		if((STREAMS < 1) || (STREAMS > MAX_STREAMS))
+			$error("%m: STREAMS = %0d must be 1 to %0d.", STREAMS, MAX_STREAMS);
 	end
 
 	function automatic logic [ABITS-1:0] bus_address(input logic [63:0] address);
@@ -151,12 +155,13 @@ module shell
 	wire         run, clear_counters, take, push;
 	wire [31:0]  watchdog, result_slots, take_count, descriptor_bytes, descriptor_frame_id;
 	wire [63:0]  read_base, read_limit, write_base, write_limit, descriptor_address;
-	wire [ 7:0]  descriptor_context;
+	wire context_t  descriptor_context;
 	wire         busy, done;
 	wire [31:0]  result_level;
-	logic [10:0]  error;
+	error_t  error;
 	logic         WasBusy;
-	wire [$clog2(SLOTS):0]  descriptors_used, in_flight;
+	wire [$clog2(DESCRIPTORS):0]  descriptors_used;
+	wire [$clog2(IN_CORE):0]  in_flight;
 	logic [63:0]  Cycles, InputStalls, OutputStalls;
 	logic [31:0]  FramesDone, LatencyLast, LatencyMin, LatencyMax;
 
@@ -164,7 +169,7 @@ module shell
 		.BUILD_HASH(BUILD_HASH),
 		.INPUT_HEIGHT(INPUT_HEIGHT), .INPUT_WIDTH(INPUT_WIDTH), .INPUT_CHANNELS(INPUT_CHANNELS),
 		.INPUT_BYTES(INPUT_BYTES), .OUTPUT_LOGITS(OUTPUT_LOGITS), .RECORD_BYTES(RECORD_BYTES),
-		.STREAMS(STREAMS), .FRAME_INTERVAL(FRAME_INTERVAL), .DESCRIPTOR_SLOTS(SLOTS)
+		.STREAMS(STREAMS), .FRAME_INTERVAL(FRAME_INTERVAL), .DESCRIPTOR_SLOTS(DESCRIPTORS)
 	) registers (
 		.clk, .rst_n, .clear(!block_rst_n),
 		.s_axil_awaddr, .s_axil_awvalid, .s_axil_awready, .s_axil_wdata, .s_axil_wstrb, .s_axil_wvalid, .s_axil_wready,
@@ -173,9 +178,9 @@ module shell
 		.run, .soft_reset, .clear_counters, .watchdog, .read_base, .read_limit, .write_base, .write_limit,
 		.result_slots, .take, .take_count,
 		.push, .descriptor_address, .descriptor_bytes, .descriptor_frame_id, .descriptor_context,
-		.busy, .resetting(Resetting), .halted(Halted), .in_flight(8'(in_flight)),
+		.busy, .resetting(Resetting), .halted(Halted), .in_flight(STATUS_IN_FLIGHT_BITS'(in_flight)),
 		.result_event(done), .idle_event(WasBusy && !busy), .error,
-		.result_level, .descriptors_used(16'(descriptors_used)),
+		.result_level, .descriptors_used(DESCRIPTOR_LEVEL_USED_BITS'(descriptors_used)),
 		.cycles(Cycles), .frames_done(FramesDone),
 		.latency_last(LatencyLast), .latency_min(LatencyMin), .latency_max(LatencyMax),
 		.input_stalls(InputStalls), .output_stalls(OutputStalls)
@@ -184,13 +189,13 @@ module shell
 	//-----------------------------------------------------------------------
 	// Descriptors: checked when pushed, taken while running
 	wire  size_wrong = descriptor_bytes != INPUT_BYTES;
-	wire  stream_wrong = 32'(descriptor_context[6:0]) >= STREAMS;
+	wire  stream_wrong = 32'(descriptor_context.STREAM) >= STREAMS;
 	wire  queue_ready, queued_valid, read_ready, read_busy;
 	wire [ABITS-1:0]     queued_address;
-	wire [TAG_BITS-1:0]  queued_tag;
+	wire tag_t  queued_tag;
 	wire  go = run && (result_slots != '0) && !stop;
 
-	lutram_fifo #(.WIDTH(ABITS + TAG_BITS), .DEPTH(SLOTS)) descriptors (
+	lutram_fifo #(.WIDTH(ABITS + $bits(tag_t)), .DEPTH(DESCRIPTORS)) descriptors (
 		.clk, .rst_n(block_rst_n),
 		.in_data({bus_address(descriptor_address), descriptor_context, descriptor_frame_id}),
 		.in_valid(push && !size_wrong && !stream_wrong), .in_ready(queue_ready),
@@ -202,13 +207,13 @@ module shell
 	wire [ABITS-1:0]  araddr, awaddr;
 	/* verilator lint_on UNUSEDSIGNAL */
 	wire  frame_valid, frame_ready, frame_first, frame_last;
-	wire [TAG_BITS-1:0]  frame_tag;
+	wire tag_t  frame_tag;
 	assign  m_axi_araddr = araddr[AXI_ADDR_WIDTH-1:0];
 	assign  m_axi_awaddr = awaddr[AXI_ADDR_WIDTH-1:0];
 
 	dma_read #(
 		.ADDR_WIDTH(ABITS), .INPUT_BYTES(INPUT_BYTES), .IN_ELEMENTS(IN_ELEMENTS),
-		.MAX_BURST_BEATS(AXI_MAX_BURST), .FIFO_WORDS(FIFO_WORDS), .TAG_BITS(TAG_BITS)
+		.MAX_BURST_BEATS(AXI_MAX_BURST), .FIFO_WORDS(FIFO_WORDS), .TAG_BITS($bits(tag_t))
 	) reader (
 		.clk, .rst_n(block_rst_n), .stop, .quiet(read_quiet), .busy(read_busy),
 		.read_base(bus_address(read_base)), .read_limit(bus_limit(read_limit)),
@@ -225,7 +230,7 @@ module shell
 	// Beside the core: what a frame's record needs, and the contexts that the core has not taken yet
 	wire  flight_ready, contexts_ready, in_core;
 	wire [31:0]  start;
-	wire [TAG_BITS-1:0]  done_tag;
+	wire tag_t  done_tag;
 	wire  out_last;
 	wire  room = flight_ready && contexts_ready;
 
@@ -243,15 +248,15 @@ module shell
 	end
 	wire [31:0]  latency = Now - start;
 
-	lutram_fifo #(.WIDTH(TAG_BITS + 32), .DEPTH(SLOTS)) flight (
+	lutram_fifo #(.WIDTH($bits(tag_t) + 32), .DEPTH(IN_CORE)) flight (
 		.clk, .rst_n(block_rst_n),
 		.in_data({Now, frame_tag}), .in_valid(enters), .in_ready(flight_ready),
 		.out_data({start, done_tag}), .out_valid(in_core), .out_ready(leaves),
 		.level(in_flight)
 	);
-	lutram_fifo #(.WIDTH(8), .DEPTH(SLOTS)) contexts (
+	lutram_fifo #(.WIDTH($bits(context_t)), .DEPTH(IN_CORE)) contexts (
 		.clk, .rst_n(block_rst_n),
-		.in_data(frame_tag[39:32]), .in_valid(enters), .in_ready(contexts_ready),
+		.in_data(frame_tag.ctx), .in_valid(enters), .in_ready(contexts_ready),
 		.out_data(m_core_ctx_tdata), .out_valid(m_core_ctx_tvalid), .out_ready(m_core_ctx_tready),
 		/* verilator lint_off PINCONNECTEMPTY */	// nobody asks how many wait
 		.level()
@@ -270,7 +275,7 @@ module shell
 	) writer (
 		.clk, .rst_n(block_rst_n),
 		.s_tdata(s_core_tdata), .s_tvalid(s_core_tvalid), .s_tready(s_core_tready), .s_last(out_last),
-		.info_frame_id(done_tag[31:0]), .info_context(done_tag[39:32]), .info_latency(latency),
+		.info_frame_id(done_tag.frame_id), .info_context(done_tag.ctx), .info_latency(latency),
 		.base(write_base), .slots(result_slots), .take, .take_count, .level(result_level),
 		.full(result_full), .underflow(result_underflow), .busy(writer_busy),
 		.record_address, .record_valid, .record_ready,
@@ -311,16 +316,16 @@ module shell
 
 	always_comb begin
 		error = '0;
-		error[ERROR_READ_RESPONSE_LSB] = read_response;
-		error[ERROR_WRITE_RESPONSE_LSB] = write_response;
-		error[ERROR_READ_WINDOW_LSB] = read_window;
-		error[ERROR_WRITE_WINDOW_LSB] = write_window;
-		error[ERROR_FRAME_SIZE_LSB] = push && size_wrong;
-		error[ERROR_STREAM_LSB] = push && stream_wrong;
-		error[ERROR_DESCRIPTOR_OVERFLOW_LSB] = push && !queue_ready;
-		error[ERROR_RESULT_FULL_LSB] = result_full;
-		error[ERROR_WATCHDOG_LSB] = watchdog_fires;
-		error[ERROR_RESULT_UNDERFLOW_LSB] = result_underflow;
+		error.READ_RESPONSE = read_response;
+		error.WRITE_RESPONSE = write_response;
+		error.READ_WINDOW = read_window;
+		error.WRITE_WINDOW = write_window;
+		error.FRAME_SIZE = push && size_wrong;
+		error.STREAM = push && stream_wrong;
+		error.DESCRIPTOR_OVERFLOW = push && !queue_ready;
+		error.RESULT_FULL = result_full;
+		error.WATCHDOG = watchdog_fires;
+		error.RESULT_UNDERFLOW = result_underflow;
 	end
 
 	logic  InFrame;	// the core has the first beat of a frame, and not the last

@@ -12,8 +12,9 @@ module top_zynq7;
 	initial begin
 		if(chip_config_pkg::AXI_ADDR_WIDTH != 32)
 			$error("%m: the chip has %0d address bits, S_AXI_HP0 has 32.", chip_config_pkg::AXI_ADDR_WIDTH);
-		if(chip_config_pkg::AXI_MAX_BURST > 16)
-			$error("%m: the chip makes bursts of %0d beats, AXI3 takes 16.", chip_config_pkg::AXI_MAX_BURST);
+		if(chip_config_pkg::AXI_MAX_BURST > chip_pkg::ZYNQ7_READ_BURST)
+			$error("%m: the chip makes bursts of %0d beats, S_AXI_HP0 takes %0d.",
+				chip_config_pkg::AXI_MAX_BURST, chip_pkg::ZYNQ7_READ_BURST);
 	end
 
 	wire [3:0]  fclk, fclk_reset_n;

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -23,6 +23,7 @@ from shiftcore.flow.fuzz import check, report, watch
 from shiftcore.flow.fuzz.case import Case, Frames, dimensions, read, write
 from shiftcore.flow.fuzz.draw import draw
 from shiftcore.hw.boards import BOARDS, load_board
+from shiftcore.hw.estimate import LayerArea, Part, Report
 from shiftcore.quant.preset import load_preset
 from tests.checkout import ROOT
 
@@ -139,8 +140,8 @@ def spoil_clear(core: Path) -> None:
     """A shift that never clears its state."""
     path = core / "rtl" / "temporal_shift.sv"
     text = path.read_text()
-    assert text.count("wire clear = ctx_data[7];") == 1
-    path.write_text(text.replace("wire clear = ctx_data[7];", "wire clear = 1'b0;"))
+    assert text.count("wire clear = ctx_data.CLEAR;") == 1
+    path.write_text(text.replace("wire clear = ctx_data.CLEAR;", "wire clear = 1'b0;"))
 
 
 def test_a_sound_core_is_equal(tiny: Path) -> None:
@@ -172,15 +173,14 @@ def test_a_folding_past_the_board_is_a_failure(tiny: Path) -> None:
 @pytest.mark.parametrize(("column", "more"), [("DSP", 1), ("LUTRAM", 10_000), ("FF", -10_000)])
 def test_an_estimate_that_cannot_be_is_a_failure(column: str, more: int) -> None:
     counts = {"LUT": 10, "FF": 20, "LUTRAM": 4, "DSP": 3, "RAMB18": 0, "RAMB36": 1}
-    sound: dict[str, Any] = {
-        "parts": [counts],
-        "total": counts,
-        "layers": [{**counts, "layer": "stem", "estimate": {"DSP": 3}}],
-    }
+    parts, layer = [Part("stem", "stem", "layer", counts)], LayerArea("stem", counts, {"DSP": 3})
+    sound = Report("a board", "a part", "xc7", "0", 1, 1, parts, [layer], counts, {}, {}, True)
     check._plausible(sound)
     spoilt = {**counts, column: counts[column] + more}
     with pytest.raises(AssertionError, match="estimate"):
-        check._plausible({**sound, "parts": [spoilt], "layers": [{**sound["layers"][0], column: spoilt[column]}]})
+        check._plausible(
+            replace(sound, parts=[replace(parts[0], counts=spoilt)], layers=[replace(layer, counts=spoilt)])
+        )
 
 
 @pytest.mark.parametrize(

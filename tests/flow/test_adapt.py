@@ -21,6 +21,7 @@ from shiftcore.model.reference import Reference
 from shiftcore.quant import checkpoint, frames
 from shiftcore.quant.data import folder_clips
 from shiftcore.quant.learner import two_phases
+from shiftcore.quant.metrics import Row
 from shiftcore.quant.network import random_network
 from shiftcore.quant.preset import Preset, load_preset
 from tests.checkout import ROOT
@@ -112,9 +113,9 @@ def test_promoted_where_the_old_network_fails_and_back_again(place: Preset, base
     original, first = versions.listed(place)
     assert trained.read_bytes() == first.weights.read_bytes() != base.read_bytes()
     assert original.weights.read_bytes() == base.read_bytes()
-    assert Reference.load(old.with_name("model.npz")).graph["checkpoint"] == digest(base)
+    assert Reference.load(old.with_name("model.npz")).description.checkpoint == digest(base)
     exported_model(place)
-    assert Reference.load(old.with_name("model.npz")).graph["checkpoint"] == digest(trained)
+    assert Reference.load(old.with_name("model.npz")).description.checkpoint == digest(trained)
     figures = first.report["figures"]
     assert figures["right"]["old"] <= 10 and figures["right"]["new"] >= 14 and figures["p"] < 0.01
     assert figures["auc"]["difference_ci95"][0] <= figures["auc"]["difference"] and figures["sources"] == 16
@@ -247,12 +248,12 @@ def test_a_damaged_version_is_not_put_in_use(place: Preset, shipped: Path) -> No
 
 
 def test_a_gain_without_more_clips_right_promotes_nothing(place: Preset) -> None:
-    rows = [
+    rows: list[Row] = [
         {"label": label, "source": str(index), "old_scores": old, "scores": new}
         for index in range(8)
         for label, old, new in [("calm", [0.6, 0.4], [0.9, 0.1])]
     ]
     figures = adapt.compare(rows, place, ["calm", "lively"], 0.95)
     assert figures["p"] == 2**-8 and not figures["better"] and figures["auc"] is None
-    rows[0] |= {"old_scores": [0.4, 0.6]}
+    rows[0]["old_scores"] = [0.4, 0.6]
     assert adapt.compare(rows, place, ["calm", "lively"], 0.95)["better"]

@@ -4,7 +4,6 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from shiftcore.quant import baselines, cross_validation, metrics
 from shiftcore.quant.cross_validation import Scorer
 from shiftcore.quant.data import Clips
 from shiftcore.quant.layouts import Sample
+from shiftcore.quant.metrics import Row
 from tests.flow.test_crossval import PRESET, write_clips
 
 CLASSES = ("calm", "fall", "fight")
@@ -25,9 +25,9 @@ SCORES = {  # of each clip: calm, fall, fight
 }
 
 
-def rows(scores: Sequence[Sequence[float]], labels: Sequence[str] = LABELS) -> list[dict[str, Any]]:
+def rows(scores: Sequence[Sequence[float]], labels: Sequence[str] = LABELS) -> list[Row]:
     return [
-        {"clip": f"{i}.mp4", "label": label, "source": f"camera {i % 3}", "fold": i % 2, "scores": list(row)}
+        {"clip": f"{i}.mp4", "label": label, "source": f"camera {i % 3}", "fold": str(i % 2), "scores": list(row)}
         for i, (label, row) in enumerate(zip(labels, scores, strict=True))
     ]
 
@@ -106,7 +106,7 @@ def pretend_training(monkeypatch: pytest.MonkeyPatch, interrupted: str = "") -> 
             trained.append(name)
             rng = np.random.default_rng(len(trained))
 
-            def score(_sample: Sample) -> dict[str, Any]:
+            def score(_sample: Sample) -> Row:
                 return {"scores": rng.dirichlet([1, 1]).tolist()}
 
             return score

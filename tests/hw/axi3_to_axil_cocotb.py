@@ -241,6 +241,14 @@ def pauses(name: str) -> Iterator[bool]:
         yield rng.random() < 0.3
 
 
+def pause_at_random(side: AxiMaster | AxiLiteRam) -> None:
+    """Let each of its channels pause by itself."""
+    for part in (side.write_if, side.read_if):
+        for channel in ("aw_channel", "w_channel", "b_channel", "ar_channel", "r_channel"):
+            if hasattr(part, channel):
+                getattr(part, channel).set_pause_generator(pauses(f"{type(side).__name__} {channel}"))
+
+
 @cocotb.test()
 async def independent_master_and_memory(dut: Any) -> None:
     """cocotbext's master of AXI, its bursts cut to AXI3's 16 beats, reads back what it wrote to cocotbext's memory."""
@@ -252,10 +260,7 @@ async def independent_master_and_memory(dut: Any) -> None:
     master = AxiMaster(AxiBus.from_prefix(dut, f"{name}_s_axi"), clock, max_burst_len=16)
     ram = AxiLiteRam(AxiLiteBus.from_prefix(dut, f"{name}_m_axil"), clock, size=size)
     for side in (master, ram):
-        for part in (side.write_if, side.read_if):
-            for channel in ("aw_channel", "w_channel", "b_channel", "ar_channel", "r_channel"):
-                if hasattr(part, channel):
-                    getattr(part, channel).set_pause_generator(pauses(f"{type(side).__name__} {channel}"))
+        pause_at_random(side)
     await ClockCycles(clock, 3)
     reset.value = 1
     expected = bytearray(rng.randbytes(size))

@@ -122,7 +122,7 @@ module PS7 (
 		#1;
 	endtask
 
-	import registers_pkg::*;
+	import chip_pkg::*;
 	import chip_config_pkg::*;
 	initial begin : program_
 		logic [31:0]  value;

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
+from qonnx.core.modelwrapper import ModelWrapper
+
+from shiftcore.hw import obstacles
 
 SCALE = 0.25  # of every activation, unless a network wants another
 WEIGHT_SCALE = 0.125
@@ -157,3 +160,9 @@ def residual(scale: Any = SCALE, bits: int = 4) -> Network:
     net, x = stem()
     branch = net.signed(net.norm(net.conv(x, 8, 8), 8), scale, bits)
     return net.head(net.activation(net.node("Add", [x, branch], "add")), 8)
+
+
+def found(net: Network, **description: Any) -> list[str]:
+    """The obstacles in a network, as a user reads them."""
+    model = ModelWrapper(net.model(**description))
+    return [str(entry) for entry in obstacles.obstacles(model, obstacles.description(model, "net.onnx"))]

@@ -103,13 +103,12 @@ async def a_flag_that_comes_while_it_is_cleared_stays(dut: Any) -> None:
     cocotb.start_soon(watch())
     outcomes = set()
     for _ in range(60):
-        port, offset, bit = rng.choice(
-            [
-                ("error", reg.ERROR, rng.randrange(9)),
-                ("result_event", reg.IRQ_STATUS, 0),
-                ("idle_event", reg.IRQ_STATUS, 2),
-            ]
+        flags = (
+            ("error", reg.ERROR, rng.randrange(9)),
+            ("result_event", reg.IRQ_STATUS, 0),
+            ("idle_event", reg.IRQ_STATUS, 2),
         )
+        port, offset, bit = rng.choice(flags)
         await RisingEdge(dut.clk)
         write = cocotb.start_soon(master.write(offset, (1 << bit).to_bytes(4, "little")))
         await ClockCycles(dut.clk, rng.randrange(1, 9))

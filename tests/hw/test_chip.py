@@ -14,11 +14,11 @@ from shiftcore.driver.errors import BuildError
 from shiftcore.errors import UserError
 from shiftcore.flow import build as flow
 from shiftcore.hw.boards import load_board
-from shiftcore.hw.chip import PACKAGE, RTL, SHELL, build_chip, config_package
+from shiftcore.hw.chip import CONTEXT_PACKAGE, PACKAGES, RTL, SHELL, build_chip, config_package
 from shiftcore.hw.compile import core_rtl, read_model
 from shiftcore.model import registers as reg
 from shiftcore.model.reference import Reference
-from shiftcore.quant.preset import parse_preset
+from shiftcore.quant.preset import described_preset
 from shiftcore.sim.chip import ChipModel
 
 FRAMES = 8
@@ -32,7 +32,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_the_manifest_says_what_is_there(tiny_chip: Path, tiny_core: Path) -> None:
     manifest = json.loads((tiny_chip / "manifest.json").read_text())
     assert all((tiny_chip / file).is_file() for file in manifest["files"])
-    assert [file for file in manifest["files"] if file.endswith("_pkg.sv")] == manifest["files"][:4]
+    assert [file for file in manifest["files"] if file.endswith("_pkg.sv")] == manifest["files"][:5]
     assert f"BUILD_HASH = 32'h{manifest['build_hash']};" in (tiny_chip / "rtl" / "chip_config_pkg.sv").read_text()
     assert content(tiny_chip / "core") == content(tiny_core)
     assert manifest["record_bytes"] == 16 + 4 * manifest["logits"]
@@ -69,7 +69,7 @@ def test_another_model_or_shell_is_another_build(
     hashes.append(build_hash())
     rtl = tmp_path / "rtl"
     rtl.mkdir()
-    for file in (PACKAGE, *SHELL):
+    for file in (*PACKAGES, *SHELL):
         (rtl / file).write_bytes((RTL / file).read_bytes())
     (rtl / "shell.sv").write_text((rtl / "shell.sv").read_text() + "// other\n")
     monkeypatch.setattr("shiftcore.hw.chip.RTL", rtl)
@@ -78,8 +78,9 @@ def test_another_model_or_shell_is_another_build(
 
 
 def test_a_change_of_the_shell_does_not_compile_the_core_again() -> None:
-    shell = {PACKAGE, *SHELL}
+    shell = {*PACKAGES, *SHELL} - {CONTEXT_PACKAGE}
     assert not shell & {path.name for path in core_rtl()}
+    assert CONTEXT_PACKAGE in {path.name for path in core_rtl()}, "a core is built with it"
 
 
 def test_what_does_not_belong_together_is_refused(tiny_core: Path, tiny_export: Path, tmp_path: Path) -> None:
@@ -118,26 +119,18 @@ def test_config_package_holds_the_numbers() -> None:
     assert "STREAMS = 7;" in text
 
 
-def test_slow_memory_costs_the_real_core_nothing(tiny_chip: Path) -> None:
-    """With a latency of 100 cycles and stalls in 20 % of the cycles, frames follow at the core's own interval within
-    2 %, all with one latency; every logit is the reference's."""
-    manifest, reference = json.loads((tiny_chip / "manifest.json").read_text()), Reference.load(tiny_chip / "model.npz")
-    rng = np.random.default_rng(SEED)
-    frames = rng.integers(0, 256, (FRAMES, *reference.input_shape), np.uint8)
-    size, record = manifest["input"]["bytes"], manifest["record_bytes"]
-    contexts = [1 | (index in (0, 5)) << 7 for index in range(FRAMES)]
-    model = ChipModel(tiny_chip, seed=SEED)
-    model.read_latency = model.write_latency = 100
-    model.stall = 0.2
+def queued(model: ChipModel, frames: np.ndarray, contexts: list[int], record: int) -> int:
+    """Give the chip all `frames` with a ring of slots of `record` bytes behind them; returns where that begins."""
+    size = frames[0].size
     base = model.MEMORY_BASE
-    ring = base + FRAMES * (size + 5)
+    ring = base + len(frames) * (size + 5)
     ring += -ring % 8
     for offset, value in (
         (reg.READ_BASE_LO, base),
         (reg.READ_LIMIT_LO, ring),
         (reg.WRITE_BASE_LO, ring),
-        (reg.WRITE_LIMIT_LO, ring + FRAMES * record),
-        (reg.RESULT_SLOTS, FRAMES),
+        (reg.WRITE_LIMIT_LO, ring + len(frames) * record),
+        (reg.RESULT_SLOTS, len(frames)),
         (reg.DESCRIPTOR_BYTES, size),
         (reg.IRQ_ENABLE, reg.IrqEnable.RESULT),
         (reg.CONTROL, reg.Control.RUN),
@@ -149,7 +142,20 @@ def test_slow_memory_costs_the_real_core_nothing(tiny_chip: Path) -> None:
         model.write(reg.DESCRIPTOR_ADDRESS_LO, base + place)
         model.write(reg.DESCRIPTOR_FRAME_ID, 100 + index)
         model.write(reg.DESCRIPTOR_CONTEXT, contexts[index])
+    return ring - base
 
+
+def test_slow_memory_costs_the_real_core_nothing(tiny_chip: Path) -> None:
+    """With a latency of 100 cycles and stalls in 20 % of the cycles, frames follow at the core's own interval within
+    2 %, all with one latency; every logit is the reference's."""
+    manifest, reference = json.loads((tiny_chip / "manifest.json").read_text()), Reference.load(tiny_chip / "model.npz")
+    frames = np.random.default_rng(SEED).integers(0, 256, (FRAMES, *reference.input_shape), np.uint8)
+    record = manifest["record_bytes"]
+    contexts = [1 | (index in (0, 5)) << 7 for index in range(FRAMES)]
+    model = ChipModel(tiny_chip, seed=SEED)
+    model.read_latency = model.write_latency = 100
+    model.stall = 0.2
+    ring = queued(model, frames, contexts, record)
     ends = []
     for _ in range(FRAMES):
         model.run(20 * manifest["frame_interval"])
@@ -164,7 +170,7 @@ def test_slow_memory_costs_the_real_core_nothing(tiny_chip: Path) -> None:
     assert model.read(reg.LATENCY_MIN) == model.read(reg.LATENCY_MAX)
     assert model.read(reg.INPUT_STALLS_LO) == 0
     for index, frame in enumerate(frames):
-        start = ring - base + index * record
+        start = ring + index * record
         words = model.memory[start : start + record].view("<i4")
         logits = reference.infer(frame, 1, bool(contexts[index] >> 7))
         assert words[:4].tolist() == [100 + index, contexts[index], model.read(reg.LATENCY_LAST), index]
@@ -178,7 +184,7 @@ def other_export(tiny_export: Path, tmp_path: Path) -> Path:
     from shiftcore.quant.export import export
 
     _, description = read_model(tiny_export / "model.onnx")
-    preset = parse_preset(description["preset"], "tiny")
+    preset = described_preset(description.preset, "tiny")
     network, _ = load_network(preset)
     network.classifier.weight.data *= -1
     return export(network, preset, tmp_path / "other", trained=True)

@@ -24,7 +24,7 @@ from shiftcore.errors import UserError
 from shiftcore.hw import compile as flow
 from shiftcore.hw import dataflow, folding
 from shiftcore.hw.boards import load_board
-from shiftcore.hw.core import IDENTITY, build_core, identity
+from shiftcore.hw.core import IDENTITY, build_core
 from shiftcore.hw.graph import Frame
 from shiftcore.hw.steps import SavedSteps
 from shiftcore.hw.verify import first_difference, integer_logits
@@ -76,7 +76,7 @@ def test_what_the_core_is_made_of_decides_whether_it_is_kept(
     assert key() == before
     used = {path.name for path in (tiny_core / "rtl").iterdir()}
     hw = tmp_path / PACKAGE_FOLDER.name / "hw"
-    rtl = [path for path in (hw / "rtl").glob("*.sv") if path.name in used]
+    rtl = [path for folder in ("rtl", "ops") for path in (hw / folder).rglob("*.sv") if path.name in used]
     assert len(rtl) > 4
     others = [hw / "boards" / "__init__.py", hw / "patches" / "fifo.sv.patch"]
     for path in (*rtl, *others):
@@ -112,16 +112,16 @@ def test_a_step_whose_files_are_gone_is_run_again(tiny_core: Path, tiny_export: 
 def test_the_same_inputs_give_the_same_bytes(tiny_core: Path, tiny_export: Path, tmp_path: Path) -> None:
     """The graph is made anew from the export; FIFO depths are taken over, the simulation that finds them is not."""
     model, description = flow.read_model(tiny_export / "model.onnx")
-    preset = flow.parse_preset(description["preset"], "tiny")
+    preset = flow.described_preset(description.preset, "tiny")
     job = flow.Job(tmp_path, BOARD, preset, description, [])
     for step in flow.STEPS[:5]:
         model = step.run(model, job)
-        model.set_metadata_prop(IDENTITY, identity(description))
+        model.set_metadata_prop(IDENTITY, description.identity)
         made_before = tiny_core.parent / f"{flow.STEPS.index(step) + 1:02}_{step.name}.onnx"
         model.save(str(tmp_path / "again.onnx"))
         assert (tmp_path / "again.onnx").read_bytes() == made_before.read_bytes(), step.name
     model = ModelWrapper(str(tiny_core.parent / "06_fifos.onnx"))
-    names = dataflow.name_layers(model, description["layers"])
+    names = dataflow.name_layers(model, description.layers)
     interval = json.loads((tiny_core / "manifest.json").read_text())["frame_interval"]
     build_core(model, names, BOARD, preset.hardware.streams, interval, tmp_path / "core")
     assert digest(tmp_path / "core") == digest(tiny_core)
@@ -160,7 +160,7 @@ def test_frames_are_moved_apart_until_they_have_one_latency(
 ) -> None:
     """A core that shows jitter at the interval the sizing found is written again with a longer one."""
     _, description = flow.read_model(tiny_export / "model.onnx")
-    preset = flow.parse_preset(description["preset"], "tiny")
+    preset = flow.described_preset(description.preset, "tiny")
     job = flow.Job(tmp_path, BOARD, preset, description, flow.verification_frames(32, 32))
     intervals = []
 

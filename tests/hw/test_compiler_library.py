@@ -25,7 +25,7 @@ from shiftcore.hw.steps import Job, Progress, Step
 from shiftcore.hw.verify import verification_frames
 from shiftcore.quant.export import export
 from shiftcore.quant.network import random_network
-from shiftcore.quant.preset import PRESETS, Preset, parse_preset
+from shiftcore.quant.preset import PRESETS, Preset, described_preset, parse_preset
 
 BOARD = load_board("pynq-z2")
 FIRST = ("import", "streamline", "dataflow", "rtl", "fold")
@@ -158,7 +158,7 @@ def test_two_compilations_side_by_side(
 def job(core: Path, export_folder: Path, folder: Path, found: lockfile.Lock | None) -> Job:
     """A job on the shipped `tiny`, in a folder of its own."""
     _, description = read_model(export_folder / "model.onnx")
-    preset = parse_preset(description["preset"], "tiny")
+    preset = described_preset(description.preset, "tiny")
     return Job(folder, BOARD, preset, description, verification_frames(32, 32), found)
 
 
@@ -230,12 +230,13 @@ def test_a_lock_of_something_else_is_not_used(tiny_core: Path, tiny_export: Path
     compiling = job(tiny_core, tiny_export, tmp_path, found)
     graph = ModelWrapper(str(tiny_core.parent / "04_rtl.onnx"))
     if other == "board":
-        compiling.board = load_board("pynq-z1")
+        compiling.board = load_board("zcu104")
     elif other == "target":
         hardware = compiling.preset.hardware.model_copy(update={"target_fps": 3000})
         compiling.preset = compiling.preset.model_copy(update={"hardware": hardware})
     elif other == "network":
-        compiling.description["layers"][0]["bits"] = 7
+        first, *rest = compiling.description.layers
+        compiling.description = replace(compiling.description, layers=(replace(first, bits=7), *rest))
     elif other == "layers":
         compiling.found = replace(found, folding={**found.folding, "elsewhere": {"PE": 1}})
     else:
@@ -243,20 +244,38 @@ def test_a_lock_of_something_else_is_not_used(tiny_core: Path, tiny_export: Path
         compiling.board = BOARD.model_copy(update={"resources": few})
         digest_of_few = lockfile.shape_digest(
             named(graph, compiling),
-            compiling.description["layers"],
-            compiling.preset.hardware.model_dump(),
+            compiling.description.layers,
+            compiling.preset.hardware,
             compiling.board,
         )
         compiling.found = replace(found, found_for=digest_of_few)
     named(graph, compiling)
-    found_for = lockfile.shape_digest(
-        graph, compiling.description["layers"], compiling.preset.hardware.model_dump(), compiling.board
-    )
+    found_for = lockfile.shape_digest(graph, compiling.description.layers, compiling.preset.hardware, compiling.board)
     assert compiler._folded_as_found(graph, compiling, found_for) is None
 
 
+def test_a_lock_is_of_a_part_and_clock_not_of_what_a_boot_loader_sets(
+    tiny_core: Path, tiny_export: Path, tmp_path: Path
+) -> None:
+    found = lockfile.read(PRESETS / "tiny.pynq-z2.lock")
+    assert found is not None
+    compiling = job(tiny_core, tiny_export, tmp_path, found)
+    graph = named(ModelWrapper(str(tiny_core.parent / "04_rtl.onnx")), compiling)
+    another_pll = BOARD.pll.model_copy(update={"fbdiv": 40, "div2": True})
+    for board, fits in (
+        (BOARD, True),
+        (BOARD.model_copy(update={"name": "a twin", "pll": another_pll}), True),
+        (BOARD.model_copy(update={"part": "xc7z010clg400-1"}), False),
+        (BOARD.model_copy(update={"clock_mhz": 50.0}), False),
+        (BOARD.model_copy(update={"resources": BOARD.resources.model_copy(update={"BRAM": 60})}), False),
+    ):
+        hardware = compiling.preset.hardware
+        found_for = lockfile.shape_digest(graph, compiling.description.layers, hardware, board)
+        assert found.fits_folding(graph, found_for) == fits, board
+
+
 def named(graph: ModelWrapper, compiling: Job) -> ModelWrapper:
-    compiler.dataflow.name_layers(graph, compiling.description["layers"])
+    compiler.dataflow.name_layers(graph, compiling.description.layers)
     return graph
 
 

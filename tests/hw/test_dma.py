@@ -8,7 +8,7 @@ import pytest
 
 from shiftcore.artifacts import build_folder
 from shiftcore.sim import cocotb_runner
-from tests.hw import dma_read_cocotb, dma_write_cocotb
+from tests.hw import dma_read_bench, dma_write_cocotb
 from tests.hw.axi_bench import RTL, SEED, Instance, Mutant, simulate
 
 Shape = tuple[int, ...]
@@ -86,7 +86,7 @@ def parameters(names: str, shape: Shape) -> dict[str, int]:
 def check(
     module: str, files: Sequence[str], names: str, shapes: Sequence[Shape], mutants: list[tuple[Shape, Mutant]]
 ) -> int:
-    ports = {"dma_read": dma_read_cocotb, "dma_write": dma_write_cocotb}[module].ports
+    ports = {"dma_read": dma_read_bench, "dma_write": dma_write_cocotb}[module].ports
     instances = [Instance(f"c{k}", module, parameters(names, shape)) for k, shape in enumerate(shapes)]
     faulty = [(parameters(names, shape), one) for shape, one in mutants]
     return simulate(module, files, instances, faulty, ports)

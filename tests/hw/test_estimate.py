@@ -42,16 +42,16 @@ def test_whole_tiny(tiny_core: Path) -> None:
     folder = tiny_core.parent
     report = estimate.estimate(folder, BOARD, Console(quiet=True))
     rows = json.loads((folder / "folding.json").read_text())
-    assert {row["layer"] for row in rows} == {layer["layer"] for layer in report["layers"]}
+    assert {row["layer"] for row in rows} == {layer.layer for layer in report.layers}
     manifest = json.loads((tiny_core / "manifest.json").read_text())
-    names = {part["part"] for part in report["parts"] if part["kind"] == "fifo"}
+    names = {part.part for part in report.parts if part.kind == "fifo"}
     assert names == {fifo["name"] for fifo in manifest["fifos"]}
     for column in estimate.COLUMNS:
-        assert report["total"][column] == sum(part[column] for part in report["parts"])
-    for layer in report["layers"]:  # each DSP is instantiated, so the estimate must be exact
-        assert layer["DSP"] == layer["estimate"]["DSP"], layer["layer"]
-    assert report["fits"] and report["total"]["DSP"] == 40
-    assert max(part["FF"] for part in report["parts"] if part["kind"] == "fifo") < 300
+        assert report.total[column] == sum(part.counts[column] for part in report.parts)
+    for layer in report.layers:  # each DSP is instantiated, so the estimate must be exact
+        assert layer.counts["DSP"] == layer.estimate["DSP"], layer.layer
+    assert report.fits and report.total["DSP"] == 40
+    assert max(part.counts["FF"] for part in report.parts if part.kind == "fifo") < 300
     worst = estimate.largest(report, BOARD)
     assert len(worst) == 10 and worst[0][2] >= worst[-1][2] > 0
     assert estimate.estimate(folder, BOARD, Console(quiet=True)) == report

@@ -48,10 +48,12 @@ def test_a_faster_target_costs_more(graph: ModelWrapper) -> None:
 
 
 def test_a_layer_that_is_too_slow_has_the_users_name(graph: ModelWrapper, tiny_export: Path) -> None:
-    dataflow.name_layers(graph, read_model(tiny_export / "model.onnx")[1]["layers"])
+    dataflow.name_layers(graph, read_model(tiny_export / "model.onnx")[1].layers)
     plenty = dict.fromkeys(BOARD.resources.model_dump(), 10**7)
     huge = BOARD.model_copy(update={"resources": BOARD.resources.model_copy(update=plenty)})
-    with pytest.raises(UserError, match=r"not met on pynq-z2 .*: (stem|stage)\w+ takes \d+ cycles even when fully unfo"):
+    with pytest.raises(
+        UserError, match=r"not met on pynq-z2 .*: (stem|stage)\w+ takes \d+ cycles even when fully unfo"
+    ):
         folding.fold_for(graph, huge, 500_000)
 
 
@@ -124,15 +126,15 @@ def test_without_a_target_the_board_decides(graph: ModelWrapper) -> None:
 def test_the_table_tells_what_the_report_holds(graph: ModelWrapper, tiny_export: Path) -> None:
     folded = folding.fold_for(graph, BOARD, 4000)
     _, description = read_model(tiny_export / "model.onnx")
-    dataflow.name_layers(folded, description["layers"])
+    dataflow.name_layers(folded, description.layers)
     rows = folding.report(folded, BOARD)
-    assert {row["layer"] for row in rows} >= {"stem_conv", "stage0_block0_shift", "classifier"}
-    assert max(row["share"] for row in rows) == 1
+    assert {row.layer for row in rows} >= {"stem_conv", "stage0_block0_shift", "classifier"}
+    assert max(row.share for row in rows) == 1
     console = Console(width=140, file=io.StringIO(), record=True)
     console.print(folding.table(rows, BOARD))
     text = console.export_text()
     assert "stage0_block0_branch1_conv_window" in text
-    assert f"{sum(row['macs'] for row in rows):,}" in text
+    assert f"{sum(row.macs for row in rows):,}" in text
 
 
 @pytest.mark.parametrize(

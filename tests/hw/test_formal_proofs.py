@@ -2,23 +2,27 @@
 """The proofs of the RTL that take seconds, as `make formal` runs all of them; and that the prover itself can fail."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shiftcore.hw.formal import prover
 from shiftcore.hw.formal.__main__ import markdown
-from shiftcore.hw.formal.blocks import BLOCKS, Block, Mutant
+from shiftcore.hw.formal.block import Mutant
+from shiftcore.hw.formal.proofs import ours
 from shiftcore.hw.formal.prover import Job
 from tests.checkout import ROOT
 
+BLOCKS = ours()
 SLOW = {"dma_read", "dma_read_data", "dma_write", "result_writer", "result_writer_data", "axi3_to_axil"}
 """Blocks whose proofs take minutes together: `make formal` runs them, this test does not."""
 
 
 @pytest.mark.parametrize("block", [name for name in BLOCKS if name not in SLOW])
 def test_block_is_proven_covered_and_its_mutants_are_found(block: str) -> None:
-    for job in prover.jobs(block):
+    for job in prover.jobs(BLOCKS[block]):
         outcome = prover.run(job)
         assert outcome.good, f"{outcome.name}: {outcome.said}"
 
@@ -26,12 +30,11 @@ def test_block_is_proven_covered_and_its_mutants_are_found(block: str) -> None:
 def test_a_false_property_fails_and_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A block that breaks its promise fails its proof, names the property, and fails again when asked again."""
     monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path))
-    monkeypatch.setattr(prover, "RTL", tmp_path)
-    text = (ROOT / "hw" / "rtl" / "stream_fork.sv").read_text()
-    broken = prover.mutated(text, BLOCKS["stream_fork"].mutants[0])
-    (tmp_path / "stream_fork.sv").write_text(broken)
+    fork = BLOCKS["stream_fork"]
+    copy = shutil.copytree(fork.source.parent, tmp_path / "stream_fork")
+    (copy / fork.source.name).write_text(prover.mutated(fork.source.read_text(), fork.mutants[0]))
     for _ in range(2):
-        outcome = prover.run(Job("stream_fork", "prove", 0))
+        outcome = prover.run(Job(replace(fork, source=copy / fork.source.name), "prove", 0))
         assert not outcome.good and "not_doubled" in outcome.said
     kept = json.loads((tmp_path / "formal" / outcome.name / "result.json").read_text())
     assert not kept["good"]
@@ -39,22 +42,22 @@ def test_a_false_property_fails_and_is_not_kept(tmp_path: Path, monkeypatch: pyt
 
 def test_a_cover_that_cannot_be_reached_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path))
-    monkeypatch.setitem(BLOCKS, "lutram_fifo", Block("", ({"WIDTH": 1, "DEPTH": 8},), (), cover_depth=4))
-    outcome = prover.run(Job("lutram_fifo", "cover", 0))
+    short = replace(BLOCKS["lutram_fifo"], parameters=({"WIDTH": 1, "DEPTH": 8},), cover_depth=4)
+    outcome = prover.run(Job(short, "cover", 0))
     assert not outcome.good  # eight words do not fit into four cycles
 
 
 def test_a_harmless_mutant_is_no_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path))
     harmless = Mutant("none", "in_ready = &satisfied", "in_ready = (&satisfied)")
-    monkeypatch.setitem(BLOCKS, "stream_fork", Block("", ({"WIDTH": 1, "OUTPUTS": 2},), (harmless,)))
-    assert not prover.run(Job("stream_fork", "mutant", 0, harmless)).good
+    fork = replace(BLOCKS["stream_fork"], mutants=(harmless,))
+    assert not prover.run(Job(fork, "mutant", 0, harmless)).good
 
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_every_mutant_applies(name: str) -> None:
     block = BLOCKS[name]
-    text = (prover.RTL / f"{block.module or name}.sv").read_text()
+    text = block.source.read_text()
     assert block.mutants
     for mutant in block.mutants:
         assert prover.mutated(text, mutant) != text

@@ -11,8 +11,8 @@ import pytest
 
 from shiftcore.errors import UserError
 from shiftcore.hw.boards import load_board
+from shiftcore.hw.contract import load_contract
 from shiftcore.hw.hwh import check_clock, write_hwh
-from shiftcore.hw.registers import load_registers
 from tests.conftest import PYNQ, pynq_environment
 from tests.hw.fake_vivado import HANDOFF
 
@@ -47,7 +47,7 @@ def read(reader: tuple[str, str | None, str], tmp_path_factory: pytest.TempPathF
 def test_pynq_finds_the_chip_at_its_address(read: dict[str, Any]) -> None:
     assert set(read["ip_dict"]) == {"chip", "ps"}
     chip = read["ip_dict"]["chip"]
-    assert (chip["phys_addr"], chip["addr_range"]) == (load_board("pynq-z2").base_address, load_registers().size)
+    assert (chip["phys_addr"], chip["addr_range"]) == (load_board("pynq-z2").base_address, load_contract().size)
     assert chip["type"] == "shiftcore:shiftcore:chip:1.0"
     assert chip["memtype"] == "REGISTER"
     assert chip["parameters"]["BUILD_HASH"] == "0xc0ffee42"
@@ -55,7 +55,7 @@ def test_pynq_finds_the_chip_at_its_address(read: dict[str, Any]) -> None:
 
 def test_pynq_finds_every_register_and_field(read: dict[str, Any]) -> None:
     found = read["ip_dict"]["chip"]["registers"]
-    expected = load_registers().registers
+    expected = load_contract().registers
     assert list(found) == [register.name for register in expected]
     for register in expected:
         entry = found[register.name]

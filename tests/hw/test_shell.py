@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from shiftcore.artifacts import build_folder, write_json
-from shiftcore.hw.chip import PACKAGE, RTL, SHELL, config_package
+from shiftcore.hw.chip import PACKAGES, RTL, SHELL, config_package
 from shiftcore.model.records import Record
 from shiftcore.sim import cocotb_runner
 from shiftcore.sim.verilator import environment
@@ -93,7 +93,7 @@ def bench(name: str, folder: Path, rtl: Path = RTL, only: str = "") -> int:
     plan, config = folder / "plan.json", folder / "chip_config_pkg.sv"
     write_json(plan, {"numbers": CHIPS[name], "build_hash": BUILD_HASH, "seed": SEED, "latency": LATENCY})
     config.write_text(config_package(BUILD_HASH, CHIPS[name]))
-    sources = [rtl / PACKAGE, config, HERE / "fake_core.sv", *(rtl / file for file in SHELL)]
+    sources = [*(rtl / file for file in PACKAGES), config, HERE / "fake_core.sv", *(rtl / file for file in SHELL)]
     cocotb_runner.build("chip", sources, folder, [f"+define+LATENCY={LATENCY}", "-Wno-lint", "-Wno-style"])
     variables = {"SHELL_PLAN": str(plan)} | ({"COCOTB_TEST_FILTER": rf"\.{only}$"} if only else {})
     return cocotb_runner.run("chip", "tests.hw.shell_cocotb", folder, variables, SEED)
@@ -103,7 +103,7 @@ def broken_rtl(mutant: Mutant, folder: Path) -> Path:
     """A copy of the shell's RTL with the fault; returns its folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for file in (PACKAGE, *SHELL):
+    for file in (*PACKAGES, *SHELL):
         shutil.copy(RTL / file, folder)
     text = (RTL / mutant.file).read_text()
     assert text.count(mutant.old) == 1, f"{mutant.file}: {mutant.old!r} is there {text.count(mutant.old)} times"
@@ -113,7 +113,7 @@ def broken_rtl(mutant: Mutant, folder: Path) -> Path:
 
 def test_registers_alone() -> None:
     folder = build_folder() / "tests" / "axil_registers"
-    sources = [RTL / PACKAGE, RTL / "axil_registers.sv"]
+    sources = [RTL / file for file in (*PACKAGES, "axil_registers.sv")]
     cocotb_runner.build("axil_registers", sources, folder)
     variables = {"REGISTERS_SEED": str(SEED)}
     assert cocotb_runner.run("axil_registers", "tests.hw.registers_cocotb", folder, variables, SEED) == 3
@@ -139,7 +139,7 @@ def test_a_write_burst_that_the_port_does_not_take_is_an_error(tmp_path: Path) -
     top.write_text(
         "module top;\nshell #(.AXI_MAX_BURST(16), .AXI_WRITE_BURST(32)) bad ();\ninitial $finish;\nendmodule\n"
     )
-    sources = [RTL / PACKAGE, *(RTL / file for file in SHELL if file != "chip.sv"), top]
+    sources = [*(RTL / file for file in (*PACKAGES, *SHELL) if file != "chip.sv"), top]
     command = ["verilator", "--cc", "--exe", "--build", "--main", "-Wno-lint", "-CFLAGS", "-O0", "--top-module", "top"]
     subprocess.run([*command, *sources], cwd=tmp_path, env=environment(), check=True, capture_output=True)
     run = [str(tmp_path / "obj_dir" / "Vtop"), "+verilator+error+limit+100"]

@@ -20,7 +20,7 @@ HOME = {"model/limits.py", "model/records.py", "model/registers.py"}
 
 _MASKS = {0x7F, 0x80}
 _LIMITS = {limits.STREAMS, limits.STREAMS - 1, limits.DESCRIPTORS, limits.RECORDS}
-_SUBJECT = re.compile(r"stream|context|ctx|clear|descriptor|records|slots|header", re.IGNORECASE)
+_SUBJECT = re.compile(r"stream|context|ctx|clear|descriptor|records|slots|header|burst", re.IGNORECASE)
 
 
 def _number(node: ast.AST, among: set[int]) -> bool:
@@ -90,6 +90,7 @@ def spelled_out(text: str) -> Iterator[int]:
         "size = (4 * classes + 7) // 8 * 8 + 16",
         "header = struct.Struct('<4I')",
         "f(streams=128)",
+        "max_burst: int = 16",
     ],
 )
 def test_what_is_spelled_out_is_found(line: str) -> None:
@@ -137,19 +138,96 @@ def test_a_record_in_memory() -> None:
         assert Record.size(count) % ALIGNMENT == 0
 
 
-def test_limits_are_those_of_the_rtl() -> None:
-    shell = (ROOT / "hw" / "rtl" / "shell.sv").read_text()
-    assert re.findall(r"SLOTS = (\d+);", shell) == [str(limits.DESCRIPTORS)]
-    for file in ("shell.sv", "temporal_shift.sv"):
-        assert f"STREAMS > {limits.STREAMS})" in (ROOT / "hw" / "rtl" / file).read_text()
+_CONTRACT_BITS = {limits.CONTEXT_BITS, limits.CONTEXT_BITS + 32, limits.CONTEXT_BITS + 64}  # alone, in a tag, a header
+_CONTRACT_SIZES = _CONTRACT_BITS | {limits.STREAMS, limits.DESCRIPTORS, limits.IN_CORE, limits.RECORDS}
+_BEATS = {beats for bursts in limits.BURSTS.values() for beats in bursts}
+_ERROR_BITS = max(value for name, value in vars(reg.Error).items() if name.isupper()).bit_length()
+
+
+def _any(numbers: set[int]) -> str:
+    return "|".join(map(str, sorted(numbers)))
+
+
+IN_HARDWARE = {
+    "part of a word": r"(?i)\b\w*(?:ctx|context|(?:queued|frame|done)_tag|WriteData)\w*\s*\[\s*\d+",
+    "width of a word": r"(?i)\[\s*\d+\s*:\s*\d+\s*\]\s+(?:\w+,\s*)*\w*(?:ctx|context|tag|error|irq)\w*",
+    "width of the errors": rf"\b{_ERROR_BITS}'[(bhd]",
+    "limit": r"\b\w*(?:SLOTS|DESCRIPTORS|RECORDS|STREAMS|IN_CORE|AXI_\w*BURST)\s*(?:[<>!=]=|[<>=])\s*"
+    rf"(?:{_any(_CONTRACT_SIZES | {limits.STREAMS - 1} | _BEATS)})\b(?!')",
+    "bytes": r"\bRECORD_BYTES\s*!?=\s*\d{2,}|\bBEAT\s*=\s*\d",
+    "bits of a tag": rf"\bTAG_BITS\s*=\s*(?:{_any(_CONTRACT_BITS)})\b",
+    "size of an instance": rf"\.(?:WIDTH|DEPTH|TAG_BITS|DESCRIPTOR_SLOTS)\(\s*(?:{_any(_CONTRACT_SIZES)})\s*\)",
+    "size of a record": r"\b16 \+ \d+\*.*LOGITS",
+    "mask": r"0x7[fF]\b|0x80\b|7'h7[fF]\b|8'h(?:7[fF]|80)\b",
+    "shift": r"(?:<<|>>) 7\b",
+}
+"""How SystemVerilog and C++ would write what the packages and the harness's definitions have."""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "wire clear = ctx_data[7];",
+        "wire in_range = 32'(ctx_data[6:0]) < STREAMS;",
+        "assign descriptor_context = WriteData[7:0];",
+        ".info_context(done_tag[39:32])",
+        "input  wire  [ 7:0]  info_context,",
+        "input  wire  [10:0]  error,",
+        "logic [10:0]  Error;",
+        "logic [ 2:0]  IrqStatus;",
+        "wire [7:0]  in_flight, ctx_tdata;",
+        "wire [10:0]  config = 11'(write) << 9;",
+        "localparam int unsigned  SLOTS = 16;",
+        "if(STREAMS > 128)",
+        "parameter int unsigned  AXI_MAX_BURST = 16,",
+        "if(chip_config_pkg::AXI_MAX_BURST > 16)",
+        "parameter int unsigned  RECORD_BYTES = 32",
+        "if(RECORD_BYTES != 16 + 8*((OUTPUT_LOGITS+1)/2))",
+        "parameter int unsigned  TAG_BITS = 40",
+        "lutram_fifo #(.WIDTH(72), .DEPTH(4)) headers (",
+        "lutram_fifo #(.WIDTH(W), .DEPTH(16)) contexts (",
+        "constexpr uint32_t BEAT = 8;",
+        "uint8_t stream = context & 0x7f;",
+        "bool clear = context >> 7;",
+    ],
+)
+def test_what_hardware_spells_out_is_found(line: str) -> None:
+    assert any(re.search(pattern, line) for pattern in IN_HARDWARE.values()), line
+
+
+def test_no_hardware_spells_it_out() -> None:
+    made = {"context_pkg.sv", "chip_pkg.sv"}
+    files = [path for folder in ("hw", "sim") for path in sorted((ROOT / folder).rglob("*"))]
+    files = [path for path in files if path.suffix in {".sv", ".v", ".cpp", ".h"} and path.name not in made]
+    files += [ROOT / "hw" / name for name in ("core.py", "stitch.py")]  # they write SystemVerilog
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {what}: {line.strip()}"
+        for path in files
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        for what, pattern in IN_HARDWARE.items()
+        if re.search(pattern, line)
+    ]
+    assert len(files) > 50
+    assert not found, "\n".join(found)
+
+
+def test_limits_are_those_of_the_registers() -> None:
     assert limits.RECORDS >= limits.DESCRIPTORS, "a full queue must find room"
     assert reg.DescriptorContext.STREAM.of(0xFFFF_FFFF) == limits.STREAMS - 1
+    assert (reg.DescriptorContext.STREAM | reg.DescriptorContext.CLEAR).bit_length() == limits.CONTEXT_BITS
 
 
 def test_a_record_s_size_is_that_of_the_rtl() -> None:
     """Evaluated, not compared as text."""
-    text = (ROOT / "hw" / "rtl" / "result_writer.sv").read_text()
-    (formula,) = re.findall(r"if\(RECORD_BYTES != (.*)\)\n", text)
+    text = (ROOT / "hw" / "rtl" / "chip_pkg.sv").read_text()
+    (formula,) = re.findall(r"record_bytes = (.*?);", text, re.DOTALL)
+    (header,) = re.findall(r"typedef struct packed \{([^}]*)\} record_header_t;", text)
+    widths = [int(high) + 1 for high in re.findall(r"^\t\tlogic \[(\d+):0\]", header, re.MULTILINE)]
+    numbers = dict(re.findall(r"(RECORD_\w+) = (\d+);", text))
+    numbers["$bits(record_header_t)"] = str(sum(widths) + limits.CONTEXT_BITS)
+    for name, number in numbers.items():
+        formula = formula.replace(name, number)
     for logits in range(1, 40):
-        size = eval(formula.replace("OUTPUT_LOGITS", str(logits)).replace("/", "//"))
-        assert Record.size(logits) == size
+        assert Record.size(logits) == eval(
+            " ".join(re.sub(r"\blogits\b", str(logits), formula).replace("/", "//").split())
+        )

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from shiftcore.errors import UserError
 from shiftcore.model.alarm import AlarmSettings
+from shiftcore.model.description import ModelDescription
 from shiftcore.model.reference import Reference, product_dtype
 from tests.checkout import ROOT
 
@@ -112,6 +113,10 @@ class Builder:
         self.add("threshold", offset=0, bits=4, signed=False, thresholds=levels)
 
 
+def model_of(graph: dict[str, Any], arrays: dict[str, np.ndarray]) -> Reference:
+    return Reference(ModelDescription.parse(graph), arrays)
+
+
 def random_model(seed: int, magnitude: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     rng = np.random.default_rng(seed)
     height, width = (int(n) for n in rng.integers(5, 12, 2))
@@ -145,7 +150,7 @@ MAGNITUDES = (7, 127, 2**20, 2**49)  # weights that make products run in float32
 @given(seed=st.integers(0, 2**32 - 1), magnitude=st.sampled_from(MAGNITUDES), extreme=st.booleans())
 def test_every_layer_of_random_networks(seed: int, magnitude: int, extreme: bool) -> None:
     graph, arrays = random_model(seed, magnitude)
-    reference, direct, rng = Reference(graph, arrays), Direct(graph, arrays), np.random.default_rng(seed)
+    reference, direct, rng = model_of(graph, arrays), Direct(graph, arrays), np.random.default_rng(seed)
     for _ in range(8):
         frame = rng.choice([0, 255], reference.input_shape) if extreme else rng.integers(0, 256, reference.input_shape)
         frame, stream, clear = frame.astype(np.uint8), int(rng.integers(0, 5)), bool(rng.random() < 0.25)
@@ -183,14 +188,14 @@ def test_a_layer_at_the_bound() -> None:
         ],
     }
     weight[0, 0, 1, 1] *= 2
-    reference = Reference(graph, {"c.weight": weight, "l.weight": np.ones((1, 1), np.int64)})
+    reference = model_of(graph, {"c.weight": weight, "l.weight": np.ones((1, 1), np.int64)})
     assert reference.infer(np.array([[[128, 1, 0]]], np.uint8)) == [2**24 + 1]
 
 
 def test_streams_and_clips_are_kept_apart() -> None:
     """Interleaved streams give what each gives alone; clear and reset both start a clip anew."""
     graph, arrays = random_model(7, 7)
-    reference, alone = Reference(graph, arrays), Reference(graph, arrays)
+    reference, alone = model_of(graph, arrays), model_of(graph, arrays)
     rng = np.random.default_rng(1)
     clips = rng.integers(0, 256, (3, 5, *reference.input_shape), dtype=np.uint8)
     together = [[reference.infer(clip[t], stream) for t in range(5)] for stream, clip in enumerate(clips)]
@@ -211,7 +216,7 @@ def test_streams_and_clips_are_kept_apart() -> None:
 
 def test_reset_forgets_only_the_stream_it_names() -> None:
     graph, arrays = random_model(7, 7)
-    reference = Reference(graph, arrays)
+    reference = model_of(graph, arrays)
     frames = np.random.default_rng(2).integers(0, 256, (2, *reference.input_shape), dtype=np.uint8)
     fresh = reference.infer(frames[0], 0)
     reference.infer(frames[0], 1)
@@ -225,7 +230,7 @@ def test_reset_forgets_only_the_stream_it_names() -> None:
 
 
 def test_wrong_frames_are_refused() -> None:
-    reference = Reference(*random_model(0, 7))
+    reference = model_of(*random_model(0, 7))
     with pytest.raises(ValueError, match="takes uint8"):
         reference.infer(np.zeros(reference.input_shape))
     with pytest.raises(ValueError, match="takes uint8"):
@@ -241,7 +246,7 @@ def _save(path: Path, graph: Any, arrays: dict[str, np.ndarray]) -> Path:
 
 def test_load_gives_the_same_model(tmp_path: Path) -> None:
     graph, arrays = random_model(3, 7)
-    loaded, direct = Reference.load(_save(tmp_path / "model.npz", graph, arrays)), Reference(graph, arrays)
+    loaded, direct = Reference.load(_save(tmp_path / "model.npz", graph, arrays)), model_of(graph, arrays)
     frame = np.full(direct.input_shape, 77, np.uint8)
     assert np.array_equal(loaded.infer(frame), direct.infer(frame))
     assert loaded.classes == ["a", "b", "c", "d"] and loaded.consensus().num_segments == 3
@@ -250,12 +255,12 @@ def test_load_gives_the_same_model(tmp_path: Path) -> None:
 def test_a_description_is_typed() -> None:
     graph, arrays = random_model(0, 7)
     alarm = {"classes": ["d", "b"], "threshold": 0.5, "release": 0.25, "min_seconds": 0, "cool_down_seconds": 2}
-    said = Reference(graph | {"alarm": alarm, "weights": "12"}, arrays).description
+    said = model_of(graph | {"alarm": alarm, "weights": "12"}, arrays).description
     assert said.alarm == AlarmSettings(("d", "b"), 0.5, 0.25, 0.0, 2.0) and said.alarm_indices == [1, 3]
     assert (said.preset.name, said.trained, said.num_segments, said.logit_scale) == ("random", False, 3, 0.5)
     assert (said.preprocess.images_per_second, said.weights) == (None, "12")
     for none in ({}, {"alarm": None}, {"alarm": alarm | {"classes": []}}):
-        said = Reference(graph | none, arrays).description
+        said = model_of(graph | none, arrays).description
         assert said.alarm is None and said.alarm_indices == [] and said.weights is None
 
 
@@ -320,7 +325,7 @@ def test_imports_nothing_but_numpy() -> None:
 
 def test_consensus_is_the_mean_of_the_last_frames_of_a_stream() -> None:
     """Against a plain definition over each stream's history."""
-    consensus = Reference(*random_model(0, 7)).consensus()
+    consensus = model_of(*random_model(0, 7)).consensus()
     rng = np.random.default_rng(0)
     history: dict[int, list[np.ndarray]] = {0: [], 1: []}
     for _ in range(40):

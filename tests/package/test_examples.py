@@ -12,15 +12,10 @@ from pathlib import Path
 import pytest
 
 from shiftcore.artifacts import build_folder, digest
-from tests.checkout import ROOT
+from tests.checkout import ROOT, tracked
 from tests.conftest import one_at_a_time
 
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/run.sh"))
-
-
-def tracked(folder: Path) -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-z", "."], cwd=folder, capture_output=True, text=True, check=True)
-    return [Path(name) for name in listed.stdout.split("\0") if name]
 
 
 def copy_tracked(folder: Path, target: Path) -> None:

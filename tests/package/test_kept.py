@@ -89,7 +89,14 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(
     "file",
-    ["hw/fifo.py", "hw/boards/__init__.py", "hw/ops/pool.py", "hw/__init__.py", "sim/library.py", "model/reference.py"],
+    [
+        "hw/fifo.py",
+        "hw/boards/__init__.py",
+        "hw/ops/max_pool/op.py",
+        "hw/__init__.py",
+        "sim/library.py",
+        "model/reference.py",
+    ],
 )
 def test_every_file_that_a_compilation_runs_is_in_its_code(checkout: Path, file: str) -> None:
     before = code("shiftcore.hw.compile")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # From sources that have been read to reports and a bitstream, for every family; takes `part` and `top`.
 # What the reports say is judged by hw.toolchains.vivado, which takes the bitstream away when it must not be used.
 synth_design -part $part -top $top

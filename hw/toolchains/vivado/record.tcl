@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # For a dry run: runs a script with Vivado's commands replaced by ones that write down how they were called.
 # tclsh record.tcl RECORD TABLE SCRIPT ARGUMENTS...
 # TABLE is a Tcl list of command, options with a value, options without one, and what to return.

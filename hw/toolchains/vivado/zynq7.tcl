@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Zynq-7: sources to bitstream in memory, with no project. Run in the folder that hw.toolchains.vivado prepared:
 # vivado -mode batch -source zynq7.tcl -tclargs PART
 lassign $argv part

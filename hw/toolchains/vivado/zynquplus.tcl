@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Zynq UltraScale+: a block design of the processing system, its interconnect and the chip, then as for any family.
 # Run in the folder that hw.toolchains.vivado prepared:
 # vivado -mode batch -source zynquplus.tcl -tclargs PART CLOCK_MHZ BASE_ADDRESS PLL FBDIV DIV2

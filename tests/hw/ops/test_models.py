@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The ops' Python side: models, registration with FINN's passes, wrappers and estimates."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.infer_datatypes import InferDataTypes
 
-from shiftcore.hw.ops.stream_add import sum_type
+from shiftcore.hw.ops.bench import make_node
+from shiftcore.hw.ops.stream_add.op import sum_type
 from shiftcore.quant import temporal
 from shiftcore.sim.stream_bench import pack
 
-MakeNode = Callable[..., Any]
 PART = "xc7z020clg400-1"
 
 
@@ -35,12 +34,11 @@ PART = "xc7z020clg400-1"
     streams=st.integers(1, 4),
     frames=st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.integers(0, 2**32 - 1)), max_size=12),
 )
-def test_shift_model(
-    make_node: MakeNode, channels: int, shifted: int, streams: int, frames: list[tuple[int, bool, int]]
-) -> None:
+def test_shift_model(channels: int, shifted: int, streams: int, frames: list[tuple[int, bool, int]]) -> None:
     shifted = min(shifted, channels)
     inst = make_node(
         "TemporalShift",
+        "dut",
         NumChannels=channels,
         ShiftChannels=shifted,
         Streams=streams,
@@ -186,10 +184,11 @@ def test_stream_add_infers_a_type_that_holds_every_sum() -> None:
     ],
 )
 def test_state_memory(  # the shape that one beat of `shifted` channels gives
-    make_node: MakeNode, pixels: int, shifted: int, streams: int, style: str, blocks: int
+    pixels: int, shifted: int, streams: int, style: str, blocks: int
 ) -> None:
     inst = make_node(
         "TemporalShift",
+        "dut",
         NumChannels=8 * shifted,
         ShiftChannels=shifted,
         PE=shifted,

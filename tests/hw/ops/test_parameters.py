@@ -3,22 +3,33 @@
 
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shiftcore.errors import UserError
-from shiftcore.hw.lint import CORNERS, MODULES, RTL, lint
-from shiftcore.hw.ops import foldings
+from shiftcore.hw.formal.block import Parameters
+from shiftcore.hw.lint import Module, lint, modules
+from shiftcore.hw.ops import OURS
+from shiftcore.hw.ops.bench import make_node
 from shiftcore.sim.verilator import environment
 
-MakeNode = Callable[..., Any]
-
-SHIFT = {"NumChannels": 16, "ShiftChannels": 4, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
-FORK = {"NumChannels": 6, "NumOutputStreams": 2, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
-POOL = {
+SHIFT: dict[str, Any] = {
+    "NumChannels": 16,
+    "ShiftChannels": 4,
+    "PE": 1,
+    "numInputVectors": [1, 4, 4],
+    "inputDataType": "UINT4",
+}
+FORK: dict[str, Any] = {
+    "NumChannels": 6,
+    "NumOutputStreams": 2,
+    "PE": 1,
+    "numInputVectors": [1, 4, 4],
+    "inputDataType": "UINT4",
+}
+POOL: dict[str, Any] = {
     "Channels": 6,
     "PE": 1,
     "KernelSize": [2, 2],
@@ -27,7 +38,7 @@ POOL = {
     "InputDataType": "INT4",
     "OutputDataType": "INT4",
 }
-ADD = {
+ADD: dict[str, Any] = {
     "lhs_dtype": "UINT4",
     "rhs_dtype": "INT4",
     "out_dtype": "INT6",
@@ -35,7 +46,7 @@ ADD = {
     "rhs_shape": [1, 2, 2, 4],
     "out_shape": [1, 2, 2, 4],
 }
-SUM = {"NumChannels": 6, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
+SUM: dict[str, Any] = {"NumChannels": 6, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType": "UINT4"}
 
 
 @pytest.mark.parametrize(
@@ -48,16 +59,16 @@ SUM = {"NumChannels": 6, "PE": 1, "numInputVectors": [1, 4, 4], "inputDataType":
         (7, 5, [1, 7]),
     ],
 )
-def test_foldings_of_the_shift(make_node: MakeNode, channels: int, shifted: int, legal: list[int]) -> None:
-    inst = make_node("TemporalShift", **SHIFT | {"NumChannels": channels, "ShiftChannels": shifted})
-    assert foldings(inst) == legal
+def test_foldings_of_the_shift(channels: int, shifted: int, legal: list[int]) -> None:
+    inst = make_node("TemporalShift", "dut", **SHIFT | {"NumChannels": channels, "ShiftChannels": shifted})
+    assert inst.foldings() == legal
 
 
-def test_foldings_divide_the_channels(make_node: MakeNode) -> None:
-    assert foldings(make_node("DuplicateStreams", outputs=2, **FORK)) == [1, 2, 3, 6]
-    assert foldings(make_node("GlobalAccPool", **SUM)) == [1, 2, 3, 6]
-    assert foldings(make_node("Pool", **POOL)) == [1, 2, 3, 6]
-    assert foldings(make_node("StreamAdd", inputs=2, **ADD)) == [1, 2, 4]
+def test_foldings_divide_the_channels() -> None:
+    assert make_node("DuplicateStreams", "dut", outputs=2, **FORK).foldings() == [1, 2, 3, 6]
+    assert make_node("GlobalAccPool", "dut", **SUM).foldings() == [1, 2, 3, 6]
+    assert make_node("Pool", "dut", **POOL).foldings() == [1, 2, 3, 6]
+    assert make_node("StreamAdd", "dut", inputs=2, **ADD).foldings() == [1, 2, 4]
 
 
 @pytest.mark.parametrize(
@@ -85,9 +96,7 @@ def test_foldings_divide_the_channels(make_node: MakeNode) -> None:
         ("Pool", POOL | {"PE": 5}, "PE=5 is not possible"),
     ],
 )
-def test_an_impossible_node_is_refused(
-    make_node: MakeNode, tmp_path: Path, op: str, attributes: dict[str, Any], message: str
-) -> None:
+def test_an_impossible_node_is_refused(tmp_path: Path, op: str, attributes: dict[str, Any], message: str) -> None:
     tensors = {"inputs": 2} if op == "StreamAdd" else {"outputs": 2} if op == "DuplicateStreams" else {}
     inst = make_node(op, "bad_node", **tensors, **attributes)
     inst.set_nodeattr("code_gen_dir_ipgen", str(tmp_path))
@@ -96,7 +105,8 @@ def test_an_impossible_node_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-IMPOSSIBLE: list[tuple[str, dict[str, int | str], str]] = [
+CORNERS = {op.source.stem: op.corners for op in OURS}
+IMPOSSIBLE: list[tuple[str, Parameters, str]] = [
     ("temporal_shift", CORNERS["temporal_shift"][1] | {"SHIFT": 17}, "SHIFT=17 must be 1 to CHANNELS=16"),
     ("temporal_shift", CORNERS["temporal_shift"][1] | {"PE": 5}, "PE=5 must divide CHANNELS=16"),
     ("temporal_shift", CORNERS["temporal_shift"][1] | {"SHIFT": 3, "PE": 2}, "PE=2 must divide CHANNELS=16, and"),
@@ -116,7 +126,8 @@ def test_an_impossible_module_says_so(tmp_path: Path) -> None:
         instances.append(f"{module} #({values}) bad_{k} ();\n")
     top = tmp_path / "top.sv"
     top.write_text("module top;\n" + "".join(instances) + "initial $finish;\nendmodule\n")
-    sources = [str(RTL / f"{module}.sv") for module in dict.fromkeys(module for module, *_ in IMPOSSIBLE)]
+    sources = [str(path) for op in OURS for path in (*op.rtl.needs, op.source)]
+    assert {module for module, *_ in IMPOSSIBLE} == CORNERS.keys()
     command = ["verilator", "--cc", "--exe", "--build", "--main", "-Wno-lint", "-CFLAGS", "-O0", "--top-module", "top"]
     subprocess.run([*command, *sources, str(top)], cwd=tmp_path, env=environment(), check=True, capture_output=True)
     run = [str(tmp_path / "obj_dir" / "Vtop"), "+verilator+error+limit+100"]
@@ -126,10 +137,10 @@ def test_an_impossible_module_says_so(tmp_path: Path) -> None:
         assert message in output
 
 
-@pytest.mark.parametrize("source", MODULES, ids=lambda path: path.stem)
-def test_lint_is_clean(source: Path) -> None:
-    for parameters in CORNERS.get(source.stem, [{}]):
-        assert lint(source, parameters) == ""
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.source.stem)
+def test_lint_is_clean(module: Module) -> None:
+    for parameters in module.sets:
+        assert lint(module.source, parameters, module.needs) == ""
 
 
 def test_lint_complains(tmp_path: Path) -> None:

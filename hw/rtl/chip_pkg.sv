@@ -1,9 +1,53 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The register map: word offsets, and the bits of fields (made by hw.registers from hw/registers.toml).
+// Registers, records, queues and bursts of the chip (made by hw.contract from hw/chip.toml).
 `default_nettype none
 
-package registers_pkg;
+package chip_pkg;
 	/* verilator lint_off UNUSEDPARAM */	// a module uses those that it needs
+	localparam int unsigned  DESCRIPTORS = 16;	// frames that the chip's descriptor queue holds
+	localparam int unsigned  IN_CORE = 16;	// frames that can be inside the core, and contexts that wait for its temporal shifts
+	localparam int unsigned  RECORDS = 32;	// frames under way, each with a slot in the driver's ring: a full descriptor queue, and what DMA and core hold
+	localparam int unsigned  ZYNQ7_READ_BURST = 16;	// beats at most
+	localparam int unsigned  ZYNQ7_WRITE_BURST = 16;	// beats at most
+	localparam int unsigned  ZYNQUPLUS_READ_BURST = 256;	// beats at most
+	localparam int unsigned  ZYNQUPLUS_WRITE_BURST = 16;	// beats at most
+
+	typedef struct packed {
+		logic  IDLE;	// the chip became idle
+		logic  ERROR;	// an error flag was set
+		logic  RESULT;	// a result record was written
+	} irq_t;
+
+	typedef struct packed {
+		logic  RESULT_UNDERFLOW;	// RESULT_TAKE took more records than there were; it was ignored
+		logic  CONFIG;	// a register that may only change while RUN and BUSY are 0 was written at another time
+		logic  WATCHDOG;	// the core holds frames, and no beat moved at its ports for WATCHDOG cycles; the chip halts
+		logic  RESULT_FULL;	// a record found all slots taken and waits for RESULT_TAKE
+		logic  DESCRIPTOR_OVERFLOW;	// a descriptor was pushed into a full queue; it was dropped
+		logic  STREAM;	// a descriptor's stream is not below STREAMS; it was dropped
+		logic  FRAME_SIZE;	// a descriptor's length is not INPUT_BYTES; it was dropped
+		logic  WRITE_WINDOW;	// a record's slot does not lie inside WRITE_BASE to WRITE_LIMIT; the chip halts
+		logic  READ_WINDOW;	// a frame does not lie inside READ_BASE to READ_LIMIT; it was dropped
+		logic  WRITE_RESPONSE;	// memory answered a write with SLVERR or DECERR; the chip halts
+		logic  READ_RESPONSE;	// memory answered a read with SLVERR or DECERR; the chip halts
+	} error_t;
+
+	typedef struct packed {
+		logic [31:0]  SEQUENCE;	// 0 for the first record since reset, then one more each, modulo 2^32
+		logic [31:0]  LATENCY;	// from the frame's first input beat to its last output beat
+		logic [23:0]  ABOVE_CONTEXT;	// 0
+		context_pkg::context_t  CONTEXT;	// the descriptor's `DESCRIPTOR_CONTEXT`; the bits above are 0
+		logic [31:0]  FRAME_ID;	// the descriptor's `DESCRIPTOR_FRAME_ID`
+	} record_header_t;
+	localparam int unsigned  RECORD_ALIGNMENT = 8;	// bytes
+	localparam int unsigned  RECORD_LOGIT_BITS = 32;	// of a logit in a record, signed
+
+	// Bytes of the record of a frame with so many logits
+	function automatic int unsigned record_bytes(input int unsigned logits);
+		record_bytes = ($bits(record_header_t)/8 + RECORD_LOGIT_BITS/8*logits + RECORD_ALIGNMENT - 1)
+			/ RECORD_ALIGNMENT * RECORD_ALIGNMENT;
+	endfunction : record_bytes
+
 	localparam logic [11:0]  ADDR_ID = 12'h000;
 	localparam logic [31:0]  RESET_ID = 32'h53464331;
 	localparam logic [11:0]  ADDR_VERSION = 12'h004;
@@ -122,6 +166,6 @@ package registers_pkg;
 		endcase
 	endfunction : is_idle_only
 	/* verilator lint_on UNUSEDPARAM */
-endpackage : registers_pkg
+endpackage : chip_pkg
 
 `default_nettype wire

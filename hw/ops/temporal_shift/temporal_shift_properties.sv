@@ -3,7 +3,9 @@
 // frames of any streams: what leaves is what the stream's frame before had there, and zero where the state is void.
 `default_nettype none
 
-module temporal_shift_properties #(
+module temporal_shift_properties
+	import context_pkg::*;
+#(
 	parameter int unsigned CHANNELS,
 	parameter int unsigned SHIFT,
 	parameter int unsigned PE,
@@ -18,7 +20,7 @@ module temporal_shift_properties #(
 	input  wire                in_valid,
 	input  wire                in_ready,
 
-	input  wire [7:0]          ctx_data,
+	input  wire context_t      ctx_data,
 	input  wire                ctx_valid,
 	input  wire                ctx_ready,
 
@@ -43,7 +45,7 @@ module temporal_shift_properties #(
 	power_up  start(.clk, .rst_n, .was_reset);
 	axi_stream_rules #(.WIDTH(PE*BITS), .ASSUME(1))  source(
 		.clk, .rst_n, .data(in_data), .valid(in_valid), .ready(in_ready));
-	axi_stream_rules #(.WIDTH(8), .ASSUME(1))  frame_context(
+	axi_stream_rules #(.WIDTH($bits(context_t)), .ASSUME(1))  frame_context(
 		.clk, .rst_n, .data(ctx_data), .valid(ctx_valid), .ready(ctx_ready));
 	axi_stream_rules #(.WIDTH(PE*BITS), .ASSUME(0))  sink(
 		.clk, .rst_n, .data(out_data), .valid(out_valid), .ready(out_ready));
@@ -65,7 +67,7 @@ module temporal_shift_properties #(
 	wire  is_shifted = 32'(Group) < SHIFTED;
 
 	// Never written but with themselves: values of the solver's choice for the whole run.
-	logic [6:0]  WatchStream;
+	logic [$bits(ctx_data.STREAM)-1:0]  WatchStream;
 	count_t      WatchBeat;
 	always_ff @(posedge clk) begin
 		WatchStream <= WatchStream;
@@ -76,8 +78,8 @@ module temporal_shift_properties #(
 		beat_exists: assume(32'(WatchBeat) < BEATS);
 	end
 
-	wire  known = 32'(ctx_data[6:0]) < STREAMS;	// a stream that has a state
-	wire  watched = (ctx_data[6:0] == WatchStream) && (Beat == WatchBeat);
+	wire  known = 32'(ctx_data.STREAM) < STREAMS;	// a stream that has a state
+	wire  watched = (ctx_data.STREAM == WatchStream) && (Beat == WatchBeat);
 	logic   Whole;	// the watched stream had a whole frame since reset
 	beat_t  Before;	// the watched beat of the stream's last frame, or of this one once it came
 	beat_t  Expected;
@@ -86,15 +88,15 @@ module temporal_shift_properties #(
 	beat_t  state;
 	always_comb begin
 		Mask = is_shifted? LOW : '0;
-		state = ctx_data[7] || !known || !Whole? '0 : Before;
+		state = ctx_data.CLEAR || !known || !Whole? '0 : Before;
 	end
 	always_ff @(posedge clk) begin
 		if(!rst_n)  Whole <= 0;
-		else if(take && last && (ctx_data[6:0] == WatchStream))  Whole <= 1;
+		else if(take && last && (ctx_data.STREAM == WatchStream))  Whole <= 1;
 		if(take) begin
 			if(watched)  Before <= in_data;
 			Expected <= (in_data & ~Mask) | (state & Mask);
-			Checked <= ~Mask | (watched || !known || ctx_data[7]? Mask : '0);
+			Checked <= ~Mask | (watched || !known || ctx_data.CLEAR? Mask : '0);
 		end
 	end
 
@@ -112,7 +114,7 @@ module temporal_shift_properties #(
 		position: assert(32'(Beat) == 32'(count_t'(pixel) * count_t'(WORDS)) + word);
 		if(is_shifted && known)  address_in_range: assert(address < STREAMS * PIXELS * SHIFTED);
 		if(is_shifted && known)  address_is_own: assert(
-			address == (32'(count_t'(pixel)) * SHIFTED + word) * STREAMS + 32'(ctx_data[6:0]));
+			address == (32'(count_t'(pixel)) * SHIFTED + word) * STREAMS + 32'(ctx_data.STREAM));
 		context_with_last_beat: assert((ctx_valid && ctx_ready) == (take && last));
 		if(take)  has_context: assert(ctx_valid);
 		offered: assert(out_valid == (held != 0));
@@ -120,13 +122,13 @@ module temporal_shift_properties #(
 		if(out_valid)  shifted_by_one_frame: assert(((out_data ^ Expected) & Checked) == 0);
 		if(was_reset)  reset_leaves_nothing: assert(!out_valid);
 
-		remembered: cover(take && watched && is_shifted && Whole && !ctx_data[7] && (Before & LOW) != 0);
-		cleared: cover(take && watched && Whole && ctx_data[7]);
+		remembered: cover(take && watched && is_shifted && Whole && !ctx_data.CLEAR && (Before & LOW) != 0);
+		cleared: cover(take && watched && Whole && ctx_data.CLEAR);
 		unknown: cover(take && !known);
 		stalled: cover(in_valid && ctx_valid && !in_ready);
 	end
 	if(STREAMS > 1) begin : genOther
-		always_comb another: cover(rst_n && take && known && (ctx_data[6:0] != WatchStream) && (Beat == WatchBeat) && Whole);
+		always_comb another: cover(rst_n && take && known && (ctx_data.STREAM != WatchStream) && (Beat == WatchBeat) && Whole);
 	end : genOther
 
 endmodule : temporal_shift_properties

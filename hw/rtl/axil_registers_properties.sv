@@ -4,7 +4,8 @@
 `default_nettype none
 
 module axil_registers_properties
-	import registers_pkg::*;
+	import context_pkg::*;
+	import chip_pkg::*;
 #(
 	parameter logic [31:0]  BUILD_HASH,
 	parameter int unsigned  INPUT_BYTES,
@@ -48,23 +49,23 @@ module axil_registers_properties
 	input  wire [63:0]  descriptor_address,
 	input  wire [31:0]  descriptor_bytes,
 	input  wire [31:0]  descriptor_frame_id,
-	input  wire [ 7:0]  descriptor_context,
+	input  wire context_t  descriptor_context,
 
 	input  wire         busy,
 	input  wire         resetting,
 	input  wire         halted,
-	input  wire [ 7:0]  in_flight,
+	input  wire [STATUS_IN_FLIGHT_BITS-1:0]  in_flight,
 	input  wire         result_event,
 	input  wire         idle_event,
-	input  wire [10:0]  error,
+	input  wire error_t  error,
 	input  wire [31:0]  result_level,
 	input  wire [63:0]  cycles,
 	input  wire [31:0]  frames_done,
 
 	// inside the block
-	input  wire [10:0]  Error,
-	input  wire [ 2:0]  IrqStatus,
-	input  wire [ 2:0]  IrqEnable
+	input  wire error_t  Error,
+	input  wire irq_t    IrqStatus,
+	input  wire irq_t    IrqEnable
 );
 	localparam logic [1:0]  OKAY = 2'b00;
 	localparam logic [1:0]  SLVERR = 2'b10;
@@ -114,9 +115,9 @@ module axil_registers_properties
 		pulse_take: assert(take == (write && (At == ADDR_RESULT_TAKE)));
 		if(take)  count_taken: assert(take_count == Data);
 		pulse_push: assert(push == (write && (At == ADDR_DESCRIPTOR_CONTEXT)));
-		if(push)  context_pushed: assert(descriptor_context == Data[7:0]);
-		pulse_reset: assert(soft_reset == (write && (At == ADDR_CONTROL) && Data[1]));
-		pulse_clear: assert(clear_counters == (write && (At == ADDR_CONTROL) && Data[2]));
+		if(push)  context_pushed: assert(descriptor_context == Data[$bits(context_t)-1:0]);
+		pulse_reset: assert(soft_reset == (write && (At == ADDR_CONTROL) && Data[CONTROL_SOFT_RESET_LSB]));
+		pulse_clear: assert(clear_counters == (write && (At == ADDR_CONTROL) && Data[CONTROL_CLEAR_COUNTERS_LSB]));
 		data_first: cover(deed && !Due && HaveData && push);
 		refused: cover(b_take && Refused);
 		two_waiting: cover(Due && HaveAddress && HaveData);
@@ -134,16 +135,25 @@ module axil_registers_properties
 		|| (At >= ADDR_READ_BASE_LO && At <= ADDR_WRITE_LIMIT_HI);
 	wire  stored = only_idle || (Watch == ADDR_CONTROL) || (Watch == ADDR_IRQ_ENABLE)
 		|| (Watch >= ADDR_DESCRIPTOR_ADDRESS_LO && Watch <= ADDR_DESCRIPTOR_FRAME_ID);
-	wire [31:0]  mask = Watch == ADDR_CONTROL? 32'h1 : Watch == ADDR_IRQ_ENABLE? 32'h7 : 32'hFFFFFFFF;
+	wire [31:0]  mask = Watch == ADDR_CONTROL? 32'd1 << CONTROL_RUN_LSB
+		: Watch == ADDR_IRQ_ENABLE? (32'd1 << $bits(irq_t)) - 1 : '1;
 	logic [31:0]  Value;	// what it must read as, where it is one that stores
 	logic         Run;
-	logic [10:0]  Flags;
-	logic [ 2:0]  Causes;
+	error_t       Flags;
+	irq_t         Causes;
 	logic [31:0]  CyclesHigh;
 	wire  read = s_axil_arvalid && s_axil_arready;
 	wire [11:0]  from = {s_axil_araddr[11:2], 2'b00};
 	wire  reset = !rst_n || clear;
-	wire [10:0]  new_flags = error | (11'(write && (Run || busy) && writes_idle_only) << ERROR_CONFIG_LSB);
+	error_t  new_flags;
+	irq_t    new_causes;
+	always_comb begin
+		new_flags = error;
+		if(write && (Run || busy) && writes_idle_only)  new_flags.CONFIG = 1;
+		new_causes.RESULT = result_event;
+		new_causes.ERROR = |new_flags;
+		new_causes.IDLE = idle_event;
+	end
 	always_ff @(posedge clk) begin
 		if(reset) begin
 			Value <= 0;
@@ -154,10 +164,9 @@ module axil_registers_properties
 		end
 		else begin
 			if(write && (At == Watch) && !(only_idle && (Run || busy)))  Value <= Data & mask;
-			if(write && (At == ADDR_CONTROL))  Run <= Data[0];
-			Flags <= new_flags | (Flags & ~(write && (At == ADDR_ERROR)? Data[10:0] : 11'b0));
-			Causes <= {idle_event, |new_flags, result_event}
-				| (Causes & ~(write && (At == ADDR_IRQ_STATUS)? Data[2:0] : 3'b0));
+			if(write && (At == ADDR_CONTROL))  Run <= Data[CONTROL_RUN_LSB];
+			Flags <= new_flags | (Flags & ~(write && (At == ADDR_ERROR)? Data[$bits(error_t)-1:0] : '0));
+			Causes <= new_causes | (Causes & ~(write && (At == ADDR_IRQ_STATUS)? Data[$bits(irq_t)-1:0] : '0));
 			if(read && (from == ADDR_CYCLES_LO))  CyclesHigh <= cycles[63:32];
 		end
 	end
@@ -176,13 +185,14 @@ module axil_registers_properties
 			known = from == Watch;
 		end
 		else unique case(from)
-			ADDR_ID:            expected = 32'h53464331;
+			ADDR_ID:            expected = RESET_ID;
 			ADDR_BUILD_HASH:    expected = BUILD_HASH;
 			ADDR_INPUT_BYTES:   expected = INPUT_BYTES;
 			ADDR_STREAMS:       expected = STREAMS;
 			ADDR_ERROR:         expected = 32'(Flags);
 			ADDR_IRQ_STATUS:    expected = 32'(Causes);
-			ADDR_STATUS:        expected = {16'b0, in_flight, 5'b0, halted, resetting, busy};
+			ADDR_STATUS:        expected = 32'(in_flight) << STATUS_IN_FLIGHT_LSB | 32'(halted) << STATUS_HALTED_LSB
+				| 32'(resetting) << STATUS_RESETTING_LSB | 32'(busy) << STATUS_BUSY_LSB;
 			ADDR_RESULT_LEVEL:  expected = result_level;
 			ADDR_FRAMES_DONE:   expected = frames_done;
 			ADDR_CYCLES_LO:     expected = cycles[31:0];
@@ -230,8 +240,10 @@ module axil_registers_properties
 		causes_kept: assert(IrqStatus == Causes);
 		if(was_reset)  reset_leaves_nothing: assert(!s_axil_bvalid && !s_axil_rvalid && !run && !irq);
 
-		flag_survives_its_clear: cover(write && (At == ADDR_ERROR) && Data[3] && error[3] && Flags[3]);
-		flag_cleared: cover(write && (At == ADDR_ERROR) && Data[3] && Flags[3] && !error[3]);
+		flag_survives_its_clear: cover(write && (At == ADDR_ERROR) && Data[ERROR_WRITE_WINDOW_LSB] && error.WRITE_WINDOW
+			&& Flags.WRITE_WINDOW);
+		flag_cleared: cover(write && (At == ADDR_ERROR) && Data[ERROR_WRITE_WINDOW_LSB] && Flags.WRITE_WINDOW
+			&& !error.WRITE_WINDOW);
 		refused_while_running: cover(write && (At == Watch) && only_idle && Run);
 		refused_while_busy: cover(write && (At == Watch) && only_idle && !Run && busy);
 		reads_back: cover(s_axil_rvalid && Known && stored && (s_axil_rdata == 32'hA5000001));

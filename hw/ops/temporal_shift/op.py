@@ -2,102 +2,52 @@
 """Temporal shift: the first channels of each pixel come from the previous frame of the same stream."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from finn.custom_op.fpgadataflow import register_custom_op
-from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from finn.custom_op.fpgadataflow.rtl import register_custom_op as register_rtl_op
 from onnx import GraphProto
-from qonnx.core.datatype import BaseDataType, DataType
-from qonnx.core.modelwrapper import ModelWrapper
 
+from shiftcore.artifacts import PACKAGE_FOLDER
 from shiftcore.errors import UserError
 from shiftcore.hw import memory
-from shiftcore.hw.ops.rtl_op import Port, RtlOp, check_folding, check_integer, counter_bits
+from shiftcore.hw.ops.rtl_op import RtlOp, counter_bits
+from shiftcore.hw.ops.stream_op import StreamOp
 from shiftcore.model.limits import STREAMS
-from shiftcore.model.records import Context
 from shiftcore.quant import temporal
 
 
 @register_custom_op
-class TemporalShift(HWCustomOp):
+class TemporalShift(StreamOp):
     """Temporal shift of TSM (Lin et al. 2019, uni-directional), one frame a call, NHWC.
 
-    Input and output are `numInputVectors + [NumChannels]`, e.g. `[1, H, W, C]`, of the same integer type. Channels
-    `[0, ShiftChannels)` of each pixel are those of the previous frame of the same stream; they are zero in a frame
-    whose context says clear, in a stream's first frame, and always in a stream that is not below Streams. The
-    context comes from `shiftcore.quant.temporal` here, and from the stream `ctx_V` in hardware.
+    Input and output are of the same integer type. Channels `[0, ShiftChannels)` of each pixel are those of the
+    previous frame of the same stream; they are zero in a frame whose context says clear, in a stream's first frame,
+    and always in a stream that is not below Streams. The context comes from `shiftcore.quant.temporal` here, and from
+    the stream `ctx_V` in hardware.
     """
 
     def get_nodeattr_types(self) -> dict[str, Any]:
-        """NumChannels, ShiftChannels (1 to NumChannels), PE, Streams (1 to 128), numInputVectors, inputDataType."""
-        return {
-            **super().get_nodeattr_types(),
-            "NumChannels": ("i", True, 0),
-            "ShiftChannels": ("i", True, 0),
-            "PE": ("i", False, 1),
-            "Streams": ("i", False, 1),
-            "numInputVectors": ("ints", True, [1, 1, 1]),
-            "inputDataType": ("s", True, ""),
-        }
+        """Beside those of a `StreamOp` ShiftChannels (1 to NumChannels) and Streams (1 to STREAMS)."""
+        return {**super().get_nodeattr_types(), "ShiftChannels": ("i", True, 0), "Streams": ("i", False, 1)}
 
     def check(self) -> None:
         """Raise UserError when an attribute is out of its range or PE is not one of the op's foldings."""
-        name, vectors = self.onnx_node.name, list(self.get_nodeattr("numInputVectors"))
+        name = self.onnx_node.name
         channels, shifted, streams = (self.get_nodeattr(key) for key in ("NumChannels", "ShiftChannels", "Streams"))
         if not 1 <= shifted <= channels:
             raise UserError(f"{name}: ShiftChannels={shifted} must be 1 to NumChannels={channels}")
         if not 1 <= streams <= STREAMS:
             raise UserError(f"{name}: Streams={streams} must be 1 to {STREAMS}")
-        if vectors[0] != 1 or min(vectors) < 1:
-            raise UserError(f"{name}: numInputVectors={vectors} must be one frame, e.g. [1, height, width]")
-        check_integer(self, self.get_input_datatype())
-        check_folding(self)
+        super().check()
 
-    def get_input_datatype(self, ind: int = 0) -> BaseDataType:
-        """Type of every value, in and out."""
-        return DataType[self.get_nodeattr("inputDataType")]
-
-    def get_output_datatype(self, ind: int = 0) -> BaseDataType:
-        """The input's type."""
-        return self.get_input_datatype()
-
-    def get_normal_input_shape(self, ind: int = 0) -> tuple[int, ...]:
-        """`numInputVectors + [NumChannels]`."""
-        return (*map(int, self.get_nodeattr("numInputVectors")), self.get_nodeattr("NumChannels"))
-
-    def get_normal_output_shape(self, ind: int = 0) -> tuple[int, ...]:
-        """The input's shape."""
-        return self.get_normal_input_shape()
-
-    def get_folded_input_shape(self, ind: int = 0) -> tuple[int, ...]:
-        """Beats and lanes: `numInputVectors + [NumChannels / PE, PE]`. Raises UserError (see `check`)."""
-        self.check()
-        *vectors, channels = self.get_normal_input_shape()
-        return (*vectors, channels // self.get_nodeattr("PE"), self.get_nodeattr("PE"))
-
-    def get_folded_output_shape(self, ind: int = 0) -> tuple[int, ...]:
-        """The input's folded shape."""
-        return self.get_folded_input_shape()
-
-    def get_instream_width(self, ind: int = 0) -> int:
-        """Bits a beat."""
-        return self.get_nodeattr("PE") * self.get_input_datatype().bitwidth()
-
-    def get_outstream_width(self, ind: int = 0) -> int:
-        """Bits a beat."""
-        return self.get_instream_width()
-
-    def get_exp_cycles(self) -> int:
-        """Cycles a frame: one a beat."""
-        return math.prod(self.get_folded_input_shape()[:-1])
-
-    def infer_node_datatype(self, model: ModelWrapper) -> None:
-        """Take the input tensor's type for the node and its output."""
-        datatype = model.get_tensor_datatype(self.onnx_node.input[0])
-        self.set_nodeattr("inputDataType", datatype.name)
-        model.set_tensor_datatype(self.onnx_node.output[0], datatype)
+    def foldings(self) -> list[int]:
+        """Every PE it can be built with, ascending: it divides the channels, and the shifted channels come in whole
+        beats (PE divides them) or all in one (PE is not below them)."""
+        shifted = self.get_nodeattr("ShiftChannels")
+        return [pe for pe in super().foldings() if pe >= shifted or shifted % pe == 0]
 
     def execute_node(self, context: dict[str, np.ndarray], graph: GraphProto) -> None:
         """Shift one frame; the state is kept under the name of the node's output."""
@@ -122,15 +72,19 @@ class TemporalShift(HWCustomOp):
 
 @register_rtl_op
 class TemporalShift_rtl(RtlOp, TemporalShift):  # noqa: N801 - FINN finds the back end by this suffix
-    """Temporal shift in hardware (hw/rtl/temporal_shift.sv).
+    """Temporal shift in hardware (temporal_shift.sv).
 
-    Beside in0_V and out0_V the wrapper has the context stream `ctx_V`, one byte a frame: bit 7 clear, bits 6:0 the
-    stream. `get_verilog_top_module_intf_names` does not list it: FINN's passes take every listed stream for a tensor.
+    Beside in0_V and out0_V the wrapper has the context stream `ctx_V`, one `context_t` a frame.
+    `get_verilog_top_module_intf_names` does not list it: FINN's passes take every listed stream for a tensor.
     """
 
-    module = "temporal_shift"
+    source = Path(__file__).with_name("temporal_shift.sv")
+    needs = (PACKAGE_FOLDER / "hw" / "rtl" / "context_pkg.sv",)
+    takes_context = True
 
-    check = TemporalShift.check  # the abstraction checks itself; RtlOp stands before it among the bases
+    # the abstraction knows what it can be; RtlOp stands before it among the bases
+    check = TemporalShift.check
+    foldings = TemporalShift.foldings
 
     def parameters(self) -> dict[str, int | str]:
         """Parameters of temporal_shift.sv."""
@@ -143,10 +97,6 @@ class TemporalShift_rtl(RtlOp, TemporalShift):  # noqa: N801 - FINN finds the ba
             "STREAMS": self.get_nodeattr("Streams"),
             "RAM_STYLE": self.ram_style(),
         }
-
-    def input_ports(self) -> list[Port]:
-        """The frames, and the context."""
-        return [*super().input_ports(), Port("ctx_V", "ctx", Context.BITS)]
 
     def bram_estimation(self, fpgapart: str) -> int:
         """18 Kb block RAMs of the state."""

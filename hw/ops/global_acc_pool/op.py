@@ -2,6 +2,7 @@
 """Global accumulating pool: the sum of every channel over all pixels of a frame."""
 
 import math
+from pathlib import Path
 
 from finn.custom_op.fpgadataflow.globalaccpool import GlobalAccPool
 from finn.custom_op.fpgadataflow.rtl import register_custom_op as register_rtl_op
@@ -12,9 +13,9 @@ from shiftcore.hw.ops.rtl_op import RtlOp, check_folding, check_integer, counter
 
 @register_rtl_op
 class GlobalAccPool_rtl(RtlOp, GlobalAccPool):  # noqa: N801 - FINN finds the back end by this suffix
-    """FINN's GlobalAccPool in hardware (hw/rtl/global_acc_pool.sv), without its bubble between frames."""
+    """FINN's GlobalAccPool in hardware (global_acc_pool.sv), without its bubble between frames."""
 
-    module = "global_acc_pool"
+    source = Path(__file__).with_name("global_acc_pool.sv")
 
     def check(self) -> None:
         """Raise UserError for anything but one frame `[1, height, width]`, or a PE it cannot have."""

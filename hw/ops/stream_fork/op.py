@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Stream duplication: every beat of a stream goes to two or more consumers."""
 
+from pathlib import Path
+
 from finn.custom_op.fpgadataflow.duplicatestreams import DuplicateStreams
 from finn.custom_op.fpgadataflow.rtl import register_custom_op as register_rtl_op
 
@@ -10,9 +12,9 @@ from shiftcore.hw.ops.rtl_op import RtlOp, check_folding, check_integer
 
 @register_rtl_op
 class DuplicateStreams_rtl(RtlOp, DuplicateStreams):  # noqa: N801 - FINN finds the back end by this suffix
-    """FINN's DuplicateStreams as an eager fork (hw/rtl/stream_fork.sv), with any number of outputs from 2 on."""
+    """FINN's DuplicateStreams as an eager fork (stream_fork.sv), with any number of outputs from 2 on."""
 
-    module = "stream_fork"
+    source = Path(__file__).with_name("stream_fork.sv")
 
     def check(self) -> None:
         """Raise UserError for fewer than two outputs, a count that is not the node's, or a PE it cannot have."""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Stream add: the sum of two integer streams, as at the end of a residual block."""
 
+from pathlib import Path
+
 from finn.custom_op.fpgadataflow import register_custom_op
 from finn.custom_op.fpgadataflow.elementwise_binary import ElementwiseAdd
 from finn.custom_op.fpgadataflow.rtl import register_custom_op as register_rtl_op
@@ -40,10 +42,14 @@ class StreamAdd(ElementwiseAdd):
 
 @register_rtl_op
 class StreamAdd_rtl(RtlOp, StreamAdd):  # noqa: N801 - FINN finds the back end by this suffix
-    """Stream add in hardware (hw/rtl/stream_add.sv)."""
+    """Stream add in hardware (stream_add.sv)."""
 
-    module = "stream_add"
+    source = Path(__file__).with_name("stream_add.sv")
     input_names = ("lhs", "rhs")
+
+    def channels(self) -> int:
+        """The last extent of the shape, which is one with the inputs'."""
+        return int(self.out_shape[-1])
 
     def check(self) -> None:
         """Raise UserError for a constant or broadcast input, a type that does not hold every sum, or a bad PE."""

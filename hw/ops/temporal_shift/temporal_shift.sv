@@ -3,8 +3,8 @@
 //
 // Function    Channels [0, SHIFT) of each pixel come from the previous frame of the same stream; the others pass.
 //             A frame waits for its context word, which is consumed with the frame's last beat:
-//               ctx_data[7]    clear: the shifted channels of this frame read as zero
-//               ctx_data[6:0]  stream: which state the frame reads and replaces
+//               CLEAR   the shifted channels of this frame read as zero
+//               STREAM  which state the frame reads and replaces
 //             The first frame of a stream since reset also reads as zero. A stream >= STREAMS reads zero, writes nothing.
 // Throughput  One beat a cycle, also from frame to frame and from stream to stream.
 // Latency     One cycle.
@@ -16,13 +16,15 @@
 // frame: a stream is read only after all its words have been written since reset.
 `default_nettype none
 
-module temporal_shift #(
+module temporal_shift
+    import context_pkg::*;
+#(
     parameter int unsigned CHANNELS,
     parameter int unsigned SHIFT,      // shifted channels, 1 .. CHANNELS
     parameter int unsigned PE,         // channels a beat: divides CHANNELS, and divides SHIFT or is not below it
     parameter int unsigned PIXELS,     // pixels a frame
     parameter int unsigned BITS,       // bits a channel
-    parameter int unsigned STREAMS,    // 1 .. 128
+    parameter int unsigned STREAMS,    // 1 .. MAX_STREAMS
     parameter              RAM_STYLE   // "block" or "distributed"
 ) (
     input  wire                  clk,
@@ -32,7 +34,7 @@ module temporal_shift #(
     input  wire                  in_valid,
     output logic                 in_ready,
 
-    input  wire  [7:0]           ctx_data,
+    input  wire context_t        ctx_data,
     input  wire                  ctx_valid,
     output logic                 ctx_ready,
 
@@ -59,8 +61,8 @@ module temporal_shift #(
                 PE, CHANNELS, SHIFT);
         if (PIXELS < 1 || BITS < 1)
             $error("temporal_shift: PIXELS=%0d and BITS=%0d must be positive", PIXELS, BITS);
-        if (STREAMS < 1 || STREAMS > 128)
-            $error("temporal_shift: STREAMS=%0d must be 1 to 128", STREAMS);
+        if (STREAMS < 1 || STREAMS > MAX_STREAMS)
+            $error("temporal_shift: STREAMS=%0d must be 1 to %0d", STREAMS, MAX_STREAMS);
         if (88'(RAM_STYLE) != 88'("block") && 88'(RAM_STYLE) != 88'("distributed"))
             $error("temporal_shift: RAM_STYLE=%s must be block or distributed", RAM_STYLE);
     end
@@ -75,9 +77,9 @@ module temporal_shift #(
     wire last = last_word && pixel == PixelBits'(PIXELS - 1);
     wire shifted = 32'(word) < Shifted;
 
-    wire clear = ctx_data[7];
-    wire in_range = 32'(ctx_data[6:0]) < STREAMS;
-    wire [StreamBits-1:0] stream = StreamBits'(ctx_data[6:0]);
+    wire clear = ctx_data.CLEAR;
+    wire in_range = 32'(ctx_data.STREAM) < STREAMS;
+    wire [StreamBits-1:0] stream = StreamBits'(ctx_data.STREAM);
     wire [AddressBits-1:0] address = base + AddressBits'(stream);
 
     wire advance = !out_valid || out_ready;

@@ -2,7 +2,9 @@
 """Max pool behind a depthwise window generator."""
 
 import math
+from pathlib import Path
 
+import numpy as np
 from finn.custom_op.fpgadataflow.pool import Pool
 from finn.custom_op.fpgadataflow.rtl import register_custom_op as register_rtl_op
 
@@ -12,14 +14,24 @@ from shiftcore.hw.ops.rtl_op import RtlOp, check_folding, check_integer, counter
 
 @register_rtl_op
 class Pool_rtl(RtlOp, Pool):  # noqa: N801 - FINN finds the back end by this suffix
-    """FINN's Pool with Function MaxPool in hardware (hw/rtl/max_pool.sv).
+    """FINN's Pool with Function MaxPool in hardware (max_pool.sv).
 
     It stands behind a ConvolutionInputGenerator with depthwise=1 whose SIMD equals the pool's PE. That generator
     sends, for each output pixel, groups of PE channels one after the other, and for each group all positions of the
     window; the Python model sees the same values in im2col order (positions outside, channels inside).
     """
 
-    module = "max_pool"
+    source = Path(__file__).with_name("max_pool.sv")
+
+    def channels(self) -> int:
+        """FINN calls them by another name than elsewhere."""
+        return int(self.get_nodeattr("Channels"))
+
+    def as_streamed(self, values: np.ndarray) -> np.ndarray:
+        """From im2col order (positions, channels) to the window generator's (groups, positions, PE)."""
+        *pixels, _ = values.shape
+        kernel, pe = math.prod(map(int, self.get_nodeattr("KernelSize"))), self.get_nodeattr("PE")
+        return np.moveaxis(values.reshape(*pixels, kernel, -1, pe), -3, -2)
 
     def check(self) -> None:
         """Raise UserError for a function other than MaxPool, or a PE it cannot have."""

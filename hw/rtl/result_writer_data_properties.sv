@@ -3,7 +3,9 @@
 // records are numbered and go to their slots in order.
 `default_nettype none
 
-module result_writer_data_properties #(
+module result_writer_data_properties
+	import chip_pkg::*;
+#(
 	parameter int unsigned  OUTPUT_LOGITS,
 	parameter int unsigned  OUT_ELEMENTS,
 	parameter int unsigned  OUT_ELEMENT_BITS,
@@ -17,7 +19,7 @@ module result_writer_data_properties #(
 	input  wire          s_tready,
 	input  wire          s_last,
 	input  wire [31:0]   info_frame_id,
-	input  wire [ 7:0]   info_context,
+	input  wire context_pkg::context_t  info_context,
 	input  wire [31:0]   info_latency,
 
 	input  wire [63:0]   base,
@@ -90,7 +92,7 @@ module result_writer_data_properties #(
 	count_t  Ahead;	// records that go out before the followed one
 	logic signed [31:0]  Followed;
 	logic [31:0]  Id, Latency, Number, Sent;
-	logic [7:0]   Context;
+	context_pkg::context_t  Context;
 	wire  begins = s_take && (Beat == 0) && follow && !Following;
 	always_ff @(posedge clk) begin
 		for(int unsigned  e = 0; e < OUT_ELEMENTS; e++) begin
@@ -146,14 +148,24 @@ module result_writer_data_properties #(
 	end
 	always_comb if(rst_n && done)  answers_what_was_written: assume(OnWay != 0);
 
+	record_header_t  wanted;
+	wire [1:0][63:0]  words = wanted;
+	always_comb begin
+		wanted = '0;
+		wanted.FRAME_ID = Id;
+		wanted.CONTEXT = Context;
+		wanted.LATENCY = Latency;
+		wanted.SEQUENCE = Sent;
+	end
+
 	always_comb if(rst_n) begin
 		if(m_tvalid)  of_a_frame: assert(Frames != 0);
 		if(m_tvalid)  has_an_address: assert(Asked != 0);
 		one_at_a_time: assert(Asked <= 2);
 		if(m_tvalid && Following && (Ahead == 0)) begin
 			is_whole: assert(!Capturing);
-			if(Word == 0)  id_and_context: assert(m_tdata == {24'b0, Context, Id});
-			if(Word == 1)  latency: assert(m_tdata[31:0] == Latency);
+			if(Word == 0)  id_and_context: assert(m_tdata == words[0]);
+			if(Word == 1)  latency_and_number: assert(m_tdata == words[1]);
 			if((Word == count_t'(2 + Logit/2)) && !Logit[0])  low_logit: assert(m_tdata[31:0] == Followed);
 			if((Word == count_t'(2 + Logit/2)) && Logit[0])  high_logit: assert(m_tdata[63:32] == Followed);
 		end

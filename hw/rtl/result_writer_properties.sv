@@ -17,7 +17,7 @@ module result_writer_properties #(
 	input  wire          s_tready,
 	input  wire          s_last,
 	input  wire [31:0]   info_frame_id,
-	input  wire [ 7:0]   info_context,
+	input  wire context_pkg::context_t  info_context,
 	input  wire [31:0]   info_latency,
 
 	input  wire [63:0]   base,
