@@ -32,7 +32,7 @@ from shiftcore.errors import UserError
 from shiftcore.flow.command import app
 from shiftcore.model import video
 from shiftcore.model.alarm import AlarmSettings
-from shiftcore.model.description import ModelDescription
+from shiftcore.model.description import FORMAT, VERSION, ModelDescription
 from shiftcore.model.preprocess import Preprocessor
 from shiftcore.model.reference import Reference
 from shiftcore.quant import synthetic
@@ -211,6 +211,9 @@ def described(size: int, representation: str, run_every: int) -> ModelDescriptio
     """What a model without an alarm says of itself."""
     return ModelDescription.parse(
         {
+            "format": FORMAT,
+            "version": VERSION,
+            "layers": [],
             "input": {"height": size, "width": size, "channels": 3},
             "preprocess": {"representation": representation, "images_per_second": None, "run_every": run_every},
             "trained": False,
