@@ -88,7 +88,12 @@ def shape_digest(model: ModelWrapper, layers: Sequence[Layer], target: Hardware,
         for node in model.graph.node
     ]
     place = [board.family, board.part, board.clock_mhz, board.resources.model_dump()]
-    return digest(json.dumps([nodes, [asdict(layer) for layer in layers], target.model_dump(), place]))
+    return digest(json.dumps([nodes, [_told(layer) for layer in layers], target.model_dump(), place]))
+
+
+def _told(layer: Layer) -> dict[str, object]:
+    """What a layer says of itself, another package's numbers only where it has some."""
+    return {name: value for name, value in asdict(layer).items() if name != "others" or value}
 
 
 def fifos(model: ModelWrapper) -> dict[str, Attributes]:
