@@ -80,20 +80,17 @@ class Lock:
 
 
 def shape_digest(model: ModelWrapper, layers: Sequence[Layer], target: Hardware, board: Board) -> str:
-    """Of all that a search depends on: the graph's nodes and the shapes between them, the bits of every layer (in
-    `layers`, the integer model's), the `target`, and of the board what decides a folding: family, part, clock and
-    resources, not what its boot loader sets. Not of the weights."""
+    """Of all that a search depends on: the graph's nodes and the shapes between them, what every layer says of itself,
+    its bits among it (in `layers`, the integer model's; a key that it has not changes nothing), the `target`, and of
+    the board what decides a folding: family, part, clock and resources, not what its boot loader sets. Not of the
+    weights."""
     nodes = [
         (node.op_type, [model.get_tensor_shape(tensor) for tensor in (*node.input, *node.output)])
         for node in model.graph.node
     ]
     place = [board.family, board.part, board.clock_mhz, board.resources.model_dump()]
-    return digest(json.dumps([nodes, [_told(layer) for layer in layers], target.model_dump(), place]))
-
-
-def _told(layer: Layer) -> dict[str, object]:
-    """What a layer says of itself, another package's numbers only where it has some."""
-    return {name: value for name, value in asdict(layer).items() if name != "others" or value}
+    said = [{key: value for key, value in asdict(layer).items() if value not in (None, ())} for layer in layers]
+    return digest(json.dumps([nodes, said, target.model_dump(), place]))
 
 
 def fifos(model: ModelWrapper) -> dict[str, Attributes]:

@@ -28,15 +28,17 @@ def parsed(kind: type[_T], values: Any, key: str = "") -> _T:
         raise ValueError(f"{key} is {values!r}, no table")
     types = get_type_hints(kind, include_extras=True)
     names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    others = tuple((k, int(v)) for k, v in values.items() if k not in names and isinstance(v, int))
-    return kind(
-        **{
-            name: others
-            if types[name] == OtherNumbers
-            else _value(types[name], values.get(name), f"{key}.{name}" if key else name)
-            for name in names
-        }
-    )
+
+    def value(name: str) -> Any:
+        if types[name] == OtherNumbers:
+            return tuple((other, int(number)) for other, number in values.items() if _is_other(other, number, names))
+        return _value(types[name], values.get(name), f"{key}.{name}" if key else name)
+
+    return kind(**{name: value(name) for name in names})
+
+
+def _is_other(key: str, value: Any, names: list[str]) -> bool:
+    return key not in names and isinstance(value, int)
 
 
 def _value(kind: Any, value: Any, key: str) -> Any:
