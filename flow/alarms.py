@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -21,7 +20,7 @@ from shiftcore.errors import UserError
 from shiftcore.flow import alarm_figures, data_sets, machine
 from shiftcore.flow.alarm_figures import Figures, Footage
 from shiftcore.flow.alarms_report import draw_curve, write_page
-from shiftcore.flow.judging import judge
+from shiftcore.flow.judging import judge, track
 from shiftcore.model.calibration import Track
 from shiftcore.model.reference import Reference
 from shiftcore.quant import frames, layouts
@@ -83,7 +82,7 @@ class Watcher:
             write_json(path, {**outcome.row(), "brightness": outcome.brightness})
 
         row = json.loads(kept(path, key, make).read_text())
-        return Track(np.array(row["times"]), np.array(row["window"]), row["seconds"]), row["brightness"]
+        return track(row), row["brightness"]
 
     def _footage(
         self, origin: str, folder: Path, sample: Sample, noted: Notes, track: Track, brightness: float

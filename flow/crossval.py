@@ -22,10 +22,10 @@ from shiftcore.artifacts import digest, lock, without_nan, write_json
 from shiftcore.errors import UserError
 from shiftcore.flow import crossval_alarms, data_sets
 from shiftcore.flow.alarm_figures import Figures
-from shiftcore.flow.crossval_alarms import settings_at, track
+from shiftcore.flow.crossval_alarms import settings_at
 from shiftcore.flow.crossval_report import lines, write_card, write_picture
 from shiftcore.flow.data_report import bias_floor, examine
-from shiftcore.flow.judging import judge
+from shiftcore.flow.judging import judge, track
 from shiftcore.model.calibration import count
 from shiftcore.model.reference import Reference
 from shiftcore.quant import checkpoint, layouts, metrics
@@ -68,10 +68,15 @@ def summarize(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> di
     thresholds only."""
     taught, unseen = _parted(rows)
     figures = {"all": _figures(taught, unseen, preset, classes)}
-    apart = [row for row in taught if row["source"].rpartition("/")[2] not in preset.data.apart]
+    apart = [row for row in taught if not _is_apart(preset, row["source"])]
     if 0 < len(apart) < len(taught):
         figures["without " + " and ".join(preset.data.apart)] = _figures(apart, unseen, preset, classes)
     return figures
+
+
+def _is_apart(preset: Preset, source: str) -> bool:
+    """Whether `source`, with or without its data set's name in front, is one that figures are also given without."""
+    return source.rpartition("/")[2] in preset.data.apart
 
 
 def _parted(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
@@ -137,9 +142,7 @@ def add_floor(figures: dict[str, Any], preset: Preset, dataset: Dataset) -> None
     """Put beside the figures of each part what its labels can be told by without looking (flow.data_report)."""
     read, _ = layouts.read_each(dataset.samples, examine, "bias floor", dataset.missing)
     for name, part in figures.items():
-        facts = [
-            fact for _, fact in read if name == "all" or fact.sample.source.rpartition("/")[2] not in preset.data.apart
-        ]
+        facts = [fact for _, fact in read if name == "all" or not _is_apart(preset, fact.sample.source)]
         samples = [fact.sample for fact in facts]
         floor = bias_floor(Dataset(dataset.layout, samples, dataset.sources_known), facts)["all of these"]
         part |= {f"floor_{key}": value for key, value in floor.items()}

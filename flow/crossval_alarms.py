@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from shiftcore.flow.alarm_figures import Figures, Footage, curve, tally, verdict
+from shiftcore.flow.judging import track
 from shiftcore.model.alarm import AlarmSettings
-from shiftcore.model.calibration import Track
 from shiftcore.model.fields import parsed
 from shiftcore.quant import metrics
 from shiftcore.quant.cross_validation import Row
@@ -19,11 +19,6 @@ ChooseThreshold = Callable[[Sequence[Row]], float]
 def settings_at(alarm: Alarm, threshold: float) -> AlarmSettings:
     """The runtime's settings of a preset's `alarm`, at this `threshold`."""
     return parsed(AlarmSettings, alarm.at(threshold).model_dump(mode="json"))
-
-
-def track(row: Row) -> Track:
-    """What the alarm was given of a row's clip."""
-    return Track(np.array(row["times"]), np.array(row["window"]), row["seconds"])
 
 
 def out_of_fold(rows: Sequence[Row], alarm: Alarm, choose: ChooseThreshold) -> dict[str, Figures]:

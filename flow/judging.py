@@ -9,6 +9,7 @@ import numpy as np
 from shiftcore.errors import UserError
 from shiftcore.model import video
 from shiftcore.model.alarm import Alarm
+from shiftcore.model.calibration import Track
 from shiftcore.model.decision import Decision
 from shiftcore.model.preprocess import Preprocessor
 from shiftcore.model.records import alarm_score
@@ -45,6 +46,11 @@ class Outcome:
             "times": self.times.tolist(),
             "window": self.scores.tolist(),
         }
+
+
+def track(row: Row) -> Track:
+    """What the alarm was given of a clip, out of its `row`."""
+    return Track(np.array(row["times"]), np.array(row["window"]), row["seconds"])
 
 
 def judge(reference: Reference, sample: Sample) -> Outcome:
