@@ -8,7 +8,6 @@ from pathlib import Path
 
 from shiftcore.driver.errors import BuildError
 from shiftcore.errors import UserError
-from shiftcore.model.limits import STREAMS
 from shiftcore.model.manifest import FILE, ChipManifest, CoreManifest, FrameSize
 from shiftcore.model.records import Record
 from shiftcore.model.reference import Reference
@@ -76,7 +75,7 @@ class Build:
             input=FrameSize(rows, columns, channels, rows * columns * channels),
             logits=len(reference.classes),
             classes=tuple(reference.classes),
-            streams=min(reference.streams, STREAMS),
+            streams=reference.streams,
             record_bytes=Record.size(len(reference.classes)),
             frame_interval=1,
             top=none,
