@@ -26,7 +26,10 @@ from shiftcore.sources import code
 HERE = Path(__file__).parent
 CHECKERS = tuple(
     HERE / f"{name}.sv"
-    for name in ("anyseq", "power_up", "axi_stream_rules", "in_order", "axi_burst_rules", "axi_read_memory")
+    for name in (
+        *("anyseq", "power_up", "in_order"),
+        *("axi_stream_rules", "axi_lite_rules", "axi_burst_rules", "axi_read_memory"),
+    )
 )
 SECONDS = 300
 """No job may take longer."""
