@@ -24,7 +24,9 @@ def ports(parameters: dict[str, int]) -> Ports:
     """Those of dma_write."""
     address = parameters["ADDR_WIDTH"]
     inputs = "clk rst_n stop s_record_tvalid s_tvalid m_axi_awready m_axi_wready m_axi_bvalid"
-    outputs = "quiet busy error_window error_response done s_record_tready s_tready m_axi_awvalid m_axi_wlast m_axi_wvalid"
+    outputs = (
+        "quiet busy error_window error_response done s_record_tready s_tready m_axi_awvalid m_axi_wlast m_axi_wvalid"
+    )
     return [
         *(("input", name, 1) for name in inputs.split()),
         *(("input", name, address) for name in ("write_base", "write_limit", "s_record_address")),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""All SystemVerilog in one style and one stream dialect, as CONTRIBUTING.md has them."""
+"""All SystemVerilog in one style and one stream dialect, as docs/rtl-style.md has them."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -102,6 +102,10 @@ def other_module(text: str, path: Path) -> list[str]:
     return [] if names == [path.stem] and "\n`default_nettype none\n" in text else [path.stem]
 
 
+def _with_port(way: str, name: str) -> str:
+    return f"module x (\n\tinput  wire  clk,\n\t{way}  wire [7:0]  {name}\n);"
+
+
 RULES: dict[Callable[[str, Path], list[str]], list[str]] = {
     indented_by_blanks: ["    wire  a;"],
     blank_before_a_parenthesis: ["\tif (a)  b <= c;", "\tfor (genvar  i = 0; i < 3; i++)"],
@@ -112,13 +116,11 @@ RULES: dict[Callable[[str, Path], list[str]], list[str]] = {
         "else if(a <= B)  word.low <= '0;",
         "module x (\n\tinput  wire  clk\n);\n\tbegin clk2 <= clk; end",
     ],
-    other_reset: [f"module x (\n\tinput  wire  {name},\n\tinput  wire  a\n);" for name in ("rst", "aresetn", "rst_p", "nrst")],
+    other_reset: [_with_port("input", name) for name in ("rst", "aresetn", "rst_p", "nrst")],
     other_stream: [
-        f"module x (\n\t{way}  wire [7:0]  {name}\n);"
-        for way, name in (
-            *(("input", name) for name in ("in_valid", "idat", "ivld", "s_data", "s_axis_valid", "record_valid", "data")),
-            *(("output", "s_tvalid"), ("input", "m_tvalid"), ("input", "s_ctx_tready"), ("output", "m_axi_awready")),
-        )
+        *(_with_port("input", name) for name in ("in_valid", "idat", "ivld", "s_data", "record_valid", "data")),
+        *(_with_port("input", name) for name in ("m_tvalid", "s_ctx_tready", "m_axi_awvalid", "s_axil_bvalid")),
+        *(_with_port("output", name) for name in ("s_tvalid", "m_core_tready", "m_axi_rvalid")),
     ],
     message_without_its_place: ['$error("x: N = %0d", N);'],
     parameters_unchecked: ["module x #(\n\tparameter int unsigned N\n)(\n);"],
