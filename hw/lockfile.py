@@ -88,9 +88,7 @@ def shape_digest(model: ModelWrapper, layers: Sequence[Layer], target: Hardware,
         for node in model.graph.node
     ]
     place = [board.family, board.part, board.clock_mhz, board.resources.model_dump()]
-    # Numbers of another package's op count where there are any: locks are older than the field for them.
-    numbers = [{key: value for key, value in asdict(one).items() if key != "others" or value} for one in layers]
-    return digest(json.dumps([nodes, numbers, target.model_dump(), place]))
+    return digest(json.dumps([nodes, [asdict(layer) for layer in layers], target.model_dump(), place]))
 
 
 def fifos(model: ModelWrapper) -> dict[str, Attributes]:
