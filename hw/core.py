@@ -20,7 +20,7 @@ from shiftcore.artifacts import atomic_folder, digest
 from shiftcore.hw.boards import Board
 from shiftcore.hw.dataflow import layer
 from shiftcore.hw.folding import cycles, slowest
-from shiftcore.hw.stitch import Stitcher
+from shiftcore.hw.stitch import Stitcher, stream_pins
 from shiftcore.model.limits import IN_CORE
 from shiftcore.model.manifest import ContextPort, CoreManifest, Fifo, SlowestOp, StreamPort, TracedStream
 from shiftcore.model.records import Context
@@ -40,18 +40,18 @@ def _context_instance(readers: list[str]) -> str:
     }
     return (
         f"\tcontext_fanout #(.N({len(readers)}), .WIDTH({Context.BITS}), .DEPTH({IN_CORE})) context_i (\n"
-        "\t\t.clk(ap_clk), .rst(!ap_rst_n),\n"
-        "\t\t.idat(s_axis_ctx_tdata), .ivld(s_axis_ctx_tvalid), .irdy(s_axis_ctx_tready),\n"
-        f"\t\t.odat({vectors['tdata']}),\n\t\t.ovld({vectors['tvalid']}),\n\t\t.ordy({vectors['tready']})\n\t);\n"
+        "\t\t.clk(ap_clk), .rst_n(ap_rst_n),\n"
+        f"\t\t{stream_pins('s', 's_axis_ctx')},\n"
+        f"\t\t.m_tdata({vectors['tdata']}),\n\t\t.m_tvalid({vectors['tvalid']}),\n"
+        f"\t\t.m_tready({vectors['tready']})\n\t);\n"
     )
 
 
 def _pacer_instance(bits: int, beats: int, interval: int) -> str:
     return (
         f"\tframe_pacer #(.WIDTH({bits}), .BEATS({beats}), .INTERVAL({interval})) pacer (\n"
-        "\t\t.clk(ap_clk), .rst(!ap_rst_n),\n"
-        "\t\t.idat(s_axis_tdata), .ivld(s_axis_tvalid), .irdy(s_axis_tready),\n"
-        "\t\t.odat(paced_tdata), .ovld(paced_tvalid), .ordy(paced_tready)\n\t);\n"
+        "\t\t.clk(ap_clk), .rst_n(ap_rst_n),\n"
+        f"\t\t{stream_pins('s', 's_axis')},\n\t\t{stream_pins('m', 'paced')}\n\t);\n"
     )
 
 

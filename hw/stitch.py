@@ -60,6 +60,11 @@ def _stream_nets(port: str, wire: str) -> dict[str, str]:
     return {f"{port}_{signal}": f"{wire}_{signal.lower()}" for signal in ("TDATA", "TVALID", "TREADY")}
 
 
+def stream_pins(prefix: str, wire: str) -> str:
+    """The connections of one stream of a module of ours, whose ports begin with `prefix`, to the wires `wire`_*."""
+    return ", ".join(f".{prefix}_{signal}({wire}_{signal})" for signal in ("tdata", "tvalid", "tready"))
+
+
 class Stitcher:
     """Collects the RTL of a graph's layers into `folder` and the instances that join them."""
 
@@ -138,9 +143,8 @@ class Stitcher:
         count = len(self.model.get_nodes_by_op_type(node.op_type))
         parameters = f".WIDTH({bits}), .DEPTH({depth}), .INDEX({len(self.fifos)}), .COUNT({count})"
         self.instances.append(
-            f"\tsizing_fifo #({parameters}) {node.name}_i (\n\t\t.clk(ap_clk), .rst(!ap_rst_n),\n"
-            f"\t\t.idat({source}_tdata), .ivld({source}_tvalid), .irdy({source}_tready),\n"
-            f"\t\t.odat({sink}_tdata), .ovld({sink}_tvalid), .ordy({sink}_tready),\n"
+            f"\tsizing_fifo #({parameters}) {node.name}_i (\n\t\t.clk(ap_clk), .rst_n(ap_rst_n),\n"
+            f"\t\t{stream_pins('s', source)},\n\t\t{stream_pins('m', sink)},\n"
             f"\t\t.maxcount({node.name}_maxcount)\n\t);\n"
         )
         self.fifos.append((node.name, depth))

@@ -26,7 +26,10 @@ from shiftcore.sources import code
 HERE = Path(__file__).parent
 CHECKERS = tuple(
     HERE / f"{name}.sv"
-    for name in ("anyseq", "power_up", "axi_stream_rules", "in_order", "axi_burst_rules", "axi_read_memory")
+    for name in (
+        *("anyseq", "power_up", "in_order"),
+        *("axi_stream_rules", "axi_lite_rules", "axi_burst_rules", "axi_read_memory"),
+    )
 )
 SECONDS = 300
 """No job may take longer."""
@@ -169,8 +172,8 @@ def _structural(job: Job, files: list[Path]) -> list[str]:
         "dffunmap",
         "opt_clean",
         "select -assert-none t:$_*DFF*_ t:$_DFF_P_ %d t:$_*LATCH*_ %u",
-        "select -set valids o:*valid o:*vld %u",
-        "select -set readies i:*ready i:*rdy %u",
+        "select -set valids o:*valid",
+        "select -set readies i:*ready",
         "select -assert-min 1 @valids",
         "select -assert-min 1 @readies",
         "select -assert-none @valids %ci*:-$_DFF_P_ @readies %i",

@@ -74,16 +74,17 @@ module axi3_to_axil_properties #(
 		.clk, .rst_n, .data({s_axi_bid, s_axi_bresp}), .valid(s_axi_bvalid), .ready(s_axi_bready));
 	axi_stream_rules #(.WIDTH(ID_BITS + 32 + 2 + 1), .ASSUME(0))  r(
 		.clk, .rst_n, .data({s_axi_rid, s_axi_rdata, s_axi_rresp, s_axi_rlast}), .valid(s_axi_rvalid), .ready(s_axi_rready));
-	axi_stream_rules #(.WIDTH(ADDR_BITS + 3), .ASSUME(0))  lite_aw(
-		.clk, .rst_n, .data({m_axil_awaddr, m_axil_awprot}), .valid(m_axil_awvalid), .ready(m_axil_awready));
-	axi_stream_rules #(.WIDTH(32 + 4), .ASSUME(0))  lite_w(
-		.clk, .rst_n, .data({m_axil_wdata, m_axil_wstrb}), .valid(m_axil_wvalid), .ready(m_axil_wready));
-	axi_stream_rules #(.WIDTH(ADDR_BITS + 3), .ASSUME(0))  lite_ar(
-		.clk, .rst_n, .data({m_axil_araddr, m_axil_arprot}), .valid(m_axil_arvalid), .ready(m_axil_arready));
-	axi_stream_rules #(.WIDTH(2), .ASSUME(1))  lite_b(
-		.clk, .rst_n, .data(m_axil_bresp), .valid(m_axil_bvalid), .ready(m_axil_bready));
-	axi_stream_rules #(.WIDTH(32 + 2), .ASSUME(1))  lite_r(
-		.clk, .rst_n, .data({m_axil_rdata, m_axil_rresp}), .valid(m_axil_rvalid), .ready(m_axil_rready));
+	wire [1:0]  write_addresses;
+	wire [1:0]  write_words;
+	wire [1:0]  reads;
+	axi_lite_rules #(.ADDR_BITS(ADDR_BITS), .OUTSTANDING(1), .MASTER(1))  lite(
+		.clk, .rst_n,
+		.awaddr(m_axil_awaddr), .awprot(m_axil_awprot), .awvalid(m_axil_awvalid), .awready(m_axil_awready),
+		.wdata(m_axil_wdata), .wstrb(m_axil_wstrb), .wvalid(m_axil_wvalid), .wready(m_axil_wready),
+		.bresp(m_axil_bresp), .bvalid(m_axil_bvalid), .bready(m_axil_bready),
+		.araddr(m_axil_araddr), .arprot(m_axil_arprot), .arvalid(m_axil_arvalid), .arready(m_axil_arready),
+		.rdata(m_axil_rdata), .rresp(m_axil_rresp), .rvalid(m_axil_rvalid), .rready(m_axil_rready),
+		.write_addresses, .write_words, .reads);
 
 	//-----------------------------------------------------------------------
 	// Reads
@@ -94,23 +95,20 @@ module axi3_to_axil_properties #(
 	logic                ReadIncr;
 	logic                ReadRefused;
 	logic [3:0]          ReadBeat;
-	logic                Asked;	// this beat at the AXI4-Lite port
-	logic                Answered;	// there
+	logic                Answered;	// this beat, by the AXI4-Lite port
 	logic [33:0]         Answer;
 	wire  ar_take = s_axi_arvalid && s_axi_arready;
 	wire  r_take = s_axi_rvalid && s_axi_rready;
-	wire  ask = m_axil_arvalid && m_axil_arready;
+	wire  asked = Answered || (reads != 0);	// there for this beat
 	wire  answer = m_axil_rvalid && m_axil_rready;
 	always_ff @(posedge clk) begin
 		if(!rst_n) begin
 			Reading <= 0;
-			Asked <= 0;
 			Answered <= 0;
 		end
 		else begin
 			if(ar_take)  Reading <= 1;
 			else if(r_take && s_axi_rlast)  Reading <= 0;
-			Asked <= !r_take && (Asked || ask);
 			Answered <= !r_take && (Answered || answer);
 		end
 		if(ar_take) begin
@@ -125,7 +123,6 @@ module axi3_to_axil_properties #(
 		if(answer)  Answer <= {m_axil_rdata, m_axil_rresp};
 	end
 	wire word_t  read_word = ReadIncr? ReadWord + word_t'(ReadBeat) : ReadWord;
-	always_comb if(rst_n && m_axil_rvalid)  lite_reads_once: assume(Asked && !Answered);
 
 	always_comb if(rst_n) begin
 		if(ar_take)  one_read_at_a_time: assert(!Reading);
@@ -136,12 +133,12 @@ module axi3_to_axil_properties #(
 			else             read_answer: assert(Answered && ({s_axi_rdata, s_axi_rresp} == Answer));
 		end
 		if(m_axil_arvalid) begin
-			one_access_a_beat: assert(Reading && !ReadRefused && !Asked);
+			one_access_a_beat: assert(Reading && !ReadRefused && !asked);
 			read_address: assert(m_axil_araddr == {read_word, 2'b00});
 		end
 		if(Reading && !ReadRefused)  read_position: assert(read_word_inside == read_word);
 		if(Reading)  read_count: assert((ReadBeat <= ReadLength) && (read_left_inside == ReadLength - ReadBeat));
-		read_stage: assert((s_axi_arready == !Reading) && (m_axil_rready == (Asked && !Answered)));
+		read_stage: assert((s_axi_arready == !Reading) && (m_axil_rready == (asked && !Answered)));
 		burst_read: cover(r_take && s_axi_rlast && (ReadBeat == 2));
 		read_is_refused: cover(r_take && ReadRefused && s_axi_rlast && (ReadBeat == 1));
 	end
@@ -158,8 +155,8 @@ module axi3_to_axil_properties #(
 	logic [4:0]          Done;	// beats that AXI4-Lite answered
 	logic [1:0]          Worst;
 	logic [35:0]         Data;	// the beat taken last
-	logic                AddressSent;
-	logic                DataSent;
+	wire  address_sent = write_addresses != 0;
+	wire  data_sent = write_words != 0;
 	wire  aw_take = s_axi_awvalid && s_axi_awready;
 	wire  w_take = s_axi_wvalid && s_axi_wready;
 	wire  b_take = s_axi_bvalid && s_axi_bready;
@@ -167,16 +164,12 @@ module axi3_to_axil_properties #(
 	always_ff @(posedge clk) begin
 		if(!rst_n) begin
 			Writing <= 0;
-			AddressSent <= 0;
-			DataSent <= 0;
 			Taken <= 0;
 			Done <= 0;
 		end
 		else begin
 			if(aw_take)  Writing <= 1;
 			else if(b_take)  Writing <= 0;
-			AddressSent <= !lite_b_take && (AddressSent || (m_axil_awvalid && m_axil_awready));
-			DataSent <= !lite_b_take && (DataSent || (m_axil_wvalid && m_axil_wready));
 			Taken <= b_take? '0 : Taken + 5'(w_take);
 			Done <= b_take? '0 : Done + 5'(lite_b_take);
 		end
@@ -192,7 +185,6 @@ module axi3_to_axil_properties #(
 		if(w_take)  Data <= {s_axi_wdata, s_axi_wstrb};
 	end
 	wire word_t  write_word = WriteIncr? WriteWord + word_t'(Done) : WriteWord;
-	always_comb if(rst_n && m_axil_bvalid)  lite_answers_whole_writes: assume(AddressSent && DataSent);
 
 	always_comb if(rst_n) begin
 		if(aw_take)  one_write_at_a_time: assert(!Writing);
@@ -204,11 +196,11 @@ module axi3_to_axil_properties #(
 			else              write_answer: assert((s_axi_bresp == Worst) && (Done == Taken));
 		end
 		if(m_axil_awvalid) begin
-			one_address_a_beat: assert(Writing && !WriteRefused && !AddressSent && (Taken == Done + 5'd1));
+			one_address_a_beat: assert(Writing && !WriteRefused && !address_sent && (Taken == Done + 5'd1));
 			write_address: assert(m_axil_awaddr == {write_word, 2'b00});
 		end
 		if(m_axil_wvalid) begin
-			one_data_a_beat: assert(Writing && !WriteRefused && !DataSent && (Taken == Done + 5'd1));
+			one_data_a_beat: assert(Writing && !WriteRefused && !data_sent && (Taken == Done + 5'd1));
 			write_data: assert({m_axil_wdata, m_axil_wstrb} == Data);
 		end
 		if(Writing && !s_axi_bvalid) begin
@@ -218,12 +210,12 @@ module axi3_to_axil_properties #(
 		end
 		write_stage: assert((s_axi_awready == !Writing) && (!m_axil_bready || !WriteRefused));
 		if(!WriteRefused)  write_beat: assert(m_axil_bready == (Taken != Done));
-		if(m_axil_bready)  write_sent: assert((m_axil_awvalid == !AddressSent) && (m_axil_wvalid == !DataSent));
+		if(m_axil_bready)  write_sent: assert((m_axil_awvalid == !address_sent) && (m_axil_wvalid == !data_sent));
 		if(was_reset)  reset_leaves_nothing: assert(!s_axi_bvalid && !s_axi_rvalid && !m_axil_awvalid && !m_axil_wvalid
 			&& !m_axil_arvalid);
 		burst_written: cover(b_take && (Done == 2));
 		write_is_refused: cover(b_take && WriteRefused && (Taken == 2));
-		data_before_address: cover(DataSent && m_axil_awvalid);
+		data_before_address: cover(data_sent && m_axil_awvalid);
 		worst_of_two: cover(b_take && (Done == 2) && (s_axi_bresp == 2'b11));
 	end
 

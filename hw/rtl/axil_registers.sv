@@ -89,6 +89,26 @@ module axil_registers
 	input  wire  [63:0]  input_stalls,
 	input  wire  [63:0]  output_stalls
 );
+	initial begin
+		if(INPUT_HEIGHT < 1 || INPUT_HEIGHT >= 2**INPUT_SHAPE_HEIGHT_BITS)
+			$error("%m: INPUT_HEIGHT = %0d must be 1 to %0d.", INPUT_HEIGHT, 2**INPUT_SHAPE_HEIGHT_BITS - 1);
+		if(INPUT_WIDTH < 1 || INPUT_WIDTH >= 2**INPUT_SHAPE_WIDTH_BITS)
+			$error("%m: INPUT_WIDTH = %0d must be 1 to %0d.", INPUT_WIDTH, 2**INPUT_SHAPE_WIDTH_BITS - 1);
+		if(INPUT_CHANNELS < 1 || INPUT_CHANNELS >= 2**INPUT_SHAPE_CHANNELS_BITS)
+			$error("%m: INPUT_CHANNELS = %0d must be 1 to %0d.", INPUT_CHANNELS, 2**INPUT_SHAPE_CHANNELS_BITS - 1);
+		if(INPUT_BYTES < 1)
+			$error("%m: INPUT_BYTES = %0d must be 1 or above.", INPUT_BYTES);
+		if(OUTPUT_LOGITS < 1 || RECORD_BYTES != record_bytes(OUTPUT_LOGITS))
+			$error("%m: OUTPUT_LOGITS = %0d must be 1 or above, RECORD_BYTES = %0d must be %0d.",
+				OUTPUT_LOGITS, RECORD_BYTES, record_bytes(OUTPUT_LOGITS));
+		if(STREAMS < 1 || STREAMS > MAX_STREAMS)
+			$error("%m: STREAMS = %0d must be 1 to %0d.", STREAMS, MAX_STREAMS);
+		if(FRAME_INTERVAL < 1)
+			$error("%m: FRAME_INTERVAL = %0d must be 1 or above.", FRAME_INTERVAL);
+		if(DESCRIPTOR_SLOTS < 1 || DESCRIPTOR_SLOTS >= 2**DESCRIPTOR_LEVEL_FREE_BITS)
+			$error("%m: DESCRIPTOR_SLOTS = %0d must be 1 to %0d.", DESCRIPTOR_SLOTS, 2**DESCRIPTOR_LEVEL_FREE_BITS - 1);
+	end
+
 	localparam logic [1:0]  OKAY = 2'b00;
 	localparam logic [1:0]  SLVERR = 2'b10;
 

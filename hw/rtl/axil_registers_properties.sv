@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// axil_registers: AXI4-Lite's handshakes, one answer an access; a register of the solver's choice reads as it was
-// written; flags are set by every event and cleared by a 1 alone; pulses come once a write.
+// axil_registers: AXI4-Lite's rules; a register of the solver's choice reads as it was written; flags are set by every
+// event and cleared by a 1 alone; pulses come once a write.
 `default_nettype none
 
 module axil_registers_properties
@@ -72,10 +72,17 @@ module axil_registers_properties
 
 	logic  was_reset;
 	power_up  start(.clk, .rst_n, .was_reset);
-	axi_stream_rules #(.WIDTH(2), .ASSUME(0))  b(
-		.clk, .rst_n, .data(s_axil_bresp), .valid(s_axil_bvalid), .ready(s_axil_bready));
-	axi_stream_rules #(.WIDTH(32 + 2), .ASSUME(0))  r(
-		.clk, .rst_n, .data({s_axil_rdata, s_axil_rresp}), .valid(s_axil_rvalid), .ready(s_axil_rready));
+	wire [1:0]  write_addresses;
+	wire [1:0]  write_words;
+	wire [1:0]  reads;
+	axi_lite_rules #(.ADDR_BITS(12), .OUTSTANDING(2), .MASTER(0))  port(
+		.clk, .rst_n,
+		.awaddr(s_axil_awaddr), .awprot('0), .awvalid(s_axil_awvalid), .awready(s_axil_awready),
+		.wdata(s_axil_wdata), .wstrb(s_axil_wstrb), .wvalid(s_axil_wvalid), .wready(s_axil_wready),
+		.bresp(s_axil_bresp), .bvalid(s_axil_bvalid), .bready(s_axil_bready),
+		.araddr(s_axil_araddr), .arprot('0), .arvalid(s_axil_arvalid), .arready(s_axil_arready),
+		.rdata(s_axil_rdata), .rresp(s_axil_rresp), .rvalid(s_axil_rvalid), .rready(s_axil_rready),
+		.write_addresses, .write_words, .reads);
 
 	//-----------------------------------------------------------------------
 	// Writes: both halves in any order, then the deed, then the answer.
@@ -110,7 +117,9 @@ module axil_registers_properties
 		if(aw_take)  one_address_at_a_time: assert(!HaveAddress);
 		if(w_take)  one_data_at_a_time: assert(!HaveData);
 		never_stuck: assert((s_axil_awready || HaveAddress) && (s_axil_wready || HaveData));
-		one_answer_a_write: assert(s_axil_bvalid == Due);
+		answer_comes_at_once: assert(s_axil_bvalid == Due);
+		writes_counted: assert((write_addresses == 2'(HaveAddress) + 2'(Due))
+			&& (write_words == 2'(HaveData) + 2'(Due)));
 		if(Due)  answer: assert(s_axil_bresp == (Refused? SLVERR : OKAY));
 		pulse_take: assert(take == (write && (At == ADDR_RESULT_TAKE)));
 		if(take)  count_taken: assert(take_count == Data);
@@ -212,7 +221,7 @@ module axil_registers_properties
 
 	always_comb if(rst_n) begin
 		if(read)  one_read_at_a_time: assert(!Asked);
-		one_answer_a_read: assert(s_axil_rvalid == Asked);
+		read_at_once: assert((s_axil_rvalid == Asked) && (reads == 2'(Asked)));
 		if(s_axil_rvalid)  read_okay: assert(s_axil_rresp == OKAY);
 		if(s_axil_rvalid && Known)  reads_right: assert(s_axil_rdata == Expected);
 

@@ -18,15 +18,15 @@ module byte_gearbox #(
 	input  wire                clk,
 	input  wire                rst_n,
 
-	input  wire [63:0]         s_data,
+	input  wire [63:0]         s_tdata,
 	input  wire [2:0]          s_skip,
-	input  wire                s_valid,
-	output wire                s_ready,
+	input  wire                s_tvalid,
+	output wire                s_tready,
 
-	output wire [8*BYTES-1:0]  m_data,
-	output wire                m_valid,
-	input  wire                m_ready,
-	input  wire                m_last	// with m_valid
+	output wire [8*BYTES-1:0]  m_tdata,
+	output wire                m_tvalid,
+	input  wire                m_tready,
+	input  wire                m_last	// with m_tvalid
 );
 	initial begin
 		if(BYTES < 1)  $error("%m: BYTES = %0d must be 1 or above.", BYTES);
@@ -38,15 +38,15 @@ module byte_gearbox #(
 	logic [SIZE-1:0][7:0]  Bytes;
 	logic [FILL_BITS-1:0]  Fill;	// 0 .. SIZE: bytes that count
 
-	assign  m_valid = Fill >= FILL_BITS'(BYTES);
+	assign  m_tvalid = Fill >= FILL_BITS'(BYTES);
 	for(genvar i = 0; i < BYTES; i++) begin : genData
-		assign  m_data[8*i +: 8] = Bytes[i];
+		assign  m_tdata[8*i +: 8] = Bytes[i];
 	end : genData
 
-	wire  take = m_valid && m_ready;
+	wire  take = m_tvalid && m_tready;
 	wire [FILL_BITS-1:0]  kept = !take? Fill : m_last? '0 : Fill - FILL_BITS'(BYTES);
-	assign  s_ready = kept < FILL_BITS'(BYTES);
-	wire  put = s_valid && s_ready;
+	assign  s_tready = kept < FILL_BITS'(BYTES);
+	wire  put = s_tvalid && s_tready;
 
 	always_ff @(posedge clk) begin
 		if(!rst_n)  Fill <= '0;
@@ -56,7 +56,7 @@ module byte_gearbox #(
 	wire [2:0]  turn = 3'(kept) - s_skip;
 	logic [7:0][7:0]  turned;
 	always_comb begin
-		for(int unsigned i = 0; i < 8; i++)  turned[i] = s_data[8*3'(3'(i) - turn) +: 8];
+		for(int unsigned i = 0; i < 8; i++)  turned[i] = s_tdata[8*3'(3'(i) - turn) +: 8];
 	end
 
 	for(genvar i = 0; i < SIZE; i++) begin : genBytes

@@ -9,14 +9,14 @@ module byte_gearbox_properties #(
 	input  wire  clk,
 	input  wire  rst_n,
 
-	input  wire [63:0]         s_data,
+	input  wire [63:0]         s_tdata,
 	input  wire [2:0]          s_skip,
-	input  wire                s_valid,
-	input  wire                s_ready,
+	input  wire                s_tvalid,
+	input  wire                s_tready,
 
-	input  wire [8*BYTES-1:0]  m_data,
-	input  wire                m_valid,
-	input  wire                m_ready,
+	input  wire [8*BYTES-1:0]  m_tdata,
+	input  wire                m_tvalid,
+	input  wire                m_tready,
 	input  wire                m_last
 );
 	typedef logic [$clog2(BYTES+8)-1:0]  count_t;
@@ -24,10 +24,10 @@ module byte_gearbox_properties #(
 	logic  was_reset;
 	power_up  start(.clk, .rst_n, .was_reset);
 	axi_stream_rules #(.WIDTH(8*BYTES), .ASSUME(0))  sink(
-		.clk, .rst_n, .data(m_data), .valid(m_valid), .ready(m_ready));
+		.clk, .rst_n, .data(m_tdata), .valid(m_tvalid), .ready(m_tready));
 
-	wire  put = s_valid && s_ready;
-	wire  take = m_valid && m_ready;
+	wire  put = s_tvalid && s_tready;
+	wire  take = m_tvalid && m_tready;
 	count_t  Count;	// bytes inside
 	wire count_t  kept = !take? Count : m_last? '0 : Count - count_t'(BYTES);
 	always_ff @(posedge clk)
@@ -47,7 +47,7 @@ module byte_gearbox_properties #(
 		if(!rst_n)  Following <= 0;
 		else if(put && follow && (!Following || (take && (here || m_last))) && (lane >= s_skip)) begin
 			Following <= 1;
-			Followed <= s_data[8*lane+:8];
+			Followed <= s_tdata[8*lane+:8];
 			Place <= kept + count_t'(lane - s_skip);
 		end
 		else if(take) begin
@@ -57,17 +57,17 @@ module byte_gearbox_properties #(
 	end
 
 	for(genvar  i = 0; i < BYTES; i++) begin : genByte
-		always_comb if(rst_n && m_valid && Following && (Place == count_t'(i)))
-			right_byte: assert(m_data[8*i+:8] == Followed);
+		always_comb if(rst_n && m_tvalid && Following && (Place == count_t'(i)))
+			right_byte: assert(m_tdata[8*i+:8] == Followed);
 	end : genByte
 
 	always_comb if(rst_n) begin
 		in_range: assert(32'(Count) < BYTES + 8);
-		offered: assert(m_valid == (32'(Count) >= BYTES));
+		offered: assert(m_tvalid == (32'(Count) >= BYTES));
 		if(Following)  place_is_inside: assert(Place < Count);
-		if(!m_valid)  takes_what_it_needs: assert(s_ready);
+		if(!m_tvalid)  takes_what_it_needs: assert(s_tready);
 		if(put)  never_two_beats_behind: assert(32'(kept) < BYTES);
-		if(was_reset)  reset_leaves_nothing: assert(!m_valid);
+		if(was_reset)  reset_leaves_nothing: assert(!m_tvalid);
 		delivered: cover(take && here && (Place != 0 || BYTES == 1));
 		dropped: cover(take && m_last && Following && !here);
 		next_frame: cover(take && m_last && put);

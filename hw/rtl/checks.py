@@ -69,7 +69,7 @@ PROOFS = (
         claim="every reader gets every word once and in order; the input waits only for a reader DEPTH words behind",
         parameters=(dict(N=2, WIDTH=3, DEPTH=4), dict(N=1, WIDTH=1, DEPTH=2), dict(N=3, WIDTH=2, DEPTH=2)),
         mutants=(
-            Mutant("the input waits for no reader", "irdy = ~|full", "irdy = ~&full"),
+            Mutant("the input waits for no reader", "s_tready = ~|full", "s_tready = ~&full"),
             Mutant("a word more than there is room for", "fill == ptr_t'(DEPTH)", "fill == ptr_t'(DEPTH+1)"),
         ),
     ),
@@ -81,10 +81,10 @@ PROOFS = (
         mutants=(
             Mutant(
                 "a word is written although there is no room",
-                "wire  push = in_valid && in_ready;",
-                "wire  push = in_valid;",
+                "wire  push = s_tvalid && s_tready;",
+                "wire  push = s_tvalid;",
             ),
-            Mutant("full is not seen", "in_ready = !level[ABITS]", "in_ready = 1'b1"),
+            Mutant("full is not seen", "s_tready = !level[ABITS]", "s_tready = 1'b1"),
         ),
     ),
     Block(

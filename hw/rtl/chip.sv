@@ -75,6 +75,12 @@ module chip
 	localparam int unsigned  OUT_BITS = OUT_ELEMENTS * OUT_ELEMENT_BITS;
 	localparam int unsigned  CORE_OUT_BITS = 8*((OUT_BITS + 7) / 8);	// the core's port is whole bytes wide
 
+	// The blocks inside check what concerns each of them.
+	initial begin
+		if(INPUT_BYTES != INPUT_HEIGHT*INPUT_WIDTH*INPUT_CHANNELS)
+			$error("%m: INPUT_BYTES = %0d must be %0d x %0d x %0d.", INPUT_BYTES, INPUT_HEIGHT, INPUT_WIDTH, INPUT_CHANNELS);
+	end
+
 	// What never changes on the memory port: INCR bursts of 8-byte beats, normal memory, no ID but 0
 	assign  m_axi_awid = '0;
 	assign  m_axi_awsize = 3'd3;

@@ -13,15 +13,15 @@ module context_fanout #(
 	parameter int unsigned DEPTH	// words, a power of two
 )(
 	input  wire                       clk,
-	input  wire                       rst,
+	input  wire                       rst_n,
 
-	input  wire [WIDTH-1:0]           idat,
-	input  wire                       ivld,
-	output wire                       irdy,
+	input  wire [WIDTH-1:0]           s_tdata,
+	input  wire                       s_tvalid,
+	output wire                       s_tready,
 
-	output wire [N-1:0][WIDTH-1:0]    odat,
-	output wire [N-1:0]               ovld,
-	input  wire [N-1:0]               ordy
+	output wire [N-1:0][WIDTH-1:0]    m_tdata,
+	output wire [N-1:0]               m_tvalid,
+	input  wire [N-1:0]               m_tready
 );
 	initial begin
 		if(N < 1)  $error("%m: N = %0d must be 1 or above.", N);
@@ -36,24 +36,24 @@ module context_fanout #(
 	ptr_t  Wr;
 
 	wire [N-1:0]  full;
-	assign  irdy = ~|full;
+	assign  s_tready = ~|full;
 	always_ff @(posedge clk) begin
-		if(ivld && irdy)  Mem[Wr[ABITS-1:0]] <= idat;
+		if(s_tvalid && s_tready)  Mem[Wr[ABITS-1:0]] <= s_tdata;
 	end
 	always_ff @(posedge clk) begin
-		if(rst)                Wr <= 0;
-		else if(ivld && irdy)  Wr <= Wr + 1'b1;
+		if(!rst_n)                     Wr <= 0;
+		else if(s_tvalid && s_tready)  Wr <= Wr + 1'b1;
 	end
 
 	for(genvar  i = 0; i < N; i++) begin : genReader
 		ptr_t  Rd;
 		wire ptr_t  fill = Wr - Rd;
 		assign  full[i] = fill == ptr_t'(DEPTH);
-		assign  ovld[i] = fill != 0;
-		assign  odat[i] = Mem[Rd[ABITS-1:0]];
+		assign  m_tvalid[i] = fill != 0;
+		assign  m_tdata[i] = Mem[Rd[ABITS-1:0]];
 		always_ff @(posedge clk) begin
-			if(rst)                      Rd <= 0;
-			else if(ovld[i] && ordy[i])  Rd <= Rd + 1'b1;
+			if(!rst_n)                           Rd <= 0;
+			else if(m_tvalid[i] && m_tready[i])  Rd <= Rd + 1'b1;
 		end
 	end : genReader
 

@@ -8,38 +8,39 @@ module context_fanout_properties #(
 	parameter int unsigned DEPTH
 )(
 	input  wire  clk,
-	input  wire  rst,
+	input  wire  rst_n,
 
-	input  wire [WIDTH-1:0]         idat,
-	input  wire                     ivld,
-	input  wire                     irdy,
+	input  wire [WIDTH-1:0]         s_tdata,
+	input  wire                     s_tvalid,
+	input  wire                     s_tready,
 
-	input  wire [N-1:0][WIDTH-1:0]  odat,
-	input  wire [N-1:0]             ovld,
-	input  wire [N-1:0]             ordy
+	input  wire [N-1:0][WIDTH-1:0]  m_tdata,
+	input  wire [N-1:0]             m_tvalid,
+	input  wire [N-1:0]             m_tready
 );
-	wire  rst_n = !rst;
 
 	logic  was_reset;
 	power_up  start(.clk, .rst_n, .was_reset);
-	axi_stream_rules #(.WIDTH(WIDTH), .ASSUME(1))  source(.clk, .rst_n, .data(idat), .valid(ivld), .ready(irdy));
+	axi_stream_rules #(.WIDTH(WIDTH), .ASSUME(1))  source(
+		.clk, .rst_n, .data(s_tdata), .valid(s_tvalid), .ready(s_tready));
 
 	wire [N-1:0]  room;
 	for(genvar  i = 0; i < N; i++) begin : genReader
 		wire [$clog2(DEPTH+1):0]  held;
 		axi_stream_rules #(.WIDTH(WIDTH), .ASSUME(0))  sink(
-			.clk, .rst_n, .data(odat[i]), .valid(ovld[i]), .ready(ordy[i]));
+			.clk, .rst_n, .data(m_tdata[i]), .valid(m_tvalid[i]), .ready(m_tready[i]));
 		in_order #(.WIDTH(WIDTH), .CAPACITY(DEPTH))  order(
-			.clk, .rst_n, .push(ivld && irdy), .push_data(idat), .pop(ovld[i] && ordy[i]), .pop_data(odat[i]), .held);
+			.clk, .rst_n, .push(s_tvalid && s_tready), .push_data(s_tdata),
+			.pop(m_tvalid[i] && m_tready[i]), .pop_data(m_tdata[i]), .held);
 		assign  room[i] = 32'(held) < DEPTH;
-		always_comb if(rst_n)  offered: assert(ovld[i] == (held != 0));
+		always_comb if(rst_n)  offered: assert(m_tvalid[i] == (held != 0));
 	end : genReader
 
 	always_comb if(rst_n) begin
-		waits_for_the_slowest: assert(irdy == &room);
-		if(was_reset)  reset_leaves_nothing: assert(ovld == 0);
-		full: cover(!irdy);
-		back_to_back: cover(ivld && irdy && &(ovld & ordy));
+		waits_for_the_slowest: assert(s_tready == &room);
+		if(was_reset)  reset_leaves_nothing: assert(m_tvalid == 0);
+		full: cover(!s_tready);
+		back_to_back: cover(s_tvalid && s_tready && &(m_tvalid & m_tready));
 	end
 
 endmodule : context_fanout_properties

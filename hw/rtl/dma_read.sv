@@ -45,10 +45,10 @@ module dma_read #(
 	output logic                     error_window,
 	output logic                     error_response,
 
-	input  wire [ADDR_WIDTH-1:0]     descriptor_address,
-	input  wire [TAG_BITS-1:0]       descriptor_tag,
-	input  wire                      descriptor_valid,
-	output wire                      descriptor_ready,
+	input  wire [ADDR_WIDTH-1:0]     s_descriptor_address,
+	input  wire [TAG_BITS-1:0]       s_descriptor_tag,
+	input  wire                      s_descriptor_tvalid,
+	output wire                      s_descriptor_tready,
 
 	output wire [8*IN_ELEMENTS-1:0]  m_tdata,
 	output wire                      m_tvalid,
@@ -151,9 +151,9 @@ module dma_read #(
 		Outstanding != BURST_BITS'(BURSTS) && 32'(Room) >= 32'(length);
 
 	wire  queue_ready;
-	wire  accept = descriptor_valid && descriptor_ready;
+	wire  accept = s_descriptor_tvalid && s_descriptor_tready;
 	wire  queue_push = run && Stage == CHECK && inside_window;
-	assign  descriptor_ready = run && Stage == IDLE && queue_ready;
+	assign  s_descriptor_tready = run && Stage == IDLE && queue_ready;
 
 	always_ff @(posedge clk) begin
 		if(!work_n)  Stage <= IDLE;
@@ -169,9 +169,9 @@ module dma_read #(
 	end
 	always_ff @(posedge clk) begin
 		if(accept) begin
-			Word <= descriptor_address[ADDR_WIDTH-1:3];
-			Offset <= descriptor_address[2:0];
-			Tag <= descriptor_tag;
+			Word <= s_descriptor_address[ADDR_WIDTH-1:3];
+			Offset <= s_descriptor_address[2:0];
+			Tag <= s_descriptor_tag;
 		end
 		if(Stage == CHECK)  Left <= words;
 		if(issue) begin
@@ -260,8 +260,8 @@ module dma_read #(
 	wire [2:0]  frame_offset;
 	lutram_fifo #(.WIDTH(TAG_BITS + 3), .DEPTH(FRAMES)) queue (
 		.clk, .rst_n(work_n),
-		.in_data({Tag, Offset}), .in_valid(queue_push), .in_ready(queue_ready),
-		.out_data({m_tag, frame_offset}), .out_valid(frame_valid), .out_ready(frame_done),
+		.s_tdata({Tag, Offset}), .s_tvalid(queue_push), .s_tready(queue_ready),
+		.m_tdata({m_tag, frame_offset}), .m_tvalid(frame_valid), .m_tready(frame_done),
 		/* verilator lint_off PINCONNECTEMPTY */	// nobody asks how many frames are inside
 		.level()
 		/* verilator lint_on PINCONNECTEMPTY */
@@ -282,8 +282,8 @@ module dma_read #(
 	assign  head_ready = gearbox_ready && Wanted != '0;
 	byte_gearbox #(.BYTES(IN_ELEMENTS)) gearbox (
 		.clk, .rst_n(work_n),
-		.s_data(Head), .s_skip(Fresh? frame_offset : 3'd0), .s_valid(HeadValid && Wanted != '0), .s_ready(gearbox_ready),
-		.m_data(m_tdata), .m_valid(beat_valid), .m_ready(m_tready), .m_last
+		.s_tdata(Head), .s_skip(Fresh? frame_offset : 3'd0), .s_tvalid(HeadValid && Wanted != '0), .s_tready(gearbox_ready),
+		.m_tdata, .m_tvalid(beat_valid), .m_tready, .m_last
 	);
 	assign  m_tvalid = beat_valid && run;
 	assign  m_first = Beat == '0;

@@ -19,10 +19,10 @@ module dma_read_data_properties #(
 	input  wire [ADDR_WIDTH-1:0]  read_base,
 	input  wire [ADDR_WIDTH-1:0]  read_limit,
 
-	input  wire [ADDR_WIDTH-1:0]  descriptor_address,
-	input  wire [TAG_BITS-1:0]    descriptor_tag,
-	input  wire                   descriptor_valid,
-	input  wire                   descriptor_ready,
+	input  wire [ADDR_WIDTH-1:0]  s_descriptor_address,
+	input  wire [TAG_BITS-1:0]    s_descriptor_tag,
+	input  wire                   s_descriptor_tvalid,
+	input  wire                   s_descriptor_tready,
 
 	input  wire [8*IN_ELEMENTS-1:0]  m_tdata,
 	input  wire                   m_tvalid,
@@ -57,7 +57,7 @@ module dma_read_data_properties #(
 	end
 	always_comb begin
 		if(!was_reset)  window_stays: assume((read_base == Base) && (read_limit == Limit));
-		if(descriptor_valid)  tag_is_address: assume(descriptor_tag == descriptor_address);
+		if(s_descriptor_tvalid)  tag_is_address: assume(s_descriptor_tag == s_descriptor_address);
 	end
 
 	wire [ADDR_WIDTH-4:0]  watch_word;
@@ -68,9 +68,9 @@ module dma_read_data_properties #(
 		.rdata(m_axi_rdata), .rlast(m_axi_rlast), .rvalid(m_axi_rvalid), .rready(m_axi_rready),
 		.watch_word, .watch_data, .under_way);
 
-	wire  accept = descriptor_valid && descriptor_ready;
-	wire [63:0]  first = {64'(descriptor_address) >> 3, 3'b000};
-	wire [63:0]  behind = {(64'(descriptor_address) + INPUT_BYTES + 7) >> 3, 3'b000};
+	wire  accept = s_descriptor_tvalid && s_descriptor_tready;
+	wire [63:0]  first = {64'(s_descriptor_address) >> 3, 3'b000};
+	wire [63:0]  behind = {(64'(s_descriptor_address) + INPUT_BYTES + 7) >> 3, 3'b000};
 	wire  outside = (first < 64'(read_base)) || (behind > 64'(read_limit));
 
 	count_t  Beat;
@@ -81,7 +81,7 @@ module dma_read_data_properties #(
 	end
 	wire [$clog2(FRAMES+1):0]  held;
 	in_order #(.WIDTH(TAG_BITS), .CAPACITY(FRAMES))  order(
-		.clk, .rst_n(rst_n && run), .push(accept && !outside), .push_data(descriptor_tag),
+		.clk, .rst_n(rst_n && run), .push(accept && !outside), .push_data(s_descriptor_tag),
 		.pop(give && m_last), .pop_data(m_tag), .held);
 
 	wire [IN_ELEMENTS-1:0]  seen;	// bytes of the watched word in this beat

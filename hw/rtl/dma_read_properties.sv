@@ -23,10 +23,10 @@ module dma_read_properties #(
 	input  wire                   error_window,
 	input  wire                   error_response,
 
-	input  wire [ADDR_WIDTH-1:0]  descriptor_address,
-	input  wire [TAG_BITS-1:0]    descriptor_tag,
-	input  wire                   descriptor_valid,
-	input  wire                   descriptor_ready,
+	input  wire [ADDR_WIDTH-1:0]  s_descriptor_address,
+	input  wire [TAG_BITS-1:0]    s_descriptor_tag,
+	input  wire                   s_descriptor_tvalid,
+	input  wire                   s_descriptor_tready,
 
 	input  wire [8*IN_ELEMENTS-1:0]  m_tdata,
 	input  wire                   m_tvalid,
@@ -70,7 +70,7 @@ module dma_read_properties #(
 	always_ff @(posedge clk) begin
 		Base <= read_base;
 		Limit <= read_limit;
-		Idle <= !rst_n || (quiet && !busy && !descriptor_valid);
+		Idle <= !rst_n || (quiet && !busy && !s_descriptor_tvalid);
 	end
 	always_comb if(!Idle)  window_stays: assume((read_base == Base) && (read_limit == Limit));
 
@@ -89,9 +89,9 @@ module dma_read_properties #(
 		.watch_word, .watch_data, .under_way);
 
 	// A descriptor's words must lie in the window. One that does not is told of two cycles after it was taken.
-	wire  accept = descriptor_valid && descriptor_ready;
-	wire [63:0]  first = {64'(descriptor_address) >> 3, 3'b000};
-	wire [63:0]  behind = {(64'(descriptor_address) + INPUT_BYTES + 7) >> 3, 3'b000};
+	wire  accept = s_descriptor_tvalid && s_descriptor_tready;
+	wire [63:0]  first = {64'(s_descriptor_address) >> 3, 3'b000};
+	wire [63:0]  behind = {(64'(s_descriptor_address) + INPUT_BYTES + 7) >> 3, 3'b000};
 	wire  outside = (first < 64'(read_base)) || (behind > 64'(read_limit));
 	logic  Outside, Outside2, Error, Error2;
 	always_ff @(posedge clk) begin
@@ -130,7 +130,7 @@ module dma_read_properties #(
 		if(m_tvalid)  valid_is_open: assert(open);
 
 		if(quiet)  quiet_is_quiet: assert(!m_axi_arvalid && (under_way == 0));
-		if(stop)  gives_and_takes_nothing: assert(!m_tvalid && !descriptor_ready);
+		if(stop)  gives_and_takes_nothing: assert(!m_tvalid && !s_descriptor_tready);
 		if(stop && StoppedQuiet)  stays_quiet: assert(quiet);
 		if(was_reset)  reset_leaves_nothing: assert(!m_axi_arvalid && !m_tvalid && !busy && quiet);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Writes records of RECORD_BYTES bytes to memory over AXI.
 //
-// Function    A handshake on `record_` gives the record's address, a multiple of 8 (the low bits are ignored); then its
-//             RECORD_BYTES / 8 words come on `s_`, the lowest address first. `done` pulses when memory has answered
+// Function    A handshake on `s_record_` gives the record's address, a multiple of 8 (the low bits are ignored); then
+//             its RECORD_BYTES / 8 words come on `s_`, the lowest address first. `done` pulses when memory has answered
 //             for all of them. A record that does not lie in [write_base, write_limit) pulses `error_window`, and
 //             nothing is written for it.
 // Memory      INCR bursts of 64-bit words. A burst ends at the latest at a multiple of MAX_BURST_BEATS words, so none
@@ -37,9 +37,9 @@ module dma_write #(
 	output logic                  error_response,
 	output logic                  done,
 
-	input  wire [ADDR_WIDTH-1:0]  record_address,
-	input  wire                   record_valid,
-	output wire                   record_ready,
+	input  wire [ADDR_WIDTH-1:0]  s_record_address,
+	input  wire                   s_record_tvalid,
+	output wire                   s_record_tready,
 
 	input  wire [63:0]            s_tdata,
 	input  wire                   s_tvalid,
@@ -123,8 +123,8 @@ module dma_write #(
 	wire [8:0]  to_boundary = 9'(MAX_BURST_BEATS) - (9'(Word) & 9'(MAX_BURST_BEATS - 1));
 	wire [8:0]  length = 32'(Left) < 32'(to_boundary)? 9'(Left) : to_boundary;
 
-	assign  record_ready = run && Stage == IDLE;
-	wire  accept = record_valid && record_ready;
+	assign  s_record_tready = run && Stage == IDLE;
+	wire  accept = s_record_tvalid && s_record_tready;
 	assign  s_tready = run && Stage == COLLECT && Outstanding != BURST_BITS'(BURSTS);
 	wire  collect = s_tvalid && s_tready;
 	wire  start = collect && 9'(Index) == length - 9'd1;
@@ -150,7 +150,7 @@ module dma_write #(
 	end
 	always_ff @(posedge clk) begin
 		if(accept) begin
-			Word <= record_address[ADDR_WIDTH-1:3];
+			Word <= s_record_address[ADDR_WIDTH-1:3];
 			Left <= COUNT_BITS'(RECORD_WORDS);
 		end
 		if(start) begin
@@ -211,7 +211,7 @@ module dma_write #(
 		BError <= m_axi_bresp[1];
 	end
 	// OKAY and EXOKAY are one; records are whole words; the limit: see above.
-	wire  unused = &{1'b0, m_axi_bresp[0], record_address[2:0], write_limit[2:0]};
+	wire  unused = &{1'b0, m_axi_bresp[0], s_record_address[2:0], write_limit[2:0]};
 
 endmodule : dma_write
 

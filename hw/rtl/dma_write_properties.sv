@@ -21,9 +21,9 @@ module dma_write_properties #(
 	input  wire                   error_response,
 	input  wire                   done,
 
-	input  wire [ADDR_WIDTH-1:0]  record_address,
-	input  wire                   record_valid,
-	input  wire                   record_ready,
+	input  wire [ADDR_WIDTH-1:0]  s_record_address,
+	input  wire                   s_record_tvalid,
+	input  wire                   s_record_tready,
 
 	input  wire [63:0]            s_tdata,
 	input  wire                   s_tvalid,
@@ -57,7 +57,7 @@ module dma_write_properties #(
 	always_ff @(posedge clk) begin
 		Base <= write_base;
 		Limit <= write_limit;
-		Idle <= !rst_n || (quiet && !busy && !record_valid);
+		Idle <= !rst_n || (quiet && !busy && !s_record_tvalid);
 	end
 	always_comb if(!Idle)  window_stays: assume((write_base == Base) && (write_limit == Limit));
 
@@ -108,7 +108,7 @@ module dma_write_properties #(
 	word_t   Next;	// the word that must be written next
 	count_t  Written;
 	logic    Failed;	// an answer was an error
-	wire  record_take = record_valid && record_ready;
+	wire  record_take = s_record_tvalid && s_record_tready;
 	wire  word_take = s_tvalid && s_tready;
 	wire  write = w_take && (m_axi_wstrb != 0);
 	wire word_t  write_word = burst_word + word_t'(Beat);
@@ -119,7 +119,7 @@ module dma_write_properties #(
 		if(record_take) begin
 			Collected <= 0;
 			Written <= 0;
-			Next <= record_address[ADDR_WIDTH-1:3];
+			Next <= s_record_address[ADDR_WIDTH-1:3];
 			Failed <= 0;
 		end
 		else begin
@@ -135,7 +135,7 @@ module dma_write_properties #(
 	in_order #(.WIDTH(64), .CAPACITY(MAX_BURST_BEATS))  order(
 		.clk, .rst_n(rst_n && run), .push(word_take), .push_data(s_tdata), .pop(w_take), .pop_data(m_axi_wdata), .held);
 
-	wire [63:0]  record_first = {64'(record_address) >> 3, 3'b000};
+	wire [63:0]  record_first = {64'(s_record_address) >> 3, 3'b000};
 	wire  outside = (record_first < 64'(write_base)) || (record_first + RECORD_BYTES > 64'(write_limit));
 	logic  Outside, Outside2;
 	always_ff @(posedge clk) begin
@@ -160,7 +160,7 @@ module dma_write_properties #(
 		outside_is_told: assert(error_window == Outside2);
 
 		if(quiet)  quiet_is_quiet: assert(!m_axi_awvalid && !m_axi_wvalid && !AddressTaken && !DataTaken && (Due == 0));
-		if(stop)  takes_nothing: assert(!record_ready && !s_tready);
+		if(stop)  takes_nothing: assert(!s_record_tready && !s_tready);
 		if(stop && StoppedQuiet)  stays_quiet: assert(quiet);
 		if(was_reset)  reset_leaves_nothing: assert(!m_axi_awvalid && !m_axi_wvalid && !busy && quiet);
 

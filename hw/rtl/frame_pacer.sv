@@ -15,15 +15,15 @@ module frame_pacer #(
 	parameter int unsigned INTERVAL = 1 	// cycles from one frame's first beat to the next frame's
 )(
 	input  wire              clk,
-	input  wire              rst,
+	input  wire              rst_n,
 
-	input  wire [WIDTH-1:0]  idat,
-	input  wire              ivld,
-	output wire              irdy,
+	input  wire [WIDTH-1:0]  s_tdata,
+	input  wire              s_tvalid,
+	output wire              s_tready,
 
-	output wire [WIDTH-1:0]  odat,
-	output wire              ovld,
-	input  wire              ordy
+	output wire [WIDTH-1:0]  m_tdata,
+	output wire              m_tvalid,
+	input  wire              m_tready
 );
 	initial begin
 		if(BEATS < 1)     $error("%m: BEATS = %0d must be 1 or above.", BEATS);
@@ -38,18 +38,18 @@ module frame_pacer #(
 
 	wire  first = Beat == 0;
 	wire  gate  = !first || (Wait == 0);
-	assign  odat = idat;
-	assign  ovld = ivld && gate;
-	assign  irdy = ordy && gate;
+	assign  m_tdata = s_tdata;
+	assign  m_tvalid = s_tvalid && gate;
+	assign  s_tready = m_tready && gate;
 
 	always_ff @(posedge clk) begin
-		if(rst) begin
+		if(!rst_n) begin
 			Beat <= 0;
 			Wait <= WAIT_BITS'(INTERVAL-1);
 		end
 		else begin
 			if(Wait != 0)  Wait <= Wait - 1'b1;
-			if(ovld && ordy) begin
+			if(m_tvalid && m_tready) begin
 				Beat <= Beat == BEAT_BITS'(BEATS-1)? '0 : Beat + 1'b1;
 				if(first)  Wait <= WAIT_BITS'(INTERVAL-1);
 			end

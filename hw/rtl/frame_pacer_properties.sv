@@ -9,15 +9,15 @@ module frame_pacer_properties #(
 	parameter int unsigned INTERVAL
 )(
 	input  wire  clk,
-	input  wire  rst,
+	input  wire  rst_n,
 
-	input  wire [WIDTH-1:0]  idat,
-	input  wire              ivld,
-	input  wire              irdy,
+	input  wire [WIDTH-1:0]  s_tdata,
+	input  wire              s_tvalid,
+	input  wire              s_tready,
 
-	input  wire [WIDTH-1:0]  odat,
-	input  wire              ovld,
-	input  wire              ordy,
+	input  wire [WIDTH-1:0]  m_tdata,
+	input  wire              m_tvalid,
+	input  wire              m_tready,
 
 	// inside the block
 	input  wire [31:0]  beat,
@@ -25,19 +25,20 @@ module frame_pacer_properties #(
 );
 	typedef logic [$clog2(BEATS+1)-1:0]     beat_t;
 	typedef logic [$clog2(INTERVAL+1)-1:0]  cycles_t;
-	wire  rst_n = !rst;
 
 	logic  was_reset;
 	power_up  start(.clk, .rst_n, .was_reset);
-	axi_stream_rules #(.WIDTH(WIDTH), .ASSUME(1))  source(.clk, .rst_n, .data(idat), .valid(ivld), .ready(irdy));
-	axi_stream_rules #(.WIDTH(WIDTH), .ASSUME(0))  sink(.clk, .rst_n, .data(odat), .valid(ovld), .ready(ordy));
+	axi_stream_rules #(.WIDTH(WIDTH), .ASSUME(1))  source(
+		.clk, .rst_n, .data(s_tdata), .valid(s_tvalid), .ready(s_tready));
+	axi_stream_rules #(.WIDTH(WIDTH), .ASSUME(0))  sink(
+		.clk, .rst_n, .data(m_tdata), .valid(m_tvalid), .ready(m_tready));
 
-	wire  take = ovld && ordy;
+	wire  take = m_tvalid && m_tready;
 	beat_t    Beat;	// of the frame that passes
 	cycles_t  Since;	// cycles since the frame's first beat, or since reset; stays at INTERVAL
 	wire  first = Beat == 0;
 	always_ff @(posedge clk) begin
-		if(rst) begin
+		if(!rst_n) begin
 			Beat <= 0;
 			Since <= 1;
 		end
@@ -54,15 +55,15 @@ module frame_pacer_properties #(
 		wait_in_range: assert(waiting < INTERVAL);
 		wait_is_the_rest: assert(waiting == INTERVAL - 32'(Since));
 		if(take && first)  not_sooner: assert(Since == cycles_t'(INTERVAL));
-		not_longer: assert((ovld == (ivld && open)) && (irdy == (ordy && open)));
-		not_lost: assert((ivld && irdy) == take);
-		if(ovld)  same_data: assert(odat == idat);
+		not_longer: assert((m_tvalid == (s_tvalid && open)) && (s_tready == (m_tready && open)));
+		not_lost: assert((s_tvalid && s_tready) == take);
+		if(m_tvalid)  same_data: assert(m_tdata == s_tdata);
 		if(was_reset)  reset_waits: assert(open == (INTERVAL == 1));
 		last_beat: cover(take && (Beat == beat_t'(BEATS-1)) && !was_reset);
 		second_frame: cover(take && first && (Since == cycles_t'(INTERVAL)) && (waiting == 0) && !was_reset);
 	end
 	if(INTERVAL > BEATS) begin : genGate
-		always_comb closed: cover(rst_n && ivld && ordy && !irdy);
+		always_comb closed: cover(rst_n && s_tvalid && m_tready && !s_tready);
 	end : genGate
 
 endmodule : frame_pacer_properties

@@ -12,13 +12,13 @@ module lutram_fifo #(
 	input  wire                    clk,
 	input  wire                    rst_n,
 
-	input  wire [WIDTH-1:0]        in_data,
-	input  wire                    in_valid,
-	output wire                    in_ready,
+	input  wire [WIDTH-1:0]        s_tdata,
+	input  wire                    s_tvalid,
+	output wire                    s_tready,
 
-	output wire [WIDTH-1:0]        out_data,
-	output wire                    out_valid,
-	input  wire                    out_ready,
+	output wire [WIDTH-1:0]        m_tdata,
+	output wire                    m_tvalid,
+	input  wire                    m_tready,
 
 	output wire [$clog2(DEPTH):0]  level	// words held
 );
@@ -35,13 +35,13 @@ module lutram_fifo #(
 	logic [ABITS:0]  Rd;
 
 	assign  level = Wr - Rd;
-	assign  in_ready = !level[ABITS];
-	assign  out_valid = level != '0;
-	assign  out_data = Mem[Rd[ABITS-1:0]];
+	assign  s_tready = !level[ABITS];
+	assign  m_tvalid = level != '0;
+	assign  m_tdata = Mem[Rd[ABITS-1:0]];
 
-	wire  push = in_valid && in_ready;
+	wire  push = s_tvalid && s_tready;
 	always_ff @(posedge clk) begin
-		if(push)  Mem[Wr[ABITS-1:0]] <= in_data;
+		if(push)  Mem[Wr[ABITS-1:0]] <= s_tdata;
 	end
 	always_ff @(posedge clk) begin
 		if(!rst_n) begin
@@ -49,8 +49,8 @@ module lutram_fifo #(
 			Rd <= '0;
 		end
 		else begin
-			if(push)                    Wr <= Wr + 1'b1;
-			if(out_valid && out_ready)  Rd <= Rd + 1'b1;
+			if(push)                  Wr <= Wr + 1'b1;
+			if(m_tvalid && m_tready)  Rd <= Rd + 1'b1;
 		end
 	end
 

@@ -9,33 +9,33 @@ module lutram_fifo_properties #(
 	input  wire  clk,
 	input  wire  rst_n,
 
-	input  wire [WIDTH-1:0]        in_data,
-	input  wire                    in_valid,
-	input  wire                    in_ready,
+	input  wire [WIDTH-1:0]        s_tdata,
+	input  wire                    s_tvalid,
+	input  wire                    s_tready,
 
-	input  wire [WIDTH-1:0]        out_data,
-	input  wire                    out_valid,
-	input  wire                    out_ready,
+	input  wire [WIDTH-1:0]        m_tdata,
+	input  wire                    m_tvalid,
+	input  wire                    m_tready,
 
 	input  wire [$clog2(DEPTH):0]  level
 );
 	logic  was_reset;
 	power_up  start(.clk, .rst_n, .was_reset);
 	axi_stream_rules #(.WIDTH(WIDTH), .ASSUME(0))  sink(
-		.clk, .rst_n, .data(out_data), .valid(out_valid), .ready(out_ready));
+		.clk, .rst_n, .data(m_tdata), .valid(m_tvalid), .ready(m_tready));
 
 	wire [$clog2(DEPTH+1):0]  held;
 	in_order #(.WIDTH(WIDTH), .CAPACITY(DEPTH))  order(
-		.clk, .rst_n, .push(in_valid && in_ready), .push_data(in_data),
-		.pop(out_valid && out_ready), .pop_data(out_data), .held);
+		.clk, .rst_n, .push(s_tvalid && s_tready), .push_data(s_tdata),
+		.pop(m_tvalid && m_tready), .pop_data(m_tdata), .held);
 
 	always_comb if(rst_n) begin
 		exact_level: assert(32'(level) == 32'(held));
-		offered: assert(out_valid == (held != 0));
-		has_room: assert(in_ready == (32'(held) < DEPTH));
-		if(was_reset)  reset_leaves_nothing: assert(!out_valid);
-		full: cover(!in_ready);
-		back_to_back: cover(in_valid && in_ready && out_valid && out_ready);
+		offered: assert(m_tvalid == (held != 0));
+		has_room: assert(s_tready == (32'(held) < DEPTH));
+		if(was_reset)  reset_leaves_nothing: assert(!m_tvalid);
+		full: cover(!s_tready);
+		back_to_back: cover(s_tvalid && s_tready && m_tvalid && m_tready);
 	end
 
 endmodule : lutram_fifo_properties

@@ -45,9 +45,9 @@ module result_writer
 	output wire          busy,	// a record waits, or is on its way to memory
 
 	// To dma_write
-	output logic [63:0]  record_address,
-	output wire          record_valid,
-	input  wire          record_ready,
+	output logic [63:0]  m_record_address,
+	output wire          m_record_tvalid,
+	input  wire          m_record_tready,
 	output logic [63:0]  m_tdata,
 	output logic         m_tvalid,
 	input  wire          m_tready,
@@ -91,16 +91,16 @@ module result_writer
 
 	lutram_fifo #(.WIDTH(OUT_ELEMENTS*OUT_ELEMENT_BITS), .DEPTH(QUEUE)) beats (
 		.clk, .rst_n,
-		.in_data(s_tdata), .in_valid(accept), .in_ready(beats_ready),
-		.out_data(beat), .out_valid(beat_valid), .out_ready(beat_take),
+		.s_tdata, .s_tvalid(accept), .s_tready(beats_ready),
+		.m_tdata(beat), .m_tvalid(beat_valid), .m_tready(beat_take),
 		/* verilator lint_off PINCONNECTEMPTY */	// nobody asks how many wait
 		.level()
 		/* verilator lint_on PINCONNECTEMPTY */
 	);
 	lutram_fifo #(.WIDTH(HEADER_BITS), .DEPTH(4)) headers (
 		.clk, .rst_n,
-		.in_data({info_latency, info_context, info_frame_id}), .in_valid(accept && s_last), .in_ready(headers_ready),
-		.out_data({latency, frame_context, frame_id}), .out_valid(header_valid), .out_ready(header_take),
+		.s_tdata({info_latency, info_context, info_frame_id}), .s_tvalid(accept && s_last), .s_tready(headers_ready),
+		.m_tdata({latency, frame_context, frame_id}), .m_tvalid(header_valid), .m_tready(header_take),
 		/* verilator lint_off PINCONNECTEMPTY */	// nobody asks how many wait
 		.level()
 		/* verilator lint_on PINCONNECTEMPTY */
@@ -120,10 +120,10 @@ module result_writer
 
 	wire  waiting = (State == IDLE) && header_valid && (Used >= slots);
 	wire  begins = (State == IDLE) && header_valid && (Used < slots) && (Pending != '1);
-	wire  asked = record_valid && record_ready;
+	wire  asked = m_record_tvalid && m_record_tready;
 	wire  enough = take_count <= level;
 
-	assign  record_valid = State == ASK;
+	assign  m_record_tvalid = State == ASK;
 	assign  busy = header_valid || (State != IDLE) || m_tvalid || (Pending != '0);
 
 	always_ff @(posedge clk) begin
@@ -153,8 +153,8 @@ module result_writer
 		end
 	end
 	always_ff @(posedge clk) begin
-		if((State == IDLE) && (Slot == '0))  record_address <= base;
-		else if(asked)                       record_address <= record_address + 64'(RECORD_BYTES);
+		if((State == IDLE) && (Slot == '0))  m_record_address <= base;
+		else if(asked)                       m_record_address <= m_record_address + 64'(RECORD_BYTES);
 	end
 
 	//-----------------------------------------------------------------------
@@ -195,7 +195,7 @@ module result_writer
 			if(step)  Element <= last_element? '0 : Element + 1'b1;
 			unique case(State)
 			IDLE:    if(begins)  State <= ASK;
-			ASK:     if(record_ready)  State <= WORD0;
+			ASK:     if(m_record_tready)  State <= WORD0;
 			WORD0:   if(free) begin  State <= WORD1;  m_tvalid <= 1'b1;  end
 			WORD1:   if(free) begin  State <= LOGITS;  m_tvalid <= 1'b1;  end
 			LOGITS:

@@ -29,9 +29,9 @@ module result_writer_data_properties
 	input  wire [31:0]   level,
 	input  wire          busy,
 
-	input  wire [63:0]   record_address,
-	input  wire          record_valid,
-	input  wire          record_ready,
+	input  wire [63:0]   m_record_address,
+	input  wire          m_record_tvalid,
+	input  wire          m_record_tready,
 	input  wire [63:0]   m_tdata,
 	input  wire          m_tvalid,
 	input  wire          m_tready,
@@ -133,7 +133,7 @@ module result_writer_data_properties
 	count_t  Asked;	// addresses taken of records not given away whole
 	count_t  OnWay;	// records given away whole, or being so, that memory has not answered
 	logic [1:0]  Slot;
-	wire  ask = record_valid && record_ready;
+	wire  ask = m_record_tvalid && m_record_tready;
 	always_ff @(posedge clk) begin
 		if(!rst_n) begin
 			Asked <= 0;
@@ -172,9 +172,9 @@ module result_writer_data_properties
 		if(m_tvalid && (Word == 1))  numbered: assert(m_tdata[63:32] == Sent);
 		if(m_tvalid && (Word == count_t'(WORDS-1)) && (OUTPUT_LOGITS % 2 == 1))  padded: assert(m_tdata[63:32] == 0);
 
-		if(record_valid)  own_slot: assert(record_address == base + 64'(Slot) * RECORD_BYTES);
+		if(m_record_tvalid)  own_slot: assert(m_record_address == base + 64'(Slot) * RECORD_BYTES);
 		if(!busy)  idle_is_idle: assert((Frames == 0) && (OnWay == 0) && (Asked == 0));
-		if(was_reset)  reset_leaves_nothing: assert(!m_tvalid && !record_valid && (level == 0) && !busy);
+		if(was_reset)  reset_leaves_nothing: assert(!m_tvalid && !m_record_tvalid && (level == 0) && !busy);
 
 		second_record: cover(record_out && (Sent == 1));
 		wraps: cover(ask && (Slot == 0) && (Sent == 2) && (slots == 2));

@@ -28,9 +28,9 @@ module result_writer_properties #(
 	input  wire          underflow,
 	input  wire          busy,
 
-	input  wire [63:0]   record_address,
-	input  wire          record_valid,
-	input  wire          record_ready,
+	input  wire [63:0]   m_record_address,
+	input  wire          m_record_tvalid,
+	input  wire          m_record_tready,
 	input  wire [63:0]   m_tdata,
 	input  wire          m_tvalid,
 	input  wire          m_tready,
@@ -51,7 +51,7 @@ module result_writer_properties #(
 	axi_stream_rules #(.WIDTH(64), .ASSUME(0))  m(
 		.clk, .rst_n, .data(m_tdata), .valid(m_tvalid), .ready(m_tready));
 	axi_stream_rules #(.WIDTH(64), .ASSUME(0))  address(
-		.clk, .rst_n, .data(record_address), .valid(record_valid), .ready(record_ready));
+		.clk, .rst_n, .data(m_record_address), .valid(m_record_tvalid), .ready(m_record_tready));
 
 	// The ring is set once after a reset.
 	logic [63:0]  Base;
@@ -96,7 +96,7 @@ module result_writer_properties #(
 	count_t  OnWay;	// records given away whole, or being so, that memory has not answered
 	count_t  Occupied;	// slots
 	logic [1:0]  Slot;
-	wire  ask = record_valid && record_ready;
+	wire  ask = m_record_tvalid && m_record_tready;
 	wire  accepted = take && (take_count <= level);
 	always_ff @(posedge clk) begin
 		if(!rst_n) begin
@@ -116,12 +116,12 @@ module result_writer_properties #(
 
 	always_comb if(rst_n) begin
 		frame_bounds: assert(s_last == (32'(Beat) == BEATS - 1));
-		if(record_valid)  slot_is_free: assert(32'(Occupied) < slots);
+		if(m_record_tvalid)  slot_is_free: assert(32'(Occupied) < slots);
 		level_in_range: assert(level <= slots);
-		ring_counted: assert((used - freed == 32'(Occupied) + 32'(record_valid)) && (used <= slots) && (freed <= level));
+		ring_counted: assert((used - freed == 32'(Occupied) + 32'(m_record_tvalid)) && (used <= slots) && (freed <= level));
 		level_counted: assert(level - freed + 32'(OnWay) + 32'(Asked) == 32'(Occupied));
 		slot_in_range: assert((slot == 32'(Slot)) && ((slot < slots) || (slot == 0)));
-		if(was_reset)  reset_leaves_nothing: assert(!m_tvalid && !record_valid && (level == 0) && !busy);
+		if(was_reset)  reset_leaves_nothing: assert(!m_tvalid && !m_record_tvalid && (level == 0) && !busy);
 
 		wraps: cover(ask && (Slot == 1) && (level == 1) && (slots == 2));
 		waits_for_a_slot: cover((slots == 1) && (Frames == 2) && (level == 1));

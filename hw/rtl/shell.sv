@@ -197,9 +197,9 @@ module shell
 
 	lutram_fifo #(.WIDTH(ABITS + $bits(tag_t)), .DEPTH(DESCRIPTORS)) descriptors (
 		.clk, .rst_n(block_rst_n),
-		.in_data({bus_address(descriptor_address), descriptor_context, descriptor_frame_id}),
-		.in_valid(push && !size_wrong && !stream_wrong), .in_ready(queue_ready),
-		.out_data({queued_address, queued_tag}), .out_valid(queued_valid), .out_ready(go && read_ready),
+		.s_tdata({bus_address(descriptor_address), descriptor_context, descriptor_frame_id}),
+		.s_tvalid(push && !size_wrong && !stream_wrong), .s_tready(queue_ready),
+		.m_tdata({queued_address, queued_tag}), .m_tvalid(queued_valid), .m_tready(go && read_ready),
 		.level(descriptors_used)
 	);
 
@@ -218,8 +218,8 @@ module shell
 		.clk, .rst_n(block_rst_n), .stop, .quiet(read_quiet), .busy(read_busy),
 		.read_base(bus_address(read_base)), .read_limit(bus_limit(read_limit)),
 		.error_window(read_window), .error_response(read_response),
-		.descriptor_address(queued_address), .descriptor_tag(queued_tag),
-		.descriptor_valid(go && queued_valid), .descriptor_ready(read_ready),
+		.s_descriptor_address(queued_address), .s_descriptor_tag(queued_tag),
+		.s_descriptor_tvalid(go && queued_valid), .s_descriptor_tready(read_ready),
 		.m_tdata(m_core_tdata), .m_tvalid(frame_valid), .m_tready(frame_ready),
 		.m_first(frame_first), .m_last(frame_last), .m_tag(frame_tag),
 		.m_axi_araddr(araddr), .m_axi_arlen, .m_axi_arvalid, .m_axi_arready,
@@ -250,14 +250,14 @@ module shell
 
 	lutram_fifo #(.WIDTH($bits(tag_t) + 32), .DEPTH(IN_CORE)) flight (
 		.clk, .rst_n(block_rst_n),
-		.in_data({Now, frame_tag}), .in_valid(enters), .in_ready(flight_ready),
-		.out_data({start, done_tag}), .out_valid(in_core), .out_ready(leaves),
+		.s_tdata({Now, frame_tag}), .s_tvalid(enters), .s_tready(flight_ready),
+		.m_tdata({start, done_tag}), .m_tvalid(in_core), .m_tready(leaves),
 		.level(in_flight)
 	);
 	lutram_fifo #(.WIDTH($bits(context_t)), .DEPTH(IN_CORE)) contexts (
 		.clk, .rst_n(block_rst_n),
-		.in_data(frame_tag.ctx), .in_valid(enters), .in_ready(contexts_ready),
-		.out_data(m_core_ctx_tdata), .out_valid(m_core_ctx_tvalid), .out_ready(m_core_ctx_tready),
+		.s_tdata(frame_tag.ctx), .s_tvalid(enters), .s_tready(contexts_ready),
+		.m_tdata(m_core_ctx_tdata), .m_tvalid(m_core_ctx_tvalid), .m_tready(m_core_ctx_tready),
 		/* verilator lint_off PINCONNECTEMPTY */	// nobody asks how many wait
 		.level()
 		/* verilator lint_on PINCONNECTEMPTY */
@@ -278,7 +278,7 @@ module shell
 		.info_frame_id(done_tag.frame_id), .info_context(done_tag.ctx), .info_latency(latency),
 		.base(write_base), .slots(result_slots), .take, .take_count, .level(result_level),
 		.full(result_full), .underflow(result_underflow), .busy(writer_busy),
-		.record_address, .record_valid, .record_ready,
+		.m_record_address(record_address), .m_record_tvalid(record_valid), .m_record_tready(record_ready),
 		.m_tdata(word), .m_tvalid(word_valid), .m_tready(word_ready), .done
 	);
 
@@ -288,7 +288,7 @@ module shell
 		.clk, .rst_n(block_rst_n), .stop, .quiet(write_quiet), .busy(write_busy),
 		.write_base(bus_address(write_base)), .write_limit(bus_limit(write_limit)),
 		.error_window(write_window), .error_response(write_response), .done,
-		.record_address(bus_address(record_address)), .record_valid, .record_ready,
+		.s_record_address(bus_address(record_address)), .s_record_tvalid(record_valid), .s_record_tready(record_ready),
 		.s_tdata(word), .s_tvalid(word_valid), .s_tready(word_ready),
 		.m_axi_awaddr(awaddr), .m_axi_awlen, .m_axi_awvalid, .m_axi_awready,
 		.m_axi_wdata, .m_axi_wstrb, .m_axi_wlast, .m_axi_wvalid, .m_axi_wready,

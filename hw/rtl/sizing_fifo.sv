@@ -12,15 +12,15 @@ module sizing_fifo #(
 	parameter int unsigned COUNT = 1 	// how many depths the file holds
 )(
 	input  wire              clk,
-	input  wire              rst,
+	input  wire              rst_n,
 
-	input  wire [WIDTH-1:0]  idat,
-	input  wire              ivld,
-	output wire              irdy,
+	input  wire [WIDTH-1:0]  s_tdata,
+	input  wire              s_tvalid,
+	output wire              s_tready,
 
-	output wire [WIDTH-1:0]  odat,
-	output wire              ovld,
-	input  wire              ordy,
+	output wire [WIDTH-1:0]  m_tdata,
+	output wire              m_tvalid,
+	input  wire              m_tready,
 
 	output wire [31:0]       maxcount
 );
@@ -39,32 +39,32 @@ module sizing_fifo #(
 	logic [31:0]  Stored;	// words in memory
 	logic [31:0]  Max;
 
-	logic              Vld;	// output register
-	logic [WIDTH-1:0]  Dat;
-	wire [31:0]  count = Stored + 32'(Vld);
-	assign  irdy = count < Depths[INDEX];
-	assign  ovld = Vld;
-	assign  odat = Dat;
+	logic              Valid;	// output register
+	logic [WIDTH-1:0]  Data;
+	wire [31:0]  count = Stored + 32'(Valid);
+	assign  s_tready = count < Depths[INDEX];
+	assign  m_tvalid = Valid;
+	assign  m_tdata = Data;
 	assign  maxcount = Max;
 
-	wire  push = ivld && irdy;
-	wire  load = (!Vld || ordy) && (Stored != 0);
+	wire  push = s_tvalid && s_tready;
+	wire  load = (!Valid || m_tready) && (Stored != 0);
 	always_ff @(posedge clk) begin
-		if(push)  Mem[Wr] <= idat;
-		if(load)  Dat <= Mem[Rd];
+		if(push)  Mem[Wr] <= s_tdata;
+		if(load)  Data <= Mem[Rd];
 	end
 	always_ff @(posedge clk) begin
-		if(rst) begin
+		if(!rst_n) begin
 			Wr <= 0;
 			Rd <= 0;
 			Stored <= 0;
 			Max <= 0;
-			Vld <= 0;
+			Valid <= 0;
 		end
 		else begin
 			if(push)  Wr <= Wr + 1'b1;
 			if(load)  Rd <= Rd + 1'b1;
-			if(load || ordy)  Vld <= load;
+			if(load || m_tready)  Valid <= load;
 			Stored <= Stored + 32'(push) - 32'(load);
 			if(count > Max)  Max <= count;
 		end

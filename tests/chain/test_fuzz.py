@@ -140,8 +140,8 @@ def spoil_clear(core: Path) -> None:
     """A shift that never clears its state."""
     path = core / "rtl" / "temporal_shift.sv"
     text = path.read_text()
-    assert text.count("wire clear = ctx_data.CLEAR;") == 1
-    path.write_text(text.replace("wire clear = ctx_data.CLEAR;", "wire clear = 1'b0;"))
+    assert text.count("clear = s_ctx_tdata.CLEAR;") == 1
+    path.write_text(text.replace("clear = s_ctx_tdata.CLEAR;", "clear = 1'b0;"))
 
 
 def test_a_sound_core_is_equal(tiny: Path) -> None:

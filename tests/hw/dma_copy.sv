@@ -60,7 +60,8 @@ module dma_copy #(
 	dma_read #(.INPUT_BYTES(BYTES), .IN_ELEMENTS(8), .MAX_BURST_BEATS(MAX_BURST_BEATS)) read (
 		.clk, .rst_n, .stop(1'b0), .quiet(), .busy(), .error_window(errors[0]), .error_response(errors[1]),
 		.read_base('0), .read_limit('1),
-		.descriptor_address(from_address), .descriptor_tag('0), .descriptor_valid(from_valid), .descriptor_ready(from_ready),
+		.s_descriptor_address(from_address), .s_descriptor_tag('0),
+		.s_descriptor_tvalid(from_valid), .s_descriptor_tready(from_ready),
 		.m_tdata(data), .m_tvalid(valid), .m_tready(ready), .m_first(), .m_last(), .m_tag(),
 		.m_axi_araddr, .m_axi_arlen, .m_axi_arvalid, .m_axi_arready,
 		.m_axi_rdata, .m_axi_rresp, .m_axi_rlast, .m_axi_rvalid, .m_axi_rready
@@ -68,7 +69,7 @@ module dma_copy #(
 	dma_write #(.RECORD_BYTES(BYTES)) write (
 		.clk, .rst_n, .stop(1'b0), .quiet(), .busy(), .error_window(errors[2]), .error_response(errors[3]), .done,
 		.write_base('0), .write_limit('1),
-		.record_address(to_address), .record_valid(to_valid), .record_ready(to_ready),
+		.s_record_address(to_address), .s_record_tvalid(to_valid), .s_record_tready(to_ready),
 		.s_tdata(data), .s_tvalid(valid), .s_tready(ready),
 		.m_axi_awaddr, .m_axi_awlen, .m_axi_awvalid, .m_axi_awready,
 		.m_axi_wdata, .m_axi_wstrb, .m_axi_wlast, .m_axi_wvalid, .m_axi_wready,

@@ -21,14 +21,14 @@ FIRST_BEAT = ("m_tdata", "m_tag", "m_first", "m_last")
 def ports(parameters: dict[str, int]) -> Ports:
     """Those of dma_read."""
     address, beat = parameters["ADDR_WIDTH"], 8 * parameters["IN_ELEMENTS"]
-    inputs = "clk rst_n stop descriptor_valid m_tready m_axi_arready m_axi_rlast m_axi_rvalid"
+    inputs = "clk rst_n stop s_descriptor_tvalid m_tready m_axi_arready m_axi_rlast m_axi_rvalid"
     outputs = (
-        "quiet busy error_window error_response descriptor_ready m_tvalid m_first m_last m_axi_arvalid m_axi_rready"
+        "quiet busy error_window error_response s_descriptor_tready m_tvalid m_first m_last m_axi_arvalid m_axi_rready"
     )
     return [
         *(("input", name, 1) for name in inputs.split()),
-        *(("input", name, address) for name in ("read_base", "read_limit", "descriptor_address")),
-        ("input", "descriptor_tag", TAG_BITS),
+        *(("input", name, address) for name in ("read_base", "read_limit", "s_descriptor_address")),
+        ("input", "s_descriptor_tag", TAG_BITS),
         ("input", "m_axi_rdata", 64),
         ("input", "m_axi_rresp", 2),
         *(("output", name, 1) for name in outputs.split()),
@@ -107,9 +107,9 @@ class ReadBench(Bench):
         if self._sent is None and self.addresses and not self.chance(self.descriptor_pause):
             self._tag = self.rng.getrandbits(TAG_BITS)
             self._sent = self.addresses.popleft(), self._tag
-            self.set("descriptor_address", self._sent[0])
-            self.set("descriptor_tag", self._tag)
-        self.set("descriptor_valid", int(self._sent is not None))
+            self.set("s_descriptor_address", self._sent[0])
+            self.set("s_descriptor_tag", self._tag)
+        self.set("s_descriptor_tvalid", int(self._sent is not None))
         self.set("m_axi_arready", int(not self.chance(self.stalls["ar"])))
         due = bool(self._asked) and self._asked[0][0] <= self.cycle
         valid = due and not self.chance(self.stalls["r"])
@@ -170,7 +170,7 @@ class ReadBench(Bench):
         self.check(len(self._asked) + self._offered <= 8, "more than 8 bursts under way")
 
     def _sample_descriptor(self) -> None:
-        if self._sent is None or not self.get("descriptor_ready"):
+        if self._sent is None or not self.get("s_descriptor_tready"):
             return
         self.check(not self.halted(), "took a descriptor while stopped")
         self.descriptor_cycle = self.cycle

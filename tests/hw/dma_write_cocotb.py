@@ -23,11 +23,13 @@ from tests.hw.axi_bench import (
 def ports(parameters: dict[str, int]) -> Ports:
     """Those of dma_write."""
     address = parameters["ADDR_WIDTH"]
-    inputs = "clk rst_n stop record_valid s_tvalid m_axi_awready m_axi_wready m_axi_bvalid"
-    outputs = "quiet busy error_window error_response done record_ready s_tready m_axi_awvalid m_axi_wlast m_axi_wvalid"
+    inputs = "clk rst_n stop s_record_tvalid s_tvalid m_axi_awready m_axi_wready m_axi_bvalid"
+    outputs = (
+        "quiet busy error_window error_response done s_record_tready s_tready m_axi_awvalid m_axi_wlast m_axi_wvalid"
+    )
     return [
         *(("input", name, 1) for name in inputs.split()),
-        *(("input", name, address) for name in ("write_base", "write_limit", "record_address")),
+        *(("input", name, address) for name in ("write_base", "write_limit", "s_record_address")),
         ("input", "s_tdata", 64),
         ("input", "m_axi_bresp", 2),
         *(("output", name, 1) for name in outputs.split()),
@@ -120,8 +122,8 @@ class WriteBench(Bench):
         """A record's address and words, the memory's three channels."""
         if self._address is None and self.addresses:
             self._address = self.addresses.popleft()
-            self.set("record_address", self._address + self.rng.randrange(8))
-        self.set("record_valid", int(self._address is not None))
+            self.set("s_record_address", self._address + self.rng.randrange(8))
+        self.set("s_record_tvalid", int(self._address is not None))
         record = self._record
         more = record is not None and record.given < len(record.words)
         self._word_offered = more and (self._word_offered or not self.chance(self.word_pause))
@@ -230,7 +232,7 @@ class WriteBench(Bench):
 
     def _sample_record(self) -> None:
         if self.halted():
-            self.check(not self.get("record_ready"), "takes a record while stopped")
+            self.check(not self.get("s_record_tready"), "takes a record while stopped")
             self.check(not self.get("s_tready"), "takes a word while stopped")
             return
         self.check(not (self._outside and self.get("s_tready")), "wants words of a record outside the window")
@@ -238,7 +240,7 @@ class WriteBench(Bench):
             assert self._record is not None
             self._record.given += 1
             self._word_offered = False
-        if self._address is None or not self.get("record_ready"):
+        if self._address is None or not self.get("s_record_tready"):
             return
         self.check(self._record is None, "takes a record before the last one is done")
         if self.inside(self._address):

@@ -19,7 +19,7 @@ def wrapper(folder: Path, name: str, module: str, parameters: str, widths: dict[
         forward, backward = ("input", "output") if stream.startswith("in") else ("output", "input")
         ports += [f"{forward} wire [{bits - 1}:0] {stream}_TDATA", f"{forward} wire {stream}_TVALID"]
         ports += [f"{backward} wire {stream}_TREADY"]
-    body = f"    {module} #({parameters}) core (.clk(ap_clk), .rst(!ap_rst_n), {pins});\n"
+    body = f"    {module} #({parameters}) core (.clk(ap_clk), .rst_n(ap_rst_n), {pins});\n"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.v"
     path.write_text(f"module {name} (\n    " + ",\n    ".join(ports) + f"\n);\n{body}endmodule\n")
@@ -35,8 +35,8 @@ def pacers(folder: Path) -> list[Case]:
     for index in range(20):
         bits, beats = 8 * rng.randint(1, 9), rng.choice((1, 2, rng.randint(3, 40)))
         interval = rng.choice((1, beats, rng.randint(1, 2 * beats)))
-        pins = ".idat(in0_TDATA), .ivld(in0_TVALID), .irdy(in0_TREADY), "
-        pins += ".odat(out0_TDATA), .ovld(out0_TVALID), .ordy(out0_TREADY)"
+        pins = ".s_tdata(in0_TDATA), .s_tvalid(in0_TVALID), .s_tready(in0_TREADY), "
+        pins += ".m_tdata(out0_TDATA), .m_tvalid(out0_TVALID), .m_tready(out0_TREADY)"
         parameters = f".WIDTH({bits}), .BEATS({beats}), .INTERVAL({interval})"
         name = f"pacer{index}"
         source = wrapper(folder, name, "frame_pacer", parameters, {"in0": bits, "out0": bits}, pins)
@@ -63,8 +63,8 @@ def fanouts(folder: Path) -> list[Case]:
         def joined(signal: str, outputs: list[str] = outputs) -> str:
             return "{" + ", ".join(f"{o}_{signal}" for o in reversed(outputs)) + "}"
 
-        pins = ".idat(in0_TDATA), .ivld(in0_TVALID), .irdy(in0_TREADY), "
-        pins += f".odat({joined('TDATA')}), .ovld({joined('TVALID')}), .ordy({joined('TREADY')})"
+        pins = ".s_tdata(in0_TDATA), .s_tvalid(in0_TVALID), .s_tready(in0_TREADY), "
+        pins += f".m_tdata({joined('TDATA')}), .m_tvalid({joined('TVALID')}), .m_tready({joined('TREADY')})"
         parameters = f".N({readers}), .WIDTH(8), .DEPTH({depth})"
         name = f"fanout{index}"
         source = wrapper(folder, name, "context_fanout", parameters, {"in0": 8} | dict.fromkeys(outputs, 8), pins)

@@ -49,7 +49,7 @@ def test_a_cover_that_cannot_be_reached_fails(tmp_path: Path, monkeypatch: pytes
 
 def test_a_harmless_mutant_is_no_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path))
-    harmless = Mutant("none", "in_ready = &satisfied", "in_ready = (&satisfied)")
+    harmless = Mutant("none", "s_tready = &satisfied", "s_tready = (&satisfied)")
     fork = replace(BLOCKS["stream_fork"], mutants=(harmless,))
     assert not prover.run(Job(fork, "mutant", 0, harmless)).good
 

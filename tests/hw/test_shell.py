@@ -133,15 +133,19 @@ def test_a_broken_shell_is_noticed(name: str) -> None:
         bench("axi3", folder, rtl, mutant.seen_by)
 
 
-def test_a_write_burst_that_the_port_does_not_take_is_an_error(tmp_path: Path) -> None:
-    """It is no longer capped behind one's back."""
-    top = tmp_path / "top.sv"
+def test_numbers_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
+    """A write burst that the port does not take, a shape that no register holds, a frame that is none of the shape."""
+    top, config = tmp_path / "top.sv", tmp_path / "chip_config_pkg.sv"
     top.write_text(
-        "module top;\nshell #(.AXI_MAX_BURST(16), .AXI_WRITE_BURST(32)) bad ();\ninitial $finish;\nendmodule\n"
+        "module top;\nshell #(.AXI_MAX_BURST(16), .AXI_WRITE_BURST(32)) burst ();\n"
+        "axil_registers #(.INPUT_WIDTH(4096)) shape ();\nchip frame ();\ninitial $finish;\nendmodule\n"
     )
-    sources = [*(RTL / file for file in (*PACKAGES, *SHELL) if file != "chip.sv"), top]
+    config.write_text(config_package(BUILD_HASH, CHIPS["axi3"] | {"INPUT_BYTES": 189}))
+    sources = [*(RTL / file for file in PACKAGES), config, HERE / "fake_core.sv", *(RTL / file for file in SHELL), top]
     command = ["verilator", "--cc", "--exe", "--build", "--main", "-Wno-lint", "-CFLAGS", "-O0", "--top-module", "top"]
     subprocess.run([*command, *sources], cwd=tmp_path, env=environment(), check=True, capture_output=True)
     run = [str(tmp_path / "obj_dir" / "Vtop"), "+verilator+error+limit+100"]
     output = subprocess.run(run, capture_output=True, text=True, check=False).stdout
-    assert "AXI_WRITE_BURST = 32 must be AXI_MAX_BURST = 16 at most" in output
+    assert "top.burst: AXI_WRITE_BURST = 32 must be AXI_MAX_BURST = 16 at most" in output
+    assert "top.shape: INPUT_WIDTH = 4096 must be 1 to 4095" in output
+    assert "top.frame: INPUT_BYTES = 189 must be 8 x 8 x 3" in output

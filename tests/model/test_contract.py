@@ -167,8 +167,8 @@ IN_HARDWARE = {
 @pytest.mark.parametrize(
     "line",
     [
-        "wire clear = ctx_data[7];",
-        "wire in_range = 32'(ctx_data[6:0]) < STREAMS;",
+        "wire  clear = s_ctx_tdata[7];",
+        "wire  in_range = 32'(s_ctx_tdata[6:0]) < STREAMS;",
         "assign descriptor_context = WriteData[7:0];",
         ".info_context(done_tag[39:32])",
         "input  wire  [ 7:0]  info_context,",

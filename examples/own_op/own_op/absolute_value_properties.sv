@@ -3,52 +3,52 @@
 `default_nettype none
 
 module absolute_value_properties #(
-    parameter int unsigned PE,
-    parameter int unsigned BITS
-) (
-    input wire                clk,
-    input wire                rst_n,
+	parameter int unsigned PE,
+	parameter int unsigned BITS
+)(
+	input  wire  clk,
+	input  wire  rst_n,
 
-    input wire [PE*BITS-1:0]  in_data,
-    input wire                in_valid,
-    input wire                in_ready,
+	input  wire [PE*BITS-1:0]  s_tdata,
+	input  wire                s_tvalid,
+	input  wire                s_tready,
 
-    input wire [PE*BITS-1:0]  out_data,
-    input wire                out_valid,
-    input wire                out_ready
+	input  wire [PE*BITS-1:0]  m_tdata,
+	input  wire                m_tvalid,
+	input  wire                m_tready
 );
+	logic  was_reset;
+	power_up  start(.clk, .rst_n, .was_reset);
+	axi_stream_rules #(.WIDTH(PE*BITS), .ASSUME(1))  source(
+		.clk, .rst_n, .data(s_tdata), .valid(s_tvalid), .ready(s_tready));
+	axi_stream_rules #(.WIDTH(PE*BITS), .ASSUME(0))  sink(
+		.clk, .rst_n, .data(m_tdata), .valid(m_tvalid), .ready(m_tready));
 
-    logic was_reset;
-    power_up start (.clk, .rst_n, .was_reset);
-    axi_stream_rules #(.WIDTH(PE*BITS), .ASSUME(1)) source (
-        .clk, .rst_n, .data(in_data), .valid(in_valid), .ready(in_ready));
-    axi_stream_rules #(.WIDTH(PE*BITS), .ASSUME(0)) sink (
-        .clk, .rst_n, .data(out_data), .valid(out_valid), .ready(out_ready));
+	wire [PE*(BITS+1)-1:0]  expected;
+	wire [PE*(BITS+1)-1:0]  actual;
+	for(genvar  p = 0; p < PE; p++) begin : genLane
+		wire signed [BITS-1:0]  value = s_tdata[p*BITS +: BITS];
+		wire signed [BITS:0]    wide = (BITS+1)'(value);
+		assign  expected[p*(BITS+1) +: BITS+1] = wide < 0? -wide : wide;
+		assign  actual[p*(BITS+1) +: BITS+1] = {1'b0, m_tdata[p*BITS +: BITS]};
+	end : genLane
 
-    wire [PE*(BITS+1)-1:0] expected, actual;
-    for (genvar p = 0; p < PE; p++) begin : lane
-        wire signed [BITS-1:0] value = in_data[p*BITS +: BITS];
-        wire signed [BITS:0]   wide = (BITS+1)'(value);
-        assign expected[p*(BITS+1) +: BITS+1] = wide < 0 ? -wide : wide;
-        assign actual[p*(BITS+1) +: BITS+1] = {1'b0, out_data[p*BITS +: BITS]};
-    end
+	wire  take = s_tvalid && s_tready;
+	wire  give = m_tvalid && m_tready;
+	wire [1:0]  held;
+	in_order #(.WIDTH(PE*(BITS+1)), .CAPACITY(1))  order(
+		.clk, .rst_n, .push(take), .push_data(expected), .pop(give), .pop_data(actual), .held);
 
-    wire take = in_valid && in_ready;
-    wire give = out_valid && out_ready;
-    wire [1:0] held;
-    in_order #(.WIDTH(PE*(BITS+1)), .CAPACITY(1)) order (
-        .clk, .rst_n, .push(take), .push_data(expected), .pop(give), .pop_data(actual), .held);
+	always_comb if(rst_n) begin
+		offered: assert(m_tvalid == (held != 0));
+		if(m_tready)  full_rate: assert(s_tready);
+		if(was_reset)  reset_leaves_nothing: assert(!m_tvalid);
+		stalled: cover(s_tvalid && !s_tready);
+		back_to_back: cover(take && give);
+	end
 
-    always_comb if (rst_n) begin
-        offered: assert (out_valid == (held != 0));
-        if (out_ready) full_rate: assert (in_ready);
-        if (was_reset) reset_leaves_nothing: assert (!out_valid);
-        stalled: cover (in_valid && !in_ready);
-        back_to_back: cover (take && give);
-    end
+endmodule : absolute_value_properties
 
-endmodule
-
-bind absolute_value absolute_value_properties #(.PE(PE), .BITS(BITS)) properties (.*);
+bind absolute_value absolute_value_properties #(.PE(PE), .BITS(BITS))  properties(.*);
 
 `default_nettype wire

@@ -13,7 +13,7 @@ PROOF = Block(
     claim="beat n out is lane by lane the magnitude of beat n in",
     parameters=parameter_sets("PE BITS", (1, 2), (2, 4)),
     mutants=(
-        Mutant("the sign is not looked at", "value[BITS-1] ? -value : value", "-value"),
-        Mutant("a waiting beat is overwritten", "in_ready = !out_valid || out_ready", "in_ready = 1'b1"),
+        Mutant("the sign is not looked at", "value[BITS-1]? -value : value", "-value"),
+        Mutant("a waiting beat is overwritten", "s_tready = !m_tvalid || m_tready", "s_tready = 1'b1"),
     ),
 )

@@ -24,8 +24,8 @@ PROOF = Block(
         dict(CHANNELS=3, PE=1, PIXELS=2, IN_BITS=2, SIGNED=0, OUT_BITS=3),
     ),
     mutants=(
-        Mutant("sums run on into the next frame", "(first_pixel ? '0 : sum", "(first_pixel && 1'b0 ? '0 : sum"),
-        Mutant("a waiting sum is overwritten", "!last_pixel || !out_valid || out_ready", "1'b1"),
+        Mutant("sums run on into the next frame", "(first_pixel? '0 : sum", "(1'b0 && first_pixel? '0 : sum"),
+        Mutant("a waiting sum is overwritten", "!last_pixel || !m_tvalid || m_tready", "1'b1"),
     ),
 )
 

@@ -7,82 +7,83 @@
 `default_nettype none
 
 module global_acc_pool #(
-    parameter int unsigned CHANNELS,
-    parameter int unsigned PE,         // divides CHANNELS
-    parameter int unsigned PIXELS,     // pixels a frame
-    parameter int unsigned IN_BITS,
-    parameter bit          SIGNED,
-    parameter int unsigned OUT_BITS    // holds PIXELS * the largest magnitude of the input
-) (
-    input  wire                      clk,
-    input  wire                      rst_n,
+	parameter int unsigned CHANNELS,
+	parameter int unsigned PE,	// divides CHANNELS
+	parameter int unsigned PIXELS,	// pixels a frame
+	parameter int unsigned IN_BITS,
+	parameter bit          SIGNED,
+	parameter int unsigned OUT_BITS	// holds PIXELS * the largest magnitude of the input
+)(
+	input  wire                     clk,
+	input  wire                     rst_n,
 
-    input  wire  [PE*IN_BITS-1:0]    in_data,
-    input  wire                      in_valid,
-    output logic                     in_ready,
+	input  wire [PE*IN_BITS-1:0]    s_tdata,
+	input  wire                     s_tvalid,
+	output wire                     s_tready,
 
-    output logic [PE*OUT_BITS-1:0]   out_data,
-    output logic                     out_valid,
-    input  wire                      out_ready
+	output logic [PE*OUT_BITS-1:0]  m_tdata,
+	output logic                    m_tvalid,
+	input  wire                     m_tready
 );
+	localparam int unsigned  WORDS = CHANNELS / PE;
+	localparam int unsigned  WORD_BITS = WORDS > 1? $clog2(WORDS) : 1;
+	localparam int unsigned  PIXEL_BITS = PIXELS > 1? $clog2(PIXELS) : 1;
 
-    localparam int unsigned Words = CHANNELS / PE;
-    localparam int unsigned WordBits = Words > 1 ? $clog2(Words) : 1;
-    localparam int unsigned PixelBits = PIXELS > 1 ? $clog2(PIXELS) : 1;
+	initial begin
+		if(PE < 1 || CHANNELS < 1 || CHANNELS % PE != 0)
+			$error("%m: PE = %0d must divide CHANNELS = %0d.", PE, CHANNELS);
+		if(PIXELS < 1 || IN_BITS < 1 || OUT_BITS < IN_BITS)
+			$error("%m: PIXELS = %0d and IN_BITS = %0d must be 1 or above, OUT_BITS = %0d not below IN_BITS.",
+				PIXELS, IN_BITS, OUT_BITS);
+	end
 
-    initial begin
-        if (PE < 1 || CHANNELS < 1 || CHANNELS % PE != 0)
-            $error("global_acc_pool: PE=%0d must divide CHANNELS=%0d", PE, CHANNELS);
-        if (PIXELS < 1 || IN_BITS < 1 || OUT_BITS < IN_BITS)
-            $error("global_acc_pool: PIXELS=%0d and IN_BITS=%0d must be positive, OUT_BITS=%0d not below IN_BITS",
-                PIXELS, IN_BITS, OUT_BITS);
-    end
+	logic [WORD_BITS-1:0]   Word;
+	logic [PIXEL_BITS-1:0]  Pixel;
 
-    logic [WordBits-1:0]  word;
-    logic [PixelBits-1:0] pixel;
+	wire  last_word = Word == WORD_BITS'(WORDS-1);
+	wire  first_pixel = Pixel == '0;
+	wire  last_pixel = Pixel == PIXEL_BITS'(PIXELS-1);
 
-    wire last_word = word == WordBits'(Words - 1);
-    wire first_pixel = pixel == '0;
-    wire last_pixel = pixel == PixelBits'(PIXELS - 1);
+	wire  take = s_tvalid && s_tready;
+	assign  s_tready = !last_pixel || !m_tvalid || m_tready;
 
-    wire take = in_valid && in_ready;
-    assign in_ready = !last_pixel || !out_valid || out_ready;
+	always_ff @(posedge clk) begin
+		if(!rst_n) begin
+			m_tvalid <= 1'b0;
+			Word <= '0;
+			Pixel <= '0;
+		end
+		else begin
+			if(take && last_pixel)  m_tvalid <= 1'b1;
+			else if(m_tready)       m_tvalid <= 1'b0;
+			if(take) begin
+				Word <= last_word? '0 : Word + 1'b1;
+				if(last_word)  Pixel <= last_pixel? '0 : Pixel + 1'b1;
+			end
+		end
+	end
 
-    always_ff @(posedge clk)
-        if (!rst_n) begin
-            out_valid <= 1'b0;
-            word <= '0;
-            pixel <= '0;
-        end else begin
-            if (take && last_pixel) out_valid <= 1'b1;
-            else if (out_ready) out_valid <= 1'b0;
-            if (take) begin
-                word <= last_word ? '0 : word + 1'b1;
-                if (last_word) pixel <= last_pixel ? '0 : pixel + 1'b1;
-            end
-        end
+	(* ram_style = "distributed" *)
+	logic [PE*OUT_BITS-1:0]  Sums[WORDS];
+	wire [PE*OUT_BITS-1:0]   sum = Sums[Word];
+	wire [PE*OUT_BITS-1:0]   next;
+	for(genvar  p = 0; p < PE; p++) begin : genLane
+		wire [IN_BITS-1:0]  value = s_tdata[p*IN_BITS +: IN_BITS];
+		logic [OUT_BITS-1:0]  extended;
+		always_comb begin
+			extended = {OUT_BITS{SIGNED && value[IN_BITS-1]}};
+			extended[IN_BITS-1:0] = value;
+		end
+		assign  next[p*OUT_BITS +: OUT_BITS] = (first_pixel? '0 : sum[p*OUT_BITS +: OUT_BITS]) + extended;
+	end : genLane
 
-    (* ram_style = "distributed" *)
-    logic [PE*OUT_BITS-1:0] sums [Words];
-    wire [PE*OUT_BITS-1:0] sum = sums[word];
-    logic [PE*OUT_BITS-1:0] next;
+	always_ff @(posedge clk) begin
+		if(take) begin
+			Sums[Word] <= next;
+			if(last_pixel)  m_tdata <= next;
+		end
+	end
 
-    for (genvar p = 0; p < PE; p++) begin : lane
-        wire [IN_BITS-1:0] value = in_data[p*IN_BITS +: IN_BITS];
-        logic [OUT_BITS-1:0] extended;
-        always_comb begin
-            extended = {OUT_BITS{SIGNED && value[IN_BITS-1]}};
-            extended[IN_BITS-1:0] = value;
-        end
-        assign next[p*OUT_BITS +: OUT_BITS] = (first_pixel ? '0 : sum[p*OUT_BITS +: OUT_BITS]) + extended;
-    end
-
-    always_ff @(posedge clk)
-        if (take) begin
-            sums[word] <= next;
-            if (last_pixel) out_data <= next;
-        end
-
-endmodule
+endmodule : global_acc_pool
 
 `default_nettype wire

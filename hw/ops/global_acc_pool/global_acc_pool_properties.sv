@@ -13,13 +13,13 @@ module global_acc_pool_properties #(
 	input  wire  clk,
 	input  wire  rst_n,
 
-	input  wire [PE*IN_BITS-1:0]   in_data,
-	input  wire                    in_valid,
-	input  wire                    in_ready,
+	input  wire [PE*IN_BITS-1:0]   s_tdata,
+	input  wire                    s_tvalid,
+	input  wire                    s_tready,
 
-	input  wire [PE*OUT_BITS-1:0]  out_data,
-	input  wire                    out_valid,
-	input  wire                    out_ready,
+	input  wire [PE*OUT_BITS-1:0]  m_tdata,
+	input  wire                    m_tvalid,
+	input  wire                    m_tready,
 
 	// inside the block
 	input  wire [31:0]  word,
@@ -34,17 +34,17 @@ module global_acc_pool_properties #(
 	logic  was_reset;
 	power_up  start(.clk, .rst_n, .was_reset);
 	axi_stream_rules #(.WIDTH(PE*IN_BITS), .ASSUME(1))  source(
-		.clk, .rst_n, .data(in_data), .valid(in_valid), .ready(in_ready));
+		.clk, .rst_n, .data(s_tdata), .valid(s_tvalid), .ready(s_tready));
 	axi_stream_rules #(.WIDTH(PE*OUT_BITS), .ASSUME(0))  sink(
-		.clk, .rst_n, .data(out_data), .valid(out_valid), .ready(out_ready));
+		.clk, .rst_n, .data(m_tdata), .valid(m_tvalid), .ready(m_tready));
 
 	// Never written but with itself: one value of the solver's choice for the whole run.
 	count_t  Watch;
 	always_ff @(posedge clk)  Watch <= Watch;
 	always_comb in_frame: assume(Watch < count_t'(WORDS));
 
-	wire  take = in_valid && in_ready;
-	wire  give = out_valid && out_ready;
+	wire  take = s_tvalid && s_tready;
+	wire  give = m_tvalid && m_tready;
 	count_t  Beat;	// of the frame that comes in
 	count_t  Group;	// of the frame that comes in
 	count_t  Sent;	// beats sent of the frame that goes out
@@ -70,8 +70,8 @@ module global_acc_pool_properties #(
 		.clk, .rst_n, .push(take && last_pixel), .push_data(Group), .pop(give), .pop_data(Sent), .held);
 
 	for(genvar  p = 0; p < PE; p++) begin : genLane
-		wire [IN_BITS-1:0]  value = in_data[p*IN_BITS+:IN_BITS];
-		wire [OUT_BITS-1:0]  sum = out_data[p*OUT_BITS+:OUT_BITS];
+		wire [IN_BITS-1:0]  value = s_tdata[p*IN_BITS+:IN_BITS];
+		wire [OUT_BITS-1:0]  sum = m_tdata[p*OUT_BITS+:OUT_BITS];
 		wire signed [IN_BITS:0]  integer_in = {SIGNED && value[IN_BITS-1], value};
 		wire signed [OUT_BITS:0]  integer_out = {SIGNED && sum[OUT_BITS-1], sum};
 		logic signed [WIDE-1:0]  Total;
@@ -81,24 +81,24 @@ module global_acc_pool_properties #(
 			Total <= total;
 			if(last_pixel)  Expected <= total;
 		end
-		always_comb if(rst_n && out_valid && (Sent == Watch))  exact_sum: assert(WIDE'(integer_out) == Expected);
+		always_comb if(rst_n && m_tvalid && (Sent == Watch))  exact_sum: assert(WIDE'(integer_out) == Expected);
 	end : genLane
 
 	always_comb if(rst_n) begin
 		word_in_range: assert(word < WORDS);
 		pixel_in_range: assert(pixel < PIXELS);
 		position: assert((word == 32'(Group)) && (32'(Beat) == 32'(count_t'(pixel) * count_t'(WORDS)) + word));
-		offered: assert(out_valid == (held != 0));
-		if(!last_pixel || out_ready)  full_rate: assert(in_ready);
-		if(was_reset)  reset_leaves_nothing: assert(!out_valid);
+		offered: assert(m_tvalid == (held != 0));
+		if(!last_pixel || m_tready)  full_rate: assert(s_tready);
+		if(was_reset)  reset_leaves_nothing: assert(!m_tvalid);
 		next_frame: cover(give && take && first_pixel);
-		stalled: cover(in_valid && !in_ready);
+		stalled: cover(s_tvalid && !s_tready);
 	end
 
 endmodule : global_acc_pool_properties
 
 bind global_acc_pool global_acc_pool_properties #(
 	.CHANNELS(CHANNELS), .PE(PE), .PIXELS(PIXELS), .IN_BITS(IN_BITS), .SIGNED(SIGNED), .OUT_BITS(OUT_BITS)
-)  properties(.word(32'(word)), .pixel(32'(pixel)), .*);
+)  properties(.word(32'(Word)), .pixel(32'(Pixel)), .*);
 
 `default_nettype wire

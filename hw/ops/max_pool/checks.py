@@ -20,7 +20,7 @@ PROOF = Block(
         dict(PE=1, KERNEL=3, BITS=4, SIGNED=0),
     ),
     mutants=(
-        Mutant("signed numbers are compared as unsigned", "BITS'(SIGNED) << (BITS - 1)", "'0"),
+        Mutant("signed numbers are compared as unsigned", "BITS'(SIGNED) << (BITS-1)", "'0"),
         Mutant("a window begins with the last one's maximum", "first || greater", "greater"),
     ),
 )

@@ -8,64 +8,67 @@
 `default_nettype none
 
 module max_pool #(
-    parameter int unsigned PE,
-    parameter int unsigned KERNEL,     // window positions: kernel height x width
-    parameter int unsigned BITS,
-    parameter bit          SIGNED
-) (
-    input  wire                  clk,
-    input  wire                  rst_n,
+	parameter int unsigned PE,
+	parameter int unsigned KERNEL,	// window positions: kernel height x width
+	parameter int unsigned BITS,
+	parameter bit          SIGNED
+)(
+	input  wire                 clk,
+	input  wire                 rst_n,
 
-    input  wire  [PE*BITS-1:0]   in_data,
-    input  wire                  in_valid,
-    output logic                 in_ready,
+	input  wire [PE*BITS-1:0]   s_tdata,
+	input  wire                 s_tvalid,
+	output wire                 s_tready,
 
-    output logic [PE*BITS-1:0]   out_data,
-    output logic                 out_valid,
-    input  wire                  out_ready
+	output logic [PE*BITS-1:0]  m_tdata,
+	output logic                m_tvalid,
+	input  wire                 m_tready
 );
+	localparam int unsigned  POSITION_BITS = KERNEL > 1? $clog2(KERNEL) : 1;
 
-    localparam int unsigned PositionBits = KERNEL > 1 ? $clog2(KERNEL) : 1;
+	initial begin
+		if(PE < 1 || KERNEL < 1 || BITS < 1)
+			$error("%m: PE = %0d, KERNEL = %0d and BITS = %0d must be 1 or above.", PE, KERNEL, BITS);
+	end
 
-    initial
-        if (PE < 1 || KERNEL < 1 || BITS < 1)
-            $error("max_pool: PE=%0d, KERNEL=%0d and BITS=%0d must be positive", PE, KERNEL, BITS);
+	logic [POSITION_BITS-1:0]  Position;
 
-    logic [PositionBits-1:0] position;
+	wire  first = Position == '0;
+	wire  last = Position == POSITION_BITS'(KERNEL-1);
 
-    wire first = position == '0;
-    wire last = position == PositionBits'(KERNEL - 1);
+	wire  take = s_tvalid && s_tready;
+	assign  s_tready = !last || !m_tvalid || m_tready;
 
-    wire take = in_valid && in_ready;
-    assign in_ready = !last || !out_valid || out_ready;
+	always_ff @(posedge clk) begin
+		if(!rst_n) begin
+			m_tvalid <= 1'b0;
+			Position <= '0;
+		end
+		else begin
+			if(take && last)   m_tvalid <= 1'b1;
+			else if(m_tready)  m_tvalid <= 1'b0;
+			if(take)  Position <= last? '0 : Position + 1'b1;
+		end
+	end
 
-    always_ff @(posedge clk)
-        if (!rst_n) begin
-            out_valid <= 1'b0;
-            position <= '0;
-        end else begin
-            if (take && last) out_valid <= 1'b1;
-            else if (out_ready) out_valid <= 1'b0;
-            if (take) position <= last ? '0 : position + 1'b1;
-        end
+	logic [PE*BITS-1:0]  Best;
+	wire [PE*BITS-1:0]   next;
+	for(genvar  p = 0; p < PE; p++) begin : genLane
+		wire [BITS-1:0]  value = s_tdata[p*BITS +: BITS];
+		wire [BITS-1:0]  held = Best[p*BITS +: BITS];
+		// Flipping the sign bits orders two's complement numbers like unsigned ones.
+		wire [BITS-1:0]  flip = BITS'(SIGNED) << (BITS-1);
+		wire  greater = (value ^ flip) > (held ^ flip);
+		assign  next[p*BITS +: BITS] = first || greater? value : held;
+	end : genLane
 
-    logic [PE*BITS-1:0] best, next;
+	always_ff @(posedge clk) begin
+		if(take) begin
+			Best <= next;
+			if(last)  m_tdata <= next;
+		end
+	end
 
-    for (genvar p = 0; p < PE; p++) begin : lane
-        wire [BITS-1:0] value = in_data[p*BITS +: BITS];
-        wire [BITS-1:0] held = best[p*BITS +: BITS];
-        // Flipping the sign bits orders two's complement numbers like unsigned ones.
-        wire [BITS-1:0] flip = BITS'(SIGNED) << (BITS - 1);
-        wire greater = (value ^ flip) > (held ^ flip);
-        assign next[p*BITS +: BITS] = first || greater ? value : held;
-    end
-
-    always_ff @(posedge clk)
-        if (take) begin
-            best <= next;
-            if (last) out_data <= next;
-        end
-
-endmodule
+endmodule : max_pool
 
 `default_nettype wire

@@ -11,13 +11,13 @@ module max_pool_properties #(
 	input  wire  clk,
 	input  wire  rst_n,
 
-	input  wire [PE*BITS-1:0]  in_data,
-	input  wire                in_valid,
-	input  wire                in_ready,
+	input  wire [PE*BITS-1:0]  s_tdata,
+	input  wire                s_tvalid,
+	input  wire                s_tready,
 
-	input  wire [PE*BITS-1:0]  out_data,
-	input  wire                out_valid,
-	input  wire                out_ready,
+	input  wire [PE*BITS-1:0]  m_tdata,
+	input  wire                m_tvalid,
+	input  wire                m_tready,
 
 	input  wire [31:0]  position	// inside the block
 );
@@ -26,12 +26,12 @@ module max_pool_properties #(
 	logic  was_reset;
 	power_up  start(.clk, .rst_n, .was_reset);
 	axi_stream_rules #(.WIDTH(PE*BITS), .ASSUME(1))  source(
-		.clk, .rst_n, .data(in_data), .valid(in_valid), .ready(in_ready));
+		.clk, .rst_n, .data(s_tdata), .valid(s_tvalid), .ready(s_tready));
 	axi_stream_rules #(.WIDTH(PE*BITS), .ASSUME(0))  sink(
-		.clk, .rst_n, .data(out_data), .valid(out_valid), .ready(out_ready));
+		.clk, .rst_n, .data(m_tdata), .valid(m_tvalid), .ready(m_tready));
 
-	wire  take = in_valid && in_ready;
-	wire  give = out_valid && out_ready;
+	wire  take = s_tvalid && s_tready;
+	wire  give = m_tvalid && m_tready;
 	count_t  Beat;	// of the window that comes in
 	wire  last = Beat == count_t'(KERNEL-1);
 	always_ff @(posedge clk)
@@ -45,8 +45,8 @@ module max_pool_properties #(
 		.clk, .rst_n, .push(take && last), .push_data(largest), .pop(give), .pop_data(actual), .held);
 
 	for(genvar  p = 0; p < PE; p++) begin : genLane
-		wire [BITS-1:0]  value_in = in_data[p*BITS+:BITS];
-		wire [BITS-1:0]  value_out = out_data[p*BITS+:BITS];
+		wire [BITS-1:0]  value_in = s_tdata[p*BITS+:BITS];
+		wire [BITS-1:0]  value_out = m_tdata[p*BITS+:BITS];
 		wire signed [BITS:0]  integer_in = {SIGNED && value_in[BITS-1], value_in};
 		wire signed [BITS:0]  integer_out = {SIGNED && value_out[BITS-1], value_out};
 		logic signed [BITS:0]  Largest;
@@ -58,17 +58,17 @@ module max_pool_properties #(
 
 	always_comb if(rst_n) begin
 		position_in_range: assert((position < KERNEL) && (position == 32'(Beat)));
-		offered: assert(out_valid == (held != 0));
-		if(!last || out_ready)  full_rate: assert(in_ready);
-		if(was_reset)  reset_leaves_nothing: assert(!out_valid);
-		stalled: cover(in_valid && !in_ready);
+		offered: assert(m_tvalid == (held != 0));
+		if(!last || m_tready)  full_rate: assert(s_tready);
+		if(was_reset)  reset_leaves_nothing: assert(!m_tvalid);
+		stalled: cover(s_tvalid && !s_tready);
 		back_to_back: cover(give && take && last);
 	end
 
 endmodule : max_pool_properties
 
 bind max_pool max_pool_properties #(.PE(PE), .KERNEL(KERNEL), .BITS(BITS), .SIGNED(SIGNED))  properties(
-	.position(32'(position)), .*
+	.position(32'(Position)), .*
 );
 
 `default_nettype wire

@@ -27,7 +27,7 @@ PROOF = Block(
     ),
     mutants=(
         Mutant("the sign is lost", "RHS_SIGNED && rhs", "1'b0 && rhs"),
-        Mutant("one side runs ahead", "assign rhs_ready = advance && lhs_valid;", "assign rhs_ready = advance;"),
+        Mutant("one side runs ahead", "s_rhs_tready = advance && s_lhs_tvalid;", "s_rhs_tready = advance;"),
     ),
 )
 

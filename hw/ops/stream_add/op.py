@@ -45,7 +45,7 @@ class StreamAdd_rtl(RtlOp, StreamAdd):  # noqa: N801 - FINN finds the back end b
     """Stream add in hardware (stream_add.sv)."""
 
     source = Path(__file__).with_name("stream_add.sv")
-    input_names = ("lhs", "rhs")
+    input_prefixes = ("s_lhs", "s_rhs")
 
     def channels(self) -> int:
         """The last extent of the shape, which is one with the inputs'."""

@@ -16,12 +16,12 @@ PROOF = Block(
     claim="every output gets every beat once and in order; the input's beat goes when the last output has it",
     parameters=(dict(WIDTH=2, OUTPUTS=2), dict(WIDTH=1, OUTPUTS=3), dict(WIDTH=3, OUTPUTS=5)),
     mutants=(
-        Mutant("an output is served twice", "in_ready ? '0 : satisfied", "in_ready ? '0 : served"),
-        Mutant("a beat goes when one output has it", "in_ready = &satisfied", "in_ready = |satisfied"),
+        Mutant("an output is served twice", "s_tready? '0 : satisfied", "s_tready? '0 : Served"),
+        Mutant("a beat goes when one output has it", "s_tready = &satisfied", "s_tready = |satisfied"),
         Mutant(
             "outputs wait for each other",
-            "{OUTPUTS{in_valid}} & ~served;",
-            "{OUTPUTS{in_valid && out_ready[0]}} & ~served;",
+            "{OUTPUTS{s_tvalid}} & ~Served;",
+            "{OUTPUTS{s_tvalid && m_tready[0]}} & ~Served;",
             check="ready_to_valid",
         ),
     ),

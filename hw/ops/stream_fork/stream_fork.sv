@@ -2,43 +2,44 @@
 // Stream fork: every input beat goes to every output once (AXI4-Stream).
 //
 // Function    Eager fork: an output takes its copy as soon as it is ready, without waiting for the others; the input
-//             beat is consumed when the last output has taken it. Output k is bit k of out_valid and out_ready, and
-//             slice k of out_data.
+//             beat is consumed when the last output has taken it. Output k is bit k of m_tvalid and m_tready, and
+//             slice k of m_tdata.
 // Throughput  One beat a cycle.
 // Latency     None (combinational from input to output).
 `default_nettype none
 
 module stream_fork #(
-    parameter int unsigned WIDTH,
-    parameter int unsigned OUTPUTS     // 2 or more
-) (
-    input  wire                          clk,
-    input  wire                          rst_n,
+	parameter int unsigned WIDTH,
+	parameter int unsigned OUTPUTS	// 2 or more
+)(
+	input  wire                      clk,
+	input  wire                      rst_n,
 
-    input  wire  [WIDTH-1:0]             in_data,
-    input  wire                          in_valid,
-    output logic                         in_ready,
+	input  wire [WIDTH-1:0]          s_tdata,
+	input  wire                      s_tvalid,
+	output wire                      s_tready,
 
-    output logic [OUTPUTS*WIDTH-1:0]     out_data,
-    output logic [OUTPUTS-1:0]           out_valid,
-    input  wire  [OUTPUTS-1:0]           out_ready
+	output wire [OUTPUTS*WIDTH-1:0]  m_tdata,
+	output wire [OUTPUTS-1:0]        m_tvalid,
+	input  wire [OUTPUTS-1:0]        m_tready
 );
+	initial begin
+		if(WIDTH < 1 || OUTPUTS < 2)
+			$error("%m: WIDTH = %0d must be 1 or above, OUTPUTS = %0d must be 2 or above.", WIDTH, OUTPUTS);
+	end
 
-    initial
-        if (WIDTH < 1 || OUTPUTS < 2)
-            $error("stream_fork: WIDTH=%0d must be positive and OUTPUTS=%0d at least 2", WIDTH, OUTPUTS);
+	logic [OUTPUTS-1:0]  Served;	// outputs that already have the beat that waits at the input
 
-    logic [OUTPUTS-1:0] served;        // outputs that already have the beat that waits at the input
+	wire [OUTPUTS-1:0]  satisfied = Served | m_tready;
+	assign  s_tready = &satisfied;
+	assign  m_tvalid = {OUTPUTS{s_tvalid}} & ~Served;
+	assign  m_tdata = {OUTPUTS{s_tdata}};
 
-    wire [OUTPUTS-1:0] satisfied = served | out_ready;
-    assign in_ready = &satisfied;
-    assign out_valid = {OUTPUTS{in_valid}} & ~served;
-    assign out_data = {OUTPUTS{in_data}};
+	always_ff @(posedge clk) begin
+		if(!rst_n)         Served <= '0;
+		else if(s_tvalid)  Served <= s_tready? '0 : satisfied;
+	end
 
-    always_ff @(posedge clk)
-        if (!rst_n) served <= '0;
-        else if (in_valid) served <= in_ready ? '0 : satisfied;
-
-endmodule
+endmodule : stream_fork
 
 `default_nettype wire

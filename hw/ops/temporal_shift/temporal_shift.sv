@@ -12,124 +12,131 @@
 // The memory holds SHIFT channels of every pixel of every stream. A beat reads the word it replaces at one address in
 // one cycle (a single read-first port), so nothing can come between the read and the write, whatever the pauses.
 // Streams are interleaved (address = position * STREAMS + stream), which costs an adder where stream * size would
-// cost a multiplier. The memory itself is never reset. `seen` is, and its bit is set only with the last beat of a
+// cost a multiplier. The memory itself is never reset. `Seen` is, and its bit is set only with the last beat of a
 // frame: a stream is read only after all its words have been written since reset.
 `default_nettype none
 
 module temporal_shift
-    import context_pkg::*;
+	import context_pkg::*;
 #(
-    parameter int unsigned CHANNELS,
-    parameter int unsigned SHIFT,      // shifted channels, 1 .. CHANNELS
-    parameter int unsigned PE,         // channels a beat: divides CHANNELS, and divides SHIFT or is not below it
-    parameter int unsigned PIXELS,     // pixels a frame
-    parameter int unsigned BITS,       // bits a channel
-    parameter int unsigned STREAMS,    // 1 .. MAX_STREAMS
-    parameter              RAM_STYLE   // "block" or "distributed"
-) (
-    input  wire                  clk,
-    input  wire                  rst_n,
+	parameter int unsigned CHANNELS,
+	parameter int unsigned SHIFT,	// shifted channels, 1 .. CHANNELS
+	parameter int unsigned PE,	// channels a beat: divides CHANNELS, and divides SHIFT or is not below it
+	parameter int unsigned PIXELS,	// pixels a frame
+	parameter int unsigned BITS,	// bits a channel
+	parameter int unsigned STREAMS,	// 1 .. MAX_STREAMS
+	parameter              RAM_STYLE	// "block" or "distributed"
+)(
+	input  wire                  clk,
+	input  wire                  rst_n,
 
-    input  wire  [PE*BITS-1:0]   in_data,
-    input  wire                  in_valid,
-    output logic                 in_ready,
+	input  wire [PE*BITS-1:0]    s_tdata,
+	input  wire                  s_tvalid,
+	output wire                  s_tready,
 
-    input  wire context_t        ctx_data,
-    input  wire                  ctx_valid,
-    output logic                 ctx_ready,
+	input  wire context_t        s_ctx_tdata,
+	input  wire                  s_ctx_tvalid,
+	output wire                  s_ctx_tready,
 
-    output logic [PE*BITS-1:0]   out_data,
-    output logic                 out_valid,
-    input  wire                  out_ready
+	output logic [PE*BITS-1:0]   m_tdata,
+	output logic                 m_tvalid,
+	input  wire                  m_tready
 );
+	localparam int unsigned  WORDS = CHANNELS / PE;	// beats a pixel
+	localparam int unsigned  SHIFTED = SHIFT > PE? SHIFT / PE : 1;	// of these, beats with shifted channels
+	localparam int unsigned  WIDTH = (SHIFT < PE? SHIFT : PE) * BITS;
+	localparam int unsigned  DEPTH = STREAMS * PIXELS * SHIFTED;
 
-    localparam int unsigned Words = CHANNELS / PE;                  // beats a pixel
-    localparam int unsigned Shifted = SHIFT > PE ? SHIFT / PE : 1;  // of these, beats with shifted channels
-    localparam int unsigned Width = (SHIFT < PE ? SHIFT : PE) * BITS;
-    localparam int unsigned Depth = STREAMS * PIXELS * Shifted;
+	localparam int unsigned  WORD_BITS = WORDS > 1? $clog2(WORDS) : 1;
+	localparam int unsigned  PIXEL_BITS = PIXELS > 1? $clog2(PIXELS) : 1;
+	localparam int unsigned  STREAM_BITS = STREAMS > 1? $clog2(STREAMS) : 1;
+	localparam int unsigned  ADDRESS_BITS = DEPTH > 1? $clog2(DEPTH) : 1;
 
-    localparam int unsigned WordBits = Words > 1 ? $clog2(Words) : 1;
-    localparam int unsigned PixelBits = PIXELS > 1 ? $clog2(PIXELS) : 1;
-    localparam int unsigned StreamBits = STREAMS > 1 ? $clog2(STREAMS) : 1;
-    localparam int unsigned AddressBits = Depth > 1 ? $clog2(Depth) : 1;
+	initial begin
+		if(SHIFT < 1 || SHIFT > CHANNELS)
+			$error("%m: SHIFT = %0d must be 1 to CHANNELS = %0d.", SHIFT, CHANNELS);
+		if(PE < 1 || CHANNELS % PE != 0 || (PE < SHIFT && SHIFT % PE != 0))
+			$error("%m: PE = %0d must divide CHANNELS = %0d, and divide SHIFT = %0d or not be below it.",
+				PE, CHANNELS, SHIFT);
+		if(PIXELS < 1 || BITS < 1)
+			$error("%m: PIXELS = %0d and BITS = %0d must be 1 or above.", PIXELS, BITS);
+		if(STREAMS < 1 || STREAMS > MAX_STREAMS)
+			$error("%m: STREAMS = %0d must be 1 to %0d.", STREAMS, MAX_STREAMS);
+		// A string is as wide as it is long, and Verilator complains of a comparison of two widths: both are brought to
+		// the 11 characters of the longer one.
+		if(88'(RAM_STYLE) != 88'("block") && 88'(RAM_STYLE) != 88'("distributed"))
+			$error("%m: RAM_STYLE = %s must be block or distributed.", RAM_STYLE);
+	end
 
-    initial begin
-        if (SHIFT < 1 || SHIFT > CHANNELS)
-            $error("temporal_shift: SHIFT=%0d must be 1 to CHANNELS=%0d", SHIFT, CHANNELS);
-        if (PE < 1 || CHANNELS % PE != 0 || (PE < SHIFT && SHIFT % PE != 0))
-            $error("temporal_shift: PE=%0d must divide CHANNELS=%0d, and divide SHIFT=%0d or not be below it",
-                PE, CHANNELS, SHIFT);
-        if (PIXELS < 1 || BITS < 1)
-            $error("temporal_shift: PIXELS=%0d and BITS=%0d must be positive", PIXELS, BITS);
-        if (STREAMS < 1 || STREAMS > MAX_STREAMS)
-            $error("temporal_shift: STREAMS=%0d must be 1 to %0d", STREAMS, MAX_STREAMS);
-        if (88'(RAM_STYLE) != 88'("block") && 88'(RAM_STYLE) != 88'("distributed"))
-            $error("temporal_shift: RAM_STYLE=%s must be block or distributed", RAM_STYLE);
-    end
+	//-----------------------------------------------------------------------
+	// Position within the frame
+	logic [WORD_BITS-1:0]     Word;
+	logic [PIXEL_BITS-1:0]    Pixel;
+	logic [ADDRESS_BITS-1:0]  Base;	// address of the word for stream 0
+	logic [STREAMS-1:0]       Seen;
 
-    // Position within the frame; `base` is the address of the word for stream 0.
-    logic [WordBits-1:0]    word;
-    logic [PixelBits-1:0]   pixel;
-    logic [AddressBits-1:0] base;
-    logic [STREAMS-1:0]     seen;
+	wire  last_word = Word == WORD_BITS'(WORDS-1);
+	wire  last = last_word && Pixel == PIXEL_BITS'(PIXELS-1);
+	wire  shifted = 32'(Word) < SHIFTED;
 
-    wire last_word = word == WordBits'(Words - 1);
-    wire last = last_word && pixel == PixelBits'(PIXELS - 1);
-    wire shifted = 32'(word) < Shifted;
+	wire  clear = s_ctx_tdata.CLEAR;
+	wire  in_range = 32'(s_ctx_tdata.STREAM) < STREAMS;
+	wire [STREAM_BITS-1:0]   stream = STREAM_BITS'(s_ctx_tdata.STREAM);
+	wire [ADDRESS_BITS-1:0]  address = Base + ADDRESS_BITS'(stream);
 
-    wire clear = ctx_data.CLEAR;
-    wire in_range = 32'(ctx_data.STREAM) < STREAMS;
-    wire [StreamBits-1:0] stream = StreamBits'(ctx_data.STREAM);
-    wire [AddressBits-1:0] address = base + AddressBits'(stream);
+	wire  advance = !m_tvalid || m_tready;
+	wire  take = advance && s_tvalid && s_ctx_tvalid;
+	assign  s_tready = advance && s_ctx_tvalid;
+	assign  s_ctx_tready = advance && s_tvalid && last;
 
-    wire advance = !out_valid || out_ready;
-    wire take = advance && in_valid && ctx_valid;
-    assign in_ready = advance && ctx_valid;
-    assign ctx_ready = advance && in_valid && last;
+	always_ff @(posedge clk) begin
+		if(!rst_n) begin
+			m_tvalid <= 1'b0;
+			Word <= '0;
+			Pixel <= '0;
+			Base <= '0;
+			Seen <= '0;
+		end
+		else begin
+			if(advance)  m_tvalid <= take;
+			if(take) begin
+				Word <= last_word? '0 : Word + 1'b1;
+				if(last_word)  Pixel <= last? '0 : Pixel + 1'b1;
+				if(last)          Base <= '0;
+				else if(shifted)  Base <= Base + ADDRESS_BITS'(STREAMS);
+				if(last && in_range)  Seen[stream] <= 1'b1;
+			end
+		end
+	end
 
-    always_ff @(posedge clk)
-        if (!rst_n) begin
-            out_valid <= 1'b0;
-            word <= '0;
-            pixel <= '0;
-            base <= '0;
-            seen <= '0;
-        end else begin
-            if (advance) out_valid <= take;
-            if (take) begin
-                word <= last_word ? '0 : word + 1'b1;
-                if (last_word) pixel <= last ? '0 : pixel + 1'b1;
-                if (last) base <= '0;
-                else if (shifted) base <= base + AddressBits'(STREAMS);
-                if (last && in_range) seen[stream] <= 1'b1;
-            end
-        end
+	//-----------------------------------------------------------------------
+	// The state, read and replaced
+	(* ram_style = RAM_STYLE *)
+	logic [WIDTH-1:0]  Memory[DEPTH];
+	logic [WIDTH-1:0]  Previous;
+	always_ff @(posedge clk) begin
+		if(take) begin
+			Previous <= Memory[address];
+			if(shifted && in_range)  Memory[address] <= s_tdata[WIDTH-1:0];
+		end
+	end
 
-    (* ram_style = RAM_STYLE *)
-    logic [Width-1:0] memory [Depth];
-    logic [Width-1:0] previous;
+	logic [PE*BITS-1:0]  Current;
+	logic                UsePrevious;
+	logic                UseZero;
+	always_ff @(posedge clk) begin
+		if(take) begin
+			Current <= s_tdata;
+			UsePrevious <= shifted;
+			UseZero <= clear || !in_range || !Seen[stream];
+		end
+	end
 
-    always_ff @(posedge clk)
-        if (take) begin
-            previous <= memory[address];
-            if (shifted && in_range) memory[address] <= in_data[Width-1:0];
-        end
+	always_comb begin
+		m_tdata = Current;
+		if(UsePrevious)  m_tdata[WIDTH-1:0] = UseZero? '0 : Previous;
+	end
 
-    logic [PE*BITS-1:0] current;
-    logic use_previous, use_zero;
-
-    always_ff @(posedge clk)
-        if (take) begin
-            current <= in_data;
-            use_previous <= shifted;
-            use_zero <= clear || !in_range || !seen[stream];
-        end
-
-    always_comb begin
-        out_data = current;
-        if (use_previous) out_data[Width-1:0] = use_zero ? '0 : previous;
-    end
-
-endmodule
+endmodule : temporal_shift
 
 `default_nettype wire

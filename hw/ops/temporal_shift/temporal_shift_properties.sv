@@ -16,17 +16,17 @@ module temporal_shift_properties
 	input  wire  clk,
 	input  wire  rst_n,
 
-	input  wire [PE*BITS-1:0]  in_data,
-	input  wire                in_valid,
-	input  wire                in_ready,
+	input  wire [PE*BITS-1:0]  s_tdata,
+	input  wire                s_tvalid,
+	input  wire                s_tready,
 
-	input  wire context_t      ctx_data,
-	input  wire                ctx_valid,
-	input  wire                ctx_ready,
+	input  wire context_t      s_ctx_tdata,
+	input  wire                s_ctx_tvalid,
+	input  wire                s_ctx_tready,
 
-	input  wire [PE*BITS-1:0]  out_data,
-	input  wire                out_valid,
-	input  wire                out_ready,
+	input  wire [PE*BITS-1:0]  m_tdata,
+	input  wire                m_tvalid,
+	input  wire                m_tready,
 
 	// inside the block
 	input  wire [31:0]  word,
@@ -44,13 +44,13 @@ module temporal_shift_properties
 	logic  was_reset;
 	power_up  start(.clk, .rst_n, .was_reset);
 	axi_stream_rules #(.WIDTH(PE*BITS), .ASSUME(1))  source(
-		.clk, .rst_n, .data(in_data), .valid(in_valid), .ready(in_ready));
+		.clk, .rst_n, .data(s_tdata), .valid(s_tvalid), .ready(s_tready));
 	axi_stream_rules #(.WIDTH($bits(context_t)), .ASSUME(1))  frame_context(
-		.clk, .rst_n, .data(ctx_data), .valid(ctx_valid), .ready(ctx_ready));
+		.clk, .rst_n, .data(s_ctx_tdata), .valid(s_ctx_tvalid), .ready(s_ctx_tready));
 	axi_stream_rules #(.WIDTH(PE*BITS), .ASSUME(0))  sink(
-		.clk, .rst_n, .data(out_data), .valid(out_valid), .ready(out_ready));
+		.clk, .rst_n, .data(m_tdata), .valid(m_tvalid), .ready(m_tready));
 
-	wire  take = in_valid && in_ready;
+	wire  take = s_tvalid && s_tready;
 	count_t  Beat;	// of the frame that comes in
 	count_t  Group;	// of its pixel
 	wire  last = Beat == count_t'(BEATS-1);
@@ -67,7 +67,7 @@ module temporal_shift_properties
 	wire  is_shifted = 32'(Group) < SHIFTED;
 
 	// Never written but with themselves: values of the solver's choice for the whole run.
-	logic [$bits(ctx_data.STREAM)-1:0]  WatchStream;
+	logic [$bits(s_ctx_tdata.STREAM)-1:0]  WatchStream;
 	count_t      WatchBeat;
 	always_ff @(posedge clk) begin
 		WatchStream <= WatchStream;
@@ -78,8 +78,8 @@ module temporal_shift_properties
 		beat_exists: assume(32'(WatchBeat) < BEATS);
 	end
 
-	wire  known = 32'(ctx_data.STREAM) < STREAMS;	// a stream that has a state
-	wire  watched = (ctx_data.STREAM == WatchStream) && (Beat == WatchBeat);
+	wire  known = 32'(s_ctx_tdata.STREAM) < STREAMS;	// a stream that has a state
+	wire  watched = (s_ctx_tdata.STREAM == WatchStream) && (Beat == WatchBeat);
 	logic   Whole;	// the watched stream had a whole frame since reset
 	beat_t  Before;	// the watched beat of the stream's last frame, or of this one once it came
 	beat_t  Expected;
@@ -88,25 +88,25 @@ module temporal_shift_properties
 	beat_t  state;
 	always_comb begin
 		Mask = is_shifted? LOW : '0;
-		state = ctx_data.CLEAR || !known || !Whole? '0 : Before;
+		state = s_ctx_tdata.CLEAR || !known || !Whole? '0 : Before;
 	end
 	always_ff @(posedge clk) begin
 		if(!rst_n)  Whole <= 0;
-		else if(take && last && (ctx_data.STREAM == WatchStream))  Whole <= 1;
+		else if(take && last && (s_ctx_tdata.STREAM == WatchStream))  Whole <= 1;
 		if(take) begin
-			if(watched)  Before <= in_data;
-			Expected <= (in_data & ~Mask) | (state & Mask);
-			Checked <= ~Mask | (watched || !known || ctx_data.CLEAR? Mask : '0);
+			if(watched)  Before <= s_tdata;
+			Expected <= (s_tdata & ~Mask) | (state & Mask);
+			Checked <= ~Mask | (watched || !known || s_ctx_tdata.CLEAR? Mask : '0);
 		end
 	end
 
 	count_t  Sent;	// beats sent of the frame that goes out
 	wire [1:0]  held;
 	in_order #(.WIDTH($bits(count_t)), .CAPACITY(1))  order(
-		.clk, .rst_n, .push(take), .push_data(Beat), .pop(out_valid && out_ready), .pop_data(Sent), .held);
+		.clk, .rst_n, .push(take), .push_data(Beat), .pop(m_tvalid && m_tready), .pop_data(Sent), .held);
 	always_ff @(posedge clk)
 		if(!rst_n)                       Sent <= 0;
-		else if(out_valid && out_ready)  Sent <= Sent == count_t'(BEATS-1)? '0 : Sent + 1'b1;
+		else if(m_tvalid && m_tready)  Sent <= Sent == count_t'(BEATS-1)? '0 : Sent + 1'b1;
 
 	always_comb if(rst_n) begin
 		word_in_range: assert((word < WORDS) && (word == 32'(Group)));
@@ -114,27 +114,27 @@ module temporal_shift_properties
 		position: assert(32'(Beat) == 32'(count_t'(pixel) * count_t'(WORDS)) + word);
 		if(is_shifted && known)  address_in_range: assert(address < STREAMS * PIXELS * SHIFTED);
 		if(is_shifted && known)  address_is_own: assert(
-			address == (32'(count_t'(pixel)) * SHIFTED + word) * STREAMS + 32'(ctx_data.STREAM));
-		context_with_last_beat: assert((ctx_valid && ctx_ready) == (take && last));
-		if(take)  has_context: assert(ctx_valid);
-		offered: assert(out_valid == (held != 0));
-		if(in_valid && ctx_valid && out_ready)  full_rate: assert(in_ready);
-		if(out_valid)  shifted_by_one_frame: assert(((out_data ^ Expected) & Checked) == 0);
-		if(was_reset)  reset_leaves_nothing: assert(!out_valid);
+			address == (32'(count_t'(pixel)) * SHIFTED + word) * STREAMS + 32'(s_ctx_tdata.STREAM));
+		context_with_last_beat: assert((s_ctx_tvalid && s_ctx_tready) == (take && last));
+		if(take)  has_context: assert(s_ctx_tvalid);
+		offered: assert(m_tvalid == (held != 0));
+		if(s_tvalid && s_ctx_tvalid && m_tready)  full_rate: assert(s_tready);
+		if(m_tvalid)  shifted_by_one_frame: assert(((m_tdata ^ Expected) & Checked) == 0);
+		if(was_reset)  reset_leaves_nothing: assert(!m_tvalid);
 
-		remembered: cover(take && watched && is_shifted && Whole && !ctx_data.CLEAR && (Before & LOW) != 0);
-		cleared: cover(take && watched && Whole && ctx_data.CLEAR);
+		remembered: cover(take && watched && is_shifted && Whole && !s_ctx_tdata.CLEAR && (Before & LOW) != 0);
+		cleared: cover(take && watched && Whole && s_ctx_tdata.CLEAR);
 		unknown: cover(take && !known);
-		stalled: cover(in_valid && ctx_valid && !in_ready);
+		stalled: cover(s_tvalid && s_ctx_tvalid && !s_tready);
 	end
 	if(STREAMS > 1) begin : genOther
-		always_comb another: cover(rst_n && take && known && (ctx_data.STREAM != WatchStream) && (Beat == WatchBeat) && Whole);
+		always_comb another: cover(rst_n && take && known && (s_ctx_tdata.STREAM != WatchStream) && (Beat == WatchBeat) && Whole);
 	end : genOther
 
 endmodule : temporal_shift_properties
 
 bind temporal_shift temporal_shift_properties #(
 	.CHANNELS(CHANNELS), .SHIFT(SHIFT), .PE(PE), .PIXELS(PIXELS), .BITS(BITS), .STREAMS(STREAMS)
-)  properties(.word(32'(word)), .pixel(32'(pixel)), .address(32'(address)), .*);
+)  properties(.word(32'(Word)), .pixel(32'(Pixel)), .address(32'(address)), .*);
 
 `default_nettype wire

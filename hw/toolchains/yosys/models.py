@@ -52,7 +52,7 @@ def _block_ram(cell: str) -> str:
 		{widths}, .PLAIN({" && ".join(plain)})
 	) ram (
 		.clk_a(CLKARDCLK), .clk_b(CLKBWRCLK), .en_a(ENARDEN), .en_b(ENBWREN),
-		.rst_a(RSTRAMARSTRAM), .rst_b(RSTRAMB), .we_a({{{8 - enables // 2}'d0, WEA}}), .we_b(8'(WEBWE)),
+		.sr_a(RSTRAMARSTRAM), .sr_b(RSTRAMB), .we_a({{{8 - enables // 2}'d0, WEA}}), .we_b(8'(WEBWE)),
 		.addr_a(ADDRARDADDR[{address - 1}:0]), .addr_b(ADDRBWRADDR[{address - 1}:0]),
 		.di_a(64'(DIADI)), .dip_a(8'(DIPADIP)),
 		.di_b({wide} && WRITE_WIDTH_B == {2 * data + 2 * parity} ? 64'({{DIBDI, DIADI}}) : 64'(DIBDI)),
