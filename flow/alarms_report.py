@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import matplotlib
 import numpy as np
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from PIL import Image
 
 from shiftcore.artifacts import atomic_file, atomic_folder
@@ -34,7 +31,8 @@ MARKED = (0.5, 0.8, 0.9, 0.95, 0.99)  # thresholds that the curve names
 def draw_curve(path: Path, parts: dict[str, Figures]) -> None:
     """The trade-off, into the PNG file `path`: the false alarms an hour of each of the `parts` (the first of several is
     all of them) against the share of all events found; and each of the two over the threshold."""
-    figure, axes = plt.subplots(1, 3, figsize=(15, 4.4), layout="constrained")
+    figure = Figure((15, 4.4), layout="constrained")
+    axes = figure.subplots(1, 3)
     both, false, found = axes
     everything = next(iter(parts.values()))
     shares = [point["found_share"] for point in everything["curve"]]
@@ -60,7 +58,6 @@ def draw_curve(path: Path, parts: dict[str, Figures]) -> None:
             one.legend(fontsize=8)
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=100)
-    plt.close(figure)
 
 
 def _one_has_all_events(parts: dict[str, Figures]) -> bool:

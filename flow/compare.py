@@ -95,13 +95,13 @@ def table(figures: dict[str, dict[str, Any]], title: str) -> Table:
 
 def draw(path: Path, results: Mapping[str, Rows], classes: Sequence[str], alarm: Sequence[str]) -> None:
     """The ROC curve of every network in one picture; none where clips of only one kind make it undefined."""
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
-    figure, axes = plt.subplots(figsize=(6, 5), layout="constrained")
+    figure = Figure((6, 5), layout="constrained")
+    axes = figure.subplots()
     for name, rows in results.items():
         positive, scores = metrics.alarm_columns(rows, classes, alarm)
         if positive.all() or not positive.any():
-            plt.close(figure)
             return
         axes.plot(*metrics.roc(positive, scores), label=f"{name}, AUC {metrics.auc(positive, scores):.3f}")
     axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="chance")
@@ -109,7 +109,6 @@ def draw(path: Path, results: Mapping[str, Rows], classes: Sequence[str], alarm:
     axes.legend(loc="lower right")
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=120)
-    plt.close(figure)
 
 
 def main(

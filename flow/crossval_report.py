@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from shiftcore.artifacts import atomic_file
 from shiftcore.flow import machine
@@ -114,7 +114,8 @@ def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: i
 
 def write_picture(path: Path, positive: np.ndarray, scores: np.ndarray, folds: Sequence[str], auc: float) -> None:
     """The ROC of all clips and of each fold, and how the scores of the two kinds lie."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    figure = Figure((10, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
     for fold in sorted(set(folds)):
         part = np.array(folds) == fold
         left.plot(*metrics.roc(positive[part], scores[part]), color="silver", linewidth=1)
@@ -129,4 +130,3 @@ def write_picture(path: Path, positive: np.ndarray, scores: np.ndarray, folds: S
     right.legend()
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=100)
-    plt.close(figure)

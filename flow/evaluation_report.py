@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torchmetrics.functional.classification import binary_precision_recall_curve
 
 from shiftcore.artifacts import atomic_file
@@ -84,11 +84,10 @@ def _thumbnails(path: Path) -> list[str]:
 
 def _svg(draw: Callable[[Axes], None], size: tuple[float, float] = (4.6, 3.8)) -> str:
     """What `draw` puts on its axes, as a data URL."""
-    figure, axes = plt.subplots(figsize=size, layout="constrained")
-    draw(axes)
+    figure = Figure(size, layout="constrained")
+    draw(figure.subplots())
     content = io.BytesIO()
     figure.savefig(content, format="svg", metadata={"Date": None})
-    plt.close(figure)
     return "data:image/svg+xml;base64," + base64.b64encode(content.getvalue()).decode()
 
 

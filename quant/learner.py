@@ -331,9 +331,10 @@ def _quiet() -> Iterator[None]:
 
 def draw_curves(epochs: dict[str, list[dict[str, float]]], path: Path) -> None:
     """Loss and accuracy over both phases, as a picture."""
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure  # not by way of pyplot, which keeps every figure until it is told to close it
 
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure = Figure((10, 4), layout="constrained")
+    panels = figure.subplots(1, 2)
     rows = [row for phase in epochs.values() for row in phase]
     for panel, quantity in zip(panels, ("loss", "accuracy"), strict=True):
         for phase in ("train", "val"):
@@ -344,4 +345,3 @@ def draw_curves(epochs: dict[str, list[dict[str, float]]], path: Path) -> None:
         panel.legend()
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=100)
-    plt.close(figure)
