@@ -145,7 +145,7 @@ def recipe(preset: Preset, turns: int) -> Preset:
     batch = min(training.batch_size, BATCH)
     epochs = max(training.qat_epochs, math.ceil(STEPS / max(1, turns // batch)))
     changed = {"float_epochs": 0, "qat_epochs": epochs, "batch_size": batch, "keep": "last"}
-    return preset.model_copy(update={"training": training.model_copy(update=changed)})
+    return preset.with_(training=changed)
 
 
 def fine_tune(preset: Preset, strategy: Strategy, data: Clips, folder: Path) -> ReducedTSM:

@@ -48,13 +48,13 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 def suggest(trial: BaseTrial, preset: Preset) -> Preset:
     """`preset` with the recipe that `trial` draws; each range is widened to hold the preset's own value."""
-    recipe, how = preset.training, preset.augmentation
+    recipe, present = preset.training, preset.augmentation
 
     def number(name: str, low: float, high: float, own: float, log: bool = False) -> float:
         return trial.suggest_float(name, min(low, own), max(high, own), log=log)
 
     rate = number("float_lr", 3e-4, 3e-2, recipe.float_lr, log=True)
-    training = {
+    drawn = {
         "float_lr": rate,
         "qat_lr": recipe.qat_lr * rate / recipe.float_lr,
         "weight_decay": number("weight_decay", 1e-3, 0.3, recipe.weight_decay or 1e-3, log=True),
@@ -62,14 +62,12 @@ def suggest(trial: BaseTrial, preset: Preset) -> Preset:
         "batch_size": trial.suggest_categorical("batch_size", sorted({8, 16, 32, 64, recipe.batch_size})),
     }
     augmentation = {
-        "crop": number("crop", 0.4, 1.0, how.crop),
-        "pace": number("pace", 1.0, 2.0, how.pace),
-        "light": number("light", 0.0, 0.6, how.light),
+        "crop": number("crop", 0.4, 1.0, present.crop),
+        "pace": number("pace", 1.0, 2.0, present.pace),
+        "light": number("light", 0.0, 0.6, present.light),
         "reverse": trial.suggest_categorical("reverse", [False, True]),
     }
-    return preset.model_copy(
-        update={"training": recipe.model_copy(update=training), "augmentation": how.model_copy(update=augmentation)}
-    )
+    return preset.with_(training=drawn, augmentation=augmentation)
 
 
 def own_recipe(preset: Preset) -> dict[str, Any]:
@@ -115,8 +113,7 @@ def objective(trial: optuna.Trial, preset: Preset, videos: Path, dataset: Datase
 
 def _folds(preset: Preset, videos: Path, dataset: Dataset, folder: Path) -> Iterator[list[Row]]:
     for index in range(SEEDS):
-        training = preset.training.model_copy(update={"seed": preset.training.seed + index})
-        seeded = preset.model_copy(update={"training": training})
+        seeded = preset.with_(training={"seed": preset.training.seed + index})
         teach = train_in_float(seeded, own(seeded).begin)
         parts = splits.folds(dataset, FOLDS)
         yield from each_fold(seeded, dataset.classes, parts, videos, teach, folder / f"seed{index}", "search")

@@ -135,7 +135,7 @@ def test_shipped_weights_tell_time_and_their_baseline_cannot() -> None:
         assert path.stat().st_size < 1_000_000
         network, preset = load(path)
         assert preset.network.shift == (name == "tiny")
-        assert preset.network.model_copy(update={"shift": True}) == topologies.TINY.network
+        assert preset.network.with_(shift=True) == topologies.TINY.network
         assert low <= accuracy.accuracy(network, preset, clips=600) <= high
 
 
