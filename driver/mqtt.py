@@ -39,12 +39,12 @@ class Broker:
         Where it has none, they are those of the environment (`MQTT_USER`, `MQTT_PASSWORD`). Raises UserError, which
         does not show the address, for anything else."""
         scheme, _, rest = address.rpartition("://")
-        inside, _, place = rest.removesuffix("/").rpartition("@")
+        login, _, where = rest.removesuffix("/").rpartition("@")
         tls = scheme.lower() in ("mqtts", "ssl", "tls")
         try:
             if scheme.lower() not in ("", "mqtt", "tcp", "mqtts", "ssl", "tls"):
                 raise ValueError
-            host, port = split_address(place, 8883 if tls else 1883)
+            host, port = split_address(where, 8883 if tls else 1883)
         except ValueError:
             raise UserError(
                 "--mqtt: not a broker's address; give HOST[:PORT], mqtt://USER:PASSWORD@HOST[:PORT], or mqtts://... "
@@ -52,8 +52,8 @@ class Broker:
             ) from None
         if ca and not tls:
             raise UserError("--mqtt-ca is for TLS: give the broker's address as mqtts://...")
-        user, _, password = inside.partition(":")
-        if not inside:
+        user, _, password = login.partition(":")
+        if not login:
             return cls(host, port, tls, os.environ.get(MQTT_USER, ""), os.environ.get(MQTT_PASSWORD, ""), ca)
         return cls(host, port, tls, unquote(user), unquote(password) or os.environ.get(MQTT_PASSWORD, ""), ca)
 
