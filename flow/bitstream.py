@@ -20,9 +20,9 @@ def main(
     toolchain: Annotated[Literal["vivado", "openxc7"], typer.Option(help="what makes it")] = "vivado",
 ) -> None:
     """A bitstream of a preset for a board, with its handoff and manifest; compiles the preset where need be."""
-    place, settings = load_board(board), load_preset(preset)
+    target, settings = load_board(board), load_preset(preset)
     if toolchain == "openxc7":
-        openxc7.check(settings.name, place)
+        openxc7.check(settings.name, target)
     chip = compiled_chip(settings, board)
     made_by = maker(chip)
     if made_by == toolchain:
@@ -31,5 +31,5 @@ def main(
     with lock(chip.parent):
         if made_by is None:
             shutil.rmtree(chip.parent / "bitstream", ignore_errors=True)  # another chip's, which no driver would take
-        built = build_vivado(chip, place) if toolchain == "vivado" else build_openxc7(chip, place)
-    print(f"{built}: built, and copied to bitstreams/{settings.name}-{place.name}")
+        built = build_vivado(chip, target) if toolchain == "vivado" else build_openxc7(chip, target)
+    print(f"{built}: built, and copied to bitstreams/{settings.name}-{target.name}")

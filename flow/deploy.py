@@ -174,12 +174,12 @@ def main(
     board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
 ) -> None:
     """The archive of a preset for a board; compiles the preset where need be."""
-    console, place, settings = Console(), load_board(board), load_preset(preset)
+    console, target, settings = Console(), load_board(board), load_preset(preset)
     folder = compiled_chip(settings, board).parent
     doing = "known frames through the Verilated chip"
     with console.status(f"{doing} (its simulator is built once) ...") as status:
         latency = measured_latency(folder, lambda done: status.update(f"{doing}: {done} done ..."))
-    name = f"shiftcore-{settings.name}-{place.name}"
+    name = f"shiftcore-{settings.name}-{target.name}"
     files = contents(folder, latency, wheels())
     path = folder / f"{name}.tar.gz"
     pack(path, name, files)

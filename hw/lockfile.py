@@ -87,8 +87,8 @@ def shape_digest(model: ModelWrapper, layers: Sequence[Layer], target: Hardware,
         (node.op_type, [model.get_tensor_shape(tensor) for tensor in (*node.input, *node.output)])
         for node in model.graph.node
     ]
-    place = [board.family, board.part, board.clock_mhz, board.resources.model_dump()]
-    return digest(json.dumps([nodes, [asdict(layer) for layer in layers], target.model_dump(), place]))
+    device = [board.family, board.part, board.clock_mhz, board.resources.model_dump()]
+    return digest(json.dumps([nodes, [asdict(layer) for layer in layers], target.model_dump(), device]))
 
 
 def fifos(model: ModelWrapper) -> dict[str, Attributes]:

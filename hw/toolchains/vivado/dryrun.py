@@ -233,12 +233,12 @@ def main(
     board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
 ) -> None:
     """Run the scripts for Vivado without Vivado, and check what they call."""
-    place = load_board(board)
-    chip = load_preset(preset).build / place.name / "chip"
+    target = load_board(board)
+    chip = load_preset(preset).build / target.name / "chip"
     if not (chip / FILE).is_file():
         raise UserError(f"{chip}: no chip there; run `make compile PRESET={preset} BOARD={board}` first")
     with tempfile.TemporaryDirectory() as folder:
-        calls = dry_run(chip, place, Path(folder) / "vivado")
+        calls = dry_run(chip, target, Path(folder) / "vivado")
     print(
         f"dry run, not a Vivado run: {len(calls)} commands; commands, options, files, part and ports are as they should"
     )
