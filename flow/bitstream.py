@@ -11,12 +11,13 @@ from shiftcore.flow.build import compiled_chip
 from shiftcore.hw.bitstream import build_openxc7, build_vivado, maker
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.toolchains import openxc7
+from shiftcore.options import BoardName, PresetName
 from shiftcore.quant.preset import load_preset
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    preset: PresetName = "tiny",
+    board: BoardName = "pynq-z2",
     toolchain: Annotated[Literal["vivado", "openxc7"], typer.Option(help="what makes it")] = "vivado",
 ) -> None:
     """A bitstream of a preset for a board, with its handoff and manifest; compiles the preset where need be."""

@@ -15,6 +15,7 @@ from shiftcore.hw.boards import load_board
 from shiftcore.hw.chip import build_chip
 from shiftcore.hw.compile import LOCK, compile_model
 from shiftcore.hw.steps import Progress
+from shiftcore.options import BoardName, PresetName
 from shiftcore.quant.preset import PRESETS, Preset, load_preset
 
 
@@ -78,8 +79,8 @@ def lock_file_of(preset: str, board: str) -> Path:
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    preset: PresetName = "tiny",
+    board: BoardName = "pynq-z2",
     model: Annotated[Path | None, typer.Option(help="an exported QONNX file, instead of the preset's")] = None,
     verify: Annotated[bool, typer.Option(help="execute every step and compare")] = True,
 ) -> None:

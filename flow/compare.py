@@ -8,15 +8,15 @@ finished is not trained again, as long as the preset, the clips and the code sta
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 from rich.console import Console
 from rich.table import Table
 
 from shiftcore.artifacts import atomic_file, digest, lock, without_nan, write_json
 from shiftcore.flow import machine
+from shiftcore.options import LabelledVideos, PresetName
 from shiftcore.quant import layouts, metrics
 from shiftcore.quant.preset import check_alarm, load_preset
 from shiftcore.sources import code
@@ -112,8 +112,8 @@ def draw(path: Path, results: Mapping[str, Rows], classes: Sequence[str], alarm:
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")],
-    data: Annotated[Path, typer.Option(help="labelled videos, laid out as docs/data.md shows")],
+    preset: PresetName,
+    data: LabelledVideos,
 ) -> None:
     """Train PRESET's network and the baselines on the videos in DATA, and print what each reaches and costs."""
     from shiftcore.quant.baselines import BASELINES

@@ -28,6 +28,7 @@ from shiftcore.flow.data_report import bias_floor, examine
 from shiftcore.flow.judging import judge
 from shiftcore.model.calibration import count
 from shiftcore.model.reference import Reference
+from shiftcore.options import PresetName
 from shiftcore.quant import checkpoint, layouts, metrics
 from shiftcore.quant.cross_validation import FOLDS, Scorer, TrainFold, each_fold, out_of_fold, torch_scorer
 from shiftcore.quant.data import Clips, inputs, usable, video_clips
@@ -227,7 +228,7 @@ class _Data:
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")],
+    preset: PresetName,
     data: Annotated[list[Path], typer.Option(help="labelled videos (docs/data.md); repeatable, or joined by ':'")],
     unseen: Annotated[
         list[Path] | None, typer.Option(help="footage that teaches nothing: ordinary scenes, which set the threshold")

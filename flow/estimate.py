@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`make estimate`: what a compiled preset costs on a board (hw.estimate)."""
 
-from typing import Annotated
-
-import typer
 from rich.console import Console
 
 from shiftcore.artifacts import write_json
@@ -11,12 +8,13 @@ from shiftcore.errors import UserError
 from shiftcore.flow.build import compiled_chip
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.estimate import estimate, say
+from shiftcore.options import BoardName, PresetName
 from shiftcore.quant.preset import load_preset
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    preset: PresetName = "tiny",
+    board: BoardName = "pynq-z2",
 ) -> None:
     """What the compiled PRESET costs on BOARD: a table a layer, and build/PRESET/BOARD/estimate.json."""
     target = load_board(board)

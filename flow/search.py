@@ -30,6 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shiftcore.artifacts import digest
 from shiftcore.errors import UserError
 from shiftcore.flow.search_report import draw, table, write_results
+from shiftcore.options import PresetName
 from shiftcore.quant import layouts, metrics, splits
 from shiftcore.quant.cross_validation import FOLDS, each_fold, train_in_float
 from shiftcore.quant.data import usable
@@ -184,7 +185,8 @@ def clear_away(study: optuna.Study, folder: Path) -> None:
 
 def search(preset: Preset, videos: Path, storage: str, trials: int, folder: Path) -> optuna.Study:
     """Try recipes until the study has `trials` finished or pruned ones, of all workers together; results go to `folder`
-    after each. Raises UserError for data that cannot be used or split, and as `open_study`."""
+    after each. Raises UserError for data that cannot be used or split, and for a database
+    that cannot."""
     whole = layouts.read(videos)
     check_alarm(preset, whole.classes)
     dataset = usable(preset, whole)
@@ -207,7 +209,7 @@ def search(preset: Preset, videos: Path, storage: str, trials: int, folder: Path
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")],
+    preset: PresetName,
     data: Annotated[Path | None, typer.Option(help="labelled videos, laid out as docs/data.md shows")] = None,
     storage: Annotated[str, typer.Option(help="database URL that several workers share; default: a file")] = "",
     trials: Annotated[int, typer.Option(min=1, help="recipes to try, of all workers and runs together")] = TRIALS,

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shiftcore.artifacts import atomic_file, build_folder, digest, kept, lock, write_json
+from shiftcore.options import PresetName
 from shiftcore.quant import metrics, orders
 from shiftcore.quant.preset import Preset, load_preset
 from shiftcore.sources import code
@@ -159,7 +160,7 @@ def _scenes(frames: int) -> Iterator[tuple[str, Sequence[np.ndarray]]]:
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a preset's name, or the path of its TOML file")] = "temporal",
+    preset: PresetName = "temporal",
     seeds: Annotated[int, typer.Option(min=1, help="trainings of each task and variant")] = 3,
 ) -> None:
     """Train PRESET with and without the shift on tasks where the order of time decides, and compare."""
