@@ -7,13 +7,13 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
 from shiftcore.artifacts import atomic_file, atomic_folder
+from shiftcore.flow import page
 from shiftcore.flow.alarm_figures import Figures, Footage, verdict
 from shiftcore.flow.thumbnail import thumbnail
 from shiftcore.model import video
@@ -21,7 +21,6 @@ from shiftcore.model.alarm import AlarmSettings
 from shiftcore.model.calibration import Raised
 from shiftcore.model.preprocess import pixel_aspect
 
-TEMPLATE = Path(__file__).with_name("alarms_report.html")
 WORST, THUMBNAILS = 12, 6
 BEFORE_S, AFTER_S, LONGEST_S = 1.0, 2.0, 12.0  # of a clip around an alarm
 RATE, LONGER_PX = 25, 640  # frames a second and pixels of its longer side, at most
@@ -87,9 +86,7 @@ def write_page(
     of the highest scores, no more than one a camera while there are others."""
     with atomic_folder(folder / "worst") as clips:
         shown = [_show(clips, number, *false) for number, false in enumerate(worst(seen, settings)[:WORST], 1)]
-    template = jinja2.Template(TEMPLATE.read_text(), autoescape=True, undefined=jinja2.StrictUndefined)
-    with atomic_file(folder / "report.html") as temporary:
-        temporary.write_text(template.render(result=result, alarms=shown, settings=settings))
+    page.write(folder / "report.html", "alarms_report.html", result=result, alarms=shown, settings=settings)
 
 
 def worst(seen: Sequence[tuple[Path, Footage]], settings: AlarmSettings) -> list[tuple[Path, Footage, Raised]]:

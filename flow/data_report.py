@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import jinja2
 import numpy as np
 import typer
 from PIL import Image
@@ -23,8 +22,9 @@ from rich.table import Table
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 from scipy.special import log_softmax, softmax  # type: ignore[import-untyped]
 
-from shiftcore.artifacts import atomic_file, build_folder, write_json
+from shiftcore.artifacts import build_folder, write_json
 from shiftcore.errors import UserError
+from shiftcore.flow import page
 from shiftcore.flow.thumbnail import thumbnail
 from shiftcore.model import video
 from shiftcore.model.preprocess import gray
@@ -32,7 +32,6 @@ from shiftcore.quant import layouts, metrics, splits
 from shiftcore.quant.frames import content
 from shiftcore.quant.layouts import Dataset, Sample
 
-TEMPLATE = Path(__file__).with_name("data_report.html")
 SHEET_COLUMNS = 6
 FOLDS = 5
 SIGNATURE_PX = 8  # a video's signature: this many pixels a side of three frames, above or below their mean
@@ -232,9 +231,7 @@ def write_page(path: Path, name: str, report: dict[str, Any], facts: Sequence[Fa
             order.append((seen[fact.sample.source], len(order), fact))
             seen[fact.sample.source] += 1
         sheets[label] = [fact for _, _, fact in sorted(order, key=lambda item: item[:2])[: 2 * SHEET_COLUMNS]]
-    template = jinja2.Template(TEMPLATE.read_text(), autoescape=True, undefined=jinja2.StrictUndefined)
-    with atomic_file(path) as temporary:
-        temporary.write_text(template.render(name=name, report=report, sheets=sheets))
+    page.write(path, "data_report.html", name=name, report=report, sheets=sheets)
 
 
 def main(data: Annotated[Path, typer.Option(help="videos, laid out as docs/data.md shows")]) -> None:
