@@ -28,6 +28,7 @@ from shiftcore.errors import UserError
 from shiftcore.model.video_files import printable
 from shiftcore.quant import accuracy, checkpoint, identity, layouts, tuning
 from shiftcore.quant.data import Clips, load_clips
+from shiftcore.quant.layouts import Dataset
 from shiftcore.quant.network import ReducedTSM
 from shiftcore.quant.preset import Preset, Training, check_alarm
 from shiftcore.quant.strategies import SCRATCH, Strategy
@@ -171,27 +172,30 @@ def train(preset: Preset, videos: Path | None = None, strategy: Strategy = SCRAT
     """Train `preset`, or go on where an interrupted run of the same preset, data and strategy stopped; returns how good
     it became. `videos`: the folder of its clips, None for synthetic scenes. Raises UserError for data that
     cannot be used, and for what does not fit the strategy."""
-    folder = preset.build / "qat"
-    first, dataset = is_first(), layouts.read(videos) if videos else None
-    with lock(folder) if first else contextlib.nullcontext():
-        if first:
-            learned = identity.known(dataset, videos) if dataset and videos else {}
-            begin(folder, recipe_key(preset, strategy, "videos" if videos else "synthetic"), learned)
+    folder, dataset = preset.build / "qat", layouts.read(videos) if videos else None
+    if not is_first():  # it learns along, and leaves nothing
+        return _reached(_kept(preset, _learn(preset, dataset, folder, strategy).epochs))
+    with lock(folder):
+        learned = identity.known(dataset, videos) if dataset and videos else {}
+        begin(folder, recipe_key(preset, strategy, "videos" if videos else "synthetic"), learned)
         if (folder / "metrics.json").is_file() and checkpoint.trained_path(preset).is_file():
             print(f"{folder}: this preset is trained; remove that folder to train it anew")
             return _reached(json.loads((folder / "metrics.json").read_text()))
-        data = load_clips(preset, dataset)
-        check_alarm(preset, data.classes)  # now, not after hours
-        network, _, epochs = two_phases(preset, data, folder, strategy)
-        metrics = {"preset": preset.name, "classes": data.classes, "strategy": strategy.name, **_kept(preset, epochs)}
-        if not first:
-            return _reached(metrics)
+        network, _, epochs = _learn(preset, dataset, folder, strategy)
         checkpoint.save(network, preset, checkpoint.trained_path(preset))
+        about = {"preset": preset.name, "classes": network.classes, "strategy": strategy.name}
+        metrics: dict[str, Any] = {**about, **_kept(preset, epochs)}
         if videos is None:
             metrics["held_out_accuracy"] = accuracy.accuracy(network, preset, HELD_OUT_CLIPS)
         draw_curves(epochs, folder / "curves.png")
         write_json(folder / "metrics.json", {**metrics, "epochs": epochs})
         return _reached(metrics)
+
+
+def _learn(preset: Preset, dataset: Dataset | None, folder: Path, strategy: Strategy) -> "Trained":
+    data = load_clips(preset, dataset)
+    check_alarm(preset, data.classes)  # now, not after hours
+    return two_phases(preset, data, folder, strategy)
 
 
 def _reached(metrics: Mapping[str, Any]) -> Reached:
