@@ -22,8 +22,8 @@ from rich.console import Console
 from shiftcore.artifacts import digest, lock
 from shiftcore.errors import UserError
 from shiftcore.flow import adapt_report, versions
-from shiftcore.flow.crossval import choose_threshold
 from shiftcore.flow.judging import judge
+from shiftcore.flow.operating_point import choose_threshold
 from shiftcore.model.reference import Reference
 from shiftcore.options import PresetName
 from shiftcore.quant import checkpoint, layouts, metrics, paired, splits

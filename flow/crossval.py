@@ -19,14 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from shiftcore.artifacts import digest, lock, without_nan, write_json
-from shiftcore.errors import UserError
 from shiftcore.flow import crossval_alarms, data_sets
 from shiftcore.flow.alarm_figures import Figures
-from shiftcore.flow.crossval_alarms import settings_at, track
 from shiftcore.flow.crossval_report import lines, write_card, write_picture
 from shiftcore.flow.data_report import bias_floor, examine
 from shiftcore.flow.judging import judge
-from shiftcore.model.calibration import count
+from shiftcore.flow.operating_point import choose_threshold, parted
 from shiftcore.model.reference import Reference
 from shiftcore.options import PresetName
 from shiftcore.quant import checkpoint, layouts, metrics
@@ -67,17 +65,12 @@ def summarize(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> di
     """The pooled figures of out-of-fold `rows`: of all clips, and once more without the sources that the preset sets
     apart. `accuracy` and its like are at a threshold chosen on the other folds alone. Rows that are `unseen` count for
     thresholds only."""
-    taught, unseen = _parted(rows)
+    taught, unseen = parted(rows)
     figures = {"all": _figures(taught, unseen, preset, classes)}
     apart = [row for row in taught if row["source"].rpartition("/")[2] not in preset.data.apart]
     if 0 < len(apart) < len(taught):
         figures["without " + " and ".join(preset.data.apart)] = _figures(apart, unseen, preset, classes)
     return figures
-
-
-def _parted(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    """The rows of the data that teaches, and those of what no network learned from."""
-    return [row for row in rows if not row.get("unseen")], [row for row in rows if row.get("unseen")]
 
 
 def _figures(rows: Sequence[Row], unseen: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dict[str, Any]:
@@ -108,30 +101,6 @@ def _figures(rows: Sequence[Row], unseen: Sequence[Row], preset: Preset, classes
         metrics.auc_difference, sources, positive, scores, in_float
     )
     return figures
-
-
-def choose_threshold(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> float:
-    """The alarm's threshold by the preset's rule (shiftcore.quant.preset.Choose), on the scores of `rows`. False alarms
-    are counted on footage that is `unseen`, where there is any: ordinary scenes, and not those around what raises the
-    alarm."""
-    rule, value = preset.alarm.choose.rule
-    if rule == "false_alarms_per_hour":
-        calm = [row for row in rows if row["label"] not in preset.alarm.classes]
-        calm = _parted(calm)[1] or calm
-        if not calm:
-            raise UserError("no clip is without an alarm class: nothing says how often an alarm would be false")
-        rate = partial(false_alarms_per_hour, calm, preset)
-        return metrics.for_false_alarms(rate, np.concatenate([row["window"] for row in rows]), value)
-    positive, scores = metrics.alarm_columns(_parted(rows)[0], classes, preset.alarm.classes)
-    if rule == "recall":
-        return metrics.for_recall(positive, scores, value)
-    return metrics.best_f_beta(positive, scores, value)
-
-
-def false_alarms_per_hour(calm: Sequence[Row], preset: Preset, threshold: float) -> float:
-    """How many alarms an hour the runtime raises at `threshold` on clips with nothing to raise it for."""
-    settings, tracks = settings_at(preset.alarm, threshold), [track(row) for row in calm]
-    return 3600 * count(settings, tracks) / sum(seen.seconds for seen in tracks)
 
 
 def add_floor(figures: dict[str, Any], preset: Preset, dataset: Dataset) -> None:
@@ -257,7 +226,7 @@ def main(
         network = final_network(settings, strategy, dataset, folder / "final", threshold)
         write_card(folder / "model-card.md", settings, report, trained_parameters(network))
         if alarm:
-            taught = _parted(rows)[0]
+            taught = parted(rows)[0]
             positive, scores = metrics.alarm_columns(taught, classes, alarm)
             write_picture(folder / "crossval.png", positive, scores, [r["fold"] for r in taught], figures["all"]["auc"])
     print(f"weights: {checkpoint.trained_path(settings)}\ncard: {folder / 'model-card.md'}")
