@@ -21,8 +21,8 @@ from rich.table import Table
 from shiftcore.artifacts import digest, lock, without_nan, write_json
 from shiftcore.flow import crossval_alarms, data_sets
 from shiftcore.flow.alarm_figures import Figures
+from shiftcore.flow.bias import bias_floor, examine
 from shiftcore.flow.crossval_report import lines, write_card, write_picture
-from shiftcore.flow.data_report import bias_floor, examine
 from shiftcore.flow.judging import judge
 from shiftcore.flow.operating_point import choose_threshold, parted
 from shiftcore.model.reference import Reference
@@ -104,7 +104,7 @@ def _figures(rows: Sequence[Row], unseen: Sequence[Row], preset: Preset, classes
 
 
 def add_floor(figures: dict[str, Any], preset: Preset, dataset: Dataset) -> None:
-    """Put beside the figures of each part what its labels can be told by without looking (flow.data_report)."""
+    """Put beside the figures of each part what its labels can be told by without looking (flow.bias)."""
     read, _ = layouts.read_each(dataset.samples, examine, "bias floor", dataset.missing)
     for name, part in figures.items():
         facts = [
