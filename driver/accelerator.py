@@ -130,7 +130,8 @@ class Accelerator:
         return self._stream(frames, stream)
 
     def infer(self, clip: Iterable[np.ndarray], stream: int = 0) -> Result:
-        """The result of a clip's last frame. Raises as `stream`; FrameError for a clip without frames."""
+        """The result of a clip's last frame. Raises FrameError (also for a clip without any), StreamBusyError, and any
+        ChipError."""
         result = None
         for result in self.stream(clip, stream):  # noqa: B007 - the last one is wanted
             pass

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shiftcore.driver.errors import BuildError
 from shiftcore.errors import UserError
+from shiftcore.model import registers as reg
 from shiftcore.model.manifest import FILE, ChipManifest, CoreManifest, FrameSize
 from shiftcore.model.records import Record
 from shiftcore.model.reference import Reference
@@ -106,6 +107,26 @@ class Build:
     def input_bytes(self) -> int:
         """Bytes of a frame."""
         return self.manifest.input.bytes
+
+    @property
+    def identity(self) -> tuple[tuple[str, int, int], ...]:
+        """The registers that tell one build's chip from another's: each one's name and offset (model.registers), and
+        the word that it must read."""
+        height, width, channels = self.input_shape
+        shape = reg.InputShape
+        return (
+            ("BUILD_HASH", reg.BUILD_HASH, self.build_hash),
+            (
+                "INPUT_SHAPE",
+                reg.INPUT_SHAPE,
+                shape.HEIGHT.word(height) | shape.WIDTH.word(width) | shape.CHANNELS.word(channels),
+            ),
+            ("INPUT_BYTES", reg.INPUT_BYTES, self.input_bytes),
+            ("OUTPUT_LOGITS", reg.OUTPUT_LOGITS, self.manifest.logits),
+            ("RECORD_BYTES", reg.RECORD_BYTES, self.manifest.record_bytes),
+            ("STREAMS", reg.STREAMS, self.manifest.streams),
+            ("FRAME_INTERVAL", reg.FRAME_INTERVAL, self.manifest.frame_interval),
+        )
 
 
 def _check_core(folder: Path, manifest: ChipManifest) -> None:

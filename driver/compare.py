@@ -6,10 +6,7 @@ its logits. So they are kept, for every stream, and are all that a reproduction 
 """
 
 import json
-import os
 import platform
-import shutil
-import tempfile
 import time
 from collections import deque
 from pathlib import Path
@@ -17,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from shiftcore.artifacts import atomic_folder
 from shiftcore.driver.build import Build
 from shiftcore.driver.device import Flight
 from shiftcore.driver.errors import BuildError, DifferenceError
@@ -105,16 +103,9 @@ class Comparison:
 
 def _write(folder: Path, case: dict[str, Any], frames: np.ndarray) -> None:
     """The folder with case.json and frames.npy, whole or not at all; one of the same name gives way."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with atomic_folder(folder) as temporary:
         (temporary / "case.json").write_text(json.dumps(case, indent=2) + "\n")
         np.save(temporary / "frames.npy", frames)
-        temporary.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def read_case(folder: Path | str) -> tuple[dict[str, Any], np.ndarray]:

@@ -169,24 +169,7 @@ class Device:
 
     def _identify(self) -> None:
         """Raise IdentityError, with both values, unless the chip is the build's."""
-        manifest = self.build.manifest
-        shape = reg.InputShape
-        height, width, channels = self.build.input_shape
-        expected = (
-            ("ID", reg.ID, reg.ID_VALUE),
-            ("BUILD_HASH", reg.BUILD_HASH, self.build.build_hash),
-            (
-                "INPUT_SHAPE",
-                reg.INPUT_SHAPE,
-                shape.HEIGHT.word(height) | shape.WIDTH.word(width) | shape.CHANNELS.word(channels),
-            ),
-            ("INPUT_BYTES", reg.INPUT_BYTES, self._bytes),
-            ("OUTPUT_LOGITS", reg.OUTPUT_LOGITS, manifest.logits),
-            ("RECORD_BYTES", reg.RECORD_BYTES, self._record_bytes),
-            ("STREAMS", reg.STREAMS, manifest.streams),
-            ("FRAME_INTERVAL", reg.FRAME_INTERVAL, manifest.frame_interval),
-        )
-        for name, offset, right in expected:
+        for name, offset, right in (("ID", reg.ID, reg.ID_VALUE), *self.build.identity):
             found = self.backend.read(offset)
             if found != right:
                 raise IdentityError(

@@ -18,12 +18,27 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from shiftcore.errors import UserError
 from shiftcore.model.alarm import Change
 
-Event = dict[str, Any]
+Event = TypedDict(
+    "Event",
+    {
+        "id": str,
+        "event": Literal["begin", "end"],
+        "stream": int,
+        "source": str,
+        "seconds": float,
+        "since": float,
+        "class": str,
+        "score": float,
+        "utc": str,
+        "host": str,
+    },
+)
+"""An alarm's begin or end as it is written and published; docs/alarms.md says what each key holds."""
 Say = Callable[[str], None]
 MOST_WAITING = 10_000  # events kept in memory while a disk is full; then the oldest is lost
 RETRY_S = 5.0  # between two attempts to write
@@ -225,7 +240,7 @@ class Spool(_Patient):
             ) from None
         self._next = max((int(path.stem) for path in self.waiting()), default=0) + 1
 
-    def put(self, event: Event) -> Path:
+    def put(self, event: Mapping[str, object]) -> Path:
         """Keep an event; it has reached the disk when this returns, if there is room for it."""
         with self._mutex:
             path = self.folder / f"{self._next:012d}.json"

@@ -60,8 +60,8 @@ def _ask(secret: str, authorization: str, timeout_s: float) -> tuple[int, list[s
     return int(first.split()[1]), [value.strip() for key, value in headers if key.lower() == "www-authenticate"]
 
 
-def _connect(scheme: str, place: tuple[str, int], timeout_s: float) -> socket.socket:
-    connection = socket.create_connection(place, timeout_s)
+def _connect(scheme: str, address: tuple[str, int], timeout_s: float) -> socket.socket:
+    connection = socket.create_connection(address, timeout_s)
     if scheme not in ("rtsps", "https"):
         return connection
     context = ssl.create_default_context()

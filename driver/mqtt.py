@@ -7,18 +7,18 @@ import re
 import socket
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from shiftcore.driver.events import Event, Say, Spool
+from shiftcore.driver.events import Say, Spool
 from shiftcore.errors import UserError
 
 MQTT_USER, MQTT_PASSWORD = "SHIFTCORE_MQTT_USER", "SHIFTCORE_MQTT_PASSWORD"  # so that no command line shows them
 KEEP_ALIVE_S = 15
 RECONNECT_S = (1, 15)  # first and longest pause between two attempts
-_EVERYTHING = 3600.0
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Broker:
         Where it has none, they are those of the environment (`MQTT_USER`, `MQTT_PASSWORD`). Raises UserError, which
         does not show the address, for anything else."""
         scheme, _, rest = address.rpartition("://")
-        inside, _, place = rest.removesuffix("/").rpartition("@")
+        login, _, where = rest.removesuffix("/").rpartition("@")
         tls = scheme.lower() in ("mqtts", "ssl", "tls")
         try:
             if scheme.lower() not in ("", "mqtt", "tcp", "mqtts", "ssl", "tls"):
                 raise ValueError
-            host, port = split_address(place, 8883 if tls else 1883)
+            host, port = split_address(where, 8883 if tls else 1883)
         except ValueError:
             raise UserError(
                 "--mqtt: not a broker's address; give HOST[:PORT], mqtt://USER:PASSWORD@HOST[:PORT], or mqtts://... "
@@ -52,8 +52,8 @@ class Broker:
             ) from None
         if ca and not tls:
             raise UserError("--mqtt-ca is for TLS: give the broker's address as mqtts://...")
-        user, _, password = inside.partition(":")
-        if not inside:
+        user, _, password = login.partition(":")
+        if not login:
             return cls(host, port, tls, os.environ.get(MQTT_USER, ""), os.environ.get(MQTT_PASSWORD, ""), ca)
         return cls(host, port, tls, unquote(user), unquote(password) or os.environ.get(MQTT_PASSWORD, ""), ca)
 
@@ -82,7 +82,8 @@ class Mqtt:
     """Publishes events to a broker, QoS 1, through `spool`: each is on disk before it is sent, and until the broker has
     acknowledged it. A thread sends what waits, oldest first, one at a time; without a broker it waits for one.
 
-    `say` is told, in one line, when the broker comes and goes, and why. Raises UserError as `Broker.client`.
+    `say` is told, in one line, when the broker comes and goes, and why. Raises UserError where
+    paho-mqtt is not installed, and for certificates that are none.
     """
 
     def __init__(self, broker: Broker, spool: Spool, say: Say) -> None:
@@ -104,7 +105,7 @@ class Mqtt:
         self._thread = threading.Thread(target=self._send, daemon=True, name="mqtt")
         self._thread.start()
 
-    def publish(self, event: Event) -> None:
+    def publish(self, event: Mapping[str, object]) -> None:
         """Take an event over. It is safe on disk when this returns; sending is done behind the caller's back."""
         self._spool.put(event)
         with self._changed:
@@ -127,7 +128,7 @@ class Mqtt:
         """The thread: the oldest event, until it is acknowledged; then the next."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closing or (self._up and self._spool.waiting()), _EVERYTHING)
+                self._changed.wait_for(lambda: self._closing or (self._up and self._spool.waiting()))
                 if self._closing:
                     return
                 waiting = self._spool.waiting()
@@ -139,7 +140,7 @@ class Mqtt:
                 number = self._client.publish(self._topic, payload, qos=1).mid
                 with self._changed:
                     while not self._closing and number not in self._acknowledged:
-                        self._changed.wait(_EVERYTHING)
+                        self._changed.wait()
                     if number not in self._acknowledged:
                         return
                     self._acknowledged.discard(number)

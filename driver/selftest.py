@@ -110,22 +110,8 @@ def _opened(wanted: str, chip: Backend, build: Build) -> Check:
 
 
 def _identity(chip: Backend, build: Build) -> Iterator[Check]:
-    manifest = build.manifest
-    height, width, channels = build.input_shape
-    shape = (
-        reg.InputShape.HEIGHT.word(height) | reg.InputShape.WIDTH.word(width) | reg.InputShape.CHANNELS.word(channels)
-    )
-    for name, offset, right in (
-        ("ID", reg.ID, reg.ID_VALUE),
-        ("VERSION", reg.VERSION, reg.VERSION_VALUE),
-        ("BUILD_HASH", reg.BUILD_HASH, build.build_hash),
-        ("INPUT_SHAPE", reg.INPUT_SHAPE, shape),
-        ("INPUT_BYTES", reg.INPUT_BYTES, build.input_bytes),
-        ("OUTPUT_LOGITS", reg.OUTPUT_LOGITS, manifest.logits),
-        ("RECORD_BYTES", reg.RECORD_BYTES, manifest.record_bytes),
-        ("STREAMS", reg.STREAMS, manifest.streams),
-        ("FRAME_INTERVAL", reg.FRAME_INTERVAL, manifest.frame_interval),
-    ):
+    always = (("ID", reg.ID, reg.ID_VALUE), ("VERSION", reg.VERSION, reg.VERSION_VALUE))
+    for name, offset, right in (*always, *build.identity):
         found = chip.read(offset)
         yield Check(
             f"{name} is the build's",

@@ -50,8 +50,8 @@ def read(path: Path, weights: str | None) -> dict[str, Calibration]:
 
 
 def write(path: Path, weights: str | None, cameras: Mapping[str, Calibration]) -> None:
-    """Write the calibrations of `cameras` into the file at `path`, beside those of other cameras there. Raises as
-    `read`."""
+    """Write the calibrations of `cameras` into the file at `path`, beside those of other cameras there. Raises
+    UserError where that holds other things, or thresholds for other weights."""
     known = {**read(path, weights), **cameras} if path.exists() else cameras
     entries = {name: asdict(known[name]) for name in sorted(known)}
     write_json(path, {"format": FORMAT, "weights": weights, "cameras": entries})

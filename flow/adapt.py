@@ -22,9 +22,10 @@ from rich.console import Console
 from shiftcore.artifacts import digest, lock
 from shiftcore.errors import UserError
 from shiftcore.flow import adapt_report, versions
-from shiftcore.flow.crossval import choose_threshold
 from shiftcore.flow.judging import judge
+from shiftcore.flow.operating_point import choose_threshold
 from shiftcore.model.reference import Reference
+from shiftcore.options import PresetName
 from shiftcore.quant import checkpoint, layouts, metrics, paired, splits
 from shiftcore.quant.cross_validation import FOLDS, Scorer, each_fold
 from shiftcore.quant.data import Clips, usable, video_clips
@@ -41,7 +42,12 @@ from shiftcore.sources import code
 STEPS = 200  # of training at least: twenty clips a class make an epoch of two or three
 BATCH = 16
 
-PresetOption = Annotated[str, typer.Option("--preset", help="a shipped preset, or a TOML file")]
+
+@dataclass(frozen=True)
+class TooLittle:
+    """Nothing can be decided, for this `reason`."""
+
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -145,7 +151,7 @@ def recipe(preset: Preset, turns: int) -> Preset:
     batch = min(training.batch_size, BATCH)
     epochs = max(training.qat_epochs, math.ceil(STEPS / max(1, turns // batch)))
     changed = {"float_epochs": 0, "qat_epochs": epochs, "batch_size": batch, "keep": "last"}
-    return preset.model_copy(update={"training": training.model_copy(update=changed)})
+    return preset.with_(training=changed)
 
 
 def fine_tune(preset: Preset, strategy: Strategy, data: Clips, folder: Path) -> ReducedTSM:
@@ -207,8 +213,8 @@ def _aucs(rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str]) -> 
     }
 
 
-def adapt(preset: Preset, videos: Path, strategy_name: str, confidence: float) -> dict[str, Any] | str:
-    """Fine-tune, compare, and promote or not; returns the report of the version that this makes, or why there is too
+def adapt(preset: Preset, videos: Path, strategy_name: str, confidence: float) -> dict[str, Any] | TooLittle:
+    """Fine-tune, compare, and promote or not; returns the report of the version that this makes, or that there is too
     little data to decide. Raises UserError for a user's mistakes."""
     start = versions.weights_in_use(preset)
     network, _ = checkpoint.load(start)
@@ -217,7 +223,7 @@ def adapt(preset: Preset, videos: Path, strategy_name: str, confidence: float) -
     footage = read_footage(preset, videos, network.classes, versions.in_use(preset))
     adapt_report.warn(footage.sources_known, network.classes, {str(s.label) for s in footage.samples})
     if reason := too_little(footage, confidence):
-        return reason
+        return TooLittle(reason)
     folder, clips = versions.home(preset), footage.clips()
     stamp = digest(recipe_key(preset, strategy, json.dumps(clips)), start, code("shiftcore.flow.adapt"))
     parts = make_folds(footage.fresh, footage.sources_known)
@@ -276,7 +282,7 @@ def _final(
 
 
 def run(
-    preset: PresetOption,
+    preset: PresetName,
     data: Annotated[Path, typer.Option(help="your labelled videos, laid out as docs/data.md shows")],
     strategy: Annotated[str, typer.Option(help="what learns: adapters, head, last-N or finetune")] = "adapters",
     confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="that the new network is better")] = 0.95,
@@ -285,15 +291,15 @@ def run(
     settings = load_preset(preset)
     with lock(versions.home(settings)), lock(settings.build / "qat"):
         outcome = adapt(settings, data, strategy, confidence)
-    if isinstance(outcome, str):
-        print(f"too little data to decide: {outcome}. Nothing was changed.")
+    if isinstance(outcome, TooLittle):
+        print(f"too little data to decide: {outcome.reason}. Nothing was changed.")
         return
     Console().print(adapt_report.table(outcome))
     print(adapt_report.verdict(outcome))
     print(f"report: {versions.listed(settings)[-1].folder / 'report.md'}")
 
 
-def list_versions(preset: PresetOption) -> None:
+def list_versions(preset: PresetName) -> None:
     """List the versions of PRESET's weights; the one in use is marked."""
     settings = load_preset(preset)
     found = versions.listed(settings)
@@ -304,7 +310,7 @@ def list_versions(preset: PresetOption) -> None:
     print(f"reports: {versions.home(settings) / 'versions'}")
 
 
-def rollback(preset: PresetOption) -> None:
+def rollback(preset: PresetName) -> None:
     """Put the version before the one in use back; again, and it goes further back."""
     settings = load_preset(preset)
     with lock(versions.home(settings)), lock(settings.build / "qat"):

@@ -23,6 +23,7 @@ from shiftcore.flow.alarms_report import draw_curve, write_page
 from shiftcore.flow.judging import judge, track
 from shiftcore.model.calibration import Track
 from shiftcore.model.reference import Reference
+from shiftcore.options import PresetName
 from shiftcore.quant import frames, layouts
 from shiftcore.quant.layouts import Sample
 from shiftcore.quant.layouts.spans import Notes, notes
@@ -142,7 +143,7 @@ def table(parts: dict[str, Figures]) -> Table:
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")],
+    preset: PresetName,
     data: Annotated[list[Path], typer.Option(help="labelled footage (docs/alarms.md); repeatable, or joined by ':'")],
     model: Annotated[Path | None, typer.Option(help="an integer model (model.npz) instead of the preset's")] = None,
     alarms_per_hour: Annotated[float, typer.Option(min=0, help="of calibration, shown on held-out halves")] = 1.0,

@@ -7,16 +7,13 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import matplotlib
 import numpy as np
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from PIL import Image
 
 from shiftcore.artifacts import atomic_file, atomic_folder
+from shiftcore.flow import page
 from shiftcore.flow.alarm_figures import Figures, Footage, verdict
 from shiftcore.flow.thumbnail import thumbnail
 from shiftcore.model import video
@@ -24,7 +21,6 @@ from shiftcore.model.alarm import AlarmSettings
 from shiftcore.model.calibration import Raised
 from shiftcore.model.preprocess import pixel_aspect
 
-TEMPLATE = Path(__file__).with_name("alarms_report.html")
 WORST, THUMBNAILS = 12, 6
 BEFORE_S, AFTER_S, LONGEST_S = 1.0, 2.0, 12.0  # of a clip around an alarm
 RATE, LONGER_PX = 25, 640  # frames a second and pixels of its longer side, at most
@@ -34,7 +30,8 @@ MARKED = (0.5, 0.8, 0.9, 0.95, 0.99)  # thresholds that the curve names
 def draw_curve(path: Path, parts: dict[str, Figures]) -> None:
     """The trade-off, into the PNG file `path`: the false alarms an hour of each of the `parts` (the first of several is
     all of them) against the share of all events found; and each of the two over the threshold."""
-    figure, axes = plt.subplots(1, 3, figsize=(15, 4.4), layout="constrained")
+    figure = Figure((15, 4.4), layout="constrained")
+    axes = figure.subplots(1, 3)
     both, false, found = axes
     everything = next(iter(parts.values()))
     shares = [point["found_share"] for point in everything["curve"]]
@@ -60,7 +57,6 @@ def draw_curve(path: Path, parts: dict[str, Figures]) -> None:
             one.legend(fontsize=8)
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=100)
-    plt.close(figure)
 
 
 def _one_has_all_events(parts: dict[str, Figures]) -> bool:
@@ -90,9 +86,7 @@ def write_page(
     of the highest scores, no more than one a camera while there are others."""
     with atomic_folder(folder / "worst") as clips:
         shown = [_show(clips, number, *false) for number, false in enumerate(worst(seen, settings)[:WORST], 1)]
-    template = jinja2.Template(TEMPLATE.read_text(), autoescape=True, undefined=jinja2.StrictUndefined)
-    with atomic_file(folder / "report.html") as temporary:
-        temporary.write_text(template.render(result=result, alarms=shown, settings=settings))
+    page.write(folder / "report.html", "alarms_report.html", result=result, alarms=shown, settings=settings)
 
 
 def worst(seen: Sequence[tuple[Path, Footage]], settings: AlarmSettings) -> list[tuple[Path, Footage, Raised]]:

@@ -28,6 +28,7 @@ from shiftcore.hw.compile import read_model
 from shiftcore.hw.graph import Frame, execute
 from shiftcore.model.manifest import CoreManifest
 from shiftcore.model.reference import Reference
+from shiftcore.options import BoardName
 from shiftcore.quant import accuracy, synthetic
 from shiftcore.quant.checkpoint import PRETRAINED
 from shiftcore.quant.preset import Preset, load_preset
@@ -179,7 +180,7 @@ def table(figures: dict[str, Figures]) -> Table:
 
 def main(
     presets: Annotated[str, typer.Option(help="which presets, separated by commas")] = "tiny,cctv",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    board: BoardName = "pynq-z2",
 ) -> None:
     """Measure every figure; an interrupted run goes on where it stopped."""
     console = Console()

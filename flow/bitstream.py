@@ -11,18 +11,19 @@ from shiftcore.flow.build import compiled_chip
 from shiftcore.hw.bitstream import build_openxc7, build_vivado, maker
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.toolchains import openxc7
+from shiftcore.options import BoardName, PresetName
 from shiftcore.quant.preset import load_preset
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    preset: PresetName = "tiny",
+    board: BoardName = "pynq-z2",
     toolchain: Annotated[Literal["vivado", "openxc7"], typer.Option(help="what makes it")] = "vivado",
 ) -> None:
     """A bitstream of a preset for a board, with its handoff and manifest; compiles the preset where need be."""
-    place, settings = load_board(board), load_preset(preset)
+    target, settings = load_board(board), load_preset(preset)
     if toolchain == "openxc7":
-        openxc7.check(settings.name, place)
+        openxc7.check(settings.name, target)
     chip = compiled_chip(settings, board)
     made_by = maker(chip)
     if made_by == toolchain:
@@ -31,5 +32,5 @@ def main(
     with lock(chip.parent):
         if made_by is None:
             shutil.rmtree(chip.parent / "bitstream", ignore_errors=True)  # another chip's, which no driver would take
-        built = build_vivado(chip, place) if toolchain == "vivado" else build_openxc7(chip, place)
-    print(f"{built}: built, and copied to bitstreams/{settings.name}-{place.name}")
+        built = build_vivado(chip, target) if toolchain == "vivado" else build_openxc7(chip, target)
+    print(f"{built}: built, and copied to bitstreams/{settings.name}-{target.name}")

@@ -15,6 +15,7 @@ from shiftcore.hw.boards import load_board
 from shiftcore.hw.chip import build_chip
 from shiftcore.hw.compile import LOCK, compile_model
 from shiftcore.hw.steps import Progress
+from shiftcore.options import BoardName, PresetName
 from shiftcore.quant.preset import PRESETS, Preset, load_preset
 
 
@@ -37,8 +38,8 @@ def compiled_core(
 def compiled_chip(preset: Preset, board: str, console: Console | None = None) -> Path:
     """The chip of `preset` for a board (see hw.chip): exported, compiled and wrapped, as far as it is not yet. Raises
     UserError as `compile_model`."""
-    place, exported = load_board(board), exported_model(preset)
-    return build_chip(compiled_core(exported, board, console), exported.with_name("model.npz"), place)
+    target, exported = load_board(board), exported_model(preset)
+    return build_chip(compiled_core(exported, board, console), exported.with_name("model.npz"), target)
 
 
 @contextmanager
@@ -78,17 +79,17 @@ def lock_file_of(preset: str, board: str) -> Path:
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    preset: PresetName = "tiny",
+    board: BoardName = "pynq-z2",
     model: Annotated[Path | None, typer.Option(help="an exported QONNX file, instead of the preset's")] = None,
     verify: Annotated[bool, typer.Option(help="execute every step and compare")] = True,
 ) -> None:
     """Compile a network to RTL: its core under build/PRESET/BOARD/core, and the chip around it beside it in chip."""
-    place, console = load_board(board), _terminal()
+    target, console = load_board(board), _terminal()
     exported = model or exported_model(load_preset(preset))
-    lock_file = None if model else lock_file_of(preset, place.name)
+    lock_file = None if model else lock_file_of(preset, target.name)
     core = compiled_core(exported, board, console, verify, lock_file)
-    console.print(folding.table(folding.read_report(core.parent / "folding.json"), place))
+    console.print(folding.table(folding.read_report(core.parent / "folding.json"), target))
     print(f"{core}: compiled")
     found = core.parent / LOCK
     if lock_file and lockfile.read(lock_file) != lockfile.read(found):
@@ -97,4 +98,4 @@ def main(
     if model and not integers.is_file():
         print(f"{integers}: not there; no chip is made without the integer model beside the QONNX file")
     else:
-        print(f"{build_chip(core, integers, place)}: the chip around it")
+        print(f"{build_chip(core, integers, target)}: the chip around it")

@@ -8,15 +8,15 @@ finished is not trained again, as long as the preset, the clips and the code sta
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 from rich.console import Console
 from rich.table import Table
 
 from shiftcore.artifacts import atomic_file, digest, lock, without_nan, write_json
 from shiftcore.flow import machine
+from shiftcore.options import LabelledVideos, PresetName
 from shiftcore.quant import layouts, metrics
 from shiftcore.quant.preset import check_alarm, load_preset
 from shiftcore.sources import code
@@ -95,13 +95,13 @@ def table(figures: dict[str, dict[str, Any]], title: str) -> Table:
 
 def draw(path: Path, results: Mapping[str, Rows], classes: Sequence[str], alarm: Sequence[str]) -> None:
     """The ROC curve of every network in one picture; none where clips of only one kind make it undefined."""
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
-    figure, axes = plt.subplots(figsize=(6, 5), layout="constrained")
+    figure = Figure((6, 5), layout="constrained")
+    axes = figure.subplots()
     for name, rows in results.items():
         positive, scores = metrics.alarm_columns(rows, classes, alarm)
         if positive.all() or not positive.any():
-            plt.close(figure)
             return
         axes.plot(*metrics.roc(positive, scores), label=f"{name}, AUC {metrics.auc(positive, scores):.3f}")
     axes.plot([0, 1], [0, 1], color="gray", linestyle=":", label="chance")
@@ -109,12 +109,11 @@ def draw(path: Path, results: Mapping[str, Rows], classes: Sequence[str], alarm:
     axes.legend(loc="lower right")
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=120)
-    plt.close(figure)
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")],
-    data: Annotated[Path, typer.Option(help="labelled videos, laid out as docs/data.md shows")],
+    preset: PresetName,
+    data: LabelledVideos,
 ) -> None:
     """Train PRESET's network and the baselines on the videos in DATA, and print what each reaches and costs."""
     from shiftcore.quant.baselines import BASELINES

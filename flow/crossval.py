@@ -19,15 +19,14 @@ from rich.console import Console
 from rich.table import Table
 
 from shiftcore.artifacts import digest, lock, without_nan, write_json
-from shiftcore.errors import UserError
 from shiftcore.flow import crossval_alarms, data_sets
 from shiftcore.flow.alarm_figures import Figures
-from shiftcore.flow.crossval_alarms import settings_at
+from shiftcore.flow.bias import bias_floor, examine
 from shiftcore.flow.crossval_report import lines, write_card, write_picture
-from shiftcore.flow.data_report import bias_floor, examine
-from shiftcore.flow.judging import judge, track
-from shiftcore.model.calibration import count
+from shiftcore.flow.judging import judge
+from shiftcore.flow.operating_point import choose_threshold, parted
 from shiftcore.model.reference import Reference
+from shiftcore.options import PresetName
 from shiftcore.quant import checkpoint, layouts, metrics
 from shiftcore.quant.cross_validation import FOLDS, Scorer, TrainFold, each_fold, out_of_fold, torch_scorer
 from shiftcore.quant.data import Clips, inputs, usable, video_clips
@@ -66,7 +65,7 @@ def summarize(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> di
     """The pooled figures of out-of-fold `rows`: of all clips, and once more without the sources that the preset sets
     apart. `accuracy` and its like are at a threshold chosen on the other folds alone. Rows that are `unseen` count for
     thresholds only."""
-    taught, unseen = _parted(rows)
+    taught, unseen = parted(rows)
     figures = {"all": _figures(taught, unseen, preset, classes)}
     apart = [row for row in taught if not _is_apart(preset, row["source"])]
     if 0 < len(apart) < len(taught):
@@ -77,11 +76,6 @@ def summarize(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> di
 def _is_apart(preset: Preset, source: str) -> bool:
     """Whether `source`, with or without its data set's name in front, is one that figures are also given without."""
     return source.rpartition("/")[2] in preset.data.apart
-
-
-def _parted(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    """The rows of the data that teaches, and those of what no network learned from."""
-    return [row for row in rows if not row.get("unseen")], [row for row in rows if row.get("unseen")]
 
 
 def _figures(rows: Sequence[Row], unseen: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dict[str, Any]:
@@ -114,32 +108,8 @@ def _figures(rows: Sequence[Row], unseen: Sequence[Row], preset: Preset, classes
     return figures
 
 
-def choose_threshold(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> float:
-    """The alarm's threshold by the preset's rule (shiftcore.quant.preset.Choose), on the scores of `rows`. False alarms
-    are counted on footage that is `unseen`, where there is any: ordinary scenes, and not those around what raises the
-    alarm."""
-    rule, value = preset.alarm.choose.rule
-    if rule == "false_alarms_per_hour":
-        calm = [row for row in rows if row["label"] not in preset.alarm.classes]
-        calm = _parted(calm)[1] or calm
-        if not calm:
-            raise UserError("no clip is without an alarm class: nothing says how often an alarm would be false")
-        rate = partial(false_alarms_per_hour, calm, preset)
-        return metrics.for_false_alarms(rate, np.concatenate([row["window"] for row in rows]), value)
-    positive, scores = metrics.alarm_columns(_parted(rows)[0], classes, preset.alarm.classes)
-    if rule == "recall":
-        return metrics.for_recall(positive, scores, value)
-    return metrics.best_f_beta(positive, scores, value)
-
-
-def false_alarms_per_hour(calm: Sequence[Row], preset: Preset, threshold: float) -> float:
-    """How many alarms an hour the runtime raises at `threshold` on clips with nothing to raise it for."""
-    settings, tracks = settings_at(preset.alarm, threshold), [track(row) for row in calm]
-    return 3600 * count(settings, tracks) / sum(seen.seconds for seen in tracks)
-
-
 def add_floor(figures: dict[str, Any], preset: Preset, dataset: Dataset) -> None:
-    """Put beside the figures of each part what its labels can be told by without looking (flow.data_report)."""
+    """Put beside the figures of each part what its labels can be told by without looking (flow.bias)."""
     read, _ = layouts.read_each(dataset.samples, examine, "bias floor", dataset.missing)
     for name, part in figures.items():
         facts = [fact for _, fact in read if name == "all" or not _is_apart(preset, fact.sample.source)]
@@ -230,7 +200,7 @@ class _Data:
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")],
+    preset: PresetName,
     data: Annotated[list[Path], typer.Option(help="labelled videos (docs/data.md); repeatable, or joined by ':'")],
     unseen: Annotated[
         list[Path] | None, typer.Option(help="footage that teaches nothing: ordinary scenes, which set the threshold")
@@ -259,7 +229,7 @@ def main(
         network = final_network(settings, strategy, dataset, folder / "final", threshold)
         write_card(folder / "model-card.md", settings, report, trained_parameters(network))
         if alarm:
-            taught = _parted(rows)[0]
+            taught = parted(rows)[0]
             positive, scores = metrics.alarm_columns(taught, classes, alarm)
             write_picture(folder / "crossval.png", positive, scores, [r["fold"] for r in taught], figures["all"]["auc"])
     print(f"weights: {checkpoint.trained_path(settings)}\ncard: {folder / 'model-card.md'}")

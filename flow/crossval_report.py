@@ -5,17 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from shiftcore.artifacts import atomic_file
-from shiftcore.flow import machine
+from shiftcore.flow import machine, page
 from shiftcore.quant import metrics
 from shiftcore.quant.cross_validation import FOLDS
 from shiftcore.quant.preset import Preset
 
-TEMPLATE = Path(__file__).with_name("model_card.md.j2")
 LINES = (
     ("clips", "n", "d"),
     ("sources", "sources", "d"),
@@ -86,35 +84,34 @@ def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: i
         for key in tables
     ]
     everything = figures["all"]
-    template = jinja2.Template(TEMPLATE.read_text(), undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    with atomic_file(path) as temporary:
-        temporary.write_text(
-            template.render(
-                preset=preset,
-                parameters=parameters,
-                classes=report["classes"],
-                date=about["date"],
-                cores=about["machine"]["cores"],
-                cpu=about["machine"]["cpu"],
-                folds=FOLDS,
-                guard=guard_lines(report["alarms"]) if report["alarms"] else [],
-                guard_head=GUARD_HEAD,
-                parts=list(figures),
-                table=lines(figures),
-                by_fold=", ".join(f"{auc:.3f}" for auc in everything.get("auc_by_fold", [])),
-                threshold=report["threshold"],
-                rule=rules[name],
-                data=report["data"],
-                clips=everything["n"],
-                sources=everything["sources"],
-                recipe=recipe,
-            )
-        )
+    page.write(
+        path,
+        "model_card.md.j2",
+        preset=preset,
+        parameters=parameters,
+        classes=report["classes"],
+        date=about["date"],
+        cores=about["machine"]["cores"],
+        cpu=about["machine"]["cpu"],
+        folds=FOLDS,
+        guard=guard_lines(report["alarms"]) if report["alarms"] else [],
+        guard_head=GUARD_HEAD,
+        parts=list(figures),
+        table=lines(figures),
+        by_fold=", ".join(f"{auc:.3f}" for auc in everything.get("auc_by_fold", [])),
+        threshold=report["threshold"],
+        rule=rules[name],
+        data=report["data"],
+        clips=everything["n"],
+        sources=everything["sources"],
+        recipe=recipe,
+    )
 
 
 def write_picture(path: Path, positive: np.ndarray, scores: np.ndarray, folds: Sequence[str], auc: float) -> None:
     """The ROC of all clips and of each fold, and how the scores of the two kinds lie."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    figure = Figure((10, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
     for fold in sorted(set(folds)):
         part = np.array(folds) == fold
         left.plot(*metrics.roc(positive[part], scores[part]), color="silver", linewidth=1)
@@ -129,4 +126,3 @@ def write_picture(path: Path, positive: np.ndarray, scores: np.ndarray, folds: S
     right.legend()
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=100)
-    plt.close(figure)

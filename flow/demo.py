@@ -27,6 +27,7 @@ from shiftcore.flow.watch import Watched, watch
 from shiftcore.hw.graph import Frame
 from shiftcore.model.manifest import CoreManifest
 from shiftcore.model.reference import Reference
+from shiftcore.options import BoardName, PresetName
 from shiftcore.quant.preset import Preset, load_preset
 from shiftcore.sim.chip import build_library
 from shiftcore.sim.verilator import environment
@@ -163,8 +164,8 @@ def entry(watched: Watched) -> dict[str, Any]:
 
 def main(
     video: Annotated[Path | None, typer.Option(help="a video file; without it drawn ones")] = None,
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "cctv",
-    board: Annotated[str, typer.Option(help="a board of hw/boards, or a TOML file")] = "pynq-z2",
+    preset: PresetName = "cctv",
+    board: BoardName = "pynq-z2",
     frames: Annotated[int | None, typer.Option(min=2, help="of each video only so many inputs")] = None,
     seconds: Annotated[float, typer.Option(min=1, help="for how long the chip is simulated")] = 60.0,
 ) -> None:

@@ -17,9 +17,7 @@ import zipfile
 from collections.abc import Callable
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Console
 
 from shiftcore import __version__, process
@@ -33,6 +31,7 @@ from shiftcore.hw import selftest
 from shiftcore.hw.bitstream import maker
 from shiftcore.hw.boards import load_board
 from shiftcore.model.reference import Reference
+from shiftcore.options import BoardName, PresetName
 from shiftcore.quant.preset import load_preset
 
 REQUIREMENTS = PACKAGE_FOLDER / "driver" / "requirements.txt"
@@ -170,16 +169,16 @@ def pack(path: Path, name: str, files: Files) -> None:
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    preset: PresetName = "tiny",
+    board: BoardName = "pynq-z2",
 ) -> None:
     """The archive of a preset for a board; compiles the preset where need be."""
-    console, place, settings = Console(), load_board(board), load_preset(preset)
+    console, target, settings = Console(), load_board(board), load_preset(preset)
     folder = compiled_chip(settings, board).parent
     doing = "known frames through the Verilated chip"
     with console.status(f"{doing} (its simulator is built once) ...") as status:
         latency = measured_latency(folder, lambda done: status.update(f"{doing}: {done} done ..."))
-    name = f"shiftcore-{settings.name}-{place.name}"
+    name = f"shiftcore-{settings.name}-{target.name}"
     files = contents(folder, latency, wheels())
     path = folder / f"{name}.tar.gz"
     pack(path, name, files)

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`make estimate`: what a compiled preset costs on a board (hw.estimate)."""
 
-from typing import Annotated
-
-import typer
 from rich.console import Console
 
 from shiftcore.artifacts import write_json
@@ -11,22 +8,23 @@ from shiftcore.errors import UserError
 from shiftcore.flow.build import compiled_chip
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.estimate import estimate, say
+from shiftcore.options import BoardName, PresetName
 from shiftcore.quant.preset import load_preset
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    preset: PresetName = "tiny",
+    board: BoardName = "pynq-z2",
 ) -> None:
     """What the compiled PRESET costs on BOARD: a table a layer, and build/PRESET/BOARD/estimate.json."""
-    place = load_board(board)
-    folder = load_preset(preset).build / place.name
+    target = load_board(board)
+    folder = load_preset(preset).build / target.name
     if not (folder / "folding.json").is_file():
         raise UserError(f"{folder}: nothing compiled there; run `make compile PRESET={preset} BOARD={board}` first")
     console = Console()
     console = console if console.is_terminal else Console(width=120)
     compiled_chip(load_preset(preset), board, console)  # at once where nothing has changed since
-    report = estimate(folder, place, console)
+    report = estimate(folder, target, console)
     write_json(folder / "estimate.json", report.as_json())
-    say(report, place, console)
+    say(report, target, console)
     print(f"{folder / 'estimate.json'}: written")

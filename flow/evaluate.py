@@ -19,6 +19,7 @@ from shiftcore.artifacts import atomic_file, without_nan, write_json
 from shiftcore.flow.evaluation_report import write_report
 from shiftcore.flow.judging import Outcome, judge_all
 from shiftcore.model.reference import Reference
+from shiftcore.options import PresetName
 from shiftcore.quant import layouts, metrics
 from shiftcore.quant.preset import load_preset
 
@@ -86,7 +87,7 @@ def table(figures: dict[str, Any], model: Path) -> Table:
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")],
+    preset: PresetName,
     data: Annotated[Path, typer.Option(help="videos, laid out as docs/data.md shows; labels may be missing")],
     model: Annotated[Path | None, typer.Option(help="an integer model (model.npz) instead of the preset's")] = None,
 ) -> None:

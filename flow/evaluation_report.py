@@ -8,21 +8,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torchmetrics.functional.classification import binary_precision_recall_curve
 
-from shiftcore.artifacts import atomic_file
+from shiftcore.flow import page
 from shiftcore.flow.judging import Outcome
 from shiftcore.flow.thumbnail import thumbnail
 from shiftcore.model import video
 from shiftcore.model.reference import Reference
 from shiftcore.quant import metrics
 
-TEMPLATE = Path(__file__).with_name("evaluation_report.html")
 WORST = 8
 THUMBNAILS = 5
 
@@ -42,12 +40,15 @@ def write_report(path: Path, outcomes: Sequence[Outcome], figures: dict[str, Any
         pictures["ROC of the alarm"] = _svg(lambda axes: _roc(axes, positive, scores, figures))
         pictures["Precision and recall"] = _svg(lambda axes: _precision_recall(axes, positive, scores, figures))
     wrong = [_mistake(outcome, figures["threshold"]) for outcome in _worst(labelled, reference, indices)]
-    template = jinja2.Template(TEMPLATE.read_text(), autoescape=True, undefined=jinja2.StrictUndefined)
-    html = template.render(
-        description=reference.description, figures=figures, pictures=pictures, mistakes=wrong, alarm=alarm
+    page.write(
+        path,
+        "evaluation_report.html",
+        description=reference.description,
+        figures=figures,
+        pictures=pictures,
+        mistakes=wrong,
+        alarm=alarm,
     )
-    with atomic_file(path) as temporary:
-        temporary.write_text(html)
 
 
 def _worst(labelled: Sequence[Outcome], reference: Reference, indices: Sequence[int]) -> list[Outcome]:
@@ -84,11 +85,10 @@ def _thumbnails(path: Path) -> list[str]:
 
 def _svg(draw: Callable[[Axes], None], size: tuple[float, float] = (4.6, 3.8)) -> str:
     """What `draw` puts on its axes, as a data URL."""
-    figure, axes = plt.subplots(figsize=size, layout="constrained")
-    draw(axes)
+    figure = Figure(size, layout="constrained")
+    draw(figure.subplots())
     content = io.BytesIO()
     figure.savefig(content, format="svg", metadata={"Date": None})
-    plt.close(figure)
     return "data:image/svg+xml;base64," + base64.b64encode(content.getvalue()).decode()
 
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`make setup`: a virtual environment with exactly the packages of requirements.lock.
 
-It runs on the system's Python with nothing installed, and on an old Python far enough to say that it is too old.
+It runs on the system's Python with nothing installed, and on an old Python far enough to say that it is too old. uv and
+pip-tools do not do: torch comes from an index of its own, and finn-plus must be installed against what it pins (the
+lock's header), while they resolve what packages ask for.
 The stamp is written last and holds the lock's hash, so an interrupted set-up is never taken for a whole one.
 """
 

@@ -5,11 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -34,7 +30,7 @@ def draw(
 ) -> None:
     """Write the picture of all `videos`, one below the other, as a PNG to `path`."""
     height = HEADER + TRACK * len(videos)
-    figure = plt.figure(figsize=(11, height), facecolor="white")
+    figure = Figure((11, height), facecolor="white")
     figure.text(LEFT, 1 - 0.4 / height, headline, fontsize=17, weight="bold", color=INK, va="center")
     figure.text(LEFT, 1 - 0.72 / height, caption, fontsize=10, color=GRAY, va="center")
     for index, watched in enumerate(videos):
@@ -48,7 +44,6 @@ def draw(
         _style(axes, watched)
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=130)
-    plt.close(figure)
 
 
 def _pictures(figure: Figure, watched: Watched, top: float, inch: float) -> None:

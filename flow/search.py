@@ -30,6 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shiftcore.artifacts import digest
 from shiftcore.errors import UserError
 from shiftcore.flow.search_report import draw, table, write_results
+from shiftcore.options import PresetName
 from shiftcore.quant import layouts, metrics, splits
 from shiftcore.quant.cross_validation import FOLDS, each_fold, train_in_float
 from shiftcore.quant.data import usable
@@ -48,13 +49,13 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 def suggest(trial: BaseTrial, preset: Preset) -> Preset:
     """`preset` with the recipe that `trial` draws; each range is widened to hold the preset's own value."""
-    recipe, how = preset.training, preset.augmentation
+    recipe, present = preset.training, preset.augmentation
 
     def number(name: str, low: float, high: float, own: float, log: bool = False) -> float:
         return trial.suggest_float(name, min(low, own), max(high, own), log=log)
 
     rate = number("float_lr", 3e-4, 3e-2, recipe.float_lr, log=True)
-    training = {
+    drawn = {
         "float_lr": rate,
         "qat_lr": recipe.qat_lr * rate / recipe.float_lr,
         "weight_decay": number("weight_decay", 1e-3, 0.3, recipe.weight_decay or 1e-3, log=True),
@@ -62,14 +63,12 @@ def suggest(trial: BaseTrial, preset: Preset) -> Preset:
         "batch_size": trial.suggest_categorical("batch_size", sorted({8, 16, 32, 64, recipe.batch_size})),
     }
     augmentation = {
-        "crop": number("crop", 0.4, 1.0, how.crop),
-        "pace": number("pace", 1.0, 2.0, how.pace),
-        "light": number("light", 0.0, 0.6, how.light),
+        "crop": number("crop", 0.4, 1.0, present.crop),
+        "pace": number("pace", 1.0, 2.0, present.pace),
+        "light": number("light", 0.0, 0.6, present.light),
         "reverse": trial.suggest_categorical("reverse", [False, True]),
     }
-    return preset.model_copy(
-        update={"training": recipe.model_copy(update=training), "augmentation": how.model_copy(update=augmentation)}
-    )
+    return preset.with_(training=drawn, augmentation=augmentation)
 
 
 def own_recipe(preset: Preset) -> dict[str, Any]:
@@ -115,8 +114,7 @@ def objective(trial: optuna.Trial, preset: Preset, videos: Path, dataset: Datase
 
 def _folds(preset: Preset, videos: Path, dataset: Dataset, folder: Path) -> Iterator[list[Row]]:
     for index in range(SEEDS):
-        training = preset.training.model_copy(update={"seed": preset.training.seed + index})
-        seeded = preset.model_copy(update={"training": training})
+        seeded = preset.with_(training={"seed": preset.training.seed + index})
         teach = train_in_float(seeded, own(seeded).begin)
         parts = splits.folds(dataset, FOLDS)
         yield from each_fold(seeded, dataset.classes, parts, videos, teach, folder / f"seed{index}", "search")
@@ -187,7 +185,8 @@ def clear_away(study: optuna.Study, folder: Path) -> None:
 
 def search(preset: Preset, videos: Path, storage: str, trials: int, folder: Path) -> optuna.Study:
     """Try recipes until the study has `trials` finished or pruned ones, of all workers together; results go to `folder`
-    after each. Raises UserError for data that cannot be used or split, and as `open_study`."""
+    after each. Raises UserError for data that cannot be used or split, and for a database
+    that cannot."""
     whole = layouts.read(videos)
     check_alarm(preset, whole.classes)
     dataset = usable(preset, whole)
@@ -210,7 +209,7 @@ def search(preset: Preset, videos: Path, storage: str, trials: int, folder: Path
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")],
+    preset: PresetName,
     data: Annotated[Path | None, typer.Option(help="labelled videos, laid out as docs/data.md shows")] = None,
     storage: Annotated[str, typer.Option(help="database URL that several workers share; default: a file")] = "",
     trials: Annotated[int, typer.Option(min=1, help="recipes to try, of all workers and runs together")] = TRIALS,

@@ -29,8 +29,7 @@ def write_results(study: optuna.Study, recipe: Callable[[BaseTrial], Preset], fo
     best, path = ranked[0], folder / "best.toml"
     preset = recipe(FixedTrial(best.params))
     seed = preset.training.seed + int(study.user_attrs["seeds"])
-    training = preset.training.model_copy(update={"seed": seed})
-    preset = preset.model_copy(update={"name": f"{preset.name}-best", "training": training})
+    preset = preset.with_(name=f"{preset.name}-best", training={"seed": seed})
     heading = f"# Trial {best.number} of {len(study.trials)}, {best.value:.4f}: {WARNING}.\n"
     with atomic_file(path) as temporary:
         temporary.write_text(heading + to_toml(preset))
@@ -79,11 +78,12 @@ def _short(value: Any) -> str:
 
 def draw(study: optuna.Study, path: Path) -> None:
     """The trials' values as the search went on, and over each part of the recipe, as a picture."""
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     complete = sorted(ranking(study), key=lambda trial: trial.number)
     names = list(complete[0].params)
-    figure, panels = plt.subplots(3, 3, figsize=(12, 10), layout="constrained", sharey=True)
+    figure = Figure((12, 10), layout="constrained")
+    panels = figure.subplots(3, 3, sharey=True)
     numbers, values = [trial.number for trial in complete], [float(trial.value or 0) for trial in complete]
     history = panels.flat[0]
     history.scatter(numbers, values, s=12)
@@ -100,4 +100,3 @@ def draw(study: optuna.Study, path: Path) -> None:
     figure.suptitle(WARNING)
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=100)
-    plt.close(figure)

@@ -25,6 +25,7 @@ from shiftcore.driver import Accelerator
 from shiftcore.driver.backends.rtl import RtlBackend
 from shiftcore.driver.build import Build
 from shiftcore.model.records import Result
+from shiftcore.options import BoardName, PresetName
 from shiftcore.quant.preset import load_preset
 from shiftcore.sources import code
 
@@ -156,8 +157,8 @@ def last(build: Build) -> dict[str, Any] | None:
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    preset: PresetName = "tiny",
+    board: BoardName = "pynq-z2",
     frames: Annotated[int, typer.Option(min=1, help="in batches of 250")] = 10_000,
     seed: Annotated[int, typer.Option(help="of frames, streams, clips, stalls and resets")] = 1,
 ) -> None:

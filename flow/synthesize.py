@@ -44,9 +44,10 @@ def write_all(folder: Path, clips: int) -> Iterator[None]:
 
 def draw(folder: Path, path: Path) -> None:
     """Of each class eight clips, at three moments each, as a PNG at `path`."""
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
-    figure, panels = plt.subplots(2, 1, figsize=(12, 7), layout="constrained")
+    figure = Figure((12, 7), layout="constrained")
+    panels = figure.subplots(2, 1)
     for name, axes in zip(CLASSES, panels, strict=True):
         clips = [list(video.frames(clip)) for clip in sorted((folder / name).glob("*.mp4"))[:8]]
         columns = [np.concatenate([clip[len(clip) * part // 4] for part in (1, 2, 3)]) for clip in clips]
@@ -55,7 +56,6 @@ def draw(folder: Path, path: Path) -> None:
         axes.set(xticks=[], yticks=[])
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=90)
-    plt.close(figure)
 
 
 def main(

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shiftcore.artifacts import atomic_file, build_folder, digest, kept, lock, write_json
+from shiftcore.options import PresetName
 from shiftcore.quant import metrics, orders
 from shiftcore.quant.preset import Preset, load_preset
 from shiftcore.sources import code
@@ -35,13 +36,11 @@ def work_folder() -> Path:
 
 def variant(base: Preset, task: str, name: str, seed: int) -> Preset:
     """`base` on `task`, with the shift or without it (`name` of VARIANTS), from `seed`, built in `work_folder`."""
-    return base.model_copy(
-        update={
-            "name": f"{work_folder().name}/{task}-{name}-{seed}",
-            "network": base.network.model_copy(update={"shift": VARIANTS[name]}),
-            "data": base.data.model_copy(update={"events": (task,)}),
-            "training": base.training.model_copy(update={"seed": seed}),
-        }
+    return base.with_(
+        name=f"{work_folder().name}/{task}-{name}-{seed}",
+        network={"shift": VARIANTS[name]},
+        data={"events": (task,)},
+        training={"seed": seed},
     )
 
 
@@ -115,9 +114,10 @@ def table(report: dict[str, Any]) -> Table:
 
 def draw(report: dict[str, Any], path: Path) -> None:
     """Accuracy of each task and variant with its interval, every seed's and chance, as a PNG at `path`."""
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
-    figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
+    figure = Figure((8, 3.6), layout="constrained")
+    axes = figure.subplots()
     for place, figures in enumerate(report.values()):
         chance = axes.hlines(figures["chance"], place - 0.4, place + 0.4, color="#475569", linestyle=":")
         for name, aside, colour in (("shift", -0.18, "#0284c7"), ("no_shift", 0.18, "#b45309")):
@@ -135,15 +135,15 @@ def draw(report: dict[str, Any], path: Path) -> None:
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=110)
-    plt.close(figure)
 
 
 def draw_scenes(path: Path, frames: int) -> None:
     """One clip of `frames` frames of every class of every task, of the same seed within a task, as a PNG at `path`."""
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     rows = list(_scenes(frames))
-    figure, panels = plt.subplots(len(rows), 1, figsize=(frames, 1.02 * len(rows)), layout="constrained")
+    figure = Figure((frames, 1.02 * len(rows)), layout="constrained")
+    panels = figure.subplots(len(rows), 1)
     for (title, images), axes in zip(rows, panels, strict=True):
         axes.imshow(np.concatenate(images, axis=1))
         axes.set_ylabel(title, fontsize=11)
@@ -151,7 +151,6 @@ def draw_scenes(path: Path, frames: int) -> None:
         axes.spines[:].set_visible(False)
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=90)
-    plt.close(figure)
 
 
 def _scenes(frames: int) -> Iterator[tuple[str, Sequence[np.ndarray]]]:
@@ -161,7 +160,7 @@ def _scenes(frames: int) -> Iterator[tuple[str, Sequence[np.ndarray]]]:
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a preset's name, or the path of its TOML file")] = "temporal",
+    preset: PresetName = "temporal",
     seeds: Annotated[int, typer.Option(min=1, help="trainings of each task and variant")] = 3,
 ) -> None:
     """Train PRESET with and without the shift on tasks where the order of time decides, and compare."""

@@ -14,6 +14,7 @@ from shiftcore.flow.build import compiled_core, exported_model
 from shiftcore.model import video as files
 from shiftcore.model.preprocess import Preprocessor
 from shiftcore.model.reference import Reference
+from shiftcore.options import BoardName, PresetName
 from shiftcore.quant.preset import load_preset
 from shiftcore.sim.core import CoreModel
 from shiftcore.sim.trace import FrameInContext, IncompleteError, first_difference
@@ -34,8 +35,8 @@ def _frames(reference: Reference, video: Path | None, count: int) -> list[FrameI
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a shipped preset, or a TOML file")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    preset: PresetName = "tiny",
+    board: BoardName = "pynq-z2",
     video: Annotated[Path | None, typer.Option(help="a video file instead of noise")] = None,
     frames: Annotated[int, typer.Option(min=1, help="how many frames")] = 8,
     wave: Annotated[bool, typer.Option(help="also write the waveform, an FST file")] = False,

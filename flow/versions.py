@@ -66,7 +66,8 @@ def weights_in_use(preset: Preset) -> Path:
 
 
 def in_use(preset: Preset) -> Version | None:
-    """The version that is in use; None where the weights in use are of no version. Raises as `weights_in_use`."""
+    """The version that is in use; None where the weights in use are of no version. Raises UserError where
+    there are no weights."""
     same = digest(weights_in_use(preset))
     return next((version for version in reversed(listed(preset)) if version.report["weights"] == same), None)
 

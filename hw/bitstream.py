@@ -50,8 +50,8 @@ def published() -> Path:
 
 def publish(chip: Path, board: Board, work: Path, toolchain: dict[str, Any], result: dict[str, Any]) -> Path:
     """Put the bitstream in folder `work`, its handoff and its manifest into their places; return the first."""
-    place = chip.parent / "bitstream"
-    with atomic_folder(place) as temporary:
+    folder = chip.parent / "bitstream"
+    with atomic_folder(folder) as temporary:
         shutil.copyfile(work / "shiftcore.bit", temporary / "shiftcore.bit")
         if board.family == "zynq7":
             write_hwh(temporary / "shiftcore.hwh", board, ChipManifest.read(chip).build_hash)
@@ -60,16 +60,16 @@ def publish(chip: Path, board: Board, work: Path, toolchain: dict[str, Any], res
             shutil.copyfile(vivado.handoff(work), temporary / "shiftcore.hwh")
         write_json(temporary / "manifest.json", manifest(chip, toolchain, result, temporary))
     with atomic_folder(published() / f"{chip.parent.parent.name}-{board.name}") as temporary:
-        shutil.copytree(place, temporary, dirs_exist_ok=True)
-    return place
+        shutil.copytree(folder, temporary, dirs_exist_ok=True)
+    return folder
 
 
 def maker(chip: Path) -> str | None:
     """The toolchain that made the bitstream in its place; None unless it is whole and of this very chip."""
-    place = chip.parent / "bitstream"
+    folder = chip.parent / "bitstream"
     try:
-        found = json.loads((place / "manifest.json").read_text())
-        whole = all(digest(place / name) == known for name, known in found["files"].items())
+        found = json.loads((folder / "manifest.json").read_text())
+        whole = all(digest(folder / name) == known for name, known in found["files"].items())
         same = found["chip"] == ChipManifest.read(chip).content
         return str(found["toolchain"]["name"]) if whole and same else None
     except (OSError, ValueError, KeyError, TypeError, UserError):

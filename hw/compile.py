@@ -274,14 +274,14 @@ def compile_model(
     UserError for a model that cannot be compiled, or where another compilation runs in the same build folder;
     RuntimeError where a step changes what the network computes.
     """
-    place, todo = load_board(board), chosen(steps)
+    target, todo = load_board(board), chosen(steps)
     graph, description = read_model(model)
     preset = described_preset(description.preset, str(model))
-    found = lock_file or PRESETS / f"{preset.name}.{place.name}.lock"
-    key = _key(model, place, verify, found)
-    folder = preset.build / place.name
+    found = lock_file or PRESETS / f"{preset.name}.{target.name}.lock"
+    key = _key(model, target, verify, found)
+    folder = preset.build / target.name
     frames = verification_frames(preset.input.height, preset.input.width)
-    job = Job(folder, place, preset, description, frames, lockfile.read(found), progress, source=str(model))
+    job = Job(folder, target, preset, description, frames, lockfile.read(found), progress, source=str(model))
     saved = SavedSteps(folder, todo, STEPS, key)
     if saved.all_done():
         log.info("%s: compiled before, nothing has changed", folder)

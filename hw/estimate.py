@@ -101,10 +101,10 @@ def _total(parts: Iterable[Part]) -> Counts:
 
 def shares(counts: Counts, board: Board) -> dict[str, float]:
     """The share of the board's LUT, FF, LUTRAM, DSP and BRAM (two RAMB18 are one RAMB36) that `counts` take."""
-    there = board.resources
+    available = board.resources
     used = {key: float(counts[key]) for key in ("LUT", "FF", "LUTRAM", "DSP")}
     used["BRAM"] = counts["RAMB36"] + counts["RAMB18"] / 2
-    return {key: round(value / getattr(there, key), 4) for key, value in used.items()}
+    return {key: round(value / getattr(available, key), 4) for key, value in used.items()}
 
 
 def _design(folder: Path) -> Design:

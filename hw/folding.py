@@ -301,7 +301,7 @@ def table(rows: Sequence[FoldedLayer], board: Board) -> Table:
     sums = {name: sum(getattr(row, name) for row in rows) for name in ("macs", "LUT", "DSP", "BRAM")}
     resources_used = [sums[name] for name in ("LUT", "DSP", "BRAM")]
     available = [getattr(board.resources, name) for name in ("LUT", "DSP", "BRAM")]
-    shares = [f"{used / there:.0%}" for used, there in zip(resources_used, available, strict=True)]
+    shares = [f"{used / limit:.0%}" for used, limit in zip(resources_used, available, strict=True)]
     view.add_section()
     view.add_row("total", f"{sums['macs']:,}", "", "", "", "", *(f"{used:.0f}" for used in resources_used))
     view.add_row(f"of {board.name}", "", "", "", "", "", *shares)

@@ -88,9 +88,9 @@ def shape_digest(model: ModelWrapper, layers: Sequence[Layer], target: Hardware,
         (node.op_type, [model.get_tensor_shape(tensor) for tensor in (*node.input, *node.output)])
         for node in model.graph.node
     ]
-    place = [board.family, board.part, board.clock_mhz, board.resources.model_dump()]
+    device = [board.family, board.part, board.clock_mhz, board.resources.model_dump()]
     said = [{key: value for key, value in asdict(layer).items() if value not in (None, ())} for layer in layers]
-    return digest(json.dumps([nodes, said, target.model_dump(), place]))
+    return digest(json.dumps([nodes, said, target.model_dump(), device]))
 
 
 def fifos(model: ModelWrapper) -> dict[str, Attributes]:

@@ -33,7 +33,8 @@ class _Manifest:
 
     @classmethod
     def read(cls: type[_M], folder: Path) -> _M:
-        """That of `folder`. Raises UserError where it is missing, or as `parse`."""
+        """That of `folder`. Raises UserError where it is missing, is no JSON, or has a key missing or
+        wrong."""
         path = folder / FILE
         try:
             values = json.loads(path.read_text())

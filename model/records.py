@@ -112,4 +112,9 @@ class Counters:
 
 def alarm_score(decision: Decision, alarm: Sequence[int]) -> float:
     """The highest probability among the classes of indices `alarm`; without any, that of the winner."""
-    return float((decision.scores[alarm] if alarm else decision.scores).max())
+    return float(alarm_scores(decision.scores, alarm))
+
+
+def alarm_scores(scores: np.ndarray, alarm: Sequence[int]) -> np.ndarray:
+    """`alarm_score` of many: of probabilities `[..., classes]`, one for each of the first dimensions."""
+    return np.asarray((scores[..., list(alarm)] if alarm else scores).max(-1))

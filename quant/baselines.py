@@ -22,8 +22,7 @@ from shiftcore.quant.preset import Preset
 
 def without_shift(preset: Preset) -> Preset:
     """The TSN of `preset`: the same network, data and recipe, without the shift."""
-    network = preset.network.model_copy(update={"shift": False})
-    return preset.model_copy(update={"name": f"{preset.name}_tsn", "network": network})
+    return preset.with_(name=f"{preset.name}_tsn", network={"shift": False})
 
 
 class BidirectionalShift(TemporalShift):

@@ -52,7 +52,7 @@ def load(path: Path) -> tuple[ReducedTSM, Preset]:
 def chosen_threshold(path: Path) -> float | None:
     """The alarm's threshold, in (0, 1], that was chosen for the weights at `path`; None where none was.
 
-    Raises UserError as `load`, and for any other threshold.
+    Raises UserError when it is no checkpoint or damaged, and for any other threshold.
     """
     threshold = _read(path)["threshold"]
     if threshold is not None and not (isinstance(threshold, int | float) and 0 < threshold <= 1):

@@ -16,7 +16,7 @@ from shiftcore.quant import splits
 from shiftcore.quant.data import Clips, inputs, video_clips
 from shiftcore.quant.identity import fingerprint
 from shiftcore.quant.layouts import Dataset, Sample
-from shiftcore.quant.learner import PACKAGES, Learner, begin, fit
+from shiftcore.quant.learner import PACKAGES, Learner, Phase, begin, fit
 from shiftcore.quant.metrics import Row
 from shiftcore.quant.preset import Preset
 from shiftcore.sources import code
@@ -108,7 +108,7 @@ def train_in_float(preset: Preset, build: Callable[[Preset, Sequence[str]], nn.M
         lightning.seed_everything(preset.training.seed, verbose=False)
         recipe, network = preset.training, build(preset, data.classes)
         learner = Learner(network, len(data.classes), recipe, recipe.float_lr, preset.augmentation.mirror)
-        fit(learner, data, recipe, recipe.float_epochs, folder / "float")
+        fit(learner, data, recipe, recipe.float_epochs, folder, Phase.FLOAT)
         return torch_scorer(network, preset)
 
     return train_fold

@@ -12,6 +12,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -27,6 +28,7 @@ from shiftcore.errors import UserError
 from shiftcore.model.video_files import printable
 from shiftcore.quant import accuracy, checkpoint, identity, layouts, tuning
 from shiftcore.quant.data import Clips, load_clips
+from shiftcore.quant.layouts import Dataset
 from shiftcore.quant.network import ReducedTSM
 from shiftcore.quant.preset import Preset, Training, check_alarm
 from shiftcore.quant.strategies import SCRATCH, Strategy
@@ -38,6 +40,18 @@ PACKAGES = ("torch", "lightning", "brevitas", "numpy")
 """Whose versions may change what training gives."""
 
 History = list[dict[str, float]]  # loss and accuracy of each epoch
+
+
+class Phase(Enum):
+    """Of training; its value names the folder of its states."""
+
+    FLOAT = "float"
+    QUANTIZED = "quantized"
+
+    @property
+    def title(self) -> str:
+        """What it is to a person."""
+        return {Phase.FLOAT: "float warm-up", Phase.QUANTIZED: "quantization-aware training"}[self]
 
 
 class DivergedError(UserError):
@@ -158,27 +172,30 @@ def train(preset: Preset, videos: Path | None = None, strategy: Strategy = SCRAT
     """Train `preset`, or go on where an interrupted run of the same preset, data and strategy stopped; returns how good
     it became. `videos`: the folder of its clips, None for synthetic scenes. Raises UserError for data that
     cannot be used, and for what does not fit the strategy."""
-    folder = preset.build / "qat"
-    first, dataset = is_first(), layouts.read(videos) if videos else None
-    with lock(folder) if first else contextlib.nullcontext():
-        if first:
-            learned = identity.known(dataset, videos) if dataset and videos else {}
-            begin(folder, recipe_key(preset, strategy, "videos" if videos else "synthetic"), learned)
+    folder, dataset = preset.build / "qat", layouts.read(videos) if videos else None
+    if not is_first():  # it learns along, and leaves nothing
+        return _reached(_kept(preset, _learn(preset, dataset, folder, strategy).epochs))
+    with lock(folder):
+        learned = identity.known(dataset, videos) if dataset and videos else {}
+        begin(folder, recipe_key(preset, strategy, "videos" if videos else "synthetic"), learned)
         if (folder / "metrics.json").is_file() and checkpoint.trained_path(preset).is_file():
             print(f"{folder}: this preset is trained; remove that folder to train it anew")
             return _reached(json.loads((folder / "metrics.json").read_text()))
-        data = load_clips(preset, dataset)
-        check_alarm(preset, data.classes)  # now, not after hours
-        network, _, epochs = two_phases(preset, data, folder, strategy)
-        metrics = {"preset": preset.name, "classes": data.classes, "strategy": strategy.name, **_kept(preset, epochs)}
-        if not first:
-            return _reached(metrics)
+        network, _, epochs = _learn(preset, dataset, folder, strategy)
         checkpoint.save(network, preset, checkpoint.trained_path(preset))
+        about = {"preset": preset.name, "classes": network.classes, "strategy": strategy.name}
+        metrics: dict[str, Any] = {**about, **_kept(preset, epochs)}
         if videos is None:
             metrics["held_out_accuracy"] = accuracy.accuracy(network, preset, HELD_OUT_CLIPS)
         draw_curves(epochs, folder / "curves.png")
         write_json(folder / "metrics.json", {**metrics, "epochs": epochs})
         return _reached(metrics)
+
+
+def _learn(preset: Preset, dataset: Dataset | None, folder: Path, strategy: Strategy) -> "Trained":
+    data = load_clips(preset, dataset)
+    check_alarm(preset, data.classes)  # now, not after hours
+    return two_phases(preset, data, folder, strategy)
 
 
 def _reached(metrics: Mapping[str, Any]) -> Reached:
@@ -206,37 +223,39 @@ def two_phases(preset: Preset, data: Clips, folder: Path, strategy: Strategy = S
     warm = strategy.begin(preset, data.classes)
     network = ReducedTSM(preset, data.classes)
 
-    def phase(model: ReducedTSM, name: str, length: int, rate: float, teachers: Sequence[nn.Module]) -> History:
+    def train_phase(
+        model: ReducedTSM, phase: Phase, length: int, rate: float, teachers: Sequence[nn.Module]
+    ) -> History:
         if length == 0:
             return []
         tuning.restrict(model, strategy.tune)
         learner = Learner(model, len(data.classes), recipe, rate, preset.augmentation.mirror, teachers)
-        history = fit(learner, data, recipe, length, folder / name)
+        history = fit(learner, data, recipe, length, folder, phase)
         tuning.merge(model)
         return history
 
-    epochs = {"float": phase(warm, "float", recipe.float_epochs, recipe.float_lr, teachers)}
-    checkpoint.fill(network, warm.state_dict(), folder / "float")
+    epochs = {"float": train_phase(warm, Phase.FLOAT, recipe.float_epochs, recipe.float_lr, teachers)}
+    checkpoint.fill(network, warm.state_dict(), folder / Phase.FLOAT.value)
     # What it was before quantization teaches it, where nobody else does: few clips alone would lead it astray.
     teachers = teachers or ([warm] if recipe.float_epochs else [])
-    epochs["quantized"] = phase(network, "quantized", recipe.qat_epochs, recipe.qat_lr, teachers)
+    epochs["quantized"] = train_phase(network, Phase.QUANTIZED, recipe.qat_epochs, recipe.qat_lr, teachers)
     return Trained(network.snap(), warm.eval(), epochs)
 
 
-def fit(learner: Learner, data: Clips, recipe: Training, epochs: int, folder: Path) -> History:
-    """Train the phase called as `folder` for `epochs`, from the last state in `folder` if there is one, and leave the
+def fit(learner: Learner, data: Clips, recipe: Training, epochs: int, folder: Path, phase: Phase) -> History:
+    """Train `phase` for `epochs`, from the last state in its folder below `folder` if there is one, and leave the
     learner with the weights of the epoch that `recipe.keep` names. Returns loss and accuracy of each epoch.
 
     Only the quantized phase may stop early: the warm-up's first epochs are at chance, until it finds the motion.
     """
-    print({"float": "float warm-up", "quantized": "quantization-aware training"}.get(folder.name, folder.name))
-    history = _Epochs()
+    print(phase.title)
+    folder, history = folder / phase.value, _Epochs()
     choose = recipe.keep == "best" and len(data.validation) > 0  # type: ignore[arg-type]  # ours have a length
     best: dict[str, Any] = {"monitor": "val_accuracy", "mode": "max"} if choose else {}
     states = callbacks.ModelCheckpoint(folder, "best", save_last=True, enable_version_counter=False, **best)
     states.CHECKPOINT_NAME_LAST = "last"
     used: list[callbacks.Callback] = [history, states, callbacks.RichProgressBar(leave=True)]
-    if choose and folder.name == "quantized":
+    if choose and phase is Phase.QUANTIZED:
         used.append(callbacks.EarlyStopping("val_accuracy", mode="max", patience=recipe.patience))
     last = folder / "last.ckpt"
     if last.is_file():
@@ -249,7 +268,7 @@ def fit(learner: Learner, data: Clips, recipe: Training, epochs: int, folder: Pa
             enable_model_summary=False,
             num_sanity_val_steps=0,
             limit_val_batches=None if len(data.validation) else 0,  # type: ignore[arg-type]
-            precision=_precision(folder.name, learner.network),
+            precision=_precision(phase, learner.network),
             deterministic="warn",  # the pool has no deterministic CUDA kernel
         )
         trainer.fit(learner, data, ckpt_path=last if last.is_file() else None)
@@ -272,11 +291,11 @@ def _state(path: Path) -> dict[str, Any]:
     return content
 
 
-def _precision(phase: str, network: nn.Module) -> Literal["bf16-mixed", "32-true"]:
+def _precision(phase: Phase, network: nn.Module) -> Literal["bf16-mixed", "32-true"]:
     """Half the time in bfloat16 where the machine multiplies it; quantizers need exact scales. Not for convolutions
     over time on a CPU: of torch 2.13 their bfloat16 weight gradient is at times memory that nobody wrote (up to 1e29
     seen in SlowFast's last stage, in one step of eight)."""
-    if phase != "float":
+    if phase is not Phase.FLOAT:
         return "32-true"
     volume = any(isinstance(module, nn.Conv3d) for module in network.modules())
     fast = torch.cuda.is_available() or (torch.cpu._is_avx512_bf16_supported() and not volume)
@@ -310,8 +329,8 @@ def begin(folder: Path, stamp: str, data: identity.Known | None = None) -> None:
         )
         kept = "; until it ends, best.pt is the earlier one" * (folder / "best.pt").is_file()
         print(printable(f"{folder}: {what}; training starts anew{kept}"))
-        for phase in ("float", "quantized"):
-            shutil.rmtree(folder / phase, ignore_errors=True)
+        for phase in Phase:
+            shutil.rmtree(folder / phase.value, ignore_errors=True)
         (folder / "metrics.json").unlink(missing_ok=True)
     write_json(path, now)
 
@@ -331,9 +350,10 @@ def _quiet() -> Iterator[None]:
 
 def draw_curves(epochs: dict[str, list[dict[str, float]]], path: Path) -> None:
     """Loss and accuracy over both phases, as a picture."""
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure  # not by way of pyplot, which keeps every figure until it is told to close it
 
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure = Figure((10, 4), layout="constrained")
+    panels = figure.subplots(1, 2)
     rows = [row for phase in epochs.values() for row in phase]
     for panel, quantity in zip(panels, ("loss", "accuracy"), strict=True):
         for phase in ("train", "val"):
@@ -344,4 +364,3 @@ def draw_curves(epochs: dict[str, list[dict[str, float]]], path: Path) -> None:
         panel.legend()
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=100)
-    plt.close(figure)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import mannwhitneyu  # type: ignore[import-untyped]
 
 from shiftcore.model import calibration
+from shiftcore.model.records import alarm_scores
 
 RESAMPLES = 2000
 SEED = 0
@@ -173,8 +174,7 @@ class Summary(TypedDict, total=False):
 def alarm_columns(rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Whether each clip shows an alarm class, and its score: the highest probability among those classes, or among all
     where no class raises an alarm. Bool and float, `[n]`."""
-    columns = [classes.index(name) for name in alarm or classes]
-    scores = np.array([row["scores"] for row in rows])[:, columns].max(1)
+    scores = alarm_scores(np.array([row["scores"] for row in rows]), [classes.index(name) for name in alarm])
     return np.array([row["label"] in alarm for row in rows]), scores
 
 

@@ -186,7 +186,7 @@ class Alarm(Table):
 
     def at(self, threshold: float) -> "Alarm":
         """With this `threshold`, in (0, 1]. A release above it comes down to it."""
-        return self.model_copy(update={"threshold": threshold, "release": min(self.release, threshold)})
+        return self.with_(threshold=threshold, release=min(self.release, threshold))
 
 
 class Preset(Table):

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
+from shiftcore.options import PresetName
 from shiftcore.quant.preset import load_preset
 
 
 def main(
-    preset: Annotated[str, typer.Option(help="a preset's name, or the path of its TOML file")],
+    preset: PresetName,
     data: Annotated[Path | None, typer.Option(help="labelled videos (docs/data.md); default: synthetic scenes")] = None,
     strategy: Annotated[
         str, typer.Option(help="scratch, finetune, head, adapters or last-N; default: the preset's own")

@@ -7,7 +7,7 @@ Presets, boards and the register map are read here and nowhere else.
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -19,6 +19,15 @@ class Table(BaseModel):
     """A TOML table: no key but those it names, and no change after it was read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def with_(self, **changes: Any) -> Self:
+        """This table with other values, which are checked as those of a file are; a dict for an inner table changes
+        that one's keys alone. Raises UserError naming the table and the first wrong key."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        for name, value in changes.items():
+            inner = values.get(name)
+            values[name] = inner.with_(**value) if isinstance(inner, Table) and isinstance(value, dict) else value
+        return check(type(self), values, type(self).__name__.lower())
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -30,5 +30,5 @@ def load(kind: Kind, name: str) -> Any:
 
 
 def load_all(kind: Kind) -> dict[str, Any]:
-    """All of them, by name. Raises as `load`."""
+    """All of them, by name. Raises UserError, naming its package, where one cannot be imported."""
     return {name: load(kind, name) for name in found(kind)}

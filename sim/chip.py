@@ -3,16 +3,17 @@
 
 import ctypes
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from shiftcore.model.limits import ALIGNMENT
 from shiftcore.model.manifest import ChipManifest
 from shiftcore.sim import library
+from shiftcore.sim.model import CHUNK, HANDLE, Model
 
 _HARNESS = Path(__file__).parent / "chip_harness.cpp"
 
-_CHUNK = 5_000  # cycles a call: how long Ctrl-C may have to wait
 _ACCESS_CYCLES = 10_000  # after which the register port counts as dead
 
 SLVERR, DECERR = 2, 3
@@ -38,27 +39,12 @@ def build_library(chip: Path) -> Path:
         raise ChipModelError(str(error)) from None
 
 
-def _load(path: Path) -> ctypes.CDLL:
-    code = ctypes.CDLL(str(path))
-    model, pointer, options = ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(_Options)
-    i32, u8, u32, u64, size = ctypes.c_int, ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t
-    for name, result, arguments in (
-        ("open", model, [ctypes.c_char_p, pointer, u64, u64, u32, u32, u64, ctypes.c_char_p, size]),
-        ("close", None, [model]),
-        ("run", i32, [model, options, u64, i32, ctypes.POINTER(u64)]),
-        ("access", i32, [model, options, i32, u32, ctypes.POINTER(u32), u32, ctypes.POINTER(u8)]),
-        ("error", ctypes.c_char_p, [model]),
-        ("cycles", u64, [model]),
-        ("irq", i32, [model]),
-        ("spoil", None, [model, i32, u64, u64, u8]),
-        ("heal", None, [model, u64]),
-    ):
-        function = getattr(code, f"shiftcore_{name}")
-        function.restype, function.argtypes = result, arguments
-    return code
+_TEXT, _BYTES, _INT = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int
+_U8, _U32, _U64, _SIZE = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t
+_OPTIONS = ctypes.POINTER(_Options)
 
 
-class ChipModel:
+class ChipModel(Model):
     """The chip in folder `chip` (see hw.chip), clocked as fast as this machine can; fresh from reset.
 
     `memory`: the simulated DRAM, uint8, at bus addresses [MEMORY_BASE, MEMORY_BASE + its size), `memory_bytes` of its
@@ -75,7 +61,17 @@ class ChipModel:
     """
 
     MEMORY_BASE = 0x1000_0000
-    _model: int | None = None
+    ERROR = ChipModelError
+    STRUCTURES: ClassVar = {"Options": _Options}
+    FUNCTIONS: ClassVar = {
+        "open": (HANDLE, [_TEXT, _BYTES, _U64, _U64, _U32, _U32, _U64, _TEXT, _SIZE]),
+        "run": (_INT, [HANDLE, _OPTIONS, _U64, _INT, ctypes.POINTER(_U64)]),
+        "access": (_INT, [HANDLE, _OPTIONS, _INT, _U32, ctypes.POINTER(_U32), _U32, ctypes.POINTER(_U8)]),
+        "cycles": (_U64, [HANDLE]),
+        "irq": (_INT, [HANDLE]),
+        "spoil": (None, [HANDLE, _INT, _U64, _U64, _U8]),
+        "heal": (None, [HANDLE, _U64]),
+    }
 
     def __init__(
         self, chip: Path, seed: int = 1, memory_bytes: int = 1 << 26, memory: np.ndarray | None = None
@@ -85,22 +81,10 @@ class ChipModel:
         self.read_latency = self.write_latency = 0
         self.stall = 0.0
         self.memory = np.zeros(memory_bytes, np.uint8) if memory is None else memory
-        self._code = _load(build_library(chip))
-        error = ctypes.create_string_buffer(1000)
+        super().__init__(build_library(chip))
         memory_bus = self.memory.ctypes.data, self.MEMORY_BASE, len(self.memory)
         beats = self.manifest.max_burst, self.manifest.write_burst
-        self._model = self._code.shiftcore_open(bytes(chip / "core"), *memory_bus, *beats, seed, error, len(error))
-        if not self._model:
-            raise ChipModelError(f"{chip}: {error.value.decode()}")
-
-    def __del__(self) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Free the model. It cannot be used any more; `memory` stays."""
-        if self._model:
-            self._code.shiftcore_close(self._model)
-            self._model = None
+        self._open(chip / "core", *memory_bus, *beats, seed)
 
     @property
     def cycles(self) -> int:
@@ -117,7 +101,7 @@ class ChipModel:
         return self._access(False, offset, 0)
 
     def write(self, offset: int, value: int) -> None:
-        """Write a register over AXI4-Lite. Raises as `read`."""
+        """Write a register over AXI4-Lite. Raises ChipModelError when the answer is an error, or none comes."""
         self._access(True, offset, value)
 
     def step(self, cycles: int) -> None:
@@ -125,7 +109,8 @@ class ChipModel:
         self._clock(cycles, until_irq=False)
 
     def run(self, cycles: int) -> None:
-        """Clock until the interrupt line is high, `cycles` cycles at most. Raises as `step`."""
+        """Clock until the interrupt line is high, `cycles` cycles at most. Raises ChipModelError when
+        the chip breaks a rule."""
         self._clock(cycles, until_irq=True)
 
     def fail_read(self, address: int, size: int = 1, response: int = DECERR) -> None:
@@ -145,8 +130,8 @@ class ChipModel:
 
     def _access(self, write: bool, offset: int, value: int) -> int:
         word, response = ctypes.c_uint32(value), ctypes.c_uint8()
-        if self._code.shiftcore_access(self._model, self._options(), write, offset, word, _ACCESS_CYCLES, response):
-            raise ChipModelError(self._code.shiftcore_error(self._model).decode())
+        access = self._code.shiftcore_access
+        self._check(access(self._model, self._options(), write, offset, word, _ACCESS_CYCLES, response))
         if response.value:
             raise ChipModelError(f"register {offset:#05x}: {'write' if write else 'read'} answered {response.value}")
         return word.value
@@ -154,9 +139,8 @@ class ChipModel:
     def _clock(self, cycles: int, until_irq: bool) -> None:
         done = ctypes.c_uint64()
         while cycles > 0:
-            chunk = min(_CHUNK, cycles)
-            if self._code.shiftcore_run(self._model, self._options(), chunk, until_irq, done):
-                raise ChipModelError(self._code.shiftcore_error(self._model).decode())
+            chunk = min(CHUNK, cycles)
+            self._check(self._code.shiftcore_run(self._model, self._options(), chunk, until_irq, done))
             if done.value < chunk:
                 return
             cycles -= chunk

@@ -55,11 +55,9 @@ struct Held {
 
 }  // namespace
 
-// How memory behaves: set by sim/chip.py before each run, in this layout.
-struct Options {
-    double stall;
-    uint64_t read_latency, write_latency;
-};
+// How memory behaves: set by sim/chip.py before each run.
+#define OPTIONS(FIELD) FIELD(double, stall) FIELD(uint64_t, read_latency) FIELD(uint64_t, write_latency)
+SHARED_STRUCT(Options, OPTIONS)
 
 enum Outcome : int { DONE = 0, FAILED = 1 };
 

@@ -5,16 +5,16 @@ import ctypes
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from shiftcore.model.manifest import CoreManifest, TracedStream
 from shiftcore.model.records import Context
 from shiftcore.sim import library
+from shiftcore.sim.model import CHUNK, HANDLE, Model
 
 _HARNESS = Path(__file__).parent / "core_harness.cpp"
-
-_CHUNK = 5_000  # cycles a call: how long Ctrl-C may have to wait
 
 
 class CoreError(library.SimulationError):
@@ -100,30 +100,11 @@ def build_library(core: Path, trace: bool = False, wave: bool = False) -> Path:
         raise CoreError(str(error)) from None
 
 
-def _load(path: Path) -> ctypes.CDLL:
-    code = ctypes.CDLL(str(path))
-    model, words = ctypes.c_void_p, ctypes.c_void_p
-    u8, u32, u64, size = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t
-    for name, result, arguments in (
-        ("open", model, [ctypes.c_char_p, words, u64, ctypes.c_char_p, ctypes.c_char_p, size]),
-        ("close", None, [model]),
-        ("push", None, [model, words, u8]),
-        ("reset", ctypes.c_int, [model]),
-        ("run", ctypes.c_int, [model, ctypes.POINTER(_Options), u64, u64]),
-        ("error", ctypes.c_char_p, [model]),
-        ("status", None, [model, ctypes.POINTER(_Status)]),
-        ("take", None, [model, words, ctypes.POINTER(u64), ctypes.POINTER(u64)]),
-        ("trace_words", size, [model, u32]),
-        ("take_trace", None, [model, u32, words, size]),
-        ("trace_waits", ctypes.c_int, [model, u32]),
-        ("fifo_maxcount", None, [model, words]),
-    ):
-        function = getattr(code, f"shiftcore_{name}")
-        function.restype, function.argtypes = result, arguments
-    return code
+_WORDS, _TEXT, _INT = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
+_U8, _U32, _U64, _SIZE = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t
 
 
-class CoreModel:
+class CoreModel(Model):
     """The core in folder `core` (see hw.core), clocked as fast as this machine can.
 
     `trace` makes every layer's stream and the FIFOs' fill visible; `wave` names an FST file to write. `seed` gives the
@@ -138,7 +119,20 @@ class CoreModel:
     Raises UserError when `core` is no compiled core or no C++ compiler is there; CoreError when it cannot be built.
     """
 
-    _model: int | None = None
+    ERROR = CoreError
+    STRUCTURES: ClassVar = {"Options": _Options, "Status": _Status}
+    FUNCTIONS: ClassVar = {
+        "open": (HANDLE, [_TEXT, _WORDS, _U64, _TEXT, _TEXT, _SIZE]),
+        "push": (None, [HANDLE, _WORDS, _U8]),
+        "reset": (_INT, [HANDLE]),
+        "run": (_INT, [HANDLE, ctypes.POINTER(_Options), _U64, _U64]),
+        "status": (None, [HANDLE, ctypes.POINTER(_Status)]),
+        "take": (None, [HANDLE, _WORDS, ctypes.POINTER(_U64), ctypes.POINTER(_U64)]),
+        "trace_words": (_SIZE, [HANDLE, _U32]),
+        "take_trace": (None, [HANDLE, _U32, _WORDS, _SIZE]),
+        "trace_waits": (_INT, [HANDLE, _U32]),
+        "fifo_maxcount": (None, [HANDLE, _WORDS]),
+    }
 
     def __init__(self, core: Path, trace: bool = False, wave: Path | None = None, seed: int = 1) -> None:
         core = Path(core).resolve()
@@ -148,27 +142,15 @@ class CoreModel:
         self.patience = 10_000 + 10 * self.manifest.slowest_op.cycles
         self._pushed: deque[Context] = deque()
         self._trace = self.manifest.trace if trace else ()
-        self._code = _load(build_library(core, trace, wave is not None))
+        super().__init__(build_library(core, trace, wave is not None))
         ends = [n for port in (self.manifest.input, self.manifest.output) for n in (port.beats, port.tdata_bits)]
         taps = [number for entry in self._trace for number in (entry.offset, entry.tdata_bits)]
         geometry = np.array([*ends, len(self._trace), *taps, len(self.manifest.fifos)], np.uint32)
-        error = ctypes.create_string_buffer(1000)
         if wave:
             wave.parent.mkdir(parents=True, exist_ok=True)
             wave.touch()  # says so where it cannot be written; the library does not
         path = str(wave.resolve()).encode() if wave else None
-        self._model = self._code.shiftcore_open(bytes(core), geometry.ctypes.data, seed, path, error, len(error))
-        if not self._model:
-            raise CoreError(f"{core}: {error.value.decode()}")
-
-    def __del__(self) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Free the model; a waveform is complete after it. The model cannot be used any more."""
-        if self._model:
-            self._code.shiftcore_close(self._model)
-            self._model = None
+        self._open(core, geometry.ctypes.data, seed, path)
 
     @property
     def cycles(self) -> int:
@@ -200,7 +182,7 @@ class CoreModel:
         if not self._pushed:
             raise ValueError("no frame is under way: push one first")
         while not self._status().results:
-            self._clock(_CHUNK, 1)
+            self._clock(CHUNK, 1)
         port = self.manifest.output
         words = np.empty((port.beats, -(-port.tdata_bits // 32)), np.uint32)
         first, last = ctypes.c_uint64(), ctypes.c_uint64()
@@ -210,14 +192,14 @@ class CoreModel:
         return Result(logits, context.stream, context.clear, first.value, last.value)
 
     def step(self, cycles: int) -> None:
-        """Clock `cycles` cycles, whatever comes out: results wait to be pulled. Raises as `pull`."""
-        for done in range(0, cycles, _CHUNK):
-            self._clock(min(_CHUNK, cycles - done), 2**63)
+        """Clock `cycles` cycles, whatever comes out: results wait to be pulled. Raises Deadlock, or CoreError when the
+        core breaks a rule."""
+        for done in range(0, cycles, CHUNK):
+            self._clock(min(CHUNK, cycles - done), 2**63)
 
     def reset(self) -> None:
         """Pulse the core's reset, in the middle of whatever goes on: queued frames, results and traces are dropped."""
-        if self._code.shiftcore_reset(self._model):
-            raise CoreError(self._code.shiftcore_error(self._model).decode())
+        self._check(self._code.shiftcore_reset(self._model))
         self._pushed.clear()
 
     def trace(self) -> dict[str, list[np.ndarray]]:
@@ -252,8 +234,7 @@ class CoreModel:
         outcome = self._code.shiftcore_run(self._model, options, cycles, results)
         if outcome == 1:
             raise Deadlock(f"no beat has moved for {self.patience} cycles: {self._where()}")
-        if outcome:
-            raise CoreError(self._code.shiftcore_error(self._model).decode())
+        self._check(outcome)
 
     def _where(self) -> str:
         """Who waits for whom, for a person."""

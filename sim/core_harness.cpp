@@ -76,17 +76,17 @@ struct Tap {
 
 }  // namespace
 
-// How to clock: set by sim/core.py before each run, in this layout.
-struct Options {
-    double input_pause, output_pause;
-    uint64_t interval, patience;
-};
+// How to clock: set by sim/core.py before each run.
+#define OPTIONS(FIELD) \
+    FIELD(double, input_pause) FIELD(double, output_pause) FIELD(uint64_t, interval) FIELD(uint64_t, patience)
+SHARED_STRUCT(Options, OPTIONS)
 
-// What is where, for a person: read by sim/core.py after each run, in this layout.
-struct Status {
-    uint64_t cycles, results, frames_sent, beats_sent, contexts_sent, frames_received, beats_received;
-    uint32_t input_waits, context_waits;
-};
+// What is where, for a person: read by sim/core.py after each run.
+#define STATUS(FIELD) \
+    FIELD(uint64_t, cycles) FIELD(uint64_t, results) FIELD(uint64_t, frames_sent) FIELD(uint64_t, beats_sent) \
+    FIELD(uint64_t, contexts_sent) FIELD(uint64_t, frames_received) FIELD(uint64_t, beats_received) \
+    FIELD(uint32_t, input_waits) FIELD(uint32_t, context_waits)
+SHARED_STRUCT(Status, STATUS)
 
 enum Outcome : int { DONE = 0, STUCK = 1, FAILED = 2 };
 

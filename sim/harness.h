@@ -28,6 +28,16 @@ extern "C" FILE* __wrap_fopen(const char* name, const char* mode) {
     return __real_fopen(*name == '/' ? name : (data_folder + "/" + name).c_str(), mode);
 }
 
+// A structure that Python has as well. `fields` is a macro that applies its argument to the type and name of each field;
+// sim/model.py compares them with its own when it loads the library.
+#define DECLARE_FIELD(type, name) type name;
+#define SHOW_FIELD(type, name) #type " " #name ";"
+#define SHARED_STRUCT(name, fields) \
+    struct name { \
+        fields(DECLARE_FIELD) \
+    }; \
+    EXPORT const char* shiftcore_layout_##name() { return fields(SHOW_FIELD); }
+
 // xorshift64*: Vigna 2016
 struct Random {
     uint64_t state;

@@ -1,33 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What several folders of tests share: the networks they compile, once for all test processes."""
 
-import fcntl
-import os
-import re
-import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from shiftcore.artifacts import build_folder, digest
-from tests.checkout import ROOT
+from tests.environments import PYNQ, one_at_a_time, pynq_environment
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--board BUILD_DIR`: tests/driver on the board that this runs on, instead of the reference and the RTL."""
     parser.addoption("--board", type=Path, help="run tests/driver on this board, with the build in this folder")
-
-
-@contextmanager
-def one_at_a_time(name: str) -> Iterator[None]:
-    """Let one test process in; the others wait, and find the work done."""
-    build_folder().mkdir(parents=True, exist_ok=True)
-    with open(build_folder() / f".{name}.lock", "w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -57,52 +40,6 @@ def tiny_chip(tiny_core: Path, tiny_export: Path) -> Path:
 
     with one_at_a_time("tiny-chip"):
         return build_chip(tiny_core, tiny_export / "model.npz", load_board("pynq-z2"))
-
-
-PYNQ = {
-    "3.0.1": ("pynqmetadata==0.1.2", "pydantic==1.9.1", "pycparser==2.21", "ipython==8.39.0"),
-    "3.1.2": ("pynqmetadata==0.1.9", "pydantic==1.9.1", "pycparser==2.21", "ipython==8.39.0"),
-    "4.0.0": ("pynqmetadata==0.2.0",),
-}
-"""The versions of pynq that the driver is tested with, and what each image has beside it: v3.0.1, v3.1, the newest."""
-
-
-def old_python() -> str | None:
-    """A Python 3.10 that starts, as PYNQ's images have it, if this machine has one."""
-    homes = sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/3.10.*/bin/python3.10"))
-    for candidate in (*map(str, homes), shutil.which("python3.10")):
-        if candidate and subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
-            return candidate
-    return None
-
-
-def environment(name: str, *arguments: str) -> Path:
-    """The Python of an environment of Python 3.10 with what pip installs by `arguments`, made once; skips where there
-    is no such Python, or pip cannot."""
-    python = old_python()
-    if python is None:
-        pytest.skip("no Python 3.10 on this machine (PATH, pyenv)")
-    files = [Path(argument) for argument in arguments if Path(argument).is_file()]
-    folder = build_folder() / "tools" / f"{name}-{digest(python, *arguments, *files)[:12]}"
-    with one_at_a_time(name):
-        if not (folder / ".complete").is_file():
-            subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True, capture_output=True)
-            command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *arguments]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800)
-            if done.returncode:
-                why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-                pytest.skip(f"{' '.join(arguments)} cannot be installed here: {why}")
-            (folder / ".complete").touch()
-    return folder / "bin" / "python"
-
-
-def pynq_environment(version: str, metadata: str | None = None) -> Path:
-    """The Python of an environment with the real pynq of that version, with what its image has beside it (or with
-    another pynqmetadata), and with the packages that the driver's commands need."""
-    beside = [wanted for wanted in PYNQ[version] if not metadata or not wanted.startswith("pynqmetadata")]
-    beside += [f"pynqmetadata=={metadata}"] if metadata else []
-    wheels = re.findall(r"^[\w-]+==\S+", (ROOT / "driver" / "requirements.txt").read_text(), re.MULTILINE)
-    return environment(f"pynq-{version}", f"pynq=={version}", *beside, "numpy<2", *wheels)
 
 
 @pytest.fixture(scope="session", params=PYNQ)

@@ -55,17 +55,7 @@ class ReferenceChip:
         self._shape = build.input_shape
         self._bytes, self._record_bytes = build.input_bytes, build.manifest.record_bytes
         self._streams = build.manifest.streams
-        height, width, channels = build.input_shape
-        shape = reg.InputShape
-        self.constants = {
-            reg.BUILD_HASH: build.build_hash,
-            reg.INPUT_SHAPE: shape.HEIGHT.word(height) | shape.WIDTH.word(width) | shape.CHANNELS.word(channels),
-            reg.INPUT_BYTES: self._bytes,
-            reg.OUTPUT_LOGITS: build.manifest.logits,
-            reg.RECORD_BYTES: self._record_bytes,
-            reg.STREAMS: self._streams,
-            reg.FRAME_INTERVAL: build.manifest.frame_interval,
-        }
+        self.constants = {offset: word for _, offset, word in build.identity}
         self._power_on()
 
     def _power_on(self) -> None:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Formal proofs of our RTL blocks with SymbiYosys: `make formal`. The properties are the SystemVerilog files here."""
+"""Formal proofs of our RTL blocks with SymbiYosys: `make formal`. Here are the rules that several properties share."""

@@ -29,6 +29,12 @@ class Mutant:
     check: Check = "properties"
     parameters: int = 0  # which of the block's sets shows it
 
+    def of(self, text: str) -> str:
+        """The source with the defect in it. Raises ValueError unless the place to change is there exactly once."""
+        if text.count(self.old) != 1:
+            raise ValueError(f"mutant '{self.defect}': {self.old!r} occurs {text.count(self.old)} times, not once")
+        return text.replace(self.old, self.new)
+
 
 @dataclass(frozen=True, eq=False)
 class Block:

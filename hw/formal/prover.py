@@ -88,13 +88,6 @@ def jobs(block: Block) -> list[Job]:
     ]
 
 
-def mutated(text: str, mutant: Mutant) -> str:
-    """The source with the defect in it. Raises ValueError unless the place to change is there exactly once."""
-    if text.count(mutant.old) != 1:
-        raise ValueError(f"mutant '{mutant.defect}': {mutant.old!r} occurs {text.count(mutant.old)} times, not once")
-    return text.replace(mutant.old, mutant.new)
-
-
 @cache
 def _program(package: str, name: str) -> str:
     """The program of an installed package, wherever its environment keeps programs. Raises UserError where there is
@@ -130,7 +123,7 @@ def _sources(job: Job, folder: Path) -> list[Path]:
     source = job.block.source
     if job.mutant is None:
         return [*job.block.needs, source]
-    text, source = mutated(source.read_text(), job.mutant), folder / source.name
+    text, source = job.mutant.of(source.read_text()), folder / source.name
     if not source.is_file() or source.read_text() != text:
         source.write_text(text)
     return [*job.block.needs, source]

@@ -30,7 +30,7 @@ def text(path: Path) -> str:
 
 
 def lines(path: Path) -> list[tuple[int, str]]:
-    """The lines that hold anything, with their numbers from 1. Raises as `text`."""
+    """The lines that hold anything, with their numbers from 1. Raises UserError for what is no text."""
     numbered = enumerate(re.split(r"\r\n|\r|\n", text(path)), 1)
     stripped = ((number, line.strip().strip("\ufeff")) for number, line in numbered)
     return [(number, line) for number, line in stripped if line and not _COMMENT.match(line)]

@@ -22,7 +22,7 @@ from shiftcore.quant.export import export
 from shiftcore.quant.network import random_network
 from shiftcore.quant.preset import Preset
 from shiftcore.sim.core import CoreModel
-from tests.conftest import one_at_a_time
+from tests.environments import one_at_a_time
 from tests.quant.topologies import NARROW, POOLED, TIMELESS
 from tests.real_clips import real_clips
 

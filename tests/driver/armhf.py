@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from shiftcore.artifacts import atomic_folder, build_folder, digest
-from tests.conftest import one_at_a_time
+from tests.environments import one_at_a_time
 
 PACKAGES = ("python3-numpy", "libstdc++6")
 PYAV = f"av=={version('av')}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shiftcore.artifacts import atomic_folder, build_folder
-from tests import conftest
+from tests import environments
 
 NAME = "shiftcore-tiny-pynq-z2"
 PACKAGES = ("numpy==1.26.4", "opencv-python-headless==4.10.0.84")
@@ -32,15 +32,15 @@ def shiftcore(board: Path, python: str | None, *arguments: str, **variables: str
 
 def environment(*packages: str) -> Path:
     """A virtual environment of Python 3.10 with `packages` and nothing else, made once; its folder."""
-    return conftest.environment("board-python", *packages).parent.parent
+    return environments.environment("board-python", *packages).parent.parent
 
 
 def folder_of(package: str) -> str:
     """A folder for PYTHONPATH with one package as Python 3.10's pip unpacks it, made once."""
-    python, folder = conftest.old_python(), build_folder() / "tools" / f"only-{package}"
+    python, folder = environments.old_python(), build_folder() / "tools" / f"only-{package}"
     if python is None:
         pytest.skip("no Python 3.10 on this machine (PATH, pyenv)")
-    with conftest.one_at_a_time("board-python"):
+    with environments.one_at_a_time("board-python"):
         if not folder.is_dir():
             with atomic_folder(folder) as temporary:
                 _pip(python, "--no-deps", "--only-binary=:all:", "--target", str(temporary), package)

@@ -19,7 +19,7 @@ from shiftcore.driver import (
     accelerator,
 )
 from shiftcore.model.reference import Reference
-from tests.driver.conftest import Rig, behind, logits
+from tests.driver.rig import Rig, behind, logits
 
 
 def test_a_clip(rig: Rig, accelerator: Accelerator) -> None:

@@ -9,7 +9,7 @@ import pytest
 from shiftcore.driver.backends.base import Buffer
 from shiftcore.model import registers as reg
 from shiftcore.model.records import Record
-from tests.driver.conftest import Rig
+from tests.driver.rig import Rig
 
 SLOTS = 2
 PATIENCE = 200

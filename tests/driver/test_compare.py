@@ -19,7 +19,7 @@ from shiftcore.driver.compare import read_case
 from shiftcore.driver.replay import replay
 from shiftcore.model.reference import Reference
 from tests.checkout import ROOT
-from tests.driver.conftest import Rig, logits
+from tests.driver.rig import Rig, logits
 
 
 class Faulty:

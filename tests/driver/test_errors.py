@@ -14,7 +14,7 @@ from shiftcore import cli, driver
 from shiftcore.driver import Accelerator, AcceleratorError, errors
 from shiftcore.errors import DeviceError, ShiftcoreError, UserError
 from tests.checkout import ROOT
-from tests.driver.conftest import Rig
+from tests.driver.rig import Rig
 
 CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, AcceleratorError)]
 

@@ -35,7 +35,7 @@ from shiftcore.driver.build import Build
 from shiftcore.model import registers as reg
 from shiftcore.model.limits import RECORDS
 from tests.checkout import ROOT
-from tests.driver.conftest import Rig, behind, logits, spoil
+from tests.driver.rig import Rig, behind, logits, spoil
 
 
 def one_line(error: BaseException) -> str:

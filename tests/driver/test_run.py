@@ -297,7 +297,7 @@ def test_a_file_whose_first_frame_is_lost_in_the_chip_is_another_file_all_the_sa
 ) -> None:
     for name in ("a.mp4", "b.mp4"):
         video.write(tmp_path / name, [np.zeros((32, 32, 3), np.uint8)] * 5)
-    published: list[dict[str, Any]] = []
+    published: list[Any] = []
     with Accelerator.open(folder, "reference") as real:
         flaky: Any = Alarming(real, {6})
         Run(flaky, sources.open_sources([str(tmp_path)], None, print), lambda *_: None, [published.append], print)()

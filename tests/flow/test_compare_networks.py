@@ -155,7 +155,7 @@ def test_every_baseline_trains(workplace: Path, name: str) -> None:
     from shiftcore.quant.preset import load_preset
 
     preset = load_preset(str(workplace / "small.toml"))
-    preset = preset.model_copy(update={"training": preset.training.model_copy(update={"float_epochs": 1})})
+    preset = preset.with_(training={"float_epochs": 1})
     dataset = usable(preset, read(workplace / "clips"))
     data = video_clips(preset, dataset.classes, dataset.samples[2:], ())
     score = cross_validation.train_in_float(preset, baselines.BASELINES[name])(data, workplace / name)

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shiftcore.flow.crossval import choose_threshold, false_alarms_per_hour, summarize
+from shiftcore.flow.crossval import summarize
+from shiftcore.flow.operating_point import choose_threshold, false_alarms_per_hour
 from shiftcore.model import video
 from shiftcore.quant import checkpoint
 from shiftcore.quant.cross_validation import Row

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shiftcore.flow import data_report
+from shiftcore.flow import bias, data_report
 from shiftcore.model import video
 from shiftcore.quant import layouts
 from tests.checkout import ROOT
@@ -35,19 +35,19 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def facts(footage: Path) -> tuple[layouts.Dataset, list[data_report.Facts]]:
+def facts(footage: Path) -> tuple[layouts.Dataset, list[bias.Facts]]:
     dataset = layouts.read(footage)
-    return dataset, [data_report.examine(sample) for sample in dataset.samples]
+    return dataset, [bias.examine(sample) for sample in dataset.samples]
 
 
-def test_labels_told_by_brightness_alone(facts: tuple[layouts.Dataset, list[data_report.Facts]]) -> None:
-    floor = data_report.bias_floor(*facts)
+def test_labels_told_by_brightness_alone(facts: tuple[layouts.Dataset, list[bias.Facts]]) -> None:
+    floor = bias.bias_floor(*facts)
     assert floor["brightness"]["accuracy"] == floor["brightness"]["auc"] == 1.0
     assert floor["size"]["accuracy"] < 0.7 and 0.3 <= floor["size"]["auc"] <= 0.7
     assert floor["the largest class"]["accuracy"] == 11 / 21
 
 
-def test_the_copy_is_found_and_nothing_else(facts: tuple[layouts.Dataset, list[data_report.Facts]]) -> None:
+def test_the_copy_is_found_and_nothing_else(facts: tuple[layouts.Dataset, list[bias.Facts]]) -> None:
     pairs = data_report.duplicates(facts[1])
     assert [(a.sample.path.name, b.sample.path.name, why) for a, b, why in pairs] == [
         ("0.mp4", "copy.mp4", "same file")
@@ -57,7 +57,7 @@ def test_the_copy_is_found_and_nothing_else(facts: tuple[layouts.Dataset, list[d
 def test_a_video_coded_anew_looks_alike(tmp_path: Path) -> None:
     clip(tmp_path / "calm" / "a.mp4", 1, 20)
     video.write(tmp_path / "calm" / "b.mp4", list(video.frames(tmp_path / "calm" / "a.mp4"))[:-1])
-    facts = [data_report.examine(sample) for sample in layouts.read(tmp_path).samples]
+    facts = [bias.examine(sample) for sample in layouts.read(tmp_path).samples]
     assert [why for _, _, why in data_report.duplicates(facts)] == ["look alike"]
 
 
@@ -77,5 +77,5 @@ def test_too_little_for_a_floor_is_said(tmp_path: Path, capsys: pytest.CaptureFi
     clip(tmp_path / "calm" / "a.mp4", 1, 20)
     clip(tmp_path / "fight" / "b.mp4", 2, 20)
     dataset = layouts.read(tmp_path)
-    report = data_report.summarize(dataset, [data_report.examine(sample) for sample in dataset.samples])
+    report = data_report.summarize(dataset, [bias.examine(sample) for sample in dataset.samples])
     assert report["bias_floor"] is None and "class 'calm' has 1 source" in report["no_bias_floor_because"]

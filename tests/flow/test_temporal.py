@@ -31,7 +31,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_variants_differ_in_the_shift_alone() -> None:
     with_shift, without = (temporal.variant(BASE, "passes", name, 2) for name in temporal.VARIANTS)
     assert with_shift.network.shift and not without.network.shift
-    assert with_shift.network == without.network.model_copy(update={"shift": True})
+    assert with_shift.network == without.network.with_(shift=True)
     assert (with_shift.data, with_shift.training) == (without.data, without.training)
     assert with_shift.data.events == ("passes",) and with_shift.training.seed == 2
     assert with_shift.build != without.build
@@ -61,8 +61,7 @@ def test_another_recipe_is_trained_anew(trained: list[str]) -> None:
     preset = temporal.variant(BASE, "arrow", "shift", 0)
     images, labels = data.render(preset, 4, 3)
     temporal.measure(preset, images, labels)
-    recipe = preset.training.model_copy(update={"float_epochs": 1})
-    temporal.measure(preset.model_copy(update={"training": recipe}), images, labels)
+    temporal.measure(preset.with_(training={"float_epochs": 1}), images, labels)
     assert len(trained) == 2  # by learner.train, which clears another recipe's states away itself (test_train.py)
 
 

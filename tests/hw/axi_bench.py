@@ -15,6 +15,7 @@ import cocotb
 from cocotb.triggers import Timer
 
 from shiftcore.artifacts import build_folder, write_json
+from shiftcore.hw.formal import block
 from shiftcore.sim import cocotb_runner
 from tests.checkout import ROOT
 
@@ -41,8 +42,7 @@ class Mutant:
         for file in files:
             text = (RTL / file).read_text()
             if file == self.file:
-                assert text.count(self.old) == 1, f"{self.name}: {file} holds {text.count(self.old)} of {self.old!r}"
-                text = text.replace(self.old, self.new)
+                text = block.Mutant(self.name, self.old, self.new).of(text)
             for module in modules:
                 text = re.sub(rf"\b{module}\b", f"{module}_{self.name}", text)
             paths.append(folder / f"{Path(file).stem}_{self.name}.sv")

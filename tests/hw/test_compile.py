@@ -91,7 +91,7 @@ def test_the_board_and_the_lock_file_decide_whether_it_is_kept(key: Callable[[],
     (tmp_path / "none.lock").write_text("{}")
     assert key() != before
     (tmp_path / "none.lock").unlink()
-    fuller = BOARD.model_copy(update={"resources": BOARD.resources.model_copy(update={"DSP": 200})})
+    fuller = BOARD.with_(resources={"DSP": 200})
     model = tmp_path / "model.onnx"
     model.write_bytes(b"")
     keys = {flow._key(model, board, True, tmp_path / "none.lock") for board in (BOARD, fuller)}

@@ -232,16 +232,14 @@ def test_a_lock_of_something_else_is_not_used(tiny_core: Path, tiny_export: Path
     if other == "board":
         compiling.board = load_board("zcu104")
     elif other == "target":
-        hardware = compiling.preset.hardware.model_copy(update={"target_fps": 3000})
-        compiling.preset = compiling.preset.model_copy(update={"hardware": hardware})
+        compiling.preset = compiling.preset.with_(hardware={"target_fps": 3000})
     elif other == "network":
         first, *rest = compiling.description.layers
         compiling.description = replace(compiling.description, layers=(replace(first, bits=7), *rest))
     elif other == "layers":
         compiling.found = replace(found, folding={**found.folding, "elsewhere": {"PE": 1}})
     else:
-        few = BOARD.resources.model_copy(update={"DSP": 3})
-        compiling.board = BOARD.model_copy(update={"resources": few})
+        compiling.board = BOARD.with_(resources={"DSP": 3})
         digest_of_few = lockfile.shape_digest(
             named(graph, compiling),
             compiling.description.layers,
@@ -261,13 +259,12 @@ def test_a_lock_is_of_a_part_and_clock_not_of_what_a_boot_loader_sets(
     assert found is not None
     compiling = job(tiny_core, tiny_export, tmp_path, found)
     graph = named(ModelWrapper(str(tiny_core.parent / "04_rtl.onnx")), compiling)
-    another_pll = BOARD.pll.model_copy(update={"fbdiv": 40, "div2": True})
     for board, fits in (
         (BOARD, True),
-        (BOARD.model_copy(update={"name": "a twin", "pll": another_pll}), True),
-        (BOARD.model_copy(update={"part": "xc7z010clg400-1"}), False),
-        (BOARD.model_copy(update={"clock_mhz": 50.0}), False),
-        (BOARD.model_copy(update={"resources": BOARD.resources.model_copy(update={"BRAM": 60})}), False),
+        (BOARD.with_(name="a twin", pll={"fbdiv": 40, "div2": True}), True),
+        (BOARD.with_(part="xc7z010clg400-1"), False),
+        (BOARD.with_(clock_mhz=50.0), False),
+        (BOARD.with_(resources={"BRAM": 60}), False),
     ):
         hardware = compiling.preset.hardware
         found_for = lockfile.shape_digest(graph, compiling.description.layers, hardware, board)

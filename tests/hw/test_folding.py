@@ -50,7 +50,7 @@ def test_a_faster_target_costs_more(graph: ModelWrapper) -> None:
 def test_a_layer_that_is_too_slow_has_the_users_name(graph: ModelWrapper, tiny_export: Path) -> None:
     dataflow.name_layers(graph, read_model(tiny_export / "model.onnx")[1].layers)
     plenty = dict.fromkeys(BOARD.resources.model_dump(), 10**7)
-    huge = BOARD.model_copy(update={"resources": BOARD.resources.model_copy(update=plenty)})
+    huge = BOARD.with_(resources=plenty)
     with pytest.raises(
         UserError, match=r"not met on pynq-z2 .*: (stem|stage)\w+ takes \d+ cycles even when fully unfo"
     ):
@@ -58,7 +58,7 @@ def test_a_layer_that_is_too_slow_has_the_users_name(graph: ModelWrapper, tiny_e
 
 
 def test_a_target_beyond_the_board_names_the_resource_and_the_best(graph: ModelWrapper) -> None:
-    small = BOARD.model_copy(update={"resources": BOARD.resources.model_copy(update={"DSP": 30})})
+    small = BOARD.with_(resources={"DSP": 30})
     with pytest.raises(
         UserError, match=r"target_fps = 8000: not met on pynq-z2 .* DSP \(\d+ of 26 usable\)"
     ) as refused:
@@ -71,7 +71,7 @@ def test_a_target_beyond_the_board_names_the_resource_and_the_best(graph: ModelW
 
 
 def scarce(**resources: float) -> Board:
-    return BOARD.model_copy(update={"resources": BOARD.resources.model_copy(update=resources)})
+    return BOARD.with_(resources=resources)
 
 
 @pytest.mark.parametrize("target", [None, 1, 500, 8000])

@@ -32,7 +32,7 @@ def test_a_false_property_fails_and_is_not_kept(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path))
     fork = BLOCKS["stream_fork"]
     copy = shutil.copytree(fork.source.parent, tmp_path / "stream_fork")
-    (copy / fork.source.name).write_text(prover.mutated(fork.source.read_text(), fork.mutants[0]))
+    (copy / fork.source.name).write_text(fork.mutants[0].of(fork.source.read_text()))
     for _ in range(2):
         outcome = prover.run(Job(replace(fork, source=copy / fork.source.name), "prove", 0))
         assert not outcome.good and "not_doubled" in outcome.said
@@ -60,9 +60,9 @@ def test_every_mutant_applies(name: str) -> None:
     text = block.source.read_text()
     assert block.mutants
     for mutant in block.mutants:
-        assert prover.mutated(text, mutant) != text
+        assert mutant.of(text) != text
     with pytest.raises(ValueError, match="0 times"):
-        prover.mutated(text, Mutant("gone", "no such text in any module", ""))
+        Mutant("gone", "no such text in any module", "").of(text)
 
 
 def test_the_document_shows_the_table() -> None:

@@ -13,7 +13,7 @@ from shiftcore.errors import UserError
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.contract import load_contract
 from shiftcore.hw.hwh import check_clock, write_hwh
-from tests.conftest import PYNQ, pynq_environment
+from tests.environments import PYNQ, pynq_environment
 from tests.hw.fake_vivado import HANDOFF
 
 READER = Path(__file__).with_name("pynq_reads.py")

@@ -10,6 +10,7 @@ import pytest
 
 from shiftcore.artifacts import build_folder, write_json
 from shiftcore.hw.chip import PACKAGES, RTL, SHELL, config_package
+from shiftcore.hw.formal import block
 from shiftcore.model.records import Record
 from shiftcore.sim import cocotb_runner
 from shiftcore.sim.verilator import environment
@@ -105,9 +106,8 @@ def broken_rtl(mutant: Mutant, folder: Path) -> Path:
     folder.mkdir(parents=True)
     for file in (*PACKAGES, *SHELL):
         shutil.copy(RTL / file, folder)
-    text = (RTL / mutant.file).read_text()
-    assert text.count(mutant.old) == 1, f"{mutant.file}: {mutant.old!r} is there {text.count(mutant.old)} times"
-    (folder / mutant.file).write_text(text.replace(mutant.old, mutant.new))
+    text = block.Mutant(mutant.file, mutant.old, mutant.new).of((RTL / mutant.file).read_text())
+    (folder / mutant.file).write_text(text)
     return folder
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from shiftcore.artifacts import build_folder, digest
 from tests.checkout import ROOT, tracked
-from tests.conftest import one_at_a_time
+from tests.environments import one_at_a_time
 
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/run.sh"))
 

@@ -86,9 +86,8 @@ def test_both_directions_take_channels_of_their_own() -> None:
 
 
 def test_no_channels_for_the_frame_after() -> None:
-    network = topologies.NARROW.network.model_copy(update={"fold_div": 1})
     with pytest.raises(UserError, match="fold_div = 1"):
-        BASELINES["tsm_offline"](topologies.NARROW.model_copy(update={"network": network}), CLASSES)
+        BASELINES["tsm_offline"](topologies.NARROW.with_(network={"fold_div": 1}), CLASSES)
 
 
 def test_slowfast_leaves_no_stand_in_behind() -> None:

@@ -265,8 +265,7 @@ def test_no_integers_are_made_of_what_is_no_number(layer: str, tmp_path: Path) -
 @pytest.mark.parametrize("file", ["last.ckpt", "best.ckpt"])
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04half a file"])
 def test_training_does_not_go_on_from_a_torn_state(file: str, content: bytes, tmp_path: Path, clips: Clips) -> None:
-    recipe = PRESET.training.model_copy(update={"float_epochs": 0, "qat_epochs": 1, "batch_size": 2, "keep": "last"})
-    preset = PRESET.model_copy(update={"training": recipe})
+    preset = PRESET.with_(training={"float_epochs": 0, "qat_epochs": 1, "batch_size": 2, "keep": "last"})
     two_phases(preset, clips, tmp_path / "run")
     state = tmp_path / "run" / "quantized" / file
     state.write_bytes(content)

@@ -119,8 +119,7 @@ def _linear_accuracy(features: np.ndarray, labels: np.ndarray) -> float:
 @pytest.mark.parametrize("task", orders.CLASSES)
 def test_frames_without_their_order_say_nothing(task: str) -> None:
     """A linear classifier stays at chance without the order, and the same classifier does not with it."""
-    data = topologies.TINY.data.model_copy(update={"events": (task,), "num_segments": 12})
-    clips, labels = render(topologies.TINY.model_copy(update={"data": data}), 900, seed=77)
+    clips, labels = render(topologies.TINY.with_(data={"events": (task,), "num_segments": 12}), 900, seed=77)
     chance = 1 / len(orders.CLASSES[task])
     assert abs(_linear_accuracy(_features(clips), labels) - chance) < 0.09  # three standard deviations
     assert _linear_accuracy(_steps(clips), labels) > chance + 0.15

@@ -80,6 +80,22 @@ def test_mistake_is_one_line_with_file_and_key(tmp_path: Path, mistake: str) -> 
     assert "\n" not in message
 
 
+def test_a_changed_preset_is_checked_like_a_file() -> None:
+    tiny = load_preset("tiny")
+    changed = tiny.with_(name="other", training={"seed": 5, "batch_size": 3})
+    assert (changed.name, changed.training.seed, changed.training.batch_size) == ("other", 5, 3)
+    assert changed.training.float_lr == tiny.training.float_lr and changed.network == tiny.network
+    assert changed.with_(name=tiny.name, training=tiny.training) == tiny
+    for changes, said in (
+        ({"training": {"batch_size": 0}}, "training: batch_size: "),
+        ({"network": {"fold_div": 7}}, "network: stages.0.width = "),
+        ({"input": {"height": 33}}, "preset: stem: a 33x32 map"),
+        ({"colour": 1}, "preset: colour: unknown key"),
+    ):
+        with pytest.raises(UserError, match=said):
+            tiny.with_(**changes)
+
+
 @pytest.mark.parametrize("preset", sorted(PRESETS.glob("*.toml")), ids=lambda path: path.stem)
 def test_shipped_presets_load(preset: Path) -> None:
     assert load_preset(preset.stem).name == preset.stem

@@ -88,9 +88,15 @@ def test_a_loss_that_is_no_number_stops_in_one_line(videos: Path, tmp_path: Path
 
 
 def test_every_strategy_is_one_that_tuning_knows(start: Path) -> None:
-    network = random_network(preset_of(), 0, CLASSES)
-    for name in ("scratch", "finetune", "head", "adapters", "last-1"):
+    """The less of the network it names, the fewer numbers training moves."""
+    network, moved = random_network(preset_of(), 0, CLASSES), {}
+    for name in ("scratch", "finetune", "last-1", "head", "adapters"):
         tuning.restrict(network, Strategy(name, None if name == "scratch" else start).tune)
+        moved[name] = tuning.trained_parameters(network)
+    whole = sum(parameter.numel() for parameter in random_network(preset_of(), 0, CLASSES).parameters())
+    assert moved["scratch"] == moved["finetune"] == whole
+    assert whole > moved["last-1"] > moved["head"] == sum(p.numel() for p in network.classifier.parameters())
+    assert whole > moved["adapters"] > moved["head"]
 
 
 def test_a_preset_names_what_it_starts_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from shiftcore.model import video
 from shiftcore.quant import accuracy
 from shiftcore.quant.checkpoint import PRETRAINED, load
 from shiftcore.quant.data import Clips
-from shiftcore.quant.learner import Learner, fit
+from shiftcore.quant.learner import Learner, Phase, fit
 from shiftcore.quant.preset import Training
 from tests.checkout import ROOT
 from tests.quant import topologies
@@ -135,7 +135,7 @@ def test_shipped_weights_tell_time_and_their_baseline_cannot() -> None:
         assert path.stat().st_size < 1_000_000
         network, preset = load(path)
         assert preset.network.shift == (name == "tiny")
-        assert preset.network.model_copy(update={"shift": True}) == topologies.TINY.network
+        assert preset.network.with_(shift=True) == topologies.TINY.network
         assert low <= accuracy.accuracy(network, preset, clips=600) <= high
 
 
@@ -173,5 +173,5 @@ def test_convolutions_over_time_learn_in_full_precision(
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     network, few = OneConvolution(convolution), TensorDataset(torch.zeros(4, 2, 3, 4, 4), torch.tensor([0, 1, 0, 1]))
     learner = Learner(network, 2, Training(), learning_rate=0.01)
-    fit(learner, Clips(("a", "b"), few, TensorDataset(torch.empty(0)), 2), Training(), 1, tmp_path / "float")
+    fit(learner, Clips(("a", "b"), few, TensorDataset(torch.empty(0)), 2), Training(), 1, tmp_path, Phase.FLOAT)
     assert network.in_half == in_half

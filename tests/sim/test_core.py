@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """sim.core on a core small enough to check by hand (tests/sim/fixture_core)."""
 
+import ctypes
 import json
 import os
 import shutil
@@ -299,6 +300,15 @@ def test_a_refused_source_is_named(copy: Path, tmp_path: Path, monkeypatch: pyte
     with pytest.raises(CoreError, match=r"core\.sv:1"):
         CoreModel(copy)
     assert [path.suffix for path in (tmp_path / "build" / "models").iterdir()] == [".lock"]
+
+
+def test_a_harness_that_lays_a_structure_out_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Swapped(ctypes.Structure):
+        _fields_ = list(reversed(CoreModel.STRUCTURES["Options"]._fields_))
+
+    monkeypatch.setattr(CoreModel, "STRUCTURES", {"Options": Swapped})
+    with pytest.raises(CoreError, match=r"its Options is {double input_pause;.*} and ours {uint64_t patience;"):
+        CoreModel(FIXTURE)
 
 
 def test_a_missing_compiler_is_the_users_line(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

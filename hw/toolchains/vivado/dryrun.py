@@ -21,6 +21,7 @@ from shiftcore.errors import UserError
 from shiftcore.hw.boards import Board, load_board
 from shiftcore.hw.toolchains import vivado, yosys
 from shiftcore.model.manifest import FILE
+from shiftcore.options import BoardName
 from shiftcore.quant.preset import load_preset
 
 TABLE: dict[str, Any] = tomllib.loads((vivado.SCRIPTS / "commands.toml").read_text())
@@ -230,15 +231,15 @@ def dry_run(chip: Path, board: Board, folder: Path) -> list[Call]:
 
 def main(
     preset: Annotated[str, typer.Option(help="a preset that has been compiled for the board")] = "tiny",
-    board: Annotated[str, typer.Option(help="a board of hw/boards")] = "pynq-z2",
+    board: BoardName = "pynq-z2",
 ) -> None:
     """Run the scripts for Vivado without Vivado, and check what they call."""
-    place = load_board(board)
-    chip = load_preset(preset).build / place.name / "chip"
+    target = load_board(board)
+    chip = load_preset(preset).build / target.name / "chip"
     if not (chip / FILE).is_file():
         raise UserError(f"{chip}: no chip there; run `make compile PRESET={preset} BOARD={board}` first")
     with tempfile.TemporaryDirectory() as folder:
-        calls = dry_run(chip, place, Path(folder) / "vivado")
+        calls = dry_run(chip, target, Path(folder) / "vivado")
     print(
         f"dry run, not a Vivado run: {len(calls)} commands; commands, options, files, part and ports are as they should"
     )
