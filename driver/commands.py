@@ -24,6 +24,7 @@ from shiftcore.driver.sources import Image, Source, check_sources, open_sources
 from shiftcore.errors import UserError
 from shiftcore.model.alarm import RAISED
 from shiftcore.model.records import Result
+from shiftcore.model.sampling import Wanted
 
 BUILD = Path("build/tiny/pynq-z2")
 FILE_RATE = 25  # frames per second of a recorded video, where the model takes every frame
@@ -66,7 +67,8 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         outputs.record(record, len(sources), rate or FILE_RATE)
         if json:
             outputs.print_frames()
-        opened = [stack.enter_context(closing(source)) for source in open_sources(sources, rate, say)]
+        wanted = Wanted(accelerator.preprocessor().luma, shown=record is not None)
+        opened = [stack.enter_context(closing(source)) for source in open_sources(sources, rate, say, wanted)]
         going = Run(accelerator, opened, outputs.show, outputs.publishers, say)
         with _shown(going, json or events == "-", say), _stopped_by_signals(opened):
             going()
@@ -160,7 +162,8 @@ class _Outputs:
             self._frames.publish(as_json(channel, image, result))
         if self._recorders:
             text = caption(channel, image, result)
-            self._recorders[channel.stream].add(image.pixels, text, channel.state == RAISED)
+            assert image.shown is not None
+            self._recorders[channel.stream].add(image.shown, text, channel.state == RAISED)
 
     def lost(self) -> Iterator[str]:
         """What found no room on a disk until it was closed, a line each."""

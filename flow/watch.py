@@ -15,6 +15,7 @@ from shiftcore.model.decision import Decision
 from shiftcore.model.preprocess import Preprocessor, crop_size, to_input
 from shiftcore.model.records import alarm_score
 from shiftcore.model.reference import Reference
+from shiftcore.model.sampling import Wanted
 
 ENLARGED = 4  # the pictures people see have this many times the pixels of the core's frames, a side
 PICTURES = 24  # of a video are kept at most twice as many; the picture shows some of them
@@ -25,7 +26,7 @@ INPUTS = 1024  # are kept, for the chip
 class Watched:
     """What came of the video in the file `source`, a value for each input unless said otherwise.
 
-    `inputs`: uint8 `[H, W, 3]`, the first `INPUTS` of them; `pictures`: by the input's number, what some of them were
+    `inputs`: uint8 `[H, W, C]`, the first `INPUTS` of them; `pictures`: by the input's number, what some of them were
     made of, for people; `seconds`: since the video began; `logits`: int64 `[classes]`; `risk`: the alarm's score, 0 to
     1; `changes`: alarms that begin and end; `starts`: the first input of each clip in it; `truth`: the class of each
     clip, where known; `remark`: what one should know before reading it.
@@ -78,7 +79,8 @@ def watch(
     settings, scored = reference.description.alarm, reference.description.alarm_indices
     alarm = Alarm(settings) if settings else None
     height, width = reference.input_shape[:2]
-    frames = video.timed(path, reference.description.preprocess.images_per_second)
+    wanted = Wanted(prepare.luma, shown=True)
+    frames = video.timed(path, reference.description.preprocess.images_per_second, wanted)
     for frame in islice(frames, None if limit is None else prepare.images(limit)):
         clear = len(watched.logits) in starts
         try:
@@ -89,7 +91,8 @@ def watch(
             continue
         logits = reference.infer(prepared[0], 0, clear)
         decision = consensus.update(logits, 0, clear)
-        _keep(watched, prepared[0], frame.pixels, (height, width))
+        assert frame.shown is not None
+        _keep(watched, prepared[0], frame.shown, (height, width))
         watched.seconds.append(frame.seconds)
         watched.logits.append(logits)
         watched.decisions.append(decision)

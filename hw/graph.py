@@ -62,7 +62,7 @@ def execute(model: ModelWrapper, frames: Sequence[Frame]) -> np.ndarray:
             if "exec_mode" in instance.get_nodeattr_types():
                 instance.set_nodeattr("exec_mode", "cppsim")
     source, sink = model.graph.input[0].name, model.graph.output[0].name
-    nchw = model.get_tensor_shape(source)[1] == 3
+    nchw = bool(frames) and model.get_tensor_shape(source)[1] == frames[0].pixels.shape[2]
     outputs = []
     for frame in frames:
         temporal.begin_frame(frame.stream, frame.clear)

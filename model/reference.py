@@ -23,7 +23,7 @@ from shiftcore.model.decision import Consensus
 from shiftcore.model.description import ModelDescription
 from shiftcore.model.records import Context
 
-FORMAT, VERSION = "shiftcore-integer-model", 1
+FORMAT, VERSION = "shiftcore-integer-model", 2  # 2: `motion` is made of the luma that a decoder gives, not of RGB
 
 
 def _one_blas_thread() -> Callable[[], contextlib.AbstractContextManager[Any]]:
@@ -238,8 +238,13 @@ class Reference:
     """
 
     def __init__(self, graph: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        if graph.get("format") != FORMAT or graph.get("version") != VERSION:
-            raise ValueError(f"not a {FORMAT} of version {VERSION}")
+        if graph.get("format") != FORMAT:
+            raise ValueError(f"its format is {graph.get('format')!r}, not {FORMAT!r}")
+        if graph.get("version") != VERSION:
+            raise ValueError(
+                f"its version is {graph.get('version')}, and {VERSION} is read, whose inputs are made otherwise; "
+                "export and compile it again"
+            )
         self.graph, self.description = graph, ModelDescription.parse(graph)
         self.classes = list(self.description.classes)
         size = self.description.input
