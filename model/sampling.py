@@ -99,9 +99,9 @@ class Sampler:
     `Clock`.
 
     The clip's time is cut into ticks of 1/rate seconds, from its first frame on; the first frame of each tick is an
-    image. A camera slower than `rate` gives all its frames. Times count in whole milliseconds, and a tick begins `EARLY_MS`
-    of them before its time: containers and readers round a frame's time either way, and a camera of exactly `rate` is
-    to lose none of its frames.
+    image. A camera slower than `rate` gives all its frames. Times count in whole milliseconds, and a tick begins
+    `EARLY_MS` of them before its time: containers and readers round a frame's time either way, and a camera of exactly
+    `rate` is to lose none of its frames.
     """
 
     def __init__(

@@ -19,7 +19,9 @@ from shiftcore.quant.preset import Preset, parse_preset
 from shiftcore.quant.synthetic import class_names
 
 PRETRAINED = PACKAGE_FOLDER / "quant" / "pretrained"
-VERSION = 2  # of what a checkpoint learned from; 2: the luma that a decoder gives; before, which did not say: gray of RGB
+VERSION = (
+    2  # of what a checkpoint learned from; 2: the luma that a decoder gives; before, which did not say: gray of RGB
+)
 
 _COUNT = ".num_batches_tracked"
 _NAMED = 3  # so many tensors are named in an error
@@ -47,7 +49,9 @@ def load(path: Path) -> tuple[ReducedTSM, Preset]:
     preset = parse_preset(content["preset"], str(path))
     network = ReducedTSM(preset, content["classes"])
     if preset.input.made_of.luma and content["version"] < VERSION:
-        print(f"warning: {path}: learned from gray of RGB, and sees a decoder's luma now; train it anew", file=sys.stderr)
+        print(
+            f"warning: {path}: learned from gray of RGB, and sees a decoder's luma now; train it anew", file=sys.stderr
+        )
     fill(network, content["state"], path)
     check_finite(network.snap().state_dict(), path)  # finite numbers may be too large to compute with
     return network, preset

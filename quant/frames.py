@@ -42,8 +42,8 @@ class Frames(NamedTuple):
 @dataclass(frozen=True)
 class Kept:
     """What is kept of a video: `rate` frames a second (model.sampling; None: all), each cropped and shrunk to `height`
-    x `width` as the network sees it, in colour or its luma. With `margin` the whole picture is kept instead, so large that
-    its centre has `margin` times that size; but never enlarged."""
+    x `width` as the network sees it, in colour or its luma. With `margin` the whole picture is kept instead, so large
+    that its centre has `margin` times that size; but never enlarged."""
 
     height: int
     width: int

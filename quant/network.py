@@ -27,7 +27,9 @@ class ReducedTSM(nn.Module):
         self.classes = tuple(classes)
         network, bits = preset.network, preset.quantization
         make = Precision(bits, quantized)
-        self.stem = ConvLayer(make, preset.input.made_of.channels, network.stem.width, network.stem.stride, bits.first_weight_bits)
+        self.stem = ConvLayer(
+            make, preset.input.made_of.channels, network.stem.width, network.stem.stride, bits.first_weight_bits
+        )
         self.max_pool = nn.MaxPool2d(2) if network.stem.max_pool else None
         width = network.stem.width
         self.stride = network.stem.stride * (2 if network.stem.max_pool else 1)  # of the whole network
@@ -100,7 +102,9 @@ def random_network(preset: Preset, seed: int, classes: Sequence[str] = ("first",
             norm.momentum = None  # statistics are the plain mean over the batches
         size = (preset.input.height, preset.input.width)
         for _ in range(8):
-            smooth = nn.functional.interpolate(torch.rand(4, preset.input.made_of.channels, 4, 4), size, mode="bilinear")
+            smooth = nn.functional.interpolate(
+                torch.rand(4, preset.input.made_of.channels, 4, 4), size, mode="bilinear"
+            )
             frames = torch.stack([smooth, torch.rand_like(smooth)])
             network((255 * frames).round())
     return network.snap()

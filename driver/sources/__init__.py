@@ -2,8 +2,8 @@
 """Where frames come from: video files, folders of them, network cameras, cameras of this machine.
 
 Frames are what a network takes: luma, uint8 `[H, W]`, or RGB `[H, W, 3]`. PyAV decodes them where it works, and OpenCV
-otherwise; luma is the same bytes from both, everywhere (docs/driver.md). As many frames a second are taken as in training, `rate` (model.sampling),
-the first included.
+otherwise; luma is the same bytes from both, everywhere (docs/driver.md). As many frames a second are taken as in
+training, `rate` (model.sampling), the first included.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ def open_sources(arguments: Sequence[str], rate: int | None, say: Say, wanted: W
     check_sources(arguments)
     if notice := decoders.need_one():
         say(notice)
-    return [_open(argument, rate, wanted, say) for argument in arguments]
+    return [_open(argument, rate, say, wanted) for argument in arguments]
 
 
 def interleave(sources: Sequence[Source]) -> Iterator[tuple[int, Image] | None]:
@@ -68,13 +68,13 @@ def _check(argument: str) -> None:
         raise UserError(f"{argument}: an empty folder; put video files there")
 
 
-def _open(argument: str, rate: int | None, wanted: Wanted, say: Say) -> Source:
+def _open(argument: str, rate: int | None, say: Say, wanted: Wanted) -> Source:
     if _is_live(argument):
-        return Live(argument, rate, wanted, say)
+        return Live(argument, rate, say, wanted)
     path = Path(argument)
     if not path.is_dir():
-        return Files(argument, [path], rate, wanted, say)
+        return Files(argument, [path], rate, say, wanted)
     found = find(path)
     if found.others:
         say(f"{argument}: {told(found.others, path)}")
-    return Files(argument, found.videos, rate, wanted, say)
+    return Files(argument, found.videos, rate, say, wanted)

@@ -8,14 +8,14 @@ from shiftcore.driver.sources.opencv import opencv_file
 from shiftcore.driver.sources.source import Image, Say, Source
 from shiftcore.errors import UserError
 from shiftcore.model import decoders
-from shiftcore.model.sampling import Frame, Wanted
+from shiftcore.model.sampling import RGB, Frame, Wanted
 
 
 class Files(Source):
     """The videos at `paths`, in order. What is wrong with one is said after its good frames, and the next begins."""
 
-    def __init__(self, name: str, paths: Iterable[Path], rate: int | None, wanted: Wanted, say: Say) -> None:
-        super().__init__(name, rate, wanted, say)
+    def __init__(self, name: str, paths: Iterable[Path], rate: int | None, say: Say, wanted: Wanted = RGB) -> None:
+        super().__init__(name, rate, say, wanted)
         self._paths = iter(paths)
         self._images: Iterator[Image] = iter(())
 

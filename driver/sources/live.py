@@ -41,9 +41,9 @@ class Live(Source):
 
     live = True
 
-    def __init__(self, address: str, rate: int | None, wanted: Wanted, say: Say) -> None:
+    def __init__(self, address: str, rate: int | None, say: Say, wanted: Wanted = RGB) -> None:
         self._address = Address(address)
-        super().__init__(self._address.shown, rate, wanted, say)
+        super().__init__(self._address.shown, rate, say, wanted)
         self._images: deque[Image] = deque()
         self._started, self._last = time.monotonic(), 0.0  # of the run, and the time of the newest frame
         self._lost, self._failures, self._pauses = False, 0, PAUSE_S
@@ -113,7 +113,7 @@ class Live(Source):
         """The images of one connection. Its first frame's time is that of its arrival; the others follow it by the
         camera's own clock."""
         begin, sample = 0.0, Sampler(self._rate, say=lambda why: self._say(f"{self.name}: {why}"))
-        for number, (stamp, convert) in enumerate(self._read(self._pauses is REFUSED_S)):
+        for number, (stamp, convert) in enumerate(_read_live(self._address, self._wanted, self._pauses is REFUSED_S)):
             if self._stopped.is_set():
                 return
             now = time.monotonic() - self._started
@@ -126,13 +126,6 @@ class Live(Source):
                 raise UserError("sends damaged frames")
             self._last = begin + seconds
             yield Image(seen[0], self._last, number, self.name, number == 0, seen[1])
-
-    def _read(self, refused: bool) -> Iterator[Stamped]:
-        """Every frame that the camera sends, which has or has not `refused` user and password the last time. Raises
-        UserError, without the camera's name, when no more come, and RefusedError where it refuses them."""
-        if decoders.pyav().usable and not self._address.secret.startswith("/dev/"):
-            return _pyav_live(self._address, self._wanted)
-        return _opencv_live(self._address, self._wanted, refused)
 
     def _put(self, image: Image) -> None:
         if self._failures:
@@ -154,6 +147,14 @@ class Live(Source):
             return
         self._told, self._told_at = problem if longest else "", now
         self._say(f"{self.name}: {problem}; called again {'every' if longest else 'in'} {pause:g} s")
+
+
+def _read_live(address: Address, wanted: Wanted, refused: bool) -> Iterator[Stamped]:
+    """Every frame that a camera sends, which has or has not `refused` user and password the last time. Raises
+    UserError, without the camera's name, when no more come, and RefusedError where it refuses them."""
+    if decoders.pyav().usable and not address.secret.startswith("/dev/"):
+        return _pyav_live(address, wanted)
+    return _opencv_live(address, wanted, refused)
 
 
 def _silent(opened: bool) -> UserError:

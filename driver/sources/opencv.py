@@ -34,9 +34,7 @@ YUYV = {"YUY2": 0, "YUYV": 0, "UYVY": 1}  # where luma begins in each two bytes
 JPEG = {"MJPG", "JPEG"}
 
 
-def opencv_file(
-    path: Path, rate: int | None, wanted: Wanted = RGB, say: Say | None = None
-) -> Iterator[Frame]:
+def opencv_file(path: Path, rate: int | None, wanted: Wanted = RGB, say: Say | None = None) -> Iterator[Frame]:
     """OpenCV says nothing of damage: what the file announces and does not hold is all that shows. It takes a file's
     first video; which one is the default, and what is a cover, it does not tell."""
     import cv2

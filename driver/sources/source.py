@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shiftcore.model.sampling import Wanted
+from shiftcore.model.sampling import RGB, Wanted
 
 Say = Callable[[str], None]
 Seen = tuple[np.ndarray, np.ndarray | None]  # `pixels` and `shown` of an image
@@ -15,9 +15,10 @@ Stamped = tuple[float | None, Pixels]  # a frame's own time in seconds, where it
 
 
 class Image(NamedTuple):
-    """A frame. `pixels`: uint8 luma `[H, W]` or RGB `[H, W, 3]`, as the source was told; `seconds`: its time in its clip's, never less than the one before; `number`: its place in the video,
-    from 0; `first`: nothing connects it to the frame before (a file's first; a camera's after a loss); `shown`: the
-    same in RGB for people, None where nobody wants to see it."""
+    """A frame. `pixels`: uint8 luma `[H, W]` or RGB `[H, W, 3]`, as the source was told; `seconds`: its time in its
+    clip's, never less than the one before; `number`: its place in the video, from 0; `first`: nothing connects it to
+    the frame before (a file's first; a camera's after a loss); `shown`: the same in RGB for people, None where nobody
+    wants to see it."""
 
     pixels: np.ndarray
     seconds: float
@@ -34,10 +35,10 @@ class Source:
 
     live = False
 
-    def __init__(self, name: str, rate: int | None, wanted: Wanted, say: Say) -> None:
+    def __init__(self, name: str, rate: int | None, say: Say, wanted: Wanted = RGB) -> None:
         self.name, self.done = name, False
         self.dropped = self.problems = 0
-        self._rate, self._wanted, self._say = rate, wanted, say
+        self._rate, self._say, self._wanted = rate, say, wanted
 
     @property
     def interrupted(self) -> bool:

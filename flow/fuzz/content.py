@@ -9,6 +9,7 @@ from shiftcore.flow.fuzz.case import Case
 from shiftcore.hw.graph import Frame
 from shiftcore.quant import synthetic
 from shiftcore.quant.network import ReducedTSM, random_network
+from shiftcore.quant.preset import Preset
 
 _STEPS = 25  # of training: enough to move every weight
 _RESET_SHARE = 0.2  # of the frames begin a clip

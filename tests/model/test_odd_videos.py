@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from av.video.reformatter import ColorRange
@@ -21,6 +22,7 @@ from shiftcore.driver.sources.opencv import opencv_file
 from shiftcore.driver.sources.source import Stamped
 from shiftcore.errors import UserError
 from shiftcore.model import video
+from shiftcore.model.colour import gray
 from shiftcore.model.preprocess import Preprocessor, pixel_aspect, to_input
 from shiftcore.model.sampling import Frame, Wanted
 from shiftcore.quant.data import read_clips, wide_frames
@@ -235,6 +237,29 @@ def test_what_is_learned_from_is_upright_too(tmp_path: Path, rotation: int) -> N
     turned = encode(tmp_path / "turned.mkv", "ffv1", stored, "bgr0", rotation)
     upright = encode(tmp_path / "upright.mkv", "ffv1", seen, "bgr0")
     assert np.array_equal(read_clips(small_preset(), turned), read_clips(small_preset(), upright))
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.ts", "mpeg2video"), ("a.mp4", "libx264")])
+def test_both_fields_of_an_interlaced_picture_are_seen_as_they_lie(tmp_path: Path, name: str, codec: str) -> None:
+    """A frame holds two moments, in every other line each; nobody takes them apart, in training or live."""
+    moments = pictures(8, 64, 64)
+    woven = [np.where(np.arange(64)[:, None, None] % 2, b, a) for a, b in zip(moments[::2], moments[1::2], strict=True)]
+    with av.open(str(tmp_path / name), "w") as container:
+        stream: Any = container.add_stream(codec, rate=25)
+        stream.height, stream.width, stream.pix_fmt, stream.bit_rate = 64, 64, "yuv420p", 6_000_000
+        stream.options = {"x264-params": "interlaced=1"} if codec == "libx264" else {"flags": "+ildct+ilme"}
+        for image in woven:
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with av.open(str(tmp_path / name)) as container:
+        assert next(container.decode(video=0)).interlaced_frame
+    frames = list(video.timed(tmp_path / name, None, LUMA))
+    if not cv2.__version__.startswith("5.0.0"):  # which gives nothing usable of them (docs/driver.md)
+        others = [frame.pixels.tolist() for frame in opencv_file(tmp_path / name, None, LUMA)]
+        assert [frame.pixels.tolist() for frame in frames] == others
+    for frame, image in zip(frames, woven, strict=True):
+        assert np.abs(frame.pixels - (gray(image) * 219 / 255 + 16)).mean() < 6
 
 
 def anamorphic(path: Path, codec: str, images: list[np.ndarray], aspect: Fraction, rotation: int | None = None) -> Path:
