@@ -2,6 +2,8 @@
 """The planes of a frame as PyAV's decoder gives them. No swscale stands between them and us: it rounds otherwise on
 another processor."""
 
+from typing import Any
+
 import av
 import numpy as np
 
@@ -36,7 +38,7 @@ def rgb(frame: av.VideoFrame) -> np.ndarray:
     """The frame as RGB, uint8 `[H, W, 3]`, by `colour.rgb` of its planes in 8 bits. Raises as `luma`."""
     if _is_rgb(frame):
         if frame.format.components[0].bits > 8:
-            return (frame.to_ndarray(format="rgb48le") >> 8).astype(np.uint8)
+            return (frame.to_ndarray(format="rgb48le").astype(np.uint16) >> 8).astype(np.uint8)
         return frame.to_ndarray(format="rgb24")
     name = frame.format.name
     full = frame.color_range == 2 or name.startswith("yuvj")  # AVCOL_RANGE_JPEG
@@ -74,5 +76,5 @@ def _values(frame: av.VideoFrame, plane: int) -> np.ndarray:
 
 def _bytes(frame: av.VideoFrame, plane: int) -> np.ndarray:
     """The bytes of a plane, a line a row."""
-    memory = frame.planes[plane]
+    memory: Any = frame.planes[plane]  # a buffer, which PyAV's types do not say
     return np.frombuffer(memory, np.uint8).reshape(-1, memory.line_size)

@@ -127,7 +127,7 @@ class Preprocessor:
         self._shrunk.clear()
 
 
-def assemble(representation: str, images: Sequence[np.ndarray]) -> np.ndarray:
+def assemble(representation: str, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """The input, uint8 `[height, width, channels]`, made of cropped and shrunk `images`, the newest first, as many as
     the representation looks back and one."""
     if representation == "motion":

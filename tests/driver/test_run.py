@@ -307,9 +307,13 @@ def test_a_camera_whose_images_were_too_small_is_seen_when_they_fit(folder: Path
     clears: list[bool] = []
     with Accelerator.open(folder, "reference") as real:
         flaky: Any = Flaky(real, set())
-        submit = flaky.submit
-        flaky.submit = lambda frame, stream, clear: clears.append(clear) or submit(frame, stream, clear)
-        seen: list[int] = []
+        submit, seen = flaky.submit, []
+
+        def watched(frame: np.ndarray, stream: int, clear: bool) -> int:
+            clears.append(clear)
+            return submit(frame, stream, clear)
+
+        flaky.submit = watched
         Run(flaky, [Growing("a", 1, said.append)], lambda _, image, __: seen.append(image.number), [], said.append)()
     assert seen == [2, 3, 4, 7, 8, 9, 10] and clears == [True, False, False, True, False, False, False]
     assert said == ["a: the frame is 2x1 pixels, smaller than the network's input of 2x2"] * 3

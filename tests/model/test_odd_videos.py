@@ -254,12 +254,12 @@ def test_both_fields_of_an_interlaced_picture_are_seen_as_they_lie(tmp_path: Pat
         container.mux(stream.encode(None))
     with av.open(str(tmp_path / name)) as container:
         assert next(container.decode(video=0)).interlaced_frame
-    frames = list(video.timed(tmp_path / name, None, LUMA))
+    decoded = list(video.timed(tmp_path / name, None, LUMA))
     if not cv2.__version__.startswith("5.0.0"):  # which gives nothing usable of them (docs/driver.md)
-        others = [frame.pixels.tolist() for frame in opencv_file(tmp_path / name, None, LUMA)]
-        assert [frame.pixels.tolist() for frame in frames] == others
-    for frame, image in zip(frames, woven, strict=True):
-        assert np.abs(frame.pixels - (gray(image) * 219 / 255 + 16)).mean() < 6
+        others = [seen.pixels.tolist() for seen in opencv_file(tmp_path / name, None, LUMA)]
+        assert [seen.pixels.tolist() for seen in decoded] == others
+    for seen, image in zip(decoded, woven, strict=True):
+        assert np.abs(seen.pixels - (gray(image) * 219 / 255 + 16)).mean() < 6
 
 
 def anamorphic(path: Path, codec: str, images: list[np.ndarray], aspect: Fraction, rotation: int | None = None) -> Path:
