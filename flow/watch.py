@@ -79,8 +79,7 @@ def watch(
     settings, scored = reference.description.alarm, reference.description.alarm_indices
     alarm = Alarm(settings) if settings else None
     height, width = reference.input_shape[:2]
-    wanted = Wanted(prepare.luma, shown=True)
-    frames = video.timed(path, reference.description.preprocess.images_per_second, wanted)
+    frames = video.timed(path, reference.description.preprocess.images_per_second, Wanted(prepare.luma, shown=True))
     for frame in islice(frames, None if limit is None else prepare.images(limit)):
         clear = len(watched.logits) in starts
         try:
@@ -91,7 +90,6 @@ def watch(
             continue
         logits = reference.infer(prepared[0], 0, clear)
         decision = consensus.update(logits, 0, clear)
-        assert frame.shown is not None
         _keep(watched, prepared[0], frame.shown, (height, width))
         watched.seconds.append(frame.seconds)
         watched.logits.append(logits)
@@ -108,7 +106,7 @@ def watch(
     return watched
 
 
-def _keep(watched: Watched, pixels: np.ndarray, image: np.ndarray, size: tuple[int, int]) -> None:
+def _keep(watched: Watched, pixels: np.ndarray, image: np.ndarray | None, size: tuple[int, int]) -> None:
     """Keep an input for the chip, and now and then a picture for people: ever more rarely in a long video."""
     number = len(watched.logits)
     if number < INPUTS:
@@ -117,6 +115,7 @@ def _keep(watched: Watched, pixels: np.ndarray, image: np.ndarray, size: tuple[i
     stride = 1 << (stride - 1).bit_length()
     if number % stride:
         return
+    assert image is not None
     rows, columns = crop_size(image, *size)
     scale = min(ENLARGED, rows // size[0], columns // size[1])
     watched.pictures[number] = to_input(image, size[0] * scale, size[1] * scale)

@@ -92,7 +92,7 @@ SHARE = {
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("name", SHARE)
 def test_each_chroma_value_stands_for_all_pixels_it_covers(name: str, full: bool) -> None:
-    for height, width in ((HEIGHT, WIDTH), (7, 35)):
+    for height, width in ((HEIGHT, WIDTH), (7, 35), (2 * colour.BAND + 7, 35)):
         frame, (luma, u, v) = filled(name, height, width)
         frame.color_range = ColorRange.JPEG if full else ColorRange.MPEG
         tall, wide = SHARE[name]
