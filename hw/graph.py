@@ -25,7 +25,7 @@ from shiftcore.quant import temporal
 
 
 class Frame(NamedTuple):
-    """A frame and its context: uint8 `pixels` [H, W, 3], its `stream`, and `clear` at the start of a clip."""
+    """A frame and its context: uint8 `pixels` [H, W, C], its `stream`, and `clear` at the start of a clip."""
 
     pixels: np.ndarray
     stream: int = 0
