@@ -96,7 +96,7 @@ def frames(case: Case, rng: np.random.Generator) -> list[Frame]:
 
 
 def _scene(case: Case, shape: tuple[int, int, int]) -> np.ndarray:
-    return synthetic.clip(("door",), case.seed % 2, (case.frames.count, *shape[:2]), (case.seed, 0))
+    return synthetic.clip(("door",), case.seed % 2, (case.frames.count, *shape[:2]), (case.seed, 0))[..., : shape[2]]
 
 
 def _picture(kind: str, shape: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
