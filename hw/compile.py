@@ -280,7 +280,7 @@ def compile_model(
     found = lock_file or PRESETS / f"{preset.name}.{place.name}.lock"
     key = _key(model, place, verify, found)
     folder = preset.build / place.name
-    frames = verification_frames(preset.input.height, preset.input.width)
+    frames = verification_frames(preset.input.height, preset.input.width, preset.input.made_of.channels)
     job = Job(folder, place, preset, description, frames, lockfile.read(found), progress, source=str(model))
     saved = SavedSteps(folder, todo, STEPS, key)
     if saved.all_done():

@@ -31,7 +31,7 @@ CONTEXTS = [(0, True), (0, False), (1, True), (0, False), (1, False), (0, True),
 
 
 def noise(preset: Preset, count: int) -> list[np.ndarray]:
-    shape = (count, preset.input.height, preset.input.width, 3)
+    shape = (count, preset.input.height, preset.input.width, preset.input.made_of.channels)
     return list(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
 
 
