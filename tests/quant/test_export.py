@@ -36,7 +36,8 @@ def noise(preset: Preset, count: int) -> list[np.ndarray]:
 
 
 def scene(preset: Preset, count: int) -> list[np.ndarray]:
-    return list(synthetic.clip(("door", "object"), 1, (count, preset.input.height, preset.input.width), (9, 9)))
+    images = synthetic.clip(("door", "object"), 1, (count, preset.input.height, preset.input.width), (9, 9))
+    return list(images[..., : preset.input.made_of.channels])
 
 
 def brevitas(network: ReducedTSM, frames: list[np.ndarray], contexts: list[tuple[int, bool]]) -> np.ndarray:
