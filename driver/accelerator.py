@@ -116,7 +116,8 @@ class Accelerator:
             self._backend.close()
 
     def preprocessor(self) -> Preprocessor:
-        """What makes the network's inputs of a camera's RGB images; of the same images, those of training."""
+        """What makes the network's inputs of a camera's images (its `luma` says of which); of the same images, those of
+        training."""
         return Preprocessor(self.description)
 
     def stream(self, frames: Iterable[np.ndarray], stream: int = 0) -> Iterator[Result]:

@@ -23,6 +23,7 @@ from shiftcore.driver.thresholds import read, write
 from shiftcore.errors import UserError
 from shiftcore.model.description import ModelDescription
 from shiftcore.model.records import Result
+from shiftcore.model.sampling import Wanted
 
 THRESHOLDS = Path("thresholds.json")
 WATCHED_HOURS = 24.0  # of a camera, where nobody says: a day and a night
@@ -52,7 +53,8 @@ def main(
         if thresholds.exists():
             read(thresholds, description.weights)  # what is wrong with it shows now, not after a day
         rate = description.preprocess.images_per_second
-        opened = [stack.enter_context(closing(source)) for source in open_sources(sources, rate, say)]
+        wanted = Wanted(accelerator.preprocessor().luma)
+        opened = [stack.enter_context(closing(source)) for source in open_sources(sources, rate, say, wanted)]
         watches = [Watch(description.alarm, source.live) for source in opened]
         going = Run(accelerator, opened, partial(_watch, watches, hours), [], say)
         with shown(going, False, say), stopped_by_signals(opened):

@@ -25,6 +25,7 @@ from shiftcore.driver.thresholds import read as read_thresholds
 from shiftcore.errors import UserError
 from shiftcore.model.alarm import RAISED
 from shiftcore.model.records import Result
+from shiftcore.model.sampling import Wanted
 
 PRESET = "cctv"  # what runs where no build is named
 FILE_RATE = 25  # frames per second of a recorded video, where the model takes every frame
@@ -73,7 +74,8 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         outputs.record(record, len(sources), rate or FILE_RATE)
         if json:
             outputs.print_frames()
-        opened = [stack.enter_context(closing(source)) for source in open_sources(sources, rate, say)]
+        wanted = Wanted(accelerator.preprocessor().luma, shown=record is not None)
+        opened = [stack.enter_context(closing(source)) for source in open_sources(sources, rate, say, wanted)]
         own = _set_thresholds(accelerator, opened, thresholds, say)
         going = Run(accelerator, opened, outputs.show, outputs.publishers, say, own)
         with shown(going, json or events == "-", say), stopped_by_signals(opened):
@@ -183,7 +185,8 @@ class _Outputs:
             self._frames.publish(as_json(channel, image, result))
         if self._recorders:
             text = caption(channel, image, result)
-            self._recorders[channel.stream].add(image.pixels, text, channel.state == RAISED)
+            assert image.shown is not None
+            self._recorders[channel.stream].add(image.shown, text, channel.state == RAISED)
 
     def lost(self) -> Iterator[str]:
         """What found no room on a disk until it was closed, a line each."""

@@ -125,7 +125,7 @@ class Run:
         try:
             prepared = self._prepare.prepare(image.pixels, channel.stream, image.first)
         except UserError as error:
-            channel.source.abandon(f"{image.source}: {error}")
+            channel.source.refuse(f"{image.source}: {error}")
             return
         if prepared is None:
             return

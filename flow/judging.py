@@ -14,6 +14,7 @@ from shiftcore.model.decision import Decision
 from shiftcore.model.preprocess import Preprocessor
 from shiftcore.model.records import alarm_score
 from shiftcore.model.reference import Reference
+from shiftcore.model.sampling import Wanted
 from shiftcore.quant import layouts
 from shiftcore.quant.layouts import Sample
 from shiftcore.quant.metrics import Row
@@ -60,7 +61,7 @@ def judge(reference: Reference, sample: Sample) -> Outcome:
     prepare, rate = Preprocessor(description), description.preprocess.images_per_second
     running, alarm, alarms, seconds, light = reference.consensus(), settings and Alarm(settings), 0, 0.0, 0.0
     total, times, scores = np.zeros(len(reference.classes), np.int64), [], []
-    for frame in video.timed(sample.path, rate):
+    for frame in video.timed(sample.path, rate, Wanted(prepare.luma)):
         seconds = frame.seconds
         prepared = prepare.prepare(frame.pixels, clear=frame.number == 0)
         if prepared is None:

@@ -26,8 +26,9 @@ def _frames(reference: Reference, video: Path | None, count: int) -> list[FrameI
     if video is None:
         noise = np.random.default_rng(0).integers(0, 256, (count, *reference.input_shape), dtype=np.uint8)
         return [(pixels, i % reference.streams, False) for i, pixels in enumerate(noise)]
-    images = files.frames(video, reference.description.preprocess.images_per_second)
-    inputs = islice(Preprocessor(reference.description).clip(images), count)
+    prepare = Preprocessor(reference.description)
+    images = files.frames(video, reference.description.preprocess.images_per_second, prepare.luma)
+    inputs = islice(prepare.clip(images), count)
     contexts = [(pixels, 0, i == 0) for i, pixels in enumerate(inputs)]
     if not contexts:
         raise UserError(f"{video}: too short to make one input of the network")

@@ -15,6 +15,7 @@ from shiftcore.model.decision import Decision
 from shiftcore.model.preprocess import Preprocessor, crop_size, to_input
 from shiftcore.model.records import alarm_score
 from shiftcore.model.reference import Reference
+from shiftcore.model.sampling import Wanted
 
 ENLARGED = 4  # the pictures people see have this many times the pixels of the core's frames, a side
 PICTURES = 24  # of a video are kept at most twice as many; the picture shows some of them
@@ -25,7 +26,7 @@ INPUTS = 1024  # are kept, for the chip
 class Watched:
     """What came of the video in the file `source`, a value for each input unless said otherwise.
 
-    `inputs`: uint8 `[H, W, 3]`, the first `INPUTS` of them; `pictures`: by the input's number, what some of them were
+    `inputs`: uint8 `[H, W, C]`, the first `INPUTS` of them; `pictures`: by the input's number, what some of them were
     made of, for people; `seconds`: since the video began; `logits`: int64 `[classes]`; `risk`: the alarm's score, 0 to
     1; `changes`: alarms that begin and end; `starts`: the first input of each clip in it; `truth`: the class of each
     clip, where known; `remark`: what one should know before reading it.
@@ -78,7 +79,7 @@ def watch(
     settings, scored = reference.description.alarm, reference.description.alarm_indices
     alarm = Alarm(settings) if settings else None
     height, width = reference.input_shape[:2]
-    frames = video.timed(path, reference.description.preprocess.images_per_second)
+    frames = video.timed(path, reference.description.preprocess.images_per_second, Wanted(prepare.luma, shown=True))
     for frame in islice(frames, None if limit is None else prepare.images(limit)):
         clear = len(watched.logits) in starts
         try:
@@ -89,7 +90,7 @@ def watch(
             continue
         logits = reference.infer(prepared[0], 0, clear)
         decision = consensus.update(logits, 0, clear)
-        _keep(watched, prepared[0], frame.pixels, (height, width))
+        _keep(watched, prepared[0], frame.shown, (height, width))
         watched.seconds.append(frame.seconds)
         watched.logits.append(logits)
         watched.decisions.append(decision)
@@ -105,7 +106,7 @@ def watch(
     return watched
 
 
-def _keep(watched: Watched, pixels: np.ndarray, image: np.ndarray, size: tuple[int, int]) -> None:
+def _keep(watched: Watched, pixels: np.ndarray, image: np.ndarray | None, size: tuple[int, int]) -> None:
     """Keep an input for the chip, and now and then a picture for people: ever more rarely in a long video."""
     number = len(watched.logits)
     if number < INPUTS:
@@ -114,6 +115,7 @@ def _keep(watched: Watched, pixels: np.ndarray, image: np.ndarray, size: tuple[i
     stride = 1 << (stride - 1).bit_length()
     if number % stride:
         return
+    assert image is not None
     rows, columns = crop_size(image, *size)
     scale = min(ENLARGED, rows // size[0], columns // size[1])
     watched.pictures[number] = to_input(image, size[0] * scale, size[1] * scale)

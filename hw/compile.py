@@ -280,7 +280,7 @@ def compile_model(
     found = lock_file or PRESETS / f"{preset.name}.{target.name}.lock"
     key = _key(model, target, verify, found)
     folder = preset.build / target.name
-    frames = verification_frames(preset.input.height, preset.input.width)
+    frames = verification_frames(preset.input.height, preset.input.width, preset.input.made_of.channels)
     job = Job(folder, target, preset, description, frames, lockfile.read(found), progress, source=str(model))
     saved = SavedSteps(folder, todo, STEPS, key)
     if saved.all_done():

@@ -25,7 +25,7 @@ from shiftcore.quant import temporal
 
 
 class Frame(NamedTuple):
-    """A frame and its context: uint8 `pixels` [H, W, 3], its `stream`, and `clear` at the start of a clip."""
+    """A frame and its context: uint8 `pixels` [H, W, C], its `stream`, and `clear` at the start of a clip."""
 
     pixels: np.ndarray
     stream: int = 0
@@ -62,7 +62,7 @@ def execute(model: ModelWrapper, frames: Sequence[Frame]) -> np.ndarray:
             if "exec_mode" in instance.get_nodeattr_types():
                 instance.set_nodeattr("exec_mode", "cppsim")
     source, sink = model.graph.input[0].name, model.graph.output[0].name
-    nchw = model.get_tensor_shape(source)[1] == 3
+    nchw = bool(frames) and model.get_tensor_shape(source)[1] == frames[0].pixels.shape[2]
     outputs = []
     for frame in frames:
         temporal.begin_frame(frame.stream, frame.clear)

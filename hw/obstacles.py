@@ -87,7 +87,7 @@ def _of_nodes(graph: Graph, names: _Names) -> Iterator[Obstacle]:
 
 def _of_input(graph: Graph, size: InputSize) -> Iterator[Obstacle]:
     """What is wrong with the graph's inputs; `size` is the description's."""
-    wanted = [1, 3, size.height, size.width]
+    wanted = [1, size.channels, size.height, size.width]
     instead = f"export it with one input, a frame of shape {wanted}"
     if len(graph.inputs) != 1:
         names = ", ".join(entry.name for entry in graph.inputs) or "none"
@@ -96,8 +96,6 @@ def _of_input(graph: Graph, size: InputSize) -> Iterator[Obstacle]:
     name, shape = graph.inputs[0].name, graph.declared(graph.inputs[0])
     if any(isinstance(extent, str) for extent in shape):
         yield Obstacle(f"input {name}", f"its shape {shape} is not fixed", instead)
-    elif len(shape) == 4 and shape[1] == 1:
-        yield Obstacle(f"input {name}", "frames of one channel, and a camera's have three", instead)
     elif shape != wanted:
         yield Obstacle(f"input {name}", f"its shape is {shape}", instead)
     if len(graph.consumers[name]) > 1:

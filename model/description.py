@@ -9,7 +9,7 @@ from shiftcore.artifacts import digest
 from shiftcore.model.alarm import AlarmSettings
 from shiftcore.model.fields import Count, Offset, OtherNumbers, Whole, parsed
 
-FORMAT, VERSION = "shiftcore-integer-model", 1
+FORMAT, VERSION = "shiftcore-integer-model", 2  # 2: `motion` is made of the luma that a decoder gives, not of RGB
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,13 @@ class ModelDescription(InputSpec):
     @classmethod
     def parse(cls, values: Mapping[str, object]) -> "ModelDescription":
         """What JSON holds. Raises ValueError naming the key that is missing or wrong."""
-        if values.get("format") != FORMAT or values.get("version") != VERSION:
-            raise ValueError(f"not a {FORMAT} of version {VERSION}")
+        if values.get("format") != FORMAT:
+            raise ValueError(f"its format is {values.get('format')!r}, not {FORMAT!r}")
+        if values.get("version") != VERSION:
+            raise ValueError(
+                f"its version is {values.get('version')}, and {VERSION} is read, whose inputs are made otherwise; "
+                "export and compile it again"
+            )
         alarm = values.get("alarm")
         none = not alarm or (isinstance(alarm, Mapping) and not alarm.get("classes"))
         return parsed(cls, {**values, "alarm": None if none else alarm, "identity": identity(values)})

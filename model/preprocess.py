@@ -5,18 +5,33 @@ Training, the reference, the driver and the simulation all come through here, so
 byte what it sees. Pixels that are not square count as what they show: `Picture` says how wide they are.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from shiftcore.errors import UserError
+from shiftcore.model.colour import gray
 from shiftcore.model.description import InputSpec
 
 SQUARE = Fraction(1)
 WIDEST = 8  # a pixel as wide, or as high, as that beside its other side is a broken header
-LOOK_BACK = {"rgb": 0, "motion": 2}  # earlier images that an input of each representation needs
+
+
+class Representation(NamedTuple):
+    """What an input is made of: `luma` or RGB of its image and of so many before it; and how many `channels` it has."""
+
+    luma: bool
+    look_back: int
+    channels: int
+
+
+REPRESENTATIONS = {
+    "rgb": Representation(luma=False, look_back=0, channels=3),
+    "luma": Representation(luma=True, look_back=0, channels=1),
+    "motion": Representation(luma=True, look_back=2, channels=3),
+}
 
 
 class Picture(np.ndarray):
@@ -30,8 +45,8 @@ class Picture(np.ndarray):
 
 
 def picture(pixels: np.ndarray, aspect: Fraction | None) -> np.ndarray:
-    """`pixels` (uint8 `[H, W, C]`) with what their container says of their shape, width over height. None, 0 and
-    anything beyond `WIDEST` say nothing: such pixels are square, and `pixels` stays a plain array."""
+    """`pixels` (uint8 `[H, W]` or `[H, W, 3]`) with what their container says of their shape, width over height. None,
+    0 and anything beyond `WIDEST` say nothing: such pixels are square, and `pixels` stays a plain array."""
     if not aspect or aspect == SQUARE or not Fraction(1, WIDEST) <= aspect <= WIDEST:
         return pixels
     view = pixels.view(Picture)
@@ -49,8 +64,12 @@ class Preprocessor:
 
     `spec`: an integer model's description, or a preset's. Representations:
     - `rgb`: the image itself, cropped and shrunk (`to_input`);
-    - `motion`: three channels `[g0, 127 + 2 (g0 - g1), 127 + 2 (g1 - g2)]`, clipped to 0..255, of the gray values g0
-      of this image and g1, g2 of the two before it. A clip's first two images only fill the memory.
+    - `luma`: its luma, cropped and shrunk, one channel;
+    - `motion`: three channels `[g0, 127 + 2 (g0 - g1), 127 + 2 (g1 - g2)]`, clipped to 0..255, of the lumas g0 of this
+      image and g1, g2 of the two before it, cropped and shrunk. A clip's first two images only fill the memory.
+
+    Luma is the 8-bit plane that a video's decoder gives, as it is (`luma` says whether that is what this model takes);
+    an RGB image's, such as a drawn one's, is `model.colour.gray` of it.
 
     The network runs for the first image that has all it needs, and from there on for every `run_every`-th.
     """
@@ -59,35 +78,41 @@ class Preprocessor:
         self.height, self.width = spec.input.height, spec.input.width
         self.representation = spec.preprocess.representation
         self.run_every = spec.preprocess.run_every
-        if self.representation not in LOOK_BACK:
-            known = ", ".join(LOOK_BACK)
+        if self.representation not in REPRESENTATIONS:
+            known = ", ".join(REPRESENTATIONS)
             raise UserError(f"the model's input is {self.representation!r}; this version knows {known}")
-        self._grays: dict[int, list[np.ndarray]] = {}
+        self.luma, self._look_back, _ = REPRESENTATIONS[self.representation]
+        self._shrunk: dict[int, list[np.ndarray]] = {}
         self._images: dict[int, int] = {}
 
     def images(self, inputs: int) -> int:
         """How many images of a clip it takes to make `inputs` (>= 1) inputs."""
-        return LOOK_BACK[self.representation] + (inputs - 1) * self.run_every + 1
+        return self._look_back + (inputs - 1) * self.run_every + 1
 
     def prepare(self, image: np.ndarray, stream: int = 0, clear: bool = False) -> tuple[np.ndarray, bool] | None:
-        """Take the next image of camera `stream`, RGB uint8 `[H, W, 3]`; `clear` marks the first of a clip. Returns the
-        network's input, uint8 `[height, width, 3]`, and whether it is the clip's first; None when the network does
-        not run for this image.
+        """Take the next image of camera `stream`, uint8: RGB `[H, W, 3]`, or luma `[H, W]` for a model that takes it;
+        `clear` marks the first of a clip. Returns the network's input, uint8 `[height, width, channels]`, and whether
+        it is the clip's first; None when the network does not run for this image.
 
-        Raises UserError when the image is smaller than the input in either direction.
+        Raises UserError when the image is smaller than the input in either direction, or luma where the model sees
+        colours; the camera's next image then begins a clip.
         """
         if clear or stream not in self._images:
-            self._images[stream], self._grays[stream] = 0, []
-        since = self._images[stream] - LOOK_BACK[self.representation]
+            self._images[stream], self._shrunk[stream] = 0, []
+        since = self._images.pop(stream) - self._look_back  # back below: an image that raises ends the clip
         runs = since >= 0 and since % self.run_every == 0
-        prepared = None
-        if self.representation == "motion":
-            grays = self._grays[stream] = [gray(to_input(image, self.height, self.width)), *self._grays[stream][:2]]
-            prepared = motion(*grays) if runs else None
-        elif runs:
-            prepared = to_input(image, self.height, self.width)
-        self._images[stream] += 1
-        return (prepared, since == 0) if prepared is not None else None
+        history = self._shrunk[stream]
+        if runs or self._look_back:
+            history = [to_input(self._taken(image), self.height, self.width), *history[: self._look_back]]
+        self._shrunk[stream], self._images[stream] = history, since + self._look_back + 1
+        return (assemble(self.representation, history), since == 0) if runs else None
+
+    def _taken(self, image: np.ndarray) -> np.ndarray:
+        if image.ndim == 2 and not self.luma:
+            raise UserError("the image is luma alone, and the model sees colours")
+        if image.ndim == 3 and self.luma:
+            return picture(gray(np.asarray(image)), pixel_aspect(image))
+        return image
 
     def clip(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """The inputs that the images of one clip make, one after the other. Raises as `prepare`."""
@@ -99,17 +124,19 @@ class Preprocessor:
     def reset(self) -> None:
         """Forget every camera."""
         self._images.clear()
-        self._grays.clear()
+        self._shrunk.clear()
 
 
-def gray(image: np.ndarray) -> np.ndarray:
-    """The luma of an RGB image, uint8 `[H, W, 3]` to `[H, W]`: ITU-R BT.601's weights in 256ths, rounded half up."""
-    red, green, blue = np.moveaxis(image.astype(np.uint32), -1, 0)
-    return ((77 * red + 150 * green + 29 * blue + 128) >> 8).astype(np.uint8)
+def assemble(representation: str, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    """The input, uint8 `[height, width, channels]`, made of cropped and shrunk `images`, the newest first, as many as
+    the representation looks back and one."""
+    if representation == "motion":
+        return motion(*images)
+    return images[0][..., None] if representation == "luma" else images[0]
 
 
 def motion(now: np.ndarray, before: np.ndarray, earlier: np.ndarray) -> np.ndarray:
-    """Three successive gray images, uint8 `[H, W]`, as the `motion` input, uint8 `[H, W, 3]`: the newest, and the
+    """Three successive lumas, uint8 `[H, W]`, as the `motion` input, uint8 `[H, W, 3]`: the newest, and the
     differences from one to the next, doubled around 127."""
     g0, g1, g2 = (image.astype(np.int16) for image in (now, before, earlier))
     channels = [g0, 127 + 2 * (g0 - g1), 127 + 2 * (g1 - g2)]
@@ -117,20 +144,34 @@ def motion(now: np.ndarray, before: np.ndarray, earlier: np.ndarray) -> np.ndarr
 
 
 def to_input(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Crop the centre of `frame` (uint8 `[H, W, C]`) to what `crop_size` says, and shrink it by averaging: each pixel
-    of the result is the mean of its own box of pixels, rounded half up. Boxes begin at floor(i * size / count), so they
-    differ by at most one pixel. Returns uint8 `[height, width, C]`. Raises UserError as `crop_size`."""
+    """Crop the centre of `frame`, uint8 `[H, W]` or `[H, W, C]`, to what `crop_size` says, and shrink it by averaging:
+    each pixel of the result is the mean of its own box of pixels, rounded half up. Boxes begin at floor(i * size /
+    count), so they differ by at most one pixel. Returns uint8 of `height` rows and `width` columns. Raises UserError as
+    `crop_size`."""
     rows, columns = frame.shape[:2]
     crop_rows, crop_columns = crop_size(frame, height, width)
     top, left = (rows - crop_rows) // 2, (columns - crop_columns) // 2
     crop = np.asarray(frame)[top : top + crop_rows, left : left + crop_columns]
 
-    row_starts, row_sizes = _boxes(crop_rows, height)
-    column_starts, column_sizes = _boxes(crop_columns, width)
-    sums = np.add.reduceat(crop, row_starts, axis=0, dtype=np.uint32)
-    sums = np.add.reduceat(sums, column_starts, axis=1, dtype=np.uint32)
-    counts = (row_sizes[:, None] * column_sizes)[:, :, None].astype(np.uint32)
+    column_edges = _edges(crop_columns, width)
+    sums = np.cumsum(_row_sums(crop, height), axis=1, dtype=np.uint32)[:, column_edges[1:] - 1]
+    sums[:, 1:] -= sums[:, :-1].copy()  # where a cumulative sum was beyond 32 bits, its differences are right
+    counts = (np.diff(_edges(crop_rows, height))[:, None] * np.diff(column_edges)).astype(np.uint32)
+    counts = counts.reshape(counts.shape + (1,) * (frame.ndim - 2))
     return ((2 * sums + counts) // (2 * counts)).astype(np.uint8)
+
+
+def _row_sums(crop: np.ndarray, height: int) -> np.ndarray:
+    """The sums over the rows of each of `height` boxes, `[height, columns, ...]`. The k-th rows of all boxes are added
+    at once; the last ones of those that hold one more come apart. Memory: a few such sums, however large `crop` is."""
+    edges = _edges(len(crop), height)
+    starts, least = edges[:-1], len(crop) // height
+    sums = crop[starts].astype(np.uint16 if 255 * (least + 1) < 1 << 16 else np.uint32)
+    for row in range(1, least):
+        sums += crop[starts + row]
+    larger = np.flatnonzero(np.diff(edges) > least)
+    sums[larger] += crop[starts[larger] + least]
+    return sums
 
 
 def crop_size(frame: np.ndarray, height: int, width: int) -> tuple[int, int]:
@@ -151,7 +192,6 @@ def crop_size(frame: np.ndarray, height: int, width: int) -> tuple[int, int]:
     return crop_rows, crop_columns
 
 
-def _boxes(size: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each of `count` boxes over `size` pixels begins, and how many pixels it holds."""
-    edges = np.arange(count + 1) * size // count
-    return edges[:-1], np.diff(edges)
+def _edges(size: int, count: int) -> np.ndarray:
+    """Where each of `count` boxes over `size` pixels begins, and where the last one ends, `[count + 1]`."""
+    return np.arange(count + 1) * size // count

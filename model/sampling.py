@@ -13,16 +13,29 @@ import numpy as np
 
 UNTIMED_RATE = 25.0  # frames a second of pictures and raw streams, which do not say
 FASTEST_RATE = 1000.0  # frames a second; containers that do not know announce their time base, 90,000
+EARLY_MS = 1  # a frame that comes so much before its tick belongs to it
 BACK_S, HELD = 1.0, 3  # up to so much, and for so many frames in a row, a stamp may lie behind: unsorted, no jump
 GAP_S, LIVE_GAP_S = 10.0, 2.0  # a file's pause, and what a camera's clock may gain between two frames: more is a jump
 
 
+class Wanted(NamedTuple):
+    """What is wanted of each frame: its `luma`, or else RGB; and whether it is to be `shown`, so in RGB besides."""
+
+    luma: bool = False
+    shown: bool = False
+
+
+RGB = Wanted()
+
+
 class Frame(NamedTuple):
-    """A frame of a video: its place, from 0; its time since the first one, in seconds; RGB, uint8 `[H, W, 3]`."""
+    """A frame of a video: its place, from 0; its time since the first one, in seconds; uint8 luma `[H, W]` or RGB
+    `[H, W, 3]`, as `Wanted`; the same in RGB for people, None where nobody wants to see it."""
 
     number: int
     seconds: float
     pixels: np.ndarray
+    shown: np.ndarray | None
 
 
 class Clock:
@@ -86,8 +99,9 @@ class Sampler:
     `Clock`.
 
     The clip's time is cut into ticks of 1/rate seconds, from its first frame on; the first frame of each tick is an
-    image. A camera slower than `rate` gives all its frames. Times count in whole milliseconds, so that readers that
-    round a frame's time differently agree.
+    image. A camera slower than `rate` gives all its frames. Times count in whole milliseconds, and a tick begins
+    `EARLY_MS` of them before its time: containers and readers round a frame's time either way, and a camera of exactly
+    `rate` is to lose none of its frames.
     """
 
     def __init__(
@@ -107,7 +121,7 @@ class Sampler:
         the clip's first frame, in seconds, never less than that of the frame before; None when it is not taken."""
         seconds = self._clock(number, stamp, arrival)
         if self._rate is not None:
-            tick = round(1000 * seconds) * self._rate // 1000
+            tick = (round(1000 * seconds) + EARLY_MS) * self._rate // 1000
             if tick <= self._tick:
                 return None
             self._tick = tick

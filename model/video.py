@@ -10,33 +10,37 @@ import numpy as np
 
 from shiftcore.artifacts import atomic_file
 from shiftcore.errors import UserError
+from shiftcore.model import planes
+from shiftcore.model.colour import gray
 from shiftcore.model.containers import cut_short
 from shiftcore.model.preprocess import picture
-from shiftcore.model.sampling import UNTIMED_RATE, Frame, Sampler
-from shiftcore.model.video_files import address, check_file
+from shiftcore.model.sampling import RGB, UNTIMED_RATE, Frame, Sampler, Wanted
+from shiftcore.model.video_files import address, check_file, naming
 
 PICTURES = {".jpg", ".jpeg", ".png"}
 ANNOUNCED_SECONDS_SLACK = 1.0  # a container's length is rounded, and its last packet's may be unknown
 RENDERED = {"tty", "image2"}  # FFmpeg's demuxers of what is no video
 
 
-def frames(path: Path, rate: int | None = None) -> Iterator[np.ndarray]:
-    """The frames of the video at `path` that `Sampler(rate)` takes, all for None: RGB, uint8 `[H, W, 3]`, a
-    model.preprocess.Picture where pixels are not square. A folder of pictures, in the order of their names, is a video
-    too. Raises as `timed`."""
-    for frame in timed(path, rate):
+def frames(path: Path, rate: int | None = None, luma: bool = False) -> Iterator[np.ndarray]:
+    """The frames of the video at `path` that `Sampler(rate)` takes, all for None: uint8 RGB `[H, W, 3]`, or `luma`
+    `[H, W]`; a model.preprocess.Picture where pixels are not square. A folder of pictures, in the order of their names,
+    is a video too. Raises as `timed`."""
+    for frame in timed(path, rate, Wanted(luma)):
         yield frame.pixels
 
 
-def timed(path: Path, rate: int | None = None, say: Callable[[str], None] | None = None) -> Iterator[Frame]:
-    """As `frames`, each with its number and time. `say` is told where the video's clock jumps, as of
-    `sampling.Clock`.
+def timed(
+    path: Path, rate: int | None = None, wanted: Wanted = RGB, say: Callable[[str], None] | None = None
+) -> Iterator[Frame]:
+    """As `frames`, each with its number and time, and with what is `wanted` of it. `say` is told where the video's
+    clock jumps, as of `sampling.Clock`.
 
     Raises UserError naming the file when it is missing, no video, empty, corrupt, or truncated: at once where that
     shows in the file's head, else when decoding comes to the damage.
     """
     if path.is_dir():
-        yield from _pictures(path, Sampler(rate))
+        yield from _pictures(path, Sampler(rate), wanted)
         return
     check_file(path)
     decoded = 0
@@ -52,7 +56,9 @@ def timed(path: Path, rate: int | None = None, say: Callable[[str], None] | None
             for frame in packets.decode():
                 seconds = sample(decoded, frame.time)
                 if seconds is not None:
-                    yield Frame(decoded, seconds, pixels(frame, stream))
+                    with naming(path):
+                        pixels, shown = seen(frame, stream, wanted)
+                    yield Frame(decoded, seconds, pixels, shown)
                 decoded += 1
             missing = "" if sample.jumped else packets.missing(decoded) or cut_short(path)
     except av.FFmpegError as error:
@@ -78,17 +84,24 @@ def video_stream(container: av.container.InputContainer) -> av.VideoStream | Non
     return next(iter(chosen or streams), None)
 
 
-def pixels(frame: av.VideoFrame, stream: av.VideoStream | None = None) -> np.ndarray:
-    """A decoded frame, of any size and pixel format, as people see it: RGB, uint8 `[H, W, 3]`, turned upright by the
-    quarter turns that a phone notes beside it, with the pixel aspect of its `stream`. Byte for byte what OpenCV makes
-    of it on this kind of processor: blue first, colours bicubic. On another kind (ARM) swscale rounds otherwise:
-    docs/driver.md."""
+def seen(
+    frame: av.VideoFrame, stream: av.VideoStream | None = None, wanted: Wanted = RGB
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """A decoded frame, of any size and pixel format, as people see it: turned upright by the quarter turns that a phone
+    notes beside it, with the pixel aspect of its `stream`. Returns `pixels` and `shown` of `Frame`, by model.planes.
+    Raises UserError as `planes.luma`."""
     turns = frame.rotation // 90 if frame.rotation % 90 == 0 else 0
-    image = frame.to_ndarray(format="bgr24", interpolation="BICUBIC")[:, :, ::-1]
     aspect = (stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio) if stream else None
     if aspect and turns % 2:
         aspect = 1 / aspect
-    return picture(np.ascontiguousarray(np.rot90(image, turns)), aspect)
+
+    def upright(image: np.ndarray) -> np.ndarray:
+        return picture(np.ascontiguousarray(np.rot90(image, turns)) if turns else image, aspect)
+
+    shown = upright(planes.rgb(frame)) if wanted.shown else None
+    if wanted.luma:
+        return upright(planes.luma(frame)), shown
+    return upright(planes.rgb(frame)) if shown is None else shown, shown
 
 
 class _Packets:
@@ -136,7 +149,7 @@ class _Packets:
         return named and self._stream.duration is None
 
 
-def _pictures(folder: Path, sample: Sampler) -> Iterator[Frame]:
+def _pictures(folder: Path, sample: Sampler, wanted: Wanted) -> Iterator[Frame]:
     from PIL import Image  # here: a board may have PyAV and no Pillow
 
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
@@ -148,9 +161,10 @@ def _pictures(folder: Path, sample: Sampler) -> Iterator[Frame]:
             continue
         try:
             with Image.open(path) as image:
-                yield Frame(number, seconds, np.asarray(image.convert("RGB")))
+                colours = np.asarray(image.convert("RGB"))
         except (OSError, SyntaxError, Image.DecompressionBombError):
             raise UserError(f"{path}: not a readable picture") from None
+        yield Frame(number, seconds, gray(colours) if wanted.luma else colours, colours if wanted.shown else None)
 
 
 def rate(path: Path) -> float:

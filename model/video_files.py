@@ -9,6 +9,7 @@
 import os
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,6 +91,15 @@ def no_video(path: Path) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "a picture"
     return "a text" if head and not _begins_as_video(head) and _is_text(head) else ""
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let a UserError from within begin with `path`."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def check_file(path: Path) -> None:

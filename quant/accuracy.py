@@ -17,7 +17,7 @@ def accuracy(network: ReducedTSM, preset: Preset, clips: int, seed: int = HELD_O
 
 
 def hits(network: ReducedTSM, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Of which clips, uint8 `[N, T, H, W, 3]`, the class, `[N]`, has the largest sum of logits: bool `[N]`."""
+    """Of which clips, uint8 `[N, T, H, W, C]`, the class, `[N]`, has the largest sum of logits: bool `[N]`."""
     network.eval()
     right = []
     with torch.inference_mode():

@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from torch.nn.functional import grid_sample
 
-from shiftcore.model.preprocess import LOOK_BACK, motion
+from shiftcore.model.preprocess import assemble
+from shiftcore.model.sampling import EARLY_MS
 from shiftcore.quant.frames import Frames
 from shiftcore.quant.preset import Augmentation, Input
 
 
 def random_clip(frames: Frames, size: Input, length: int, how: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """`length` inputs from a random part of a video, uint8 `[length, height, width, 3]`. `frames`: all of its frames,
-    whole pictures; gray where the representation is `motion`.
+    """`length` inputs from a random part of a video, uint8 `[length, height, width, channels]`. `frames`: all of its
+    frames, whole pictures; their luma where the representation is made of it.
 
     A video that is too short at the drawn pace gives inputs that follow each other more closely.
     """
@@ -27,9 +28,7 @@ def random_clip(frames: Frames, size: Input, length: int, how: Augmentation, rng
     pictures = torch.from_numpy(frames.pixels[steps]).float()
     pictures = random_crop(pictures, size.height, size.width, how.crop, rng)
     images = random_light(pictures, how.light, rng).round().to(torch.uint8).numpy()[inverse.reshape(chosen.shape)]
-    if size.representation == "motion":
-        return np.stack([motion(*images_of_one) for images_of_one in images])
-    return images[:, 0]
+    return np.stack([assemble(size.representation, images_of_one) for images_of_one in images])
 
 
 def random_images(
@@ -41,11 +40,11 @@ def random_images(
     `pace` times faster or slower; the inputs lie `run_every` of them apart, or up to `spread` times that. `times` holds
     at least `length` + look-back frames.
     """
-    look_back = LOOK_BACK[size.representation]
+    look_back = size.made_of.look_back
     images = np.arange(len(times))
     if size.images_per_second is not None:
         rate = size.images_per_second * how.pace ** rng.uniform(-1, 1)
-        ticks = np.floor(times * rate + rng.random() + 1e-3)
+        ticks = np.floor((times + EARLY_MS / 1000) * rate + rng.random())
         images = np.flatnonzero(np.diff(ticks, prepend=-1) > 0)
     if len(images) < length + look_back:
         images = np.arange(len(times))

@@ -2,7 +2,7 @@
 """What the reduced TSM is measured against: networks in floating point that learn from the same clips, the same way.
 
 Each of `BASELINES` is built for a preset and the names of its classes, which are its `.classes`. It takes clips
-`[N, T, 3, H, W]`, T >= 2, floats of the whole numbers 0 to 255, and gives logits `[N, T', classes]` whose mean over T'
+`[N, T, C, H, W]`, T >= 2, floats of the whole numbers 0 to 255, and gives logits `[N, T', classes]` whose mean over T'
 is the clip's.
 """
 
@@ -62,10 +62,11 @@ class SlowFast(nn.Module):
     ALPHA, BETA_INVERSE, WIDTH = 4, 8, 32
     MEAN, STD = 0.45, 0.225  # of pixels in [0, 1], as in the paper's code
 
-    def __init__(self, classes: Sequence[str]) -> None:
+    def __init__(self, preset: Preset, classes: Sequence[str]) -> None:
         super().__init__()
         self.classes = tuple(classes)
         self.network: nn.Module = _slowfast_builder()(
+            input_channels=(preset.input.made_of.channels,) * 2,
             slowfast_channel_reduction_ratio=self.BETA_INVERSE,
             slowfast_fusion_conv_stride=(self.ALPHA, 1, 1),
             stem_dim_outs=(self.WIDTH, self.WIDTH // self.BETA_INVERSE),
@@ -99,5 +100,5 @@ BASELINES: dict[str, Callable[[Preset, Sequence[str]], nn.Module]] = {
     "tsm": lambda preset, classes: ReducedTSM(preset, classes, quantized=False),
     "tsn": lambda preset, classes: ReducedTSM(without_shift(preset), classes, quantized=False),
     "tsm_offline": bidirectional,
-    "slowfast": lambda _preset, classes: SlowFast(classes),
+    "slowfast": SlowFast,
 }

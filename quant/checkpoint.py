@@ -3,6 +3,7 @@
 
 import io
 import itertools
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,9 @@ from shiftcore.quant.preset import Preset, parse_preset
 from shiftcore.quant.synthetic import class_names
 
 PRETRAINED = PACKAGE_FOLDER / "quant" / "pretrained"
+VERSION = (
+    2  # of what a checkpoint learned from; 2: the luma that a decoder gives; before, which did not say: gray of RGB
+)
 
 _COUNT = ".num_batches_tracked"
 _NAMED = 3  # so many tensors are named in an error
@@ -33,7 +37,7 @@ def save(network: ReducedTSM, preset: Preset, path: Path, threshold: float | Non
     """Write the network's parameters to `path`, atomically, and the alarm's `threshold` if one was chosen for them."""
     state = {name: value for name, value in network.state_dict().items() if not name.endswith(_COUNT)}
     content: dict[str, Any] = {"preset": preset.model_dump(mode="json"), "classes": list(network.classes)}
-    content |= {"threshold": threshold, "state": state}
+    content |= {"version": VERSION, "threshold": threshold, "state": state}
     with atomic_file(path) as temporary, open(temporary, "wb") as file:  # a full disk is then an OSError
         torch.save(content, file)
 
@@ -44,6 +48,10 @@ def load(path: Path) -> tuple[ReducedTSM, Preset]:
     content = _read(path)
     preset = parse_preset(content["preset"], str(path))
     network = ReducedTSM(preset, content["classes"])
+    if preset.input.made_of.luma and content["version"] < VERSION:
+        print(
+            f"warning: {path}: learned from gray of RGB, and sees a decoder's luma now; train it anew", file=sys.stderr
+        )
     fill(network, content["state"], path)
     check_finite(network.snap().state_dict(), path)  # finite numbers may be too large to compute with
     return network, preset
@@ -147,6 +155,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path}: {_NONE}")
     content.setdefault("threshold", None)
+    content.setdefault("version", 1)
     if missing := [key for key in ("preset", "classes", "state") if key not in content]:
         raise UserError(f"{path}: {_NONE}: it holds no {' and no '.join(missing)}")
     classes, state = content["classes"], content["state"]

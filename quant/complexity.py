@@ -30,7 +30,8 @@ def complexity(network: nn.Module, preset: Preset) -> Complexity:
     as many threads as torch is set to. Leaves the network in evaluation mode."""
     network.eval()
     size = preset.input
-    clip = torch.randint(256, (1, preset.data.num_segments, 3, size.height, size.width)).float()
+    shape = (1, preset.data.num_segments, size.made_of.channels, size.height, size.width)
+    clip = torch.randint(256, shape).float()
     macs = _macs(network, clip)
     return {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),

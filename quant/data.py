@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from shiftcore.errors import UserError
-from shiftcore.model.preprocess import LOOK_BACK, Preprocessor, motion
+from shiftcore.model.preprocess import Preprocessor, assemble
 from shiftcore.quant import frames, layouts, splits, synthetic
 from shiftcore.quant.augment import random_clip
 from shiftcore.quant.frames import Frames, Kept
@@ -25,11 +25,11 @@ TRAIN_SEED, VALIDATION_SEED, HELD_OUT_SEED = 1, 2, 3
 VALIDATION_SHARE = 0.2  # of each class's videos, whole sources
 MARGIN = 1.5  # how much finer than the input the pictures are that training crops from
 
-Labelled = tuple[np.ndarray, np.ndarray]  # clips of inputs uint8 [N, T, H, W, 3], labels int64 [N]
+Labelled = tuple[np.ndarray, np.ndarray]  # clips of inputs uint8 [N, T, H, W, C], labels int64 [N]
 
 
 class Clips(lightning.LightningDataModule):
-    """Training and validation clips as batches of clips uint8 `[N, T, 3, H, W]` and labels `[N]`."""
+    """Training and validation clips as batches of clips uint8 `[N, T, C, H, W]` and labels `[N]`."""
 
     def __init__(self, classes: Sequence[str], train: Dataset, validation: Dataset, batch_size: int) -> None:
         super().__init__()
@@ -153,31 +153,29 @@ def usable(preset: Preset, dataset: layouts.Dataset) -> layouts.Dataset:
 
 
 def inputs(preset: Preset, path: Path) -> np.ndarray:
-    """All inputs that a video makes, byte for byte those of `Preprocessor.clip`: uint8 `[T, H, W, 3]`. One too short
+    """All inputs that a video makes, byte for byte those of `Preprocessor.clip`: uint8 `[T, H, W, C]`. One too short
     for a clip of `num_segments` inputs gives them more closely in time than a camera would, as in training.
 
     Raises UserError for a video that is damaged, too small, or has not even so many images.
     """
     images, length = _images(preset, path), preset.data.num_segments
-    look_back = LOOK_BACK[preset.input.representation]
+    look_back = preset.input.made_of.look_back
     every = min(preset.input.run_every, (len(images) - look_back - 1) // (length - 1))
     newest = np.arange(look_back, len(images), every)
-    if preset.input.representation == "motion":
-        return np.stack([motion(images[t], images[t - 1], images[t - 2]) for t in newest])
-    return np.asarray(images[newest])
+    return np.stack([assemble(preset.input.representation, images[t - look_back : t + 1][::-1]) for t in newest])
 
 
 def _images(preset: Preset, path: Path) -> np.ndarray:
     """The images of a video, as the network sees them, on disk; raises as `inputs`."""
     images = _load(path, _exact(preset)).pixels
-    least = LOOK_BACK[preset.input.representation] + preset.data.num_segments
+    least = preset.input.made_of.look_back + preset.data.num_segments
     if len(images) < least:
         raise UserError(f"{path}: {len(images)} images, fewer than the {least} that one clip takes")
     return images
 
 
 def read_clips(preset: Preset, path: Path) -> np.ndarray:
-    """A video as clips of `num_segments` inputs, one after another: uint8 `[N, T, H, W, 3]`, N >= 1. Raises as
+    """A video as clips of `num_segments` inputs, one after another: uint8 `[N, T, H, W, C]`, N >= 1. Raises as
     `inputs`."""
     all_inputs, length = inputs(preset, path), preset.data.num_segments
     count = len(all_inputs) // length
@@ -191,12 +189,12 @@ def wide_frames(preset: Preset, path: Path) -> Frames:
 
 def _exact(preset: Preset) -> Kept:
     size = preset.input
-    return Kept(size.height, size.width, size.representation == "rgb", size.images_per_second)
+    return Kept(size.height, size.width, not size.made_of.luma, size.images_per_second)
 
 
 def _wide(preset: Preset) -> Kept:
     size = preset.input
-    return Kept(size.height, size.width, size.representation == "rgb", margin=MARGIN)
+    return Kept(size.height, size.width, not size.made_of.luma, margin=MARGIN)
 
 
 def _load(path: Path, kept: Kept) -> Frames:
@@ -220,7 +218,8 @@ def _join(parts: list[Labelled]) -> Labelled:
 
 def _nothing(preset: Preset) -> Labelled:
     size = preset.input
-    return np.zeros((0, preset.data.num_segments, size.height, size.width, 3), np.uint8), np.zeros(0, np.int64)
+    shape = (0, preset.data.num_segments, size.height, size.width, size.made_of.channels)
+    return np.zeros(shape, np.uint8), np.zeros(0, np.int64)
 
 
 def _tensors(labelled: Labelled) -> TensorDataset:

@@ -44,7 +44,7 @@ def export(
 
     `threshold`: the alarm's, where the preset leaves it to what was chosen for the weights; `source`: the digest of the
     checkpoint that they come from, for whoever asks later. The network is brought into canonical form
-    (`ReducedTSM.snap`) in place. Input of the QONNX graph: one frame `[1, 3, H, W]`, floats of the whole numbers 0 to
+    (`ReducedTSM.snap`) in place. Input of the QONNX graph: one frame `[1, C, H, W]`, floats of the whole numbers 0 to
     255. Raises UserError for weights that are not finite, or too extreme to be made integers of.
     """
     check_finite(network.state_dict(), "the network to export")
@@ -114,7 +114,7 @@ def _alarm(preset: Preset, classes: Sequence[str], trained: bool, threshold: flo
 
 def qonnx_model(network: ReducedTSM, preset: Preset) -> ModelWrapper:
     """The QONNX graph of one frame, cleaned up, holding nothing of this machine."""
-    frame = torch.zeros(1, 3, preset.input.height, preset.input.width)
+    frame = torch.zeros(1, preset.input.made_of.channels, preset.input.height, preset.input.width)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, which we do not use
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/model.onnx"

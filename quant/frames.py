@@ -19,9 +19,10 @@ import numpy as np
 from shiftcore.artifacts import atomic_file, build_folder, digest
 from shiftcore.errors import UserError
 from shiftcore.model import video
-from shiftcore.model.preprocess import gray, pixel_aspect, to_input
+from shiftcore.model.preprocess import pixel_aspect, to_input
+from shiftcore.model.sampling import Wanted
 
-DECODING = "3"  # changes whenever model.video or model.preprocess make other bytes of a video
+DECODING = "4"  # changes whenever model.video or model.preprocess make other bytes of a video
 WORKERS = min(8, os.cpu_count() or 1)
 
 
@@ -31,7 +32,7 @@ def work_folder() -> Path:
 
 
 class Frames(NamedTuple):
-    """The frames kept of one video. `times`: seconds since the video's first, float64 `[F]`; `pixels`: uint8, gray
+    """The frames kept of one video. `times`: seconds since the video's first, float64 `[F]`; `pixels`: uint8, luma
     `[F, H, W]` or RGB `[F, H, W, 3]`, on disk until they are touched."""
 
     times: np.ndarray
@@ -41,8 +42,8 @@ class Frames(NamedTuple):
 @dataclass(frozen=True)
 class Kept:
     """What is kept of a video: `rate` frames a second (model.sampling; None: all), each cropped and shrunk to `height`
-    x `width` as the network sees it, in colour or gray. With `margin` the whole picture is kept instead, so large that
-    its centre has `margin` times that size; but never enlarged."""
+    x `width` as the network sees it, in colour or its luma. With `margin` the whole picture is kept instead, so large
+    that its centre has `margin` times that size; but never enlarged."""
 
     height: int
     width: int
@@ -50,11 +51,10 @@ class Kept:
     rate: int | None = None
     margin: float | None = None
 
-    def shrink(self, pixels: np.ndarray) -> np.ndarray:
-        """What is kept of a frame, uint8 `[H, W, 3]`, in square pixels. Raises UserError for one smaller than `height`
-        x `width`."""
-        small = to_input(pixels, *(self._whole(pixels) if self.margin else (self.height, self.width)))
-        return small if self.colour else gray(small)
+    def size(self, pixels: np.ndarray) -> tuple[int, int]:
+        """Rows and columns of what is kept of a frame, uint8 `[H, W]` or `[H, W, 3]`, in square pixels. It is smaller
+        than that where the network's input is larger than the picture."""
+        return self._whole(pixels) if self.margin else (self.height, self.width)
 
     def _whole(self, pixels: np.ndarray) -> tuple[int, int]:
         """Rows and columns that keep the whole picture."""
@@ -113,15 +113,34 @@ def fill(paths: Sequence[Path], kept: Kept) -> Iterator[None]:
 
 
 def _decode(path: Path, kept: Kept, raw: Path, index: Path) -> None:
-    times: list[float] = []
-    shape: tuple[int, ...] = ()
-    with atomic_file(raw) as temporary, open(temporary, "wb") as file:
-        for frame in video.timed(path, kept.rate, lambda why: print(f"warning: {path}: {why}", file=sys.stderr)):
-            small = kept.shrink(frame.pixels)
-            if shape and small.shape != shape:
-                raise UserError(f"{path}: the picture's size changes after {frame.seconds:.2f} s")
-            shape = small.shape
-            file.write(small.tobytes())
-            times.append(frame.seconds)
+    size: tuple[int, int] | None = None
+    times: list[float] | None = None
+    while times is None:
+        size, times = _keep(path, kept, size, raw)
+    shape = [len(times), *(size or ()), *([3] if kept.colour else [])]
     with atomic_file(index) as temporary:
-        np.savez(temporary, times=np.array(times), shape=np.array([len(times), *shape]))
+        np.savez(temporary, times=np.array(times), shape=np.array(shape))
+
+
+def _keep(
+    path: Path, kept: Kept, size: tuple[int, int] | None, raw: Path
+) -> tuple[tuple[int, int] | None, list[float] | None]:
+    """Keep each frame in the `size` rows and columns, for None as large as the first; returns that and their times.
+    Where the picture becomes too small for it, None instead of times, and the size to begin anew with: whoever crops
+    from frames needs one size of them, and none is enlarged."""
+    times: list[float] = []
+    wanted = Wanted(luma=not kept.colour)
+    with atomic_file(raw) as temporary, open(temporary, "wb") as file:
+        for frame in video.timed(path, kept.rate, wanted, lambda why: _warn(path, why)):
+            own = kept.size(frame.pixels)
+            least = (min(size[0], own[0]), min(size[1], own[1])) if size else own
+            if size and least != size:
+                return least, None
+            size = least
+            file.write(to_input(frame.pixels, *size).tobytes())
+            times.append(frame.seconds)
+    return size, times
+
+
+def _warn(path: Path, why: str) -> None:
+    print(f"warning: {path}: {why}", file=sys.stderr)

@@ -18,7 +18,7 @@ class ReducedTSM(nn.Module):
     """The network of `preset` for the named `classes`. `quantized=False` gives it in floating point, with the same
     parameters.
 
-    A call takes clips `[N, T, 3, H, W]`, floats of the whole numbers 0 to 255, and gives the logits of every frame,
+    A call takes clips `[N, T, C, H, W]`, floats of the whole numbers 0 to 255, and gives the logits of every frame,
     `[N, T, classes]`. `step` does the same one frame at a time.
     """
 
@@ -27,7 +27,9 @@ class ReducedTSM(nn.Module):
         self.classes = tuple(classes)
         network, bits = preset.network, preset.quantization
         make = Precision(bits, quantized)
-        self.stem = ConvLayer(make, 3, network.stem.width, network.stem.stride, bits.first_weight_bits)
+        self.stem = ConvLayer(
+            make, preset.input.made_of.channels, network.stem.width, network.stem.stride, bits.first_weight_bits
+        )
         self.max_pool = nn.MaxPool2d(2) if network.stem.max_pool else None
         width = network.stem.width
         self.stride = network.stem.stride * (2 if network.stem.max_pool else 1)  # of the whole network
@@ -46,7 +48,7 @@ class ReducedTSM(nn.Module):
         return logits.unflatten(0, clips.shape[:2])
 
     def step(self, frames: Tensor, state: State) -> tuple[Tensor, State]:
-        """The next frame of each of N clips, `[N, 3, H, W]`, after those that `state` has seen. Returns the logits
+        """The next frame of each of N clips, `[N, C, H, W]`, after those that `state` has seen. Returns the logits
         `[N, classes]` and the state after this frame."""
         return self.frames(frames, state)
 
@@ -56,7 +58,7 @@ class ReducedTSM(nn.Module):
         return [self.classifier.weight.new_zeros(clips, 1, 1, 1) for _ in range(shifts)]
 
     def frames(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """The next T frames of each of N clips, `[N*T, 3, H, W]`. Returns logits `[N*T, classes]` and the state."""
+        """The next T frames of each of N clips, `[N*T, C, H, W]`. Returns logits `[N*T, classes]` and the state."""
         previous = iter(state)
         state = []
         x = self.stem(x.contiguous(memory_format=torch.channels_last))  # half the time of the other order, on CPUs
@@ -100,7 +102,9 @@ def random_network(preset: Preset, seed: int, classes: Sequence[str] = ("first",
             norm.momentum = None  # statistics are the plain mean over the batches
         size = (preset.input.height, preset.input.width)
         for _ in range(8):
-            smooth = nn.functional.interpolate(torch.rand(4, 3, 4, 4), size, mode="bilinear")
+            smooth = nn.functional.interpolate(
+                torch.rand(4, preset.input.made_of.channels, 4, 4), size, mode="bilinear"
+            )
             frames = torch.stack([smooth, torch.rand_like(smooth)])
             network((255 * frames).round())
     return network.snap()

@@ -14,6 +14,7 @@ from shiftcore.configuration import Table
 from shiftcore.errors import UserError
 from shiftcore.model.description import InputSize, InputSpec, Preprocess
 from shiftcore.model.limits import STREAMS
+from shiftcore.model.preprocess import REPRESENTATIONS, Representation
 
 PRESETS = PACKAGE_FOLDER / "quant" / "presets"
 
@@ -28,9 +29,14 @@ class Input(Table):
 
     height: Annotated[int, Field(ge=8, le=512)]
     width: Annotated[int, Field(ge=8, le=512)]
-    representation: Literal["rgb", "motion"] = "rgb"
+    representation: Literal["rgb", "luma", "motion"] = "rgb"
     images_per_second: Positive | None = None
     run_every: Positive = 1
+
+    @property
+    def made_of(self) -> Representation:
+        """What the representation needs of a video's images, and how many channels it has."""
+        return REPRESENTATIONS[self.representation]
 
 
 class Stem(Table):
@@ -220,7 +226,7 @@ class Preset(Table):
     def preprocessing(self) -> InputSpec:
         """What the exported model says of its input, and `model.preprocess.Preprocessor` reads."""
         how = Preprocess(self.input.representation, self.input.images_per_second, self.input.run_every)
-        return InputSpec(InputSize(self.input.height, self.input.width, 3), how)
+        return InputSpec(InputSize(self.input.height, self.input.width, self.input.made_of.channels), how)
 
     @property
     def build(self) -> Path:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Where frames come from: video files, folders of them, network cameras, cameras of this machine.
 
-Frames are RGB, uint8 `[H, W, 3]`, decoded by PyAV where it works and by OpenCV otherwise; the two give the same bytes
-on one kind of processor (docs/driver.md). As many frames a second are taken as in training, `rate` (model.sampling),
-the first included.
+Frames are what a network takes: luma, uint8 `[H, W]`, or RGB `[H, W, 3]`. PyAV decodes them where it works, and OpenCV
+otherwise; luma is the same bytes from both, everywhere (docs/driver.md). As many frames a second are taken as in
+training, `rate` (model.sampling), the first included.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,7 @@ from shiftcore.driver.sources.live import Live
 from shiftcore.driver.sources.source import Image, Say, Source
 from shiftcore.errors import UserError
 from shiftcore.model import decoders
+from shiftcore.model.sampling import RGB, Wanted
 from shiftcore.model.video_files import find, told
 
 __all__ = ["Image", "Say", "Source", "check_sources", "interleave", "open_sources"]
@@ -27,15 +28,16 @@ def check_sources(arguments: Sequence[str]) -> None:
         _check(argument)
 
 
-def open_sources(arguments: Sequence[str], rate: int | None, say: Say) -> list[Source]:
-    """The source of each argument: a video file, a folder of them, an address (rtsp://...), or /dev/videoN.
+def open_sources(arguments: Sequence[str], rate: int | None, say: Say, wanted: Wanted = RGB) -> list[Source]:
+    """The source of each argument: a video file, a folder of them, an address (rtsp://...), or /dev/videoN. Its images
+    hold what is `wanted` of them.
 
     `say` is told, a line each, what is damaged, lost or called again; from several threads. Raises as `check_sources`.
     """
     check_sources(arguments)
     if notice := decoders.need_one():
         say(notice)
-    return [_open(argument, rate, say) for argument in arguments]
+    return [_open(argument, rate, say, wanted) for argument in arguments]
 
 
 def interleave(sources: Sequence[Source]) -> Iterator[tuple[int, Image] | None]:
@@ -66,13 +68,13 @@ def _check(argument: str) -> None:
         raise UserError(f"{argument}: an empty folder; put video files there")
 
 
-def _open(argument: str, rate: int | None, say: Say) -> Source:
+def _open(argument: str, rate: int | None, say: Say, wanted: Wanted) -> Source:
     if _is_live(argument):
-        return Live(argument, rate, say)
+        return Live(argument, rate, say, wanted)
     path = Path(argument)
     if not path.is_dir():
-        return Files(argument, [path], rate, say)
+        return Files(argument, [path], rate, say, wanted)
     found = find(path)
     if found.others:
         say(f"{argument}: {told(found.others, path)}")
-    return Files(argument, found.videos, rate, say)
+    return Files(argument, found.videos, rate, say, wanted)

@@ -8,14 +8,14 @@ from shiftcore.driver.sources.opencv import opencv_file
 from shiftcore.driver.sources.source import Image, Say, Source
 from shiftcore.errors import UserError
 from shiftcore.model import decoders
-from shiftcore.model.sampling import Frame
+from shiftcore.model.sampling import RGB, Frame, Wanted
 
 
 class Files(Source):
     """The videos at `paths`, in order. What is wrong with one is said after its good frames, and the next begins."""
 
-    def __init__(self, name: str, paths: Iterable[Path], rate: int | None, say: Say) -> None:
-        super().__init__(name, rate, say)
+    def __init__(self, name: str, paths: Iterable[Path], rate: int | None, say: Say, wanted: Wanted = RGB) -> None:
+        super().__init__(name, rate, say, wanted)
         self._paths = iter(paths)
         self._images: Iterator[Image] = iter(())
 
@@ -33,7 +33,7 @@ class Files(Source):
             self._images = self._read(path) if path else iter(())
         return None
 
-    def abandon(self, problem: str) -> None:
+    def refuse(self, problem: str) -> None:
         """Say what is wrong with this file, and go on with the next."""
         self._complain(problem)
         self._images = iter(())
@@ -44,14 +44,14 @@ class Files(Source):
         self._images = iter(())
 
     def _read(self, path: Path) -> Iterator[Image]:
-        for frame in read_file(path, self._rate, lambda why: self._say(f"{path}: {why}")):
-            yield Image(frame.pixels, frame.seconds, frame.number, str(path), frame.number == 0)
+        for frame in read_file(path, self._rate, self._wanted, lambda why: self._say(f"{path}: {why}")):
+            yield Image(frame.pixels, frame.seconds, frame.number, str(path), frame.number == 0, frame.shown)
 
 
-def read_file(path: Path, rate: int | None, say: Say) -> Iterator[Frame]:
+def read_file(path: Path, rate: int | None, wanted: Wanted, say: Say) -> Iterator[Frame]:
     """What `Sampler(rate)` takes of a file. Raises UserError, naming it, after the good frames of a damaged one."""
     if decoders.pyav().usable:
         from shiftcore.model.video import timed
 
-        return timed(path, rate, say)
-    return opencv_file(path, rate, say)
+        return timed(path, rate, wanted, say)
+    return opencv_file(path, rate, wanted, say)

@@ -15,7 +15,7 @@ from shiftcore.driver.sources.opencv import opencv_frames
 from shiftcore.driver.sources.source import Image, Say, Source, Stamped
 from shiftcore.errors import UserError
 from shiftcore.model import decoders
-from shiftcore.model.sampling import Sampler
+from shiftcore.model.sampling import RGB, Sampler, Wanted
 
 TIMEOUT_S = 10.0  # for a connection, and between two frames
 PAUSE_S = (1.0, 60.0)  # before a camera is called again: at first, and at most; it doubles from one to the next
@@ -41,13 +41,14 @@ class Live(Source):
 
     live = True
 
-    def __init__(self, address: str, rate: int | None, say: Say) -> None:
+    def __init__(self, address: str, rate: int | None, say: Say, wanted: Wanted = RGB) -> None:
         self._address = Address(address)
-        super().__init__(self._address.shown, rate, say)
+        super().__init__(self._address.shown, rate, say, wanted)
         self._images: deque[Image] = deque()
         self._started, self._last = time.monotonic(), 0.0  # of the run, and the time of the newest frame
         self._lost, self._failures, self._pauses = False, 0, PAUSE_S
         self._told, self._told_at = "", 0.0
+        self._refused = ""
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
@@ -68,10 +69,11 @@ class Live(Source):
         self.done = self.done or ended
         return None
 
-    def abandon(self, problem: str) -> None:
-        """Say what is wrong with this camera, and leave it."""
-        self._complain(problem)
-        self.stop()
+    def refuse(self, problem: str) -> None:
+        """Say what is wrong with its images, once: others may follow, as when someone sets the camera right."""
+        if problem != self._refused:
+            self._refused = problem
+            self._complain(problem)
 
     def stop(self) -> None:
         """Give no more images. The thread ends with the camera's next frame, or with `TIMEOUT_S` without one."""
@@ -111,7 +113,7 @@ class Live(Source):
         """The images of one connection. Its first frame's time is that of its arrival; the others follow it by the
         camera's own clock."""
         begin, sample = 0.0, Sampler(self._rate, say=lambda why: self._say(f"{self.name}: {why}"))
-        for number, (stamp, convert) in enumerate(_read_live(self._address, self._pauses is REFUSED_S)):
+        for number, (stamp, convert) in enumerate(_read_live(self._address, self._wanted, self._pauses is REFUSED_S)):
             if self._stopped.is_set():
                 return
             now = time.monotonic() - self._started
@@ -119,11 +121,11 @@ class Live(Source):
             seconds = sample(number, stamp, now - begin)
             if seconds is None:
                 continue
-            pixels = convert()
-            if pixels is None:
+            seen = convert()
+            if seen is None:
                 raise UserError("sends damaged frames")
             self._last = begin + seconds
-            yield Image(pixels, self._last, number, self.name, number == 0)
+            yield Image(seen[0], self._last, number, self.name, number == 0, seen[1])
 
     def _put(self, image: Image) -> None:
         if self._failures:
@@ -147,12 +149,12 @@ class Live(Source):
         self._say(f"{self.name}: {problem}; called again {'every' if longest else 'in'} {pause:g} s")
 
 
-def _read_live(address: Address, refused: bool) -> Iterator[Stamped]:
+def _read_live(address: Address, wanted: Wanted, refused: bool) -> Iterator[Stamped]:
     """Every frame that a camera sends, which has or has not `refused` user and password the last time. Raises
     UserError, without the camera's name, when no more come, and RefusedError where it refuses them."""
     if decoders.pyav().usable and not address.secret.startswith("/dev/"):
-        return _pyav_live(address)
-    return _opencv_live(address, refused)
+        return _pyav_live(address, wanted)
+    return _opencv_live(address, wanted, refused)
 
 
 def _silent(opened: bool) -> UserError:
@@ -163,10 +165,10 @@ def _refused(code: int) -> RefusedError:
     return RefusedError(f"refuses user and password ({code} {HTTPStatus(code).phrase}); look at its address")
 
 
-def _pyav_live(address: Address) -> Iterator[Stamped]:
+def _pyav_live(address: Address, wanted: Wanted = RGB) -> Iterator[Stamped]:
     import av
 
-    from shiftcore.model.video import pixels, video_stream
+    from shiftcore.model.video import seen, video_stream
 
     options, opened = {"rtsp_transport": "tcp"}, False  # UDP loses packets, and with them pictures
     try:
@@ -181,7 +183,7 @@ def _pyav_live(address: Address) -> Iterator[Stamped]:
                     begun = begun or packet.is_keyframe  # before the first one, as in model.video
                     for frame in packet.decode() if begun else []:
                         assert isinstance(frame, av.VideoFrame)
-                        yield frame.time if timed else None, partial(pixels, frame, stream)
+                        yield frame.time if timed else None, partial(seen, frame, stream, wanted)
                         last = time.monotonic()
                 if time.monotonic() - last > TIMEOUT_S:
                     raise _silent(opened)
@@ -195,7 +197,7 @@ def _pyav_live(address: Address) -> Iterator[Stamped]:
         raise UserError(address.clean(error.strerror or type(error).__name__)) from None
 
 
-def _opencv_live(address: Address, refused: bool = False) -> Iterator[Stamped]:
+def _opencv_live(address: Address, wanted: Wanted = RGB, refused: bool = False) -> Iterator[Stamped]:
     import cv2
 
     if refused and (code := status(address, TIMEOUT_S)) in (401, 403):
@@ -214,7 +216,7 @@ def _opencv_live(address: Address, refused: bool = False) -> Iterator[Stamped]:
         jpeg = int(capture.get(cv2.CAP_PROP_FOURCC)) == cv2.VideoWriter.fourcc(*"MJPG")
         timed = device or over_rtp or not jpeg  # pictures over HTTP come without a clock, and FFmpeg invents one
         last = time.monotonic()
-        for stamp, convert in opencv_frames(capture):
+        for stamp, convert in opencv_frames(capture, wanted):
             yield stamp if timed else None, convert
             last = time.monotonic()
         raise _silent(True) if time.monotonic() - last > 0.9 * TIMEOUT_S else UserError("sends no more frames")

@@ -6,20 +6,26 @@ from typing import NamedTuple
 
 import numpy as np
 
+from shiftcore.model.sampling import RGB, Wanted
+
 Say = Callable[[str], None]
-Pixels = Callable[[], np.ndarray | None]  # converts a frame, which takes time; None where it turns out damaged
+Seen = tuple[np.ndarray, np.ndarray | None]  # `pixels` and `shown` of an image
+Pixels = Callable[[], Seen | None]  # converts a frame, which takes time; None where it turns out damaged
 Stamped = tuple[float | None, Pixels]  # a frame's own time in seconds, where it has one
 
 
 class Image(NamedTuple):
-    """A frame. `seconds`: its time in its clip's, never less than the one before; `number`: its place in the video,
-    from 0; `first`: nothing connects it to the frame before (a file's first; a camera's after a loss)."""
+    """A frame. `pixels`: uint8 luma `[H, W]` or RGB `[H, W, 3]`, as the source was told; `seconds`: its time in its
+    clip's, never less than the one before; `number`: its place in the video, from 0; `first`: nothing connects it to
+    the frame before (a file's first; a camera's after a loss); `shown`: the same in RGB for people, None where nobody
+    wants to see it."""
 
     pixels: np.ndarray
     seconds: float
     number: int
     source: str
     first: bool
+    shown: np.ndarray | None = None
 
 
 class Source:
@@ -29,10 +35,10 @@ class Source:
 
     live = False
 
-    def __init__(self, name: str, rate: int | None, say: Say) -> None:
+    def __init__(self, name: str, rate: int | None, say: Say, wanted: Wanted = RGB) -> None:
         self.name, self.done = name, False
         self.dropped = self.problems = 0
-        self._rate, self._say = rate, say
+        self._rate, self._say, self._wanted = rate, say, wanted
 
     @property
     def interrupted(self) -> bool:
@@ -43,8 +49,9 @@ class Source:
         """The next image; None when there is none now (a live source), or none any more."""
         raise NotImplementedError
 
-    def abandon(self, problem: str) -> None:
-        """Say what is wrong with what it gives, and leave this file, or this camera, out."""
+    def refuse(self, problem: str) -> None:
+        """Say what is wrong with its last image. The rest of that file is left out; a camera's next images may do, so
+        it is told once."""
         raise NotImplementedError
 
     def stop(self) -> None:

@@ -104,7 +104,7 @@ def description() -> dict[str, Any]:
     network = {"stem": {"width": CHANNELS}, "stages": [{"width": CHANNELS, "stride": 1}], "fold_div": CHANNELS}
     return {
         "format": "shiftcore-integer-model",
-        "version": 1,
+        "version": 2,
         "trained": False,
         "preset": {
             "name": "absolute",

@@ -9,6 +9,7 @@ from shiftcore.flow.fuzz.case import Case
 from shiftcore.hw.graph import Frame
 from shiftcore.quant import synthetic
 from shiftcore.quant.network import ReducedTSM, random_network
+from shiftcore.quant.preset import Preset
 
 _STEPS = 25  # of training: enough to move every weight
 _RESET_SHARE = 0.2  # of the frames begin a clip
@@ -23,7 +24,7 @@ def network(case: Case, classes: list[str]) -> ReducedTSM:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(case.seed)
         if case.weights.kind == "trained":
-            _train(made, preset.input.height, preset.input.width)
+            _train(made, _shape(preset))
             return made.snap()
         layers: list[nn.Module] = [layer.conv for layer, _, _ in made.convolutions()] + [made.classifier]
         number = case.weights.layer
@@ -31,7 +32,7 @@ def network(case: Case, classes: list[str]) -> ReducedTSM:
             for layer in layers if number is None else [layers[number % len(layers)]]:
                 weight: Tensor = layer.weight  # type: ignore[assignment]  # nn.Module hides its type
                 weight.copy_(_of_kind(case.weights.kind, weight))
-            _settle(made, preset.input.height, preset.input.width)
+            _settle(made, _shape(preset))
     return made.snap()
 
 
@@ -45,38 +46,43 @@ def _of_kind(kind: str, weight: Tensor) -> Tensor:
     return weight.abs() if kind == "positive" else -weight.abs()
 
 
-def _random_clips(height: int, width: int) -> Tensor:
-    """Two clips of two frames, noise and smooth."""
-    smooth = nn.functional.interpolate(torch.rand(2, 3, 4, 4), (height, width), mode="bilinear")
+def _random_clips(shape: tuple[int, int, int]) -> Tensor:
+    """Two clips of two frames of `shape` (rows, columns, channels), noise and smooth."""
+    smooth = nn.functional.interpolate(torch.rand(2, shape[2], 4, 4), shape[:2], mode="bilinear")
     return (255 * torch.stack([smooth, torch.rand_like(smooth)])).round()
 
 
-def _settle(made: ReducedTSM, height: int, width: int) -> None:
+def _settle(made: ReducedTSM, shape: tuple[int, int, int]) -> None:
     """Batch norm's statistics anew, for other weights, so that as many channels as can be are busy."""
     made.train()
     for layer, _, _ in made.convolutions():
         layer.norm.reset_running_stats()
         layer.norm.momentum = None  # statistics are the plain mean over the batches
     for _ in range(4):
-        made(_random_clips(height, width))
+        made(_random_clips(shape))
 
 
-def _train(made: ReducedTSM, height: int, width: int) -> None:
+def _train(made: ReducedTSM, shape: tuple[int, int, int]) -> None:
     """Some steps of quantization-aware training towards labels that mean nothing."""
     made.train()
     optimizer = torch.optim.AdamW(made.parameters(), lr=0.02)
     for _ in range(_STEPS):
-        logits = made(_random_clips(height, width)).flatten(0, 1)
+        logits = made(_random_clips(shape)).flatten(0, 1)
         labels = torch.randint(logits.shape[1], (len(logits),))
         optimizer.zero_grad()
         nn.functional.cross_entropy(logits, labels).backward()
         optimizer.step()
 
 
+def _shape(preset: Preset) -> tuple[int, int, int]:
+    """Rows, columns and channels of a frame."""
+    return preset.input.height, preset.input.width, preset.input.made_of.channels
+
+
 def frames(case: Case, rng: np.random.Generator) -> list[Frame]:
     """The frames with their contexts: streams at random, and some of them begin a clip."""
     preset = case.parsed()
-    shape = (preset.input.height, preset.input.width, 3)
+    shape = _shape(preset)
     scene = _scene(case, shape) if case.frames.kind in ("scene", "mixed") else None
     made = []
     for index in range(case.frames.count):
@@ -90,7 +96,7 @@ def frames(case: Case, rng: np.random.Generator) -> list[Frame]:
 
 
 def _scene(case: Case, shape: tuple[int, int, int]) -> np.ndarray:
-    return synthetic.clip(("door",), case.seed % 2, (case.frames.count, *shape[:2]), (case.seed, 0))
+    return synthetic.clip(("door",), case.seed % 2, (case.frames.count, *shape[:2]), (case.seed, 0))[..., : shape[2]]
 
 
 def _picture(kind: str, shape: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:

@@ -35,12 +35,14 @@ from shiftcore.model.alarm import AlarmSettings
 from shiftcore.model.description import FORMAT, VERSION, ModelDescription
 from shiftcore.model.preprocess import Preprocessor
 from shiftcore.model.reference import Reference
+from shiftcore.model.sampling import Wanted
 from shiftcore.quant import synthetic
 from tests.checkout import ROOT
 from tests.driver.disk import fill, small_disk
 from tests.driver.http_camera import MjpegCamera
 from tests.driver.rtsp_camera import Camera, transport_stream
 
+LUMA = Wanted(luma=True)
 EVENTS = ("door", "object")
 LABELS = {name: label for label, name in enumerate(synthetic.class_names(EVENTS))}
 
@@ -70,7 +72,8 @@ def driver(folder: Path) -> Callable[..., Result]:
 
 def expected_logits(folder: Path, path: Path) -> list[list[int]]:
     build = Build.load(folder)
-    inputs = list(Preprocessor(build.reference.description).clip(video.frames(path)))
+    prepare = Preprocessor(build.reference.description)
+    inputs = list(prepare.clip(video.frames(path, luma=prepare.luma)))
     reference = Reference.load(build.chip / "model.npz")
     return [reference.infer(pixels, 0, index == 0).tolist() for index, pixels in enumerate(inputs)]
 
@@ -286,6 +289,39 @@ def test_a_chip_error_costs_its_frames_and_three_in_a_row_the_run(
     assert running.FAILURES == 3
 
 
+class Growing(Frames):
+    """A camera whose first, fifth and sixth image are smaller than the input."""
+
+    live = True
+
+    def take(self) -> Image | None:
+        image = super().take()
+        assert image is not None
+        small = image.number in (1, 5, 6)
+        return image._replace(pixels=np.zeros((1, 2, 3), np.uint8)) if small else image
+
+    def refuse(self, problem: str) -> None:
+        self._complain(problem)
+
+
+def test_a_camera_whose_images_were_too_small_is_seen_when_they_fit(folder: Path) -> None:
+    """Each time a clip begins anew: nothing of before is compared with what comes then."""
+    said: list[str] = []
+    clears: list[bool] = []
+    with Accelerator.open(folder, "reference") as real:
+        flaky: Any = Flaky(real, set())
+        submit, seen = flaky.submit, []
+
+        def watched(frame: np.ndarray, stream: int, clear: bool) -> int:
+            clears.append(clear)
+            return submit(frame, stream, clear)
+
+        flaky.submit = watched
+        Run(flaky, [Growing("a", 1, said.append)], lambda _, image, __: seen.append(image.number), [], said.append)()
+    assert seen == [2, 3, 4, 7, 8, 9, 10] and clears == [True, False, False, True, False, False, False]
+    assert said == ["a: the frame is 2x1 pixels, smaller than the network's input of 2x2"] * 3
+
+
 class Alarming(Flaky):
     """Every frame is a fight."""
 
@@ -324,9 +360,9 @@ def test_motion_looks_back_in_its_own_camera_only(folder: Path, tmp_path: Path) 
     paths = [scene(tmp_path / f"{name}.mp4", name, clips=1) for name in ("leave_pick", "enter_put")]
     with Accelerator.open(folder, "reference") as real:
         watched: Any = Watched(real)
-        Run(watched, sources.open_sources(list(map(str, paths)), None, print), lambda *_: None, [], print)()
+        Run(watched, sources.open_sources(list(map(str, paths)), None, print, LUMA), lambda *_: None, [], print)()
     for stream, path in enumerate(paths):
-        expected = [pixels.tolist() for pixels in Preprocessor(Watched.description).clip(video.frames(path))]
+        expected = [pixels.tolist() for pixels in Preprocessor(Watched.description).clip(video.frames(path, luma=True))]
         assert len(expected) == 3
         assert [frame for s, _, frame in watched.sent if s == stream] == expected
         assert [clear for s, clear, _ in watched.sent if s == stream] == [True, False, False]

@@ -131,7 +131,7 @@ class Network:
         preset = {"name": "foreign", "input": {"height": self.size, "width": self.size}, "network": network}
         values = {
             "format": "shiftcore-integer-model",
-            "version": 1,
+            "version": 2,
             "preset": preset,
             "classes": [f"class {index}" for index in range(3)],
             "input": {"height": self.size, "width": self.size, "channels": 3},

@@ -88,7 +88,7 @@ OF_FILES: dict[str, tuple[Callable[[], Network], str]] = {
     ),
     "one channel": (
         lambda: (net := Network(1)).head(net.block("frame", 1, 8), 8),
-        r"input frame: frames of one channel, and a camera's have three; export it with one input, .*",
+        r"input frame: its shape is \[1, 1, 16, 16\]; export it with one input, a frame of shape \[1, 3, 16, 16\]",
     ),
     "two inputs": (two_inputs, r"the inputs: 2 inputs \(frame, mask\); export it with one input, a frame .*"),
     "two outputs": (two_outputs, r"the outputs: 2 outputs \(.*\); export it with one output, the logits"),

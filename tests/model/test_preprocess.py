@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Frame to input: exact integers, against rational arithmetic on every pixel."""
 
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiftcore.errors import UserError
+from shiftcore.model.colour import gray
 from shiftcore.model.description import InputSize, InputSpec, Preprocess
-from shiftcore.model.preprocess import Preprocessor, crop_size, gray, picture, pixel_aspect, to_input
+from shiftcore.model.preprocess import REPRESENTATIONS, Preprocessor, crop_size, picture, pixel_aspect, to_input
 
 
 def mean_of_box(box: np.ndarray) -> int:
@@ -20,23 +22,46 @@ def mean_of_box(box: np.ndarray) -> int:
 
 @given(
     height=st.integers(1, 9), width=st.integers(1, 9), more=st.tuples(st.integers(0, 30), st.integers(0, 30)),
-    seed=st.integers(0, 2**32 - 1),
+    seed=st.integers(0, 2**32 - 1), colour=st.booleans(),
 )  # fmt: skip
-def test_every_pixel_is_the_mean_of_its_box(height: int, width: int, more: tuple[int, int], seed: int) -> None:
+def test_every_pixel_is_the_mean_of_its_box(
+    height: int, width: int, more: tuple[int, int], seed: int, colour: bool
+) -> None:
     rows, columns = height + more[0], width + more[1]
-    frame = np.random.default_rng(seed).integers(0, 256, (rows, columns, 3), dtype=np.uint8)
+    shape = (rows, columns, 3) if colour else (rows, columns)
+    frame = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
     crop_rows, crop_columns = min(rows, columns * height // width), min(columns, rows * width // height)
     top, left = (rows - crop_rows) // 2, (columns - crop_columns) // 2
     crop = frame[top : top + crop_rows, left : left + crop_columns]
     result = to_input(frame, height, width)
-    assert result.shape == (height, width, 3) and result.dtype == np.uint8
+    assert result.shape == (height, width, *shape[2:]) and result.dtype == np.uint8
     for i in range(height):
         for j in range(width):
             box = crop[
                 i * crop_rows // height : (i + 1) * crop_rows // height,
                 j * crop_columns // width : (j + 1) * crop_columns // width,
             ]
-            assert result[i, j].tolist() == [mean_of_box(box[..., channel]) for channel in range(3)]
+            expected = [mean_of_box(part) for part in np.moveaxis(box.reshape(*box.shape[:2], -1), -1, 0)]
+            assert result[i, j].ravel().tolist() == expected
+
+
+@pytest.mark.parametrize("shape", [(257 * 8, 16), (258 * 8 + 3, 40), (2160, 3840)])
+def test_large_pictures_are_summed_exactly(shape: tuple[int, int]) -> None:
+    """White: the sums are the largest there can be, and 257 rows are the most whose sums fit into 16 bits."""
+    assert (to_input(np.full(shape, 255, np.uint8), 8, 8) == 255).all()
+    noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    rows, columns = crop_size(noise, 8, 8)
+    crop = noise[(shape[0] - rows) // 2 :, (shape[1] - columns) // 2 :][:rows, :columns]
+    assert to_input(noise, 8, 8)[7, 7] == mean_of_box(crop[7 * rows // 8 :, 7 * columns // 8 :])
+
+
+def test_shrinking_a_4k_picture_takes_little_memory() -> None:
+    frame = np.zeros((2160, 3840), np.uint8)
+    tracemalloc.start()
+    to_input(frame, 80, 112)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < frame.nbytes / 2
 
 
 def test_a_frame_of_the_inputs_size_stays_as_it_is() -> None:
@@ -63,7 +88,8 @@ def test_a_frame_smaller_than_the_input_is_refused(shape: tuple[int, int]) -> No
 
 
 def description(representation: str, run_every: int = 1, size: int = 8) -> InputSpec:
-    return InputSpec(InputSize(size, size, 3), Preprocess(representation, None, run_every))
+    channels = REPRESENTATIONS[representation].channels if representation in REPRESENTATIONS else 3
+    return InputSpec(InputSize(size, size, channels), Preprocess(representation, None, run_every))
 
 
 def test_gray_of_every_channel_value() -> None:
@@ -74,23 +100,64 @@ def test_gray_of_every_channel_value() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), run_every=st.integers(1, 5), count=st.integers(1, 14))
-def test_motion_is_made_of_three_images_of_the_same_camera(seed: int, run_every: int, count: int) -> None:
-    images = np.random.default_rng(seed).integers(0, 256, (2, count, 8, 8, 3), dtype=np.uint8)
+def test_motion_is_made_of_three_lumas_of_the_same_camera(seed: int, run_every: int, count: int) -> None:
+    lumas = np.random.default_rng(seed).integers(0, 256, (2, count, 8, 8), dtype=np.uint8)
     preprocessor = Preprocessor(description("motion", run_every))
     for index in range(count):
         for stream in (0, 1):
-            prepared = preprocessor.prepare(images[stream, index], stream)
+            prepared = preprocessor.prepare(lumas[stream, index], stream)
             runs = index >= 2 and (index - 2) % run_every == 0
             assert (prepared is not None) == runs
             if prepared is not None:
-                g0, g1, g2 = (gray(images[stream, index - back]).astype(int) for back in (0, 1, 2))
+                g0, g1, g2 = (lumas[stream, index - back].astype(int) for back in (0, 1, 2))
                 assert prepared[0][..., 0].tolist() == g0.tolist()
                 assert prepared[0][..., 1].tolist() == np.clip(127 + 2 * (g0 - g1), 0, 255).tolist()
                 assert prepared[0][..., 2].tolist() == np.clip(127 + 2 * (g1 - g2), 0, 255).tolist()
                 assert prepared[1] == (index == 2)
 
 
-@pytest.mark.parametrize("representation", ["rgb", "motion"])
+@pytest.mark.parametrize("representation", ["luma", "motion"])
+def test_of_rgb_the_luma_is_taken_before_it_is_shrunk(representation: str) -> None:
+    images = np.random.default_rng(2).integers(0, 256, (5, 21, 30, 3), dtype=np.uint8)
+    drawn, decoded = Preprocessor(description(representation)), Preprocessor(description(representation))
+    seen = list(drawn.clip(images))
+    assert drawn.luma and np.array_equal(seen, list(decoded.clip(map(gray, images))))
+    assert np.array_equal(seen[-1][..., 0], to_input(gray(images[-1]), 8, 8))
+    assert seen[0].shape == (8, 8, REPRESENTATIONS[representation].channels)
+
+
+def test_a_model_of_colours_refuses_luma() -> None:
+    with pytest.raises(UserError, match="the image is luma alone, and the model sees colours"):
+        Preprocessor(description("rgb")).prepare(np.zeros((8, 8), np.uint8))
+
+
+@pytest.mark.parametrize("representation", REPRESENTATIONS)
+def test_after_an_image_that_is_too_small_a_clip_begins(representation: str) -> None:
+    """Nothing of before is compared with what comes after, and the network is told."""
+    images = np.random.default_rng(3).integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
+    preprocessor, fresh = Preprocessor(description(representation)), Preprocessor(description(representation))
+    list(preprocessor.clip(images[:6]))
+    for _ in range(2):
+        with pytest.raises(UserError, match="smaller than the network's input"):
+            preprocessor.prepare(images[6][:7])
+    after = [preprocessor.prepare(image) for image in images[7:]]
+    expected = [fresh.prepare(image) for image in images[7:]]
+    assert [item and (item[0].tolist(), item[1]) for item in after] == [
+        item and (item[0].tolist(), item[1]) for item in expected
+    ]
+
+
+@pytest.mark.parametrize("representation", REPRESENTATIONS)
+def test_a_picture_may_change_its_size_in_mid_clip(representation: str) -> None:
+    """Each image is cropped and shrunk by its own size, and the clip goes on."""
+    rng = np.random.default_rng(4)
+    images = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in [(8, 8)] * 3 + [(31, 17)] * 3]
+    small = [to_input(gray(image) if REPRESENTATIONS[representation].luma else image, 8, 8) for image in images]
+    seen = list(Preprocessor(description(representation)).clip(images))
+    assert np.array_equal(seen, list(Preprocessor(description(representation)).clip(small)))
+
+
+@pytest.mark.parametrize("representation", REPRESENTATIONS)
 def test_a_clip_knows_nothing_of_the_one_before(representation: str) -> None:
     images = np.random.default_rng(1).integers(0, 256, (9, 8, 8, 3), dtype=np.uint8)
     fresh = Preprocessor(description(representation, 3))
@@ -99,7 +166,7 @@ def test_a_clip_knows_nothing_of_the_one_before(representation: str) -> None:
     assert np.array_equal(list(used.clip(images)), list(fresh.clip(images)))
 
 
-@pytest.mark.parametrize("representation", ["rgb", "motion"])
+@pytest.mark.parametrize("representation", REPRESENTATIONS)
 @pytest.mark.parametrize("run_every", [1, 4])
 def test_as_many_images_as_said_make_that_many_inputs(representation: str, run_every: int) -> None:
     preprocessor = Preprocessor(description(representation, run_every))
@@ -111,7 +178,7 @@ def test_as_many_images_as_said_make_that_many_inputs(representation: str, run_e
 
 
 def test_an_unknown_representation_is_refused() -> None:
-    with pytest.raises(UserError, match="'flow'; this version knows rgb, motion"):
+    with pytest.raises(UserError, match="'flow'; this version knows rgb, luma, motion"):
         Preprocessor(description("flow"))
 
 

@@ -130,7 +130,7 @@ def random_model(seed: int, magnitude: int) -> tuple[dict[str, Any], dict[str, n
     builder.add("linear", weight=rng.integers(-128, 128, (4, channels)))
     graph = {
         "format": "shiftcore-integer-model",
-        "version": 1,
+        "version": 2,
         "trained": False,
         "preset": {"name": "random", "hardware": {"streams": 3}},
         "classes": ["a", "b", "c", "d"],
@@ -269,7 +269,7 @@ DAMAGES: dict[str, Any] = {
     "no scale": lambda graph, arrays: graph.update(logit_scale=float("nan")),
     "no segments": lambda graph, arrays: graph.update(num_segments=0),
     "an alarm without a threshold": lambda graph, arrays: graph.update(alarm={"classes": ["a"]}),
-    "version": lambda graph, arrays: graph.update(version=2),
+    "version": lambda graph, arrays: graph.update(version=1),
     "no classes": lambda graph, arrays: graph.pop("classes"),
     "too few classes": lambda graph, arrays: graph["classes"].pop(),
     "unknown op": lambda graph, arrays: graph["layers"][0].update(op="softmax"),

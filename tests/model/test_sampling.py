@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Frames are taken by their times: as many a second as asked for, evenly, whatever the camera's rate."""
 
+import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -26,15 +28,33 @@ def test_one_image_a_tick_the_first_frame_in_it(rate: int, start: float, steps: 
     for step in steps:
         stamps.append(stamps[-1] + step)
     images = taken(rate, list(stamps))
-    ticks = [round(1000 * (stamp - start)) * rate // 1000 for stamp in stamps]
+    ticks = [(round(1000 * (stamp - start)) + 1) * rate // 1000 for stamp in stamps]
     assert list(images) == [index for index, tick in enumerate(ticks) if index == 0 or tick > max(ticks[:index])]
     assert all(seconds == stamps[number] - start for number, seconds in images.items())
 
 
-@pytest.mark.parametrize("camera", [12.5, 24, 25, 29.97, 30])
-def test_the_rate_is_kept_on_average(camera: float) -> None:
-    images = taken(12, [index / camera for index in range(round(10 * camera))])
-    assert len(images) == 120
+ROUND: dict[str, Callable[[float], float]] = {
+    "exact": lambda seconds: seconds,
+    "to the millisecond": lambda seconds: round(seconds, 3),
+    "down to the millisecond": lambda seconds: math.floor(1000 * seconds) / 1000,
+    "up to the millisecond": lambda seconds: math.ceil(1000 * seconds) / 1000,
+    "down to 90 kHz": lambda seconds: math.floor(90000 * seconds) / 90000,
+}
+
+
+@pytest.mark.parametrize("camera", [8, 10, 12.5, 15, 16, 20, 25, 29.97, 30, 50, 60])
+@pytest.mark.parametrize("rate", [8, 10, 12, 15, 16, 20, 25, 30, 50, 60])
+def test_a_camera_that_is_fast_enough_gives_the_rate_and_all_readers_agree(camera: float, rate: int) -> None:
+    """One of exactly the rate loses none of its frames, and a slower one loses none either."""
+    frames = [index / camera for index in range(math.ceil(20 * camera))]
+    images = {name: list(taken(rate, [way(stamp) for stamp in frames])) for name, way in ROUND.items()}
+    assert len(images["exact"]) == (20 * rate if camera >= rate else len(frames))
+    if camera <= rate:
+        assert images["exact"] == list(range(len(frames)))
+    if camera != 29.97:  # whose frames come as near to a tick's beginning as one likes
+        assert all(numbers == images["exact"] for numbers in images.values())
+    else:
+        assert all(abs(len(numbers) - len(images["exact"])) <= 1 for numbers in images.values())
 
 
 def test_a_slow_camera_gives_all_its_frames() -> None:

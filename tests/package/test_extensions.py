@@ -86,7 +86,7 @@ def tripling(op: str, **numbers: int) -> Reference:
     ]
     graph = {
         "format": "shiftcore-integer-model",
-        "version": 1,
+        "version": 2,
         "trained": False,
         "preset": {"name": "thrice", "hardware": {"streams": 1}},
         "classes": ["a", "b", "c"],

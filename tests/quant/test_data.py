@@ -54,7 +54,7 @@ def test_short_videos_give_denser_clips_and_too_short_ones_are_refused(tmp_path:
         read_clips(motion, tmp_path / "short.mp4")
 
 
-@pytest.mark.parametrize("representation", ["rgb", "motion"])
+@pytest.mark.parametrize("representation", ["rgb", "luma", "motion"])
 @pytest.mark.parametrize("rate", [None, 12])
 def test_cached_inputs_are_byte_for_byte_the_preprocessors(
     tmp_path: Path, representation: str, rate: int | None
@@ -63,7 +63,8 @@ def test_cached_inputs_are_byte_for_byte_the_preprocessors(
     preset = PRESET.model_copy(update={"input": PRESET.input.model_copy(update=size)})
     noise = np.random.default_rng(0).integers(0, 256, (60, 50, 66, 3), dtype=np.uint8)
     video.write(tmp_path / "a.mp4", list(noise))
-    expected = list(Preprocessor(preset.preprocessing).clip(video.frames(tmp_path / "a.mp4", rate)))
+    prepare = Preprocessor(preset.preprocessing)
+    expected = list(prepare.clip(video.frames(tmp_path / "a.mp4", rate, prepare.luma)))
     for _ in range(2):  # decoded, then from the cache
         assert np.array_equal(inputs(preset, tmp_path / "a.mp4"), np.stack(expected))
 

@@ -31,12 +31,13 @@ CONTEXTS = [(0, True), (0, False), (1, True), (0, False), (1, False), (0, True),
 
 
 def noise(preset: Preset, count: int) -> list[np.ndarray]:
-    shape = (count, preset.input.height, preset.input.width, 3)
+    shape = (count, preset.input.height, preset.input.width, preset.input.made_of.channels)
     return list(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
 
 
 def scene(preset: Preset, count: int) -> list[np.ndarray]:
-    return list(synthetic.clip(("door", "object"), 1, (count, preset.input.height, preset.input.width), (9, 9)))
+    images = synthetic.clip(("door", "object"), 1, (count, preset.input.height, preset.input.width), (9, 9))
+    return list(images[..., : preset.input.made_of.channels])
 
 
 def brevitas(network: ReducedTSM, frames: list[np.ndarray], contexts: list[tuple[int, bool]]) -> np.ndarray:

@@ -11,7 +11,8 @@ import pytest
 
 from shiftcore.errors import UserError
 from shiftcore.model import video
-from shiftcore.model.preprocess import gray, to_input
+from shiftcore.model.preprocess import to_input
+from shiftcore.model.sampling import Wanted
 from shiftcore.quant import frames
 from shiftcore.quant.frames import Kept, load
 from tests.package.test_artifacts import in_small_disk
@@ -40,11 +41,11 @@ def test_kept_frames_are_what_the_network_sees(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: int | None
 ) -> None:
     path = write(tmp_path / "a.mp4")
-    expected = list(video.timed(path, rate))
+    expected = list(video.timed(path, rate, Wanted(luma=True)))
     for attempt in range(2):
         found = load(path, replace(KEPT, rate=rate))
         assert found.times.tolist() == [frame.seconds for frame in expected]
-        assert np.array_equal(found.pixels, [gray(to_input(frame.pixels, 16, 24)) for frame in expected])
+        assert np.array_equal(found.pixels, [to_input(frame.pixels, 16, 24) for frame in expected])
         if attempt == 0:
             monkeypatch.setattr(video, "timed", refuse_to_decode)
     assert len(list(cache.iterdir())) == 2
@@ -71,6 +72,29 @@ def test_a_margin_keeps_the_whole_picture_and_never_enlarges(
 ) -> None:
     path = write(tmp_path / "a.mp4", size=size)
     assert load(path, replace(KEPT, margin=1.5)).pixels.shape == (12, *kept)
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize(("sizes", "kept"), [(((40, 64), (90, 64)), (24, 36)), (((64, 160), (24, 30)), (24, 30))])
+def test_where_the_pictures_size_changes_all_frames_are_kept_alike(
+    cache: Path, tmp_path: Path, sizes: tuple[tuple[int, int], ...], kept: tuple[int, int], colour: bool
+) -> None:
+    """In the least size that one of them has; what the network sees is of each frame's own size, as in a live run."""
+    path = changing(tmp_path / "a.ts", sizes)
+    pictures = list(video.timed(path, None, Wanted(luma=not colour)))
+    assert [frame.pixels.shape[:2] for frame in pictures] == [sizes[0]] * 6 + [sizes[1]] * 6
+    for what, size in ((KEPT, (16, 24)), (replace(KEPT, margin=1.5), kept)):
+        found = load(path, replace(what, colour=colour))
+        assert np.array_equal(found.pixels, [to_input(frame.pixels, *size) for frame in pictures])
+        assert found.times.tolist() == [frame.seconds for frame in pictures]
+
+
+def changing(path: Path, sizes: tuple[tuple[int, int], ...]) -> Path:
+    """A recording of a camera whose picture's size is changed while it runs, six frames of each."""
+    for index, size in enumerate(sizes):
+        write(path.with_suffix(f".{index}.ts"), index, 6, size)
+    path.write_bytes(b"".join(path.with_suffix(f".{index}.ts").read_bytes() for index in range(len(sizes))))
+    return path
 
 
 def test_two_runs_at_once_and_twins_do_not_disturb_each_other(cache: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ CLASSES = ("one", "two", "three")
 
 
 def clips(preset: Preset, count: int, frames: int, seed: int = 0) -> Tensor:
-    shape = (count, frames, 3, preset.input.height, preset.input.width)
+    shape = (count, frames, preset.input.made_of.channels, preset.input.height, preset.input.width)
     return torch.from_numpy(np.random.default_rng(seed).integers(0, 256, shape)).float()
 
 

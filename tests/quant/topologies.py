@@ -6,10 +6,12 @@ from typing import Any
 from shiftcore.quant.preset import Preset, load_preset, parse_preset
 
 
-def preset(name: str, size: tuple[int, int], network: dict[str, Any], **quantization: int) -> Preset:
+def preset(
+    name: str, size: tuple[int, int], network: dict[str, Any], representation: str = "rgb", **quantization: int
+) -> Preset:
     values = {
         "name": name,
-        "input": {"height": size[0], "width": size[1]},
+        "input": {"height": size[0], "width": size[1], "representation": representation},
         "network": network,
         "quantization": quantization,
         "hardware": {"streams": 4},
@@ -50,6 +52,7 @@ TIMELESS = preset(
         "stages": [{"width": 7, "stride": 1, "blocks": 0}, {"width": 9, "blocks": 1}],
         "shift": False,
     },
+    "luma",
     weight_bits=8,
     act_bits=6,
 )
