@@ -77,5 +77,5 @@ def random_light(pictures: torch.Tensor, amount: float, rng: np.random.Generator
     """Contrast up to `1 + amount` times higher or lower, and brightness up to a fifth of the range times `amount`
     either way; clipped to 0..255."""
     contrast = (1 + amount) ** rng.uniform(-1, 1)
-    middle = pictures.mean()
+    middle = float(pictures.numpy().mean(dtype=np.float64))  # torch's sum depends on how many threads there are
     return ((pictures - middle) * contrast + middle + 51 * amount * rng.uniform(-1, 1)).clamp(0, 255)
