@@ -173,6 +173,8 @@ def train(preset: Preset, videos: Path | None = None, strategy: Strategy = SCRAT
     it became. `videos`: the folder of its clips, None for synthetic scenes. Raises UserError for data that
     cannot be used, and for what does not fit the strategy."""
     folder, dataset = preset.build / "qat", layouts.read(videos) if videos else None
+    if dataset:
+        dataset = dataset.with_rest(preset.data.rest, preset.alarm.classes)
     if not is_first():  # it learns along, and leaves nothing
         return _reached(_kept(preset, _learn(preset, dataset, folder, strategy).epochs))
     with lock(folder):
@@ -239,7 +241,7 @@ def two_phases(preset: Preset, data: Clips, folder: Path, strategy: Strategy = S
     # What it was before quantization teaches it, where nobody else does: few clips alone would lead it astray.
     teachers = teachers or ([warm] if recipe.float_epochs else [])
     epochs["quantized"] = train_phase(network, Phase.QUANTIZED, recipe.qat_epochs, recipe.qat_lr, teachers)
-    return Trained(network.snap(), warm.eval(), epochs)
+    return Trained(network.cpu().snap(), warm.cpu().eval(), epochs)  # a teacher has followed its pupil to the GPU
 
 
 def fit(learner: Learner, data: Clips, recipe: Training, epochs: int, folder: Path, phase: Phase) -> History:

@@ -85,7 +85,8 @@ class Quantization(Table):
 class Data(Table):
     """What the network learns from. `synthetic`: the procedural CCTV renderer, whose classes are all orders of
     `events`, or those of one task of quant.orders; `folder`: labelled videos (docs/data.md), given on the command line.
-    `apart`: sources of them without which figures are reported once more, because they are easy."""
+    `apart`: sources of them without which figures are reported once more, because they are easy; `rest`: the class that
+    is learned of every label but those that raise the alarm (None: each label is a class)."""
 
     source: Literal["synthetic", "folder"] = "synthetic"
     events: Annotated[tuple[Event, ...], Field(min_length=1)] = ("door",)
@@ -93,6 +94,7 @@ class Data(Table):
     train_clips: Positive = 2048
     val_clips: Positive = 512
     apart: tuple[str, ...] = ()
+    rest: str | None = None
 
     @model_validator(mode="after")
     def _tasks_fit(self) -> "Data":
