@@ -40,7 +40,7 @@ class Camera:
 
     def scale(self, depth: np.ndarray) -> np.ndarray:
         """Picture heights a metre, so far before the camera."""
-        return self.focal / (self.flat or np.maximum(depth, NEAREST))
+        return self.focal / (0 * depth + self.flat if self.flat else np.maximum(depth, NEAREST))
 
     def _bend(self, u: np.ndarray, v: np.ndarray) -> np.ndarray | float:
         """By how much the lens moves what a pinhole would show at (u, v) towards the centre."""

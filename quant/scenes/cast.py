@@ -10,7 +10,7 @@ from shiftcore.quant.scenes import events, fights, ordinary
 from shiftcore.quant.scenes.stage import Stage
 
 NEAR, ANY, FAR = (0.8, 2.6), (0.09, 0.95), (0.06, 0.4)
-FIGHTS = (0.14, 1.25)
+FIGHTS = (0.17, 1.25)
 
 
 @dataclass(frozen=True)

@@ -56,10 +56,7 @@ def draw(name: str, library: Library, seed: Sequence[int], how: Scenes = Scenes.
     moves = rng.random() < 0.28
     margin = (int(MARGIN * WIDTH), int(MARGIN * HEIGHT)) if moves else (0, 0)
     sheet = Sheet(FINE * (HEIGHT + 2 * margin[1]), FINE * (WIDTH + 2 * margin[0]), FINE * HEIGHT)
-    spot = (0.0, -away)
-    if how is not Scenes.plane:
-        spot = camera.on_floor(rng.uniform(-0.28, 0.28), _feet(rng, size))
-        spot = spot if 0.4 < np.hypot(*spot) < 3 * away + 2 else (0.0, -away)
+    spot = (float(rng.uniform(-0.3, 0.3) * away / camera.focal), -away)
     stage = Stage(rng, library, camera, time, spot, size)
     drawn = _Drawing.begin(stage, sheet, scene, how)
     pictures = drawn.pictures()
@@ -69,11 +66,6 @@ def draw(name: str, library: Library, seed: Sequence[int], how: Scenes = Scenes.
     overlay = random_overlay(rng, time, HEIGHT, WIDTH) if how is Scenes.world else Overlay(time)
     luma = film.expose(pictures, motion, sensor, size_kept, overlay)
     return Clip(luma[shown], rate, _boxes(stage, drawn, motion, margin)[:, shown])
-
-
-def _feet(rng: np.random.Generator, size: float) -> float:
-    """How far below the middle of the picture somebody of this size stands who is in its middle part."""
-    return float(np.clip(0.5 * size + rng.uniform(-0.22, 0.22), -0.25, max(0.42, 0.5 * size)))
 
 
 def _clock(rng: np.random.Generator, rate: int, how: Scenes) -> tuple[np.ndarray, np.ndarray]:
@@ -166,7 +158,7 @@ class _Drawing:
         camera, shapes = self.stage.camera, []
         for person in self.stage.people:
             shapes.append(people.body(camera, person.joints, person.look, self.light))
-            if person.look.grays["stripes"] % 1 < 0.2:
+            if person.look.striped:
                 shapes.append(people.stripes(camera, person.joints, person.look))
         return shapes
 
@@ -243,4 +235,5 @@ def _in_film(bounds: np.ndarray, motion: film.Motion, margin: tuple[int, int]) -
     corners = np.stack([np.stack([x, y], -1) for x in (left, right) for y in (top, bottom)], 1) * HEIGHT + centre
     moved = np.einsum("tij,tkj->tki", motion.matrices[:, :, :2], corners) + motion.matrices[:, None, :, 2]
     low, high = moved.min(1) / [WIDTH, HEIGHT], moved.max(1) / [WIDTH, HEIGHT]
-    return np.concatenate([np.clip(low, 0, 1), np.clip(high, 0, 1)], -1)
+    low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
+    return np.where((high > low).all(-1, keepdims=True), np.concatenate([low, high], -1), np.nan)

@@ -108,16 +108,16 @@ def sensor(rng: np.random.Generator, time: np.ndarray, size: tuple[int, int], pl
     if not plain:
         gain = _exposure(rng, time)
     level = rng.uniform(0.25, 0.7) if night else rng.uniform(0.75, 1.2)
-    noise = float(np.exp(rng.normal(1.2 if night else 0.55, 0.6)))
+    noise = float(np.exp(rng.normal(0.95 if night else 0.25, 0.6)))
     full = rng.random() < 0.2
     return Sensor(
         gain * level,
-        float(rng.choice([0, rng.uniform(0, 0.25)])),
+        float(rng.choice([0, rng.uniform(0, 0.18)], p=[0.7, 0.3])),
         float(np.exp(rng.normal(-0.1, 0.25))),
         _fall(rng, rows, columns, night),
-        noise if rng.random() < 0.75 else 0.0,
+        noise if rng.random() < 0.65 else 0.0,
         int(rng.integers(4)),
-        float(rng.choice([0, rng.uniform(0.3, 0.8), rng.uniform(0.8, 1.8)], p=[0.35, 0.45, 0.2])),
+        float(rng.choice([0, rng.uniform(0.3, 0.7), rng.uniform(0.7, 1.4)], p=[0.55, 0.35, 0.1])),
         float(rng.choice([0, rng.uniform(0.1, 0.5)], p=[0.75, 0.25])),
         0.0 if full else 16.0,
         255.0 if full else 235.0,

@@ -61,13 +61,13 @@ def random_overlay(rng: np.random.Generator, time: np.ndarray, rows: int, column
     if rng.random() < 0.14:
         overlay.bars = (int(rng.uniform(0.03, 0.16) * rows), 0) if rng.random() < 0.75 else (0, int(0.1 * columns))
         overlay.tone = int(rng.choice([16, 16, 16, rng.integers(0, 255)]))
-    if rng.random() < 0.42:
+    if rng.random() < 0.3:
         overlay.texts.append(_clock(rng, rows, columns))
-    if rng.random() < 0.2:
+    if rng.random() < 0.14:
         name = "".join(rng.choice(list("ABCDEFGHIKLMNOPRSTUVX 0123456789"), rng.integers(3, 14)))
         top = int(rng.choice([0.1, 0.95]) * rows)
         overlay.texts.append(Text((int(rng.uniform(0, 0.6) * columns), top), name, FONTS[0], 0.7, 235))
-    if rng.random() < 0.12:
+    if rng.random() < 0.08:
         tall, wide = int(rng.uniform(0.05, 0.2) * rows), int(rng.uniform(0.08, 0.5) * columns)
         logo = np.full((tall, wide), rng.integers(16, 235), np.uint8)
         cv2.putText(logo, "LIVE TV24"[: rng.integers(2, 9)], (2, tall - 3), FONTS[1], tall / 30, int(rng.integers(255)), 1)

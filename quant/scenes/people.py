@@ -59,6 +59,7 @@ class Look:
     skirt: float = 0.0
     bag: str = ""
     hat: bool = False
+    striped: bool = False
 
 
 def random_look(rng: np.random.Generator, child: float = 0.07) -> Look:
@@ -77,13 +78,13 @@ def random_look(rng: np.random.Generator, child: float = 0.07) -> Look:
         "shoes": float(rng.choice([rng.uniform(10, 60), rng.uniform(120, 240)])),
         "hair": float(rng.choice([rng.uniform(10, 55), rng.uniform(60, 200)], p=[0.8, 0.2])),
         "bag": rng.uniform(15, 220),
-        "stripes": float(np.clip(coat + rng.choice([-1, 1]) * rng.uniform(40, 110), 5, 245)),
+        "stripes": float(np.clip(coat + rng.choice([-1, 1]) * rng.uniform(25, 80), 5, 245)),
     }
     tall = rng.uniform(0.58, 0.85) if small else np.clip(rng.normal(1, 0.055), 0.86, 1.15)
     bag = str(rng.choice(["", "hand", "back", "shoulder"], p=[0.72, 0.1, 0.1, 0.08]))
     skirt = float(rng.choice([0, rng.uniform(0.4, 1.1), rng.uniform(1.1, 1.9)], p=[0.76, 0.17, 0.07]))
     stout = float(np.exp(rng.normal(0.1, 0.14)))
-    return Look(float(tall), stout, 1.2 if small else 1.0, grays, skirt, bag, bool(rng.random() < 0.15))
+    return Look(float(tall), stout, 1.2 if small else 1.0, grays, skirt, bag, bool(rng.random() < 0.15), bool(rng.random() < 0.09))
 
 
 def joints_of(look: Look, pos: np.ndarray, root: np.ndarray) -> np.ndarray:

@@ -81,7 +81,18 @@ def build(rng: np.random.Generator, camera: Camera, sheet: Sheet, spot: tuple[fl
     picture = cv2.resize(np.clip(small, 0, 255).astype(np.uint8), (sheet.columns, sheet.rows))
     place = Place(kind, outdoor, picture, [], yaw, road)
     _furnish(rng, place, camera, sheet, spot)
+    _contrast(rng, place)
     return place
+
+
+def _contrast(rng: np.random.Generator, place: Place) -> None:
+    """Bring the backdrop to the contrast of surveillance pictures, as measured: a standard deviation around 48."""
+    mean, spread = float(place.picture.mean()), float(place.picture.std())
+    factor = np.clip(np.exp(rng.normal(np.log(60), 0.25)) / max(spread, 1), 0.8, 2.6)
+    middle = np.clip(rng.normal(118, 25), 60, 180)
+    curve = np.clip((np.arange(256) - mean) * factor + middle, 3, 252).astype(np.uint8)
+    for picture in (place, *place.patches):
+        picture.picture = cv2.LUT(picture.picture, curve)
 
 
 def _looks(camera: Camera, sheet: Sheet) -> _Rays:
@@ -113,7 +124,7 @@ def _floor(
     x, z, far = rays.x[seen] * distance[seen], rays.z[seen] * distance[seen], distance[seen]
     across = x * np.cos(yaw) - z * np.sin(yaw)
     along = x * np.sin(yaw) + z * np.cos(yaw)
-    gray, contrast = rng.uniform(50, 195), rng.uniform(0.2, 1.2)
+    gray, contrast = rng.uniform(50, 195), rng.uniform(0.3, 1.6)
     scale = rng.uniform(30, 90)  # texels a metre
     fine = np.clip(1.5 / (far * rays.width * scale), 0.06, 1)
     picture = textures.texture(surface, int(rng.integers(textures.KINDS)))
@@ -160,7 +171,7 @@ def _facades(
 ) -> None:
     """Up to three rows of houses, hedges or walls at some distance, at right angles."""
     beyond = float(np.hypot(*spot))
-    for number in range(rng.integers(0, 4)):
+    for number in range(rng.integers(0, 5)):
         turn = yaw + number * np.pi / 2 * rng.choice([-1, 1])
         away = beyond + rng.uniform(2.5, 30)
         tall = rng.choice([rng.uniform(1, 3), rng.uniform(4, 14)])
@@ -217,7 +228,7 @@ def _furnish(
     """Things on the floor, drawn into the backdrop and kept as patches; few of them hide the spot."""
     kinds = FURNITURE[place.kind]
     shapes = []
-    for _ in range(int(rng.choice([0, 2, 4, 7, 11], p=[0.1, 0.25, 0.3, 0.25, 0.1]))):
+    for _ in range(int(rng.choice([0, 3, 6, 10, 16], p=[0.07, 0.2, 0.3, 0.28, 0.15]))):
         u, v = rng.uniform(-0.85, 0.85), rng.uniform(-0.45, 0.6)
         x, z = camera.on_floor(u, v)
         away = float(np.hypot(x - spot[0], z - spot[1]))
