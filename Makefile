@@ -33,8 +33,8 @@ $(READY): requirements.lock flow/install.py
 setup: ## the environment in .venv, pinned by requirements.lock (TORCH=cuda: the CUDA build of torch)
 	$(INSTALL) $(if $(TORCH),--torch "$$TORCH") $(if $(TORCH_INDEX),--torch-index "$$TORCH_INDEX")
 
-synthesize: $(READY) ## write drawn videos of fights and calm scenes into DATA, to learn from first (CLIPS=n)
-	@$(RUN) synthesize --data "$$DATA" $(if $(CLIPS),--clips "$$CLIPS")
+synthesize: $(READY) ## write drawn videos of fights and calm scenes into DATA, to learn from first (CLIPS=n, MOCAP=folder)
+	@$(RUN) synthesize --data "$$DATA" $(if $(CLIPS),--clips "$$CLIPS") $(if $(MOCAP),--mocap "$$MOCAP")
 
 qat: $(READY) ## train PRESET: float warm-up, then quantization-aware (DATA=folder; STRATEGY=, FROM=, TEACHER=)
 	@$(RUN) qat --preset "$$PRESET" $(if $(DATA),--data "$$DATA") $(if $(STRATEGY),--strategy "$$STRATEGY") \

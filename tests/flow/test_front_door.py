@@ -209,7 +209,7 @@ def door(tmp_path: Path) -> Path:
         ("trace", ("PRESET", "BOARD", "VIDEO")),
         ("soak", ("PRESET", "BOARD")),
         ("fuzz", ("MINUTES", "CASE")),
-        ("synthesize", ("DATA", "CLIPS")),
+        ("synthesize", ("DATA", "CLIPS", "MOCAP")),
         ("demo", ("PRESET", "VIDEO")),
     ],
 )
