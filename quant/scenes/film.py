@@ -33,7 +33,9 @@ def moving(rng: np.random.Generator, time: np.ndarray, size: tuple[int, int], ma
     frames, high = len(time), size[1]
     offset, angle, zoom = np.zeros((2, frames)), np.zeros(frames), np.ones(frames)
     if kind in ("shake", "hand"):
-        offset = rng.uniform(0.002, 0.02 if kind == "shake" else 0.045) * high * wander(rng, time, rng.uniform(0.5, 3), 2)
+        offset = (
+            rng.uniform(0.002, 0.02 if kind == "shake" else 0.045) * high * wander(rng, time, rng.uniform(0.5, 3), 2)
+        )
         angle = rng.uniform(0, 0.012) * wander(rng, time, 1.5)
     elif kind == "vibrate":
         offset = rng.uniform(0.001, 0.006) * high * wander(rng, time, rng.uniform(4, 9), 2)
@@ -134,7 +136,12 @@ def _exposure(rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
         gain += rng.uniform(0.01, 0.08) * np.sin(2 * np.pi * rng.uniform(0.5, 9) * time + rng.uniform(0, 6))
     elif kind < 0.31:
         since = time - rng.uniform(0, time[-1])
-        gain += rng.choice([-0.45, 0.7]) * rng.uniform(0.3, 1) * (since > 0) * np.exp(-np.maximum(since, 0) * rng.uniform(0.1, 4))
+        gain += (
+            rng.choice([-0.45, 0.7])
+            * rng.uniform(0.3, 1)
+            * (since > 0)
+            * np.exp(-np.maximum(since, 0) * rng.uniform(0.1, 4))
+        )
     elif kind < 0.34:
         gain += rng.uniform(0.3, 1.5) * (rng.random(len(time)) < 0.05)
     return np.clip(gain, 0.25, 2.5)
