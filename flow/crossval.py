@@ -4,7 +4,8 @@
 Every clip is scored by the integer model (what the chip computes) of a network that never saw its source. The figures
 are pooled over the folds; nothing is chosen on the scores that it is quoted on. The final network learns from all
 clips; its alarm threshold is chosen on the out-of-fold scores and stored with its weights. Of several data sets each is
-also left out as a whole.
+also left out as a whole. Where the preset names test sources, there is one round: they are scored by the network that
+learned from the others, and that one is shipped.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ from shiftcore.flow.judging import judge
 from shiftcore.flow.operating_point import choose_threshold, parted
 from shiftcore.model.reference import Reference
 from shiftcore.options import PresetName
-from shiftcore.quant import checkpoint, layouts, metrics
+from shiftcore.quant import checkpoint, layouts, metrics, splits
 from shiftcore.quant.cross_validation import FOLDS, Scorer, TrainFold, one_fold, out_of_fold, torch_scorer
 from shiftcore.quant.data import Clips, inputs, usable, video_clips
 from shiftcore.quant.export import export
@@ -128,7 +129,12 @@ def final_network(
     folder: Path,
     threshold: float | None,
 ) -> ReducedTSM:
-    """Train on all `clips` and save the weights with `threshold` where `make export` finds them."""
+    """Train on all `clips` and save the weights with `threshold` where `make export` finds them; those of the one round
+    where the preset names test sources."""
+    if preset.data.test:
+        network, _ = checkpoint.load(folder.with_name("fold0") / "best.pt")
+        checkpoint.save(network, preset, checkpoint.trained_path(preset))
+        return network
     begin(folder, recipe_key(preset, strategy, fingerprint(clips)))
     print(f"final network: all {len(clips)} clips teach")
     trained = two_phases(preset, video_clips(preset, classes, clips, ()), folder, strategy)
@@ -197,7 +203,7 @@ class _Data:
         def pooled(folders: dict[str, Path]) -> Dataset:
             return data_sets.pooled(folders).with_rest(preset.data.rest, preset.alarm.classes)
 
-        whole = pooled(data)
+        whole = splits.arranged(pooled(data), preset.data)
         check_alarm(preset, whole.classes)
         others = unseen_samples(preset, pooled(unseen)) if unseen else []
         besides = usable(preset, pooled(also)).samples if also else []
@@ -229,6 +235,8 @@ def main(
 ) -> None:
     """Cross-validate PRESET on the videos in DATA, then train it on all of them; goes on where it was interrupted."""
     settings = load_preset(preset)
+    if settings.data.test and settings.alarm.classes:
+        raise UserError(f"preset {settings.name!r}: data.test leaves no folds to choose the alarm's threshold on")
     folder, strategy = settings.build / "crossval", own(settings)
     teaching = data_sets.named(data)
     with lock(folder), lock(settings.build / "qat"):
@@ -240,7 +248,8 @@ def main(
         rows = given.marked(out_of_fold(settings, given.root, dataset, train, folder, stamp, given.unseen, given.also))
         without = leave_one_out(settings, given, train, folder / "without", stamp)
         figures, alarm = summarize(rows, settings, classes), settings.alarm.classes
-        add_floor(figures, settings, given.whole)
+        if not settings.data.test:  # the floor is that of folds
+            add_floor(figures, settings, given.whole)
         threshold = choose_threshold(rows, settings, classes) if alarm else None
         about = {"preset": settings.name, "data": " and ".join(teaching), "classes": classes, "threshold": threshold}
         felt = guard(settings, rows, classes, without) if alarm else None
@@ -261,7 +270,8 @@ def main(
 
 def table(figures: dict[str, Any], preset: Preset) -> Table:
     """The pooled figures for a terminal."""
-    view = Table("out-of-fold, integer model", *figures, title=f"{preset.name}, {FOLDS} folds by source")
+    rounds = "test sources" if preset.data.test else f"{FOLDS} folds by source"
+    view = Table("out-of-fold, integer model", *figures, title=f"{preset.name}, {rounds}")
     for name, cells in lines(figures):
         view.add_row(name.replace("*", ""), *cells)
     return view

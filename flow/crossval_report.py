@@ -26,6 +26,7 @@ LINES = (
     ("recall there", "recall", ".1%"),
     ("F1 there", "f1", ".3f"),
     ("right class", "top1", ".1%"),
+    ("right class among the first five", "top5", ".1%"),
     ("bias floor: AUC", "floor_auc", ".3f"),
     ("bias floor: accuracy", "floor_accuracy", ".1%"),
 )
@@ -36,6 +37,8 @@ def lines(figures: dict[str, dict[str, Any]]) -> list[tuple[str, list[str]]]:
     table = []
     for name, key, form in LINES:
         if any(part.get(key) is None for part in figures.values()):
+            continue
+        if key == "top5" and any(len(part["per_class"]) < 5 for part in figures.values()):
             continue
         cells = []
         for part in figures.values():
@@ -94,6 +97,8 @@ def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: i
         cores=about["machine"]["cores"],
         cpu=about["machine"]["cpu"],
         folds=FOLDS,
+        test=preset.data.test,
+        by_fold_top1=", ".join(f"{share:.1%}" for share in everything["top1_by_fold"]),
         guard=guard_lines(report["alarms"]) if report["alarms"] else [],
         guard_head=GUARD_HEAD,
         parts=list(figures),

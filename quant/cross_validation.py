@@ -39,16 +39,18 @@ def out_of_fold(
     besides: Sequence[Sample] = (),
     always: Sequence[Sample] = (),
 ) -> list[Row]:
-    """Train on all folds but one of `dataset`, what is `usable` in `videos`, and score that one, for each fold in turn.
+    """Train on all folds but one of `dataset`, what is `usable` in `videos`, and score that one, for each fold in turn;
+    where the preset names test sources, train on the others and score those, in one round.
     `folder` keeps what is finished, as long as the preset, the data, our code and `stamp`, the digest of whatever else
     decides what `train_fold` does, stay what they were. The clips `besides` teach in no fold; each fold scores some,
     whole sources. Those of `always` teach in each, and are scored in none.
 
     A row a clip: `clip`, `label`, `source`, `fold`, and what the scorer gives. Raises UserError as `splits.folds`.
     """
-    parts, turns = splits.folds(dataset, FOLDS), sorted({sample.source for sample in besides})
-    more = [[s for s in besides if turns.index(s.source) % FOLDS == fold] for fold in range(FOLDS)]
-    folds = each_fold(preset, dataset.classes, parts, videos, train_fold, folder, stamp, always, more)
+    teach, parts = splits.rounds(dataset, FOLDS, preset.data)
+    turns = sorted({sample.source for sample in besides})
+    more = [[s for s in besides if turns.index(s.source) % len(parts) == fold] for fold in range(len(parts))]
+    folds = each_fold(preset, dataset.classes, parts, videos, train_fold, folder, stamp, [*teach, *always], more)
     return [row for rows in folds for row in rows]
 
 

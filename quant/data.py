@@ -148,7 +148,8 @@ def folder_clips(preset: Preset, videos: layouts.Dataset | Path) -> Clips:
 
     A video that cannot be used is named on stderr and skipped. Raises UserError for data that cannot be read or split.
     """
-    dataset = usable(preset, layouts.read(videos) if isinstance(videos, Path) else videos)
+    found = splits.arranged(layouts.read(videos), preset.data) if isinstance(videos, Path) else videos
+    dataset = usable(preset, found)
     for name in dataset.classes:
         count = sum(sample.label == name for sample in dataset.samples)
         if count < 2:

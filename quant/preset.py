@@ -2,7 +2,9 @@
 """A preset: one TOML file that names everything needed to rebuild a result."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -85,8 +87,10 @@ class Quantization(Table):
 class Data(Table):
     """What the network learns from. `synthetic`: the procedural CCTV renderer, whose classes are all orders of
     `events`, or those of one task of quant.orders; `folder`: labelled videos (docs/data.md), given on the command line.
-    `apart`: sources of them without which figures are reported once more, because they are easy; `rest`: the class that
-    is learned of every label but those that raise the alarm (None: each label is a class)."""
+    `apart`: sources of them without which figures are reported once more, because they are easy; `together`: names, and
+    for each the sources that are one under it, as of an actor who is in several recordings; `test`: sources that never
+    teach, where a protocol names them (quant.splits.arranged); `rest`: the class that is learned of every label but
+    those that raise the alarm (None: each label is a class)."""
 
     source: Literal["synthetic", "folder"] = "synthetic"
     events: Annotated[tuple[Event, ...], Field(min_length=1)] = ("door",)
@@ -94,6 +98,8 @@ class Data(Table):
     train_clips: Positive = 2048
     val_clips: Positive = 512
     apart: tuple[str, ...] = ()
+    together: Annotated[dict[str, tuple[str, ...]], Field(default_factory=dict)]
+    test: tuple[str, ...] = ()
     rest: str | None = None
 
     @model_validator(mode="after")
@@ -101,6 +107,8 @@ class Data(Table):
         for event in self.events:
             if event not in ("door", "object") and len(self.events) > 1:
                 raise ValueError(f"events: {event!r} is a scene of its own and stands alone")
+        if twice := [name for name, count in Counter(chain(*self.together.values())).items() if count > 1]:
+            raise ValueError(f"together: {twice[0]!r} is named twice")
         if "passes" in self.events and self.num_segments < 8:
             raise ValueError(f"num_segments = {self.num_segments}: `passes` needs 8 frames or more")
         return self
