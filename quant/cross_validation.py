@@ -113,15 +113,17 @@ def one_fold(
 
 def train_in_float(preset: Preset, build: Callable[[Preset, Sequence[str]], nn.Module]) -> TrainFold:
     """Trains the network that `build` gives (quant.baselines) by the float phase of the preset's recipe alone."""
+    return partial(_train_in_float, preset, build)
 
-    def train_fold(data: Clips, folder: Path) -> Scorer:
-        lightning.seed_everything(preset.training.seed, verbose=False)
-        recipe, network = preset.training, build(preset, data.classes)
-        learner = Learner(network, len(data.classes), recipe, recipe.float_lr, preset.augmentation.mirror)
-        fit(learner, data, recipe, recipe.float_epochs, folder, Phase.FLOAT)
-        return torch_scorer(network, preset)
 
-    return train_fold
+def _train_in_float(
+    preset: Preset, build: Callable[[Preset, Sequence[str]], nn.Module], data: Clips, folder: Path
+) -> Scorer:
+    lightning.seed_everything(preset.training.seed, verbose=False)
+    recipe, network = preset.training, build(preset, data.classes)
+    learner = Learner(network, len(data.classes), recipe, recipe.float_lr, preset.augmentation.mirror)
+    fit(learner, data, recipe, recipe.float_epochs, folder, Phase.FLOAT)
+    return torch_scorer(network.cpu(), preset)
 
 
 def torch_scorer(network: nn.Module, preset: Preset) -> Scorer:
