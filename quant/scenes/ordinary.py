@@ -9,7 +9,7 @@ import numpy as np
 from shiftcore.quant.actors import wander
 from shiftcore.quant.mocap import J
 from shiftcore.quant.scenes.people import random_look
-from shiftcore.quant.scenes.stage import Person, Stage, lean, reach, shift, way
+from shiftcore.quant.scenes.stage import Stage, lean, reach, shift, turn, way
 
 STILL = ("stand", "talk", "work", "sit", "gesture", "pick_up", "crouch")
 
@@ -89,11 +89,15 @@ def embrace(stage: Stage) -> None:
     gap, heading = rng.uniform(0.22, 0.42), float(rng.uniform(0, 2 * np.pi))
     x, z = stage.near(0.7)
     sway = rng.uniform(0.01, 0.05) * wander(rng, time, 0.5, 2)
+    turning = (rng.random() < 0.35) * (rng.normal(0, 0.7) * time + 0.2 * wander(rng, time, 0.4))
     pair = []
     for side in (-1.0, 1.0):
-        place = (x + side * np.sin(heading) * gap / 2, z + side * np.cos(heading) * gap / 2)
-        person = stage.add("stand", place, heading + (0 if side < 0 else np.pi))
-        lean(person, rng.uniform(0, 0.2) + 0.03 * wander(rng, time, 0.4), heading + (0 if side < 0 else np.pi))
+        toward = heading + turning + (0 if side < 0 else np.pi)
+        person = stage.add(str(rng.choice(["stand", "talk"])), (0.0, 0.0), float(toward[0]))
+        turn(person, turning - turning[0])
+        pelvis = person.joints[:, J["pelvis"]] * [1, 0, 1]
+        shift(person, np.array([x, 0, z]) - way(toward) * gap / 2 - 0.9 * pelvis)
+        lean(person, rng.uniform(0, 0.2) + 0.03 * wander(rng, time, 0.4), toward)
         shift(person, np.stack([sway[0], 0 * time, sway[1]], 1))
         pair.append(person)
     coming = np.clip(rng.uniform(-1, 0.8) + (time / time[-1]), 0, 1) if rng.random() < 0.5 else np.ones_like(time)

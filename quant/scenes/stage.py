@@ -112,6 +112,12 @@ def tipped(points: np.ndarray, angle: np.ndarray, heading: np.ndarray | float) -
     return (rest + forward[..., None] * ahead).astype(np.float32)
 
 
+def turn(person: Person, angle: np.ndarray) -> None:
+    """Turn somebody about the vertical through the pelvis by `angle` `[T]`."""
+    pelvis = person.joints[:, :1] * np.array([1, 0, 1], np.float32)
+    person.joints = turned(person.joints - pelvis, angle[:, None].astype(np.float32)).astype(np.float32) + pelvis
+
+
 def lower(person: Person, depth: np.ndarray) -> None:
     """Bend the knees so that the pelvis is `depth` `[T]` metres lower; the feet stay."""
     joints = person.joints
