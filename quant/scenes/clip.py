@@ -21,6 +21,7 @@ from shiftcore.quant.scenes.stage import Person, Stage
 SECONDS = 2.25
 HEIGHT, WIDTH = 128, 176  # whole macroblocks: at other sizes x264 does not write the same bytes twice
 RATES = (10, 12, 15, 15, 20, 25, 25, 30)  # of files, frames a second
+DISTURBANCES = (*["leaves"] * 5, *["insects", "screen", "door", "rain"] * 2, "snow", "web", "stairs")
 MARGIN = 0.14  # of the picture's size, drawn around it where the camera moves
 
 
@@ -122,7 +123,7 @@ class _Drawing:
         """Weather, leaves, screens: one to three of them, where there are any."""
         rng, time = self.stage.rng, self.stage.time
         while rng.random() < scene.disturbed:
-            name = str(rng.choice(["rain", "snow", "insects", "web", "leaves", "leaves", "screen", "stairs", "door"]))
+            name = str(rng.choice(DISTURBANCES))
             if name in weather.BEHIND and (name != "leaves" or rng.random() < 0.6):
                 self.behind.append(weather.BEHIND[name](rng, self.sheet, time))
             else:

@@ -68,8 +68,8 @@ def build(rng: np.random.Generator, camera: Camera, sheet: Sheet, spot: tuple[fl
     yaw = float(rng.choice([rng.normal(0, 0.12), rng.uniform(-0.8, 0.8)]))
     road = None
     if kind in ("street", "junction") or (kind == "car park" and rng.random() < 0.3):
-        across = rng.uniform(-1, 1) * 6 + (spot[0] * np.cos(yaw) - spot[1] * np.sin(yaw))
         yaw = float(rng.uniform(0, np.pi)) if kind == "junction" or rng.random() < 0.6 else yaw
+        across = rng.normal(0, 2.5) + spot[0] * np.cos(yaw) - spot[1] * np.sin(yaw)
         road = (yaw, float(across), int(rng.integers(1, 5)))
     _floor(rng, rays, camera, kind, yaw, road)
     if outdoor:
