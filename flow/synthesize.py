@@ -30,7 +30,7 @@ from shiftcore.quant.scenes.movements import Library
 CLASSES = ("fight", "no_fight")  # as the footage is labelled that a network is to go on with
 HEIGHT, WIDTH = 96, 128  # whole macroblocks: at other sizes x264 does not write the same bytes twice
 CRF = (16, 40)  # from hardly a loss to blocks that smear small movements
-SCENES_CRF = (16, 44)
+SCENES_CRF = (16, 22, 43)  # least, most frequent, most
 BOXES = "boxes.jsonl"
 BOXES_APART = 0.25  # seconds between the moments at which boxes are told
 
@@ -56,7 +56,7 @@ def write(drawing: Drawing, index: int) -> str:
     rng = np.random.default_rng((index, 1))
     if drawing.recorded:
         made = clip.draw(label, _library(drawing.recorded), (index,), drawing.scenes)
-        crf = int(np.clip(rng.triangular(SCENES_CRF[0], 24, SCENES_CRF[1]), *SCENES_CRF))
+        crf = int(rng.triangular(*SCENES_CRF))
         video.write(path, list(made.luma), made.rate, crf, "veryfast")
         return _line(drawing.name(index), made)
     rate, crf = int(rng.choice(brawl.RATES)), int(rng.integers(*CRF))

@@ -60,6 +60,8 @@ class Camera:
 
     def on_floor(self, u: float, v: float) -> tuple[float, float]:
         """The place (x, z) of the floor that is seen at (u, v); what is above the horizon counts as 60 m away."""
+        if self.flat:
+            return u * self.flat / self.focal, -self.flat
         x, y, z = (float(part) for part in self.rays(np.array(u), np.array(v)))
         distance = min(self.height / max(-y, 1e-3), 60 / max(-z, 0.1))
         return x * distance, z * distance

@@ -9,15 +9,15 @@ import numpy as np
 from shiftcore.quant.scenes import events, fights, ordinary
 from shiftcore.quant.scenes.stage import Stage
 
-NEAR, ANY, FAR = (0.8, 2.6), (0.09, 0.95), (0.06, 0.4)
-FIGHTS = (0.17, 1.25)
+NEAR, ANY, FAR = (0.8, 2.6), (0.09, 1.05), (0.06, 0.4)
+FIGHTS = (0.17, 1.4)
 
 
 @dataclass(frozen=True)
 class Scene:
     """What happens: `acts` puts people on the stage. `share`: how often, beside the others of its class. `sizes`:
     between how many picture heights people are tall. `vehicles`: how many drive by, `least` and `most`; `disturbed`:
-    how likely something else moves; `event`: whether people stand by."""
+    how likely something else moves; `event`: whether people stand by; `place`: where, anywhere by default."""
 
     acts: Callable[[Stage], None]
     share: float
@@ -25,6 +25,7 @@ class Scene:
     vehicles: tuple[int, int] = (0, 0)
     disturbed: float = 0.3
     event: bool = False
+    place: str = ""
 
 
 CLASSES: dict[str, tuple[Scene, ...]] = {
@@ -41,7 +42,8 @@ CLASSES: dict[str, tuple[Scene, ...]] = {
     "no_fight": (
         Scene(ordinary.passers_by, 10),
         Scene(ordinary.passers_by, 10, NEAR),
-        Scene(ordinary.corridor, 5, (0.15, 1.5)),
+        Scene(ordinary.corridor, 3, (0.15, 1.5), place="corridor"),
+        Scene(ordinary.corridor, 2, (0.15, 1.5)),
         Scene(ordinary.conversation, 6),
         Scene(ordinary.at_work, 6),
         Scene(ordinary.at_work, 3, NEAR),
@@ -52,9 +54,10 @@ CLASSES: dict[str, tuple[Scene, ...]] = {
         Scene(ordinary.embrace, 3, (0.15, 1.4)),
         Scene(ordinary.greeting, 3, (0.15, 1.4)),
         Scene(ordinary.throng, 3, (0.12, 0.9)),
-        Scene(ordinary.nobody, 10, FAR, (1, 7)),
+        Scene(ordinary.nobody, 5, FAR, (1, 9), place="street"),
+        Scene(ordinary.nobody, 5, FAR, (2, 9), place="junction"),
         Scene(ordinary.nobody, 3, (0.3, 1.2), (1, 3)),
-        Scene(ordinary.passers_by, 7, FAR, (1, 6)),
+        Scene(ordinary.passers_by, 7, FAR, (1, 6), place="street"),
         Scene(ordinary.nobody, 15, disturbed=0.85),
     ),
     "fall": (Scene(events.fall, 1, FIGHTS, event=True),),

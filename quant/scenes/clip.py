@@ -10,7 +10,7 @@ import numpy as np
 
 from shiftcore.quant import brawl
 from shiftcore.quant.scenes import film, people, places, traffic, weather
-from shiftcore.quant.scenes.camera import looking_at
+from shiftcore.quant.scenes.camera import Camera, looking_at
 from shiftcore.quant.scenes.cast import Scene, pick
 from shiftcore.quant.scenes.fights import bystanders
 from shiftcore.quant.scenes.movements import Library
@@ -21,6 +21,7 @@ from shiftcore.quant.scenes.stage import Stage
 SECONDS = 2.25
 HEIGHT, WIDTH = 128, 176  # whole macroblocks: at other sizes x264 does not write the same bytes twice
 RATES = (10, 12, 15, 15, 20, 25, 25, 30)  # of files, frames a second
+DISTURBANCES = (*["leaves"] * 5, *["insects", "screen", "door", "rain"] * 2, "snow", "web", "stairs")
 MARGIN = 0.14  # of the picture's size, drawn around it where the camera moves
 
 
@@ -50,7 +51,7 @@ def draw(name: str, library: Library, seed: Sequence[int], how: Scenes = Scenes.
     shown, time = _clock(rng, rate, how)
     scene = pick(rng, name)
     if how is not Scenes.world and scene.vehicles[1]:
-        scene = Scene(scene.acts, 1)
+        scene = Scene(scene.acts, 1, place=scene.place)
     size = float(np.exp(rng.uniform(*np.log(scene.sizes))))
     camera, away = looking_at(rng, size, flat=how is Scenes.plane)
     moves = rng.random() < 0.28
@@ -102,8 +103,7 @@ class _Drawing:
             gray = (255 * np.clip(brawl._backdrop(rng, rows, columns)[..., 0], 0, 1)).astype(np.uint8)
             backdrop = cv2.resize(gray, (sheet.columns, sheet.rows))
         else:
-            kind = str(rng.choice(["street", "junction", "street", "car park"])) if scene.vehicles[1] else ""
-            place = places.build(rng, stage.camera, sheet, stage.spot, kind)
+            place = places.build(rng, stage.camera, sheet, stage.spot, scene.place)
             backdrop, road = place.picture, place.road
             sheet.patches += place.patches
         scene.acts(stage)
@@ -123,7 +123,7 @@ class _Drawing:
         """Weather, leaves, screens: one to three of them, where there are any."""
         rng, time = self.stage.rng, self.stage.time
         while rng.random() < scene.disturbed:
-            name = str(rng.choice(["rain", "snow", "insects", "web", "leaves", "leaves", "screen", "stairs"]))
+            name = str(rng.choice(DISTURBANCES))
             if name in weather.BEHIND and (name != "leaves" or rng.random() < 0.6):
                 self.behind.append(weather.BEHIND[name](rng, self.sheet, time))
             else:
@@ -157,6 +157,8 @@ class _Drawing:
     def _bodies(self) -> list[Shapes]:
         camera, shapes = self.stage.camera, []
         for person in self.stage.people:
+            if not _in_view(camera, person):
+                continue
             shapes.append(people.body(camera, person.joints, person.look, self.light))
             if person.look.striped:
                 shapes.append(people.stripes(camera, person.joints, person.look))
@@ -182,6 +184,13 @@ class _Drawing:
                 cv2.copyTo(cv2.convertScaleAbs(image[area], alpha=self.shadows), mask[area], image[area])
 
         return paint
+
+
+def _in_view(camera: Camera, person: Person) -> bool:
+    """Whether any joint comes near the picture at any time."""
+    place, depth = camera.project(person.joints)
+    near = (np.abs(place) < [1.1, 0.95]).all(-1) & (depth > 0.2)
+    return bool(near.any() or depth.min() < 1.5)
 
 
 def _drive(stage: Stage, scene: Scene, road: traffic.Road, night: bool) -> None:

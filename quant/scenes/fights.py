@@ -7,8 +7,8 @@ Each is a function of a stage on which it puts its people, those who fight as `f
 import numpy as np
 
 from shiftcore.quant.actors import bursts, wander
-from shiftcore.quant.mocap import J, turned
-from shiftcore.quant.scenes.stage import Person, Stage, lean, lower, reach, shift, topple, way
+from shiftcore.quant.mocap import J
+from shiftcore.quant.scenes.stage import Person, Stage, lean, lower, reach, shift, topple, turn, way
 
 STRIKES = ("punch", "punch", "punch", "kick", "advance")
 GUARDED = ("punch", "punch", "block", "dodge", "kick", "advance")
@@ -67,7 +67,7 @@ def grapple(stage: Stage) -> None:
         heading = float(turning[0]) + (0 if side < 0 else np.pi)
         moves = ("dodge", "advance", "block") if rng.random() < 0.7 else ("punch", "kick")
         person = stage.add(moves, (0.0, 0.0), heading, _pace(stage), fighter=True)
-        _turn_with(person, turning - turning[0])
+        turn(person, turning - turning[0])
         pelvis = person.joints[:, J["pelvis"]] * [1, 0, 1]
         centre = np.array([x, 0, z]) + side * way(turning) * (gap / 2)[:, None]
         shift(person, centre - 0.75 * pelvis)
@@ -78,12 +78,6 @@ def grapple(stage: Stage) -> None:
     for person, partner in (pair, pair[::-1]):
         _hold(stage, person, partner)
     _together(stage, pair)
-
-
-def _turn_with(person: Person, angle: np.ndarray) -> None:
-    """Turn somebody about the vertical through the pelvis by `angle` `[T]`."""
-    pelvis = person.joints[:, :1] * np.array([1, 0, 1], np.float32)
-    person.joints = turned(person.joints - pelvis, angle[:, None].astype(np.float32)).astype(np.float32) + pelvis
 
 
 def _hold(stage: Stage, person: Person, partner: Person) -> None:

@@ -33,9 +33,7 @@ def moving(rng: np.random.Generator, time: np.ndarray, size: tuple[int, int], ma
     frames, high = len(time), size[1]
     offset, angle, zoom = np.zeros((2, frames)), np.zeros(frames), np.ones(frames)
     if kind in ("shake", "hand"):
-        offset = (
-            rng.uniform(0.002, 0.02 if kind == "shake" else 0.045) * high * wander(rng, time, rng.uniform(0.5, 3), 2)
-        )
+        offset = rng.uniform(0.002, 0.02 if kind == "shake" else 0.06) * high * wander(rng, time, rng.uniform(0.5, 3), 2)
         angle = rng.uniform(0, 0.012) * wander(rng, time, 1.5)
     elif kind == "vibrate":
         offset = rng.uniform(0.001, 0.006) * high * wander(rng, time, rng.uniform(4, 9), 2)
@@ -81,10 +79,13 @@ def _grain(number: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Sensor:
-    """Light and sensor of one clip. `gain` `[T]` and `lift` give the contrast around middle gray, `gamma` its curve;
-    `fall` `[H, W]` multiplies; `noise` in gray values; `linger`: the share of the last picture that stays in the next
-    one; `low`, `high`: the range of luma that black and white have."""
+    """Light and sensor of one clip. `target`: the mean gray that the exposure aims at; `gain` `[T]`: how the light
+    changes after that; `lift`: haze; `gamma`: the curve; `fall` `[H, W]` multiplies, and so does what of `clouds`
+    `[H, 3 W]` has drifted into the picture at `drift` pixels a frame; `noise` in gray values; `linger`: the share of
+    the last picture that stays in the next one; `comb`: each other line is older by a picture, as of interlaced video;
+    `low`, `high`: the range of luma that black and white have."""
 
+    target: float
     gain: np.ndarray
     lift: float
     gamma: float
@@ -93,14 +94,29 @@ class Sensor:
     grains: int
     blur: float
     linger: float
+    comb: bool
+    clouds: np.ndarray | None
+    drift: float
     low: float
     high: float
     seed: int
 
-    def curve(self, frame: int) -> np.ndarray:
-        level = np.arange(256) / 255
-        lit = np.clip(level * self.gain[frame], 0, 1) ** self.gamma + self.lift
+    def curves(self, first: np.ndarray) -> np.ndarray:
+        """Tables of gray values `[T, 256]`, exposed for the `first` picture."""
+        level = np.arange(256, dtype=np.float32) / 255
+        exposure = 1.0
+        for _ in range(4):
+            now = 255 * float((np.clip(first / 255 * exposure, 0, 1) ** self.gamma).mean()) + 255 * self.lift
+            exposure = float(np.clip(exposure * (self.target / max(now, 1)) ** (1 / self.gamma), 0.4, 4))
+        lit = np.clip(level * exposure * self.gain[:, None].astype(np.float32), 0, 1) ** self.gamma + self.lift
         return np.clip(lit * 255, 0, 255).astype(np.uint8)
+
+    def light(self, frame: int) -> np.ndarray:
+        """What multiplies the picture, `[H, W]`."""
+        if self.clouds is None:
+            return self.fall
+        left = int(abs(self.drift) * frame) % (2 * self.fall.shape[1])
+        return self.fall * self.clouds[:, left : left + self.fall.shape[1]]
 
 
 def sensor(rng: np.random.Generator, time: np.ndarray, size: tuple[int, int], plain: bool, night: bool) -> Sensor:
@@ -109,11 +125,15 @@ def sensor(rng: np.random.Generator, time: np.ndarray, size: tuple[int, int], pl
     gain = np.ones(len(time))
     if not plain:
         gain = _exposure(rng, time)
-    level = rng.uniform(0.25, 0.7) if night else rng.uniform(0.75, 1.2)
-    noise = float(np.exp(rng.normal(0.95 if night else 0.25, 0.6)))
+    clouds = None
+    if not plain and rng.random() < 0.06:
+        soft = cv2.resize(rng.uniform(0.45, 1.2, (4, 10)).astype(np.float32), (3 * columns, rows), interpolation=cv2.INTER_CUBIC)
+        clouds = np.clip(soft, 0.4, 1.25)
+    noise = min(7.0, float(np.exp(rng.normal(0.95 if night else 0.25, 0.6))))
     full = rng.random() < 0.2
     return Sensor(
-        gain * level,
+        float(np.clip(rng.normal(84 if night else 108, 24), 50, 175)),
+        gain,
         float(rng.choice([0, rng.uniform(0, 0.18)], p=[0.7, 0.3])),
         float(np.exp(rng.normal(-0.1, 0.25))),
         _fall(rng, rows, columns, night),
@@ -121,6 +141,9 @@ def sensor(rng: np.random.Generator, time: np.ndarray, size: tuple[int, int], pl
         int(rng.integers(4)),
         float(rng.choice([0, rng.uniform(0.3, 0.7), rng.uniform(0.7, 1.4)], p=[0.55, 0.35, 0.1])),
         float(rng.choice([0, rng.uniform(0.1, 0.5)], p=[0.75, 0.25])),
+        bool(not plain and rng.random() < 0.04),
+        clouds,
+        float(rng.uniform(0.2, 3)),
         0.0 if full else 16.0,
         255.0 if full else 235.0,
         int(rng.integers(2**31)),
@@ -136,12 +159,7 @@ def _exposure(rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
         gain += rng.uniform(0.01, 0.08) * np.sin(2 * np.pi * rng.uniform(0.5, 9) * time + rng.uniform(0, 6))
     elif kind < 0.31:
         since = time - rng.uniform(0, time[-1])
-        gain += (
-            rng.choice([-0.45, 0.7])
-            * rng.uniform(0.3, 1)
-            * (since > 0)
-            * np.exp(-np.maximum(since, 0) * rng.uniform(0.1, 4))
-        )
+        gain += rng.choice([-0.45, 0.7]) * rng.uniform(0.3, 1) * (since > 0) * np.exp(-np.maximum(since, 0) * rng.uniform(0.1, 4))
     elif kind < 0.34:
         gain += rng.uniform(0.3, 1.5) * (rng.random(len(time)) < 0.05)
     return np.clip(gain, 0.25, 2.5)
@@ -156,7 +174,7 @@ def _fall(rng: np.random.Generator, rows: int, columns: int, night: bool) -> np.
         for _ in range(rng.integers(1, 4)):
             at, wide = rng.uniform(-0.9, 0.9, 2), rng.uniform(0.25, 1.2)
             pools += rng.uniform(0.5, 1.6) * np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / wide**2)
-        fall *= rng.uniform(0.15, 0.6) + pools
+        fall *= rng.uniform(0.3, 0.8) + pools
     return np.clip(fall, 0.05, 2.5).astype(np.float32)
 
 
@@ -165,25 +183,34 @@ def expose(pictures: np.ndarray, motion: Motion, sensor: Sensor, size: tuple[int
     rows."""
     frames = []
     rng = np.random.default_rng(sensor.seed)
-    grain, before = _grain(sensor.grains), None
+    grain, before, curves = _grain(sensor.grains), None, None
     for number, picture in enumerate(pictures):
-        if motion.still:
-            left, top = (round(-value) for value in motion.matrices[number, :, 2])
-            seen = picture[top : top + size[1], left : left + size[0]]
-        else:
-            seen = cv2.warpAffine(picture, motion.matrices[number], size, borderMode=cv2.BORDER_REPLICATE)
+        seen = _framed(picture, motion, number, size)
         if sensor.blur:
             seen = cv2.GaussianBlur(seen, (0, 0), sensor.blur)
-        lit = cv2.multiply(seen, sensor.fall, dtype=cv2.CV_32F)
-        lit = cv2.LUT(np.clip(lit, 0, 255).astype(np.uint8), sensor.curve(number)).astype(np.float32)
+        lit = np.minimum(cv2.multiply(seen, sensor.light(number), dtype=cv2.CV_32F), 255)
+        curves = sensor.curves(lit) if curves is None else curves
+        lit = cv2.LUT(lit.astype(np.uint8), curves[number]).astype(np.float32)
         if sensor.noise:
             top, left = rng.integers(0, [GRAIN - size[1], GRAIN - size[0]])
             lit += sensor.noise * grain[top : top + size[1], left : left + size[0]]
         if before is not None and sensor.linger:
             lit = cv2.addWeighted(lit, 1 - sensor.linger, before, sensor.linger, 0)
+        woven = lit
+        if before is not None and sensor.comb:
+            woven = lit.copy()
+            woven[1::2] = before[1::2]
         before = lit
         range_ = (sensor.high - sensor.low) / 255
-        frame = np.clip(lit * range_ + (sensor.low + 0.5), sensor.low, sensor.high).astype(np.uint8)
+        frame = np.clip(woven * range_ + (sensor.low + 0.5), sensor.low, sensor.high).astype(np.uint8)
         overlay.draw(frame, number)
         frames.append(frame)
     return np.stack(frames)
+
+
+def _framed(picture: np.ndarray, motion: Motion, number: int, size: tuple[int, int]) -> np.ndarray:
+    """The part of a drawn picture that the camera looks at."""
+    if motion.still:
+        left, top = (round(-value) for value in motion.matrices[number, :, 2])
+        return picture[top : top + size[1], left : left + size[0]]
+    return cv2.warpAffine(picture, motion.matrices[number], size, borderMode=cv2.BORDER_REPLICATE)

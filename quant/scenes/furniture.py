@@ -124,10 +124,15 @@ def _grown(rng: np.random.Generator, kind: str, camera: Camera, x: float, z: flo
         span = np.array([[foot, foot + [0, rng.uniform(1, 7), 0]]])
         return capsules(camera, span[None].astype(np.float32), np.array([[0.08, 0.06]]), np.array(rng.uniform(20, 200)))
     tall = rng.uniform(0.7, 1.8) if kind == "plant" else rng.uniform(3, 7)
-    count = 24
-    middle = foot + np.array([0, tall * 0.72, 0])
-    leaves = middle + rng.normal(0, 1, (count, 3)) * np.array([0.16, 0.14, 0.16]) * tall
-    span = np.concatenate([[[foot, middle]], np.stack([leaves, leaves + rng.normal(0, 0.05, (count, 3)) * tall], 1)])
-    radii = np.concatenate([[[0.03, 0.02]], np.repeat(rng.uniform(0.04, 0.1, (count, 1)), 2, 1)]) * tall
-    shade = np.concatenate([[rng.uniform(20, 90)], rng.uniform(15, 70) + rng.uniform(0, 70, count)])
-    return capsules(camera, span[None].astype(np.float32), radii.astype(np.float32), shade)
+    count = 70
+    middle = foot + np.array([0, tall * 0.7, 0])
+    leaves = rng.normal(0, 1, (count, 3))
+    leaves = leaves / np.linalg.norm(leaves, axis=1, keepdims=True) * rng.uniform(0.3, 1, (count, 1))
+    height = leaves[:, 1]
+    leaves = middle + leaves * np.array([0.26, 0.28, 0.26]) * tall
+    tips = leaves + rng.normal(0, 0.05, (count, 3)) * tall
+    span = np.concatenate([[[foot, middle]], np.stack([leaves, tips], 1)])
+    radii = np.concatenate([[[0.03, 0.02]], rng.uniform(0.015, 0.06, (count, 2))]) * tall
+    tone, spread = rng.uniform(25, 90), rng.uniform(10, 45)
+    shade = np.concatenate([[rng.uniform(20, 90)], tone + spread * height + rng.normal(0, 0.4 * spread, count)])
+    return capsules(camera, span[None].astype(np.float32), radii.astype(np.float32), np.clip(shade, 5, 250))

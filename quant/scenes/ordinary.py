@@ -9,7 +9,7 @@ import numpy as np
 from shiftcore.quant.actors import wander
 from shiftcore.quant.mocap import J
 from shiftcore.quant.scenes.people import random_look
-from shiftcore.quant.scenes.stage import Stage, lean, reach, shift, way
+from shiftcore.quant.scenes.stage import Stage, lean, reach, shift, turn, way
 
 STILL = ("stand", "talk", "work", "sit", "gesture", "pick_up", "crouch")
 
@@ -27,11 +27,7 @@ def passers_by(stage: Stage) -> None:
 def walk_by(stage: Stage, place: tuple[float, float], heading: float | None = None) -> None:
     """One who walks, sometimes with a companion beside."""
     rng = stage.rng
-    heading = (
-        float(rng.choice([rng.uniform(0, 2 * np.pi), rng.choice([0.0, np.pi]) + rng.normal(0, 0.3)]))
-        if heading is None
-        else heading
-    )
+    heading = float(rng.choice([rng.uniform(0, 2 * np.pi), rng.choice([0.0, np.pi]) + rng.normal(0, 0.3)])) if heading is None else heading
     move = str(rng.choice(["walk", "slow_walk", "carry", "run", "turn"], p=[0.66, 0.14, 0.06, 0.06, 0.08]))
     stage.add(move, place, heading)
     if rng.random() < 0.25:
@@ -78,10 +74,7 @@ def at_work(stage: Stage) -> None:
     """One to three who do something with their hands, bend, sit, fetch."""
     rng = stage.rng
     for number in range(int(rng.choice([1, 2, 3]))):
-        stage.add(
-            str(rng.choice(STILL + ("work", "sit_down", "get_up", "climb"))),
-            stage.near(0.8) if number == 0 else stage.anywhere(),
-        )
+        stage.add(str(rng.choice(STILL + ("work", "sit_down", "get_up", "climb"))), stage.near(0.8) if number == 0 else stage.anywhere())
     _others(stage)
 
 
@@ -96,19 +89,21 @@ def embrace(stage: Stage) -> None:
     gap, heading = rng.uniform(0.22, 0.42), float(rng.uniform(0, 2 * np.pi))
     x, z = stage.near(0.7)
     sway = rng.uniform(0.01, 0.05) * wander(rng, time, 0.5, 2)
+    turning = (rng.random() < 0.35) * (rng.normal(0, 0.7) * time + 0.2 * wander(rng, time, 0.4))
     pair = []
     for side in (-1.0, 1.0):
-        place = (x + side * np.sin(heading) * gap / 2, z + side * np.cos(heading) * gap / 2)
-        person = stage.add("stand", place, heading + (0 if side < 0 else np.pi))
-        lean(person, rng.uniform(0, 0.2) + 0.03 * wander(rng, time, 0.4), heading + (0 if side < 0 else np.pi))
+        toward = heading + turning + (0 if side < 0 else np.pi)
+        person = stage.add(str(rng.choice(["stand", "talk"])), (0.0, 0.0), float(toward[0]))
+        turn(person, turning - turning[0])
+        pelvis = person.joints[:, J["pelvis"]] * [1, 0, 1]
+        shift(person, np.array([x, 0, z]) - way(toward) * gap / 2 - 0.9 * pelvis)
+        lean(person, rng.uniform(0, 0.2) + 0.03 * wander(rng, time, 0.4), toward)
         shift(person, np.stack([sway[0], 0 * time, sway[1]], 1))
         pair.append(person)
     coming = np.clip(rng.uniform(-1, 0.8) + (time / time[-1]), 0, 1) if rng.random() < 0.5 else np.ones_like(time)
     for person, partner in (pair, pair[::-1]):
         for hand in "lr":
-            target = (
-                partner.joints[:, J[str(rng.choice(["chest", "spine", "neck"]))]] + 0.03 * wander(rng, time, 0.8, 3).T
-            )
+            target = partner.joints[:, J[str(rng.choice(["chest", "spine", "neck"]))]] + 0.03 * wander(rng, time, 0.8, 3).T
             reach(person, hand, target.astype(np.float32), coming)
     _others(stage)
 
@@ -166,11 +161,7 @@ def jostle(stage: Stage) -> None:
     rng = stage.rng
     heading = rng.uniform(0, 2 * np.pi)
     for _ in range(int(rng.integers(3, 7))):
-        stage.add(
-            str(rng.choice(["walk", "walk", "slow_walk", "stand"])),
-            stage.near(0.9),
-            heading + float(rng.choice([0, np.pi])) + rng.normal(0, 0.3),
-        )
+        stage.add(str(rng.choice(["walk", "walk", "slow_walk", "stand"])), stage.near(0.9), heading + float(rng.choice([0, np.pi])) + rng.normal(0, 0.3))
 
 
 def nobody(_stage: Stage) -> None:

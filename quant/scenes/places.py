@@ -68,8 +68,8 @@ def build(rng: np.random.Generator, camera: Camera, sheet: Sheet, spot: tuple[fl
     yaw = float(rng.choice([rng.normal(0, 0.12), rng.uniform(-0.8, 0.8)]))
     road = None
     if kind in ("street", "junction") or (kind == "car park" and rng.random() < 0.3):
-        across = rng.uniform(-1, 1) * 6 + (spot[0] * np.cos(yaw) - spot[1] * np.sin(yaw))
         yaw = float(rng.uniform(0, np.pi)) if kind == "junction" or rng.random() < 0.6 else yaw
+        across = rng.normal(0, 2.5) + spot[0] * np.cos(yaw) - spot[1] * np.sin(yaw)
         road = (yaw, float(across), int(rng.integers(1, 5)))
     _floor(rng, rays, camera, kind, yaw, road)
     if outdoor:
@@ -224,12 +224,13 @@ def _furnish(rng: np.random.Generator, place: Place, camera: Camera, sheet: Shee
     """Things on the floor, drawn into the backdrop and kept as patches; few of them hide the spot."""
     kinds = FURNITURE[place.kind]
     shapes = []
+    (middle, _), _ = camera.project(np.array([spot[0], 0.9, spot[1]]))
     for _ in range(int(rng.choice([0, 3, 6, 10, 16], p=[0.07, 0.2, 0.3, 0.28, 0.15]))):
         u, v = rng.uniform(-0.85, 0.85), rng.uniform(-0.45, 0.6)
         x, z = camera.on_floor(u, v)
         away = float(np.hypot(x - spot[0], z - spot[1]))
-        before = np.hypot(x, z) < np.hypot(*spot) and abs(u) < 0.3
-        if away < 1.3 or np.hypot(x, z) < 1.2 or (before and rng.random() < 0.75):
+        before = np.hypot(x, z) < np.hypot(*spot) and abs(u - middle) < 0.4
+        if away < 1.4 or np.hypot(x, z) < 1.2 or (before and rng.random() < 0.85):
             continue
         yaw = place.yaw + rng.choice([0, np.pi / 2, rng.uniform(0, 2 * np.pi)])
         shapes.append(thing(rng, str(rng.choice(kinds)), camera, x, z, float(yaw)))

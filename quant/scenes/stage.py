@@ -12,6 +12,7 @@ from shiftcore.quant.scenes.painting import Shapes
 from shiftcore.quant.scenes.people import Look, joints_of, random_look
 
 UPPER = list(range(J["spine"], J["r_hand"] + 1))
+ROAM = 0.5  # metres that somebody who fights gets away from where they began
 DOWN = np.array([0, -1, 0], np.float32)
 
 
@@ -72,6 +73,8 @@ class Stage:
         first = names if isinstance(names, str) else names[0]
         at = len(self.time) // 2 if MOVEMENTS[first].travels else 0
         root = track.root - track.root[at] * np.array([1, 0, 1], np.float32)
+        if fighter and not MOVEMENTS[first].travels:  # recorded alone, they would lose each other
+            root = np.stack([ROAM * np.tanh(root[:, 0] / ROAM), root[:, 1], ROAM * np.tanh(root[:, 2] / ROAM)], 1)
         joints = turned(joints_of(look, track.pos, root), np.float32(heading))
         person = Person(joints + np.array([place[0], 0, place[1]], np.float32), look, fighter)
         self.people.append(person)
@@ -110,6 +113,12 @@ def tipped(points: np.ndarray, angle: np.ndarray, heading: np.ndarray | float) -
     rest = points - along[..., None] * ahead
     rest[..., 1] = up * cosine - along * sine
     return (rest + forward[..., None] * ahead).astype(np.float32)
+
+
+def turn(person: Person, angle: np.ndarray) -> None:
+    """Turn somebody about the vertical through the pelvis by `angle` `[T]`."""
+    pelvis = person.joints[:, :1] * np.array([1, 0, 1], np.float32)
+    person.joints = turned(person.joints - pelvis, angle[:, None].astype(np.float32)).astype(np.float32) + pelvis
 
 
 def lower(person: Person, depth: np.ndarray) -> None:

@@ -157,6 +157,6 @@ def _goods(rng: np.random.Generator, picture: np.ndarray) -> None:
     """Shelves full of things of all shades."""
     tall = int(rng.integers(6, 12))
     for top in range(4, picture.shape[0] - 4, tall):
-        tones = np.repeat(rng.uniform(20, 240, picture.shape[1]), rng.integers(2, 9))[: picture.shape[1]]
+        tones = np.repeat(rng.uniform(35, 205, picture.shape[1]), rng.integers(2, 9))[: picture.shape[1]]
         picture[top : top + tall - 2] = tones
         picture[top + tall - 2 : top + tall] = 40

@@ -152,6 +152,28 @@ def stairs(rng: np.random.Generator, sheet: Sheet, time: np.ndarray) -> Paint:
     return paint
 
 
+def door(rng: np.random.Generator, sheet: Sheet, time: np.ndarray) -> Paint:
+    """A door or a gate that slides or swings open or shut: what is behind it is darker or lighter."""
+    left, wide = rng.uniform(0, 0.8), rng.uniform(0.08, 0.3)
+    top, bottom = rng.uniform(0, 0.4), rng.uniform(0.55, 0.95)
+    slope = rng.normal(0, 0.08, 2)
+    behind, leaf = float(rng.choice([rng.uniform(5, 60), rng.uniform(170, 250)])), rng.uniform(30, 220)
+    share = np.clip((time - rng.uniform(-0.5, 1.8)) * rng.uniform(0.6, 3), 0, 1)
+    share = 1 - share if rng.random() < 0.5 else share
+    size = np.array([sheet.columns, sheet.rows])
+
+    def corners(first: float, second: float) -> np.ndarray:
+        x = np.array([first, second, second, first])
+        y = np.array([top, top, bottom, bottom]) + np.repeat(slope, 2) * (x - left)
+        return (np.stack([x, y], 1) * size).astype(np.int32)
+
+    def paint(image: np.ndarray, frame: int) -> None:
+        cv2.fillConvexPoly(image, corners(left, left + wide), behind)
+        cv2.fillConvexPoly(image, corners(left + wide * 0.95 * share[frame], left + wide), leaf)
+
+    return paint
+
+
 def web(rng: np.random.Generator, sheet: Sheet, time: np.ndarray) -> Paint:
     """A thread or a cable near the lens that sways."""
     ends = np.array([[rng.uniform(0, 1), 0], [rng.uniform(0, 1), rng.uniform(0.2, 1)]]) * [sheet.columns, sheet.rows]
@@ -170,6 +192,7 @@ BEHIND: dict[str, Callable[[np.random.Generator, Sheet, np.ndarray], Paint]] = {
     "leaves": leaves,
     "screen": screen,
     "stairs": stairs,
+    "door": door,
 }
 BEFORE: dict[str, Callable[[np.random.Generator, Sheet, np.ndarray], Paint]] = {
     "rain": rain,
