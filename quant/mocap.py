@@ -13,30 +13,10 @@ import numpy as np
 from shiftcore.errors import UserError
 
 RATE = 30  # frames a second
-JOINTS = [
-    "pelvis",
-    "spine",
-    "chest",
-    "neck",
-    "head",
-    "head_top",
-    "l_shoulder",
-    "l_elbow",
-    "l_wrist",
-    "l_hand",
-    "r_shoulder",
-    "r_elbow",
-    "r_wrist",
-    "r_hand",
-    "l_hip",
-    "l_knee",
-    "l_ankle",
-    "l_toe",
-    "r_hip",
-    "r_knee",
-    "r_ankle",
-    "r_toe",
-]
+JOINTS = (
+    "pelvis spine chest neck head head_top l_shoulder l_elbow l_wrist l_hand r_shoulder r_elbow r_wrist r_hand"
+    " l_hip l_knee l_ankle l_toe r_hip r_knee r_ankle r_toe"
+).split()
 J = {name: number for number, name in enumerate(JOINTS)}
 MIRRORED = [J[{"l_": "r_", "r_": "l_"}.get(name[:2], name[:2]) + name[2:]] for name in JOINTS]
 

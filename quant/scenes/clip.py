@@ -16,7 +16,7 @@ from shiftcore.quant.scenes.fights import bystanders
 from shiftcore.quant.scenes.movements import Library
 from shiftcore.quant.scenes.overlays import Overlay, random_overlay
 from shiftcore.quant.scenes.painting import FINE, Shapes, Sheet
-from shiftcore.quant.scenes.stage import Stage
+from shiftcore.quant.scenes.stage import Person, Stage
 
 SECONDS = 2.25
 HEIGHT, WIDTH = 128, 176  # whole macroblocks: at other sizes x264 does not write the same bytes twice

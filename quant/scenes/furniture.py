@@ -66,9 +66,7 @@ def counter(rng: np.random.Generator) -> list[Face]:
     goods = [
         part
         for _ in range(rng.integers(0, 4))
-        for part in moved(
-            box(0.3, 0.3, 0.25, rng.uniform(20, 230), base=tall + 0.05), x=rng.uniform(-0.45, 0.45) * wide
-        )
+        for part in moved(box(0.3, 0.3, 0.25, rng.uniform(20, 230), base=tall + 0.05), x=rng.uniform(-0.45, 0.45) * wide)
     ]
     return box(wide, tall, 0.7, gray) + top + goods
 

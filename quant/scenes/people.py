@@ -84,16 +84,7 @@ def random_look(rng: np.random.Generator, child: float = 0.07) -> Look:
     bag = str(rng.choice(["", "hand", "back", "shoulder"], p=[0.72, 0.1, 0.1, 0.08]))
     skirt = float(rng.choice([0, rng.uniform(0.4, 1.1), rng.uniform(1.1, 1.9)], p=[0.76, 0.17, 0.07]))
     stout = float(np.exp(rng.normal(0.1, 0.14)))
-    return Look(
-        float(tall),
-        stout,
-        1.2 if small else 1.0,
-        grays,
-        skirt,
-        bag,
-        bool(rng.random() < 0.15),
-        bool(rng.random() < 0.09),
-    )
+    return Look(float(tall), stout, 1.2 if small else 1.0, grays, skirt, bag, bool(rng.random() < 0.15), bool(rng.random() < 0.09))
 
 
 def joints_of(look: Look, pos: np.ndarray, root: np.ndarray) -> np.ndarray:
@@ -113,9 +104,7 @@ def body(camera: Camera, joints: np.ndarray, look: Look, light: np.ndarray) -> S
     grays = np.array([look.grays[part.cover] for part in parts], np.float32)
     extra = _extras(joints, look)
     span = np.concatenate([span, np.stack([item[0] for item in extra], 1)], 1) if extra else span
-    widths = (
-        np.concatenate([widths, np.array([item[1] for item in extra], np.float32) * look.tall]) if extra else widths
-    )
+    widths = np.concatenate([widths, np.array([item[1] for item in extra], np.float32) * look.tall]) if extra else widths
     grays = np.concatenate([grays, np.array([look.grays[item[2]] for item in extra], np.float32)]) if extra else grays
     shade = grays * _lit(span, light)
     shapes = capsules(camera, span, widths, shade)
@@ -184,12 +173,7 @@ def stripes(camera: Camera, joints: np.ndarray, look: Look) -> Shapes:
 
 def shadow(camera: Camera, joints: np.ndarray, look: Look, light: np.ndarray) -> Shapes:
     """What a body keeps of the light from the floor: its main limbs, laid down along the `light`."""
-    pairs = [
-        ("neck", "pelvis", 0.16),
-        ("head", "head_top", 0.1),
-        ("l_hip", "l_ankle", 0.08),
-        ("r_hip", "r_ankle", 0.08),
-    ]
+    pairs = [("neck", "pelvis", 0.16), ("head", "head_top", 0.1), ("l_hip", "l_ankle", 0.08), ("r_hip", "r_ankle", 0.08)]
     pairs += [("l_shoulder", "l_wrist", 0.05), ("r_shoulder", "r_wrist", 0.05)]
     span = np.stack([np.stack([joints[:, J[a]], joints[:, J[b]]], 1) for a, b, _ in pairs], 1)
     lean = (light[[0, 2]] / max(light[1], 0.25)).astype(np.float32)

@@ -67,11 +67,7 @@ def two_wheels(stage: Stage, path: np.ndarray, heading: float, night: bool) -> N
     rng = stage.rng
     heavy = rng.random() < 0.5
     gray = rng.uniform(15, 200)
-    parts = (
-        _wheel(-0.55)
-        + _wheel(0.55)
-        + moved(box(0.22 if heavy else 0.05, 0.3 if heavy else 0.1, 1.0, gray, base=0.45), z=0)
-    )
+    parts = _wheel(-0.55) + _wheel(0.55) + moved(box(0.22 if heavy else 0.05, 0.3 if heavy else 0.1, 1.0, gray, base=0.45), z=0)
     ones = np.full(len(path), heading, np.float32)
     solid = Solid(parts, path[:, 0], path[:, 2], ones)
     stage.things.append(solid.seen(stage.camera))
