@@ -74,7 +74,7 @@ def write_clips(folder: Path) -> None:
 
 def crossval(workplace: Path, *more: str, data: str = "clips") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "shiftcore", "crossval", "--preset", str(workplace / "small.toml")]
-    environment = os.environ | {"SHIFTCORE_BUILD": str(workplace / "build"), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"SHIFTCORE_BUILD": str(workplace / "build")}
     return subprocess.run(
         [*command, "--data", str(workplace / data), *more],
         cwd=ROOT,

@@ -48,7 +48,7 @@ def start(workplace: Path, trials: int, *more: str, data: bool = True) -> subpro
     return subprocess.Popen(
         [*command, *(["--data", str(workplace / "clips")] if data else []), *more],
         cwd=ROOT,
-        env=os.environ | {"SHIFTCORE_BUILD": str(workplace / "build"), "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"SHIFTCORE_BUILD": str(workplace / "build")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -59,7 +59,7 @@ def start(workplace: Path, **more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*command, "--data", str(workplace / "videos")],
         cwd=ROOT,
-        env={**os.environ, "SHIFTCORE_BUILD": str(workplace / "build"), "OMP_NUM_THREADS": "1", **more},
+        env={**os.environ, "SHIFTCORE_BUILD": str(workplace / "build"), **more},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
