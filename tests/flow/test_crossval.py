@@ -4,20 +4,20 @@
 import csv
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
 
-from shiftcore.flow.command import app
 from shiftcore.flow.crossval import summarize
 from shiftcore.flow.operating_point import choose_threshold, false_alarms_per_hour
 from shiftcore.model import video
 from shiftcore.quant import checkpoint
 from shiftcore.quant.cross_validation import Row
 from shiftcore.quant.preset import parse_preset
+from tests.commands import shiftcore
 from tests.quant import topologies
 from tests.real_clips import REAL_CLIPS, real_clips
 
@@ -72,18 +72,17 @@ def write_clips(folder: Path) -> None:
     (folder / "index.csv").write_text("\n".join(rows) + "\n")
 
 
-Crossval = Callable[..., Result]
+Crossval = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
 def crossval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossval:
-    """Run the command on the preset and the clips in `tmp_path`, in this process: it takes a while to import torch."""
-    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path / "build"))
+    """Run the command on the preset and the clips in `tmp_path`."""
     monkeypatch.setenv("PL_TRAINER_DEVICES", "1")  # which a cross-validation would leave behind
 
-    def run(*more: str, data: str = "clips") -> Result:
-        command = ["crossval", "--preset", str(tmp_path / "small.toml"), "--data", str(tmp_path / data), *more]
-        return CliRunner().invoke(app, command, catch_exceptions=False)
+    def run(*more: str, data: str = "clips") -> subprocess.CompletedProcess[str]:
+        given = ["--preset", tmp_path / "small.toml", "--data", tmp_path / data, *more]
+        return shiftcore("crossval", *given, SHIFTCORE_BUILD=tmp_path / "build")
 
     return run
 
@@ -92,7 +91,7 @@ def test_from_videos_to_a_model_card(crossval: Crossval, tmp_path: Path) -> None
     (tmp_path / "small.toml").write_text(PRESET)
     write_clips(tmp_path / "clips")
     done = crossval()
-    assert done.exit_code == 0, done.stderr
+    assert done.returncode == 0, done.stderr
     folder = tmp_path / "build" / "small" / "crossval"
     report = json.loads((folder / "metrics.json").read_text())
     rows = json.loads((folder / "predictions.json").read_text())
@@ -108,7 +107,7 @@ def test_from_videos_to_a_model_card(crossval: Crossval, tmp_path: Path) -> None
     assert checkpoint.chosen_threshold(weights) == report["threshold"]
 
     again = crossval()
-    assert again.exit_code == 0 and "teach" not in again.stdout.replace("all 16 clips teach", "")
+    assert again.returncode == 0 and "teach" not in again.stdout.replace("all 16 clips teach", "")
     assert json.loads((folder / "predictions.json").read_text()) == rows
 
 
@@ -121,7 +120,7 @@ def test_several_data_sets_are_pooled_each_left_out_and_the_unseen_teaches_nothi
     calm = [line for line in (tmp_path / "ordinary" / "index.csv").read_text().splitlines() if ",lively," not in line]
     (tmp_path / "ordinary" / "index.csv").write_text("\n".join(calm))
     done = crossval("--data", str(tmp_path / "there"), "--unseen", str(tmp_path / "ordinary"), data="here")
-    assert done.exit_code == 0, done.stderr
+    assert done.returncode == 0, done.stderr
     folder = tmp_path / "build" / "small" / "crossval"
     rows = json.loads((folder / "predictions.json").read_text())
     assert len({row["clip"] for row in rows}) == len(rows) == 16 + 16 + 8
@@ -148,7 +147,7 @@ def test_a_class_of_one_source_is_one_line(crossval: Crossval, tmp_path: Path) -
     same = [line if ",lively," not in line else f"{line.split(',')[0]},lively,one," for line in table]
     (tmp_path / "clips" / "index.csv").write_text("\n".join(same))
     done = crossval()
-    assert done.exit_code == 2
+    assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: class 'lively' has 1 source (one); 5 are needed")
 
 
@@ -172,7 +171,7 @@ def test_a_few_real_clips(crossval: Crossval, tmp_path: Path) -> None:
         writer.writeheader()
         writer.writerows(chosen)
     done = crossval()
-    assert done.exit_code == 0, done.stderr
+    assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "build" / "small" / "crossval" / "metrics.json").read_text())
     assert report["figures"]["all"]["n"] == 10
 
