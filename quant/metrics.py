@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypedDict
 
 import numpy as np
-from scipy.stats import mannwhitneyu  # type: ignore[import-untyped]
+from scipy.stats import rankdata  # type: ignore[import-untyped]
 
 from shiftcore.model import calibration
 from shiftcore.model.records import alarm_scores
@@ -22,8 +22,9 @@ def auc(positive: np.ndarray, scores: np.ndarray) -> float:
     McNeil, 1982). `positive`: bool `[n]`; `scores`: `[n]`. NaN when one of the two kinds is missing."""
     if positive.all() or not positive.any():
         return float("nan")
-    wins = mannwhitneyu(scores[positive], scores[~positive], method="asymptotic").statistic
-    return float(wins / (positive.sum() * (~positive).sum()))
+    count = int(positive.sum())
+    wins = rankdata(scores)[positive].sum() - count * (count + 1) / 2  # Mann and Whitney's U
+    return float(wins / (count * (len(positive) - count)))
 
 
 def auc_difference(positive: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:

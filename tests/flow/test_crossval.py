@@ -3,10 +3,9 @@
 
 import csv
 import json
-import os
 import shutil
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from shiftcore.model import video
 from shiftcore.quant import checkpoint
 from shiftcore.quant.cross_validation import Row
 from shiftcore.quant.preset import parse_preset
-from tests.checkout import ROOT
+from tests.commands import shiftcore
 from tests.quant import topologies
 from tests.real_clips import REAL_CLIPS, real_clips
 
@@ -56,6 +55,7 @@ classes = ["lively"]
 threshold = "chosen"
 """
 )
+QUICK = PRESET.replace("float_epochs = 12", "float_epochs = 2").replace("qat_epochs = 2", "qat_epochs = 1")
 
 
 def write_clips(folder: Path) -> None:
@@ -72,23 +72,25 @@ def write_clips(folder: Path) -> None:
     (folder / "index.csv").write_text("\n".join(rows) + "\n")
 
 
-def crossval(workplace: Path, *more: str, data: str = "clips") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "shiftcore", "crossval", "--preset", str(workplace / "small.toml")]
-    environment = os.environ | {"SHIFTCORE_BUILD": str(workplace / "build"), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [*command, "--data", str(workplace / data), *more],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+Crossval = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def test_from_videos_to_a_model_card(tmp_path: Path) -> None:
+@pytest.fixture
+def crossval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossval:
+    """Run the command on the preset and the clips in `tmp_path`."""
+    monkeypatch.setenv("PL_TRAINER_DEVICES", "1")  # which a cross-validation would leave behind
+
+    def run(*more: str, data: str = "clips") -> subprocess.CompletedProcess[str]:
+        given = ["--preset", tmp_path / "small.toml", "--data", tmp_path / data, *more]
+        return shiftcore("crossval", *given, SHIFTCORE_BUILD=tmp_path / "build")
+
+    return run
+
+
+def test_from_videos_to_a_model_card(crossval: Crossval, tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(PRESET)
     write_clips(tmp_path / "clips")
-    done = crossval(tmp_path)
+    done = crossval()
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "build" / "small" / "crossval"
     report = json.loads((folder / "metrics.json").read_text())
@@ -104,19 +106,20 @@ def test_from_videos_to_a_model_card(tmp_path: Path) -> None:
     weights = tmp_path / "build" / "small" / "qat" / "best.pt"
     assert checkpoint.chosen_threshold(weights) == report["threshold"]
 
-    again = crossval(tmp_path)
+    again = crossval()
     assert again.returncode == 0 and "teach" not in again.stdout.replace("all 16 clips teach", "")
     assert json.loads((folder / "predictions.json").read_text()) == rows
 
 
-def test_several_data_sets_are_pooled_each_left_out_and_the_unseen_teaches_nothing(tmp_path: Path) -> None:
-    quick = PRESET.replace("float_epochs = 12", "float_epochs = 2").replace("qat_epochs = 2", "qat_epochs = 1")
-    (tmp_path / "small.toml").write_text(quick)
+def test_several_data_sets_are_pooled_each_left_out_and_the_unseen_teaches_nothing(
+    crossval: Crossval, tmp_path: Path
+) -> None:
+    (tmp_path / "small.toml").write_text(QUICK)
     for name in ("here", "there", "ordinary"):
         write_clips(tmp_path / name)
     calm = [line for line in (tmp_path / "ordinary" / "index.csv").read_text().splitlines() if ",lively," not in line]
     (tmp_path / "ordinary" / "index.csv").write_text("\n".join(calm))
-    done = crossval(tmp_path, "--data", str(tmp_path / "there"), "--unseen", str(tmp_path / "ordinary"), data="here")
+    done = crossval("--data", str(tmp_path / "there"), "--unseen", str(tmp_path / "ordinary"), data="here")
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "build" / "small" / "crossval"
     rows = json.loads((folder / "predictions.json").read_text())
@@ -137,29 +140,27 @@ def test_several_data_sets_are_pooled_each_left_out_and_the_unseen_teaches_nothi
     assert card.index("---|\n| **all** |") < card.index("| here, left out as a whole |") < card.index("| **AUC** |")
 
 
-def test_a_class_of_one_source_is_one_line(tmp_path: Path) -> None:
+def test_a_class_of_one_source_is_one_line(crossval: Crossval, tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(PRESET)
     write_clips(tmp_path / "clips")
     table = (tmp_path / "clips" / "index.csv").read_text().splitlines()
     same = [line if ",lively," not in line else f"{line.split(',')[0]},lively,one," for line in table]
     (tmp_path / "clips" / "index.csv").write_text("\n".join(same))
-    done = crossval(tmp_path)
+    done = crossval()
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: class 'lively' has 1 source (one); 5 are needed")
 
 
 @pytest.mark.skipif(not real_clips(), reason="the real clips are not beside this checkout")
-def test_a_few_real_clips(tmp_path: Path) -> None:
+def test_a_few_real_clips(crossval: Crossval, tmp_path: Path) -> None:
     """Nothing of real files (sizes, rates, containers) stops the pipeline."""
-    (tmp_path / "small.toml").write_text(
-        PRESET.replace('"lively"', '"fight"').replace("float_epochs = 12", "float_epochs = 1")
-    )
+    (tmp_path / "small.toml").write_text(QUICK.replace('"lively"', '"fight"'))
     rows = list(csv.DictReader((REAL_CLIPS / "index.csv").open()))
     chosen = [
         row
         for label in ("fight", "no_fight")
         for fold in "01234"
-        for row in [r for r in rows if (r["label"], r["fold"]) == (label, fold)][:2]
+        for row in [r for r in rows if (r["label"], r["fold"]) == (label, fold)][:1]
     ]
     for row in chosen:
         target = tmp_path / "clips" / row["clip"]
@@ -169,10 +170,10 @@ def test_a_few_real_clips(tmp_path: Path) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(chosen)
-    done = crossval(tmp_path)
+    done = crossval()
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "build" / "small" / "crossval" / "metrics.json").read_text())
-    assert report["figures"]["all"]["n"] == 20
+    assert report["figures"]["all"]["n"] == 10
 
 
 def rows_of(scores: list[float], labels: str, fold: str = "") -> list[Row]:

@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Synthetic videos: real files in a layout that training reads, the same from the same numbers, resumable."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 from shiftcore.model import video
 from shiftcore.quant import layouts
-from tests.checkout import ROOT
+from tests.commands import shiftcore
 
 
 def synthesize(folder: Path, clips: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "shiftcore", "synthesize", "--data", str(folder), "--clips", str(clips)]
-    environment = os.environ | {"SHIFTCORE_BUILD": str(folder.parent / "build")}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return shiftcore("synthesize", "--data", folder, "--clips", clips, SHIFTCORE_BUILD=folder.parent / "build")
 
 
 def test_a_folder_a_class_whose_videos_go_on_where_they_stopped(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 
 import filecmp
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from shiftcore.quant.export import export, integer_model
 from shiftcore.quant.network import ReducedTSM, random_network
 from shiftcore.quant.preset import Preset, parse_preset
 from tests.checkout import ROOT
+from tests.commands import shiftcore
 from tests.quant import topologies
 from tests.real_clips import real_clips
 
@@ -149,16 +148,6 @@ def test_same_network_same_bytes_and_nothing_of_this_machine(tmp_path: Path) -> 
     assert str(ROOT).encode() not in content and b"site-packages" not in content
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "shiftcore", "export", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -169,7 +158,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_mistakes_are_one_line(arguments: list[str], reason: str) -> None:
-    result = run(*arguments)
+    result = shiftcore("export", *arguments)
     assert result.returncode == 2
     assert result.stderr.startswith("error: ") and reason in result.stderr and result.stderr.count("\n") == 1
 
