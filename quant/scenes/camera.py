@@ -67,9 +67,7 @@ class Camera:
         return x * distance, z * distance
 
 
-def looking_at(
-    rng: np.random.Generator, size: float, person: float = 1.7, flat: bool = False
-) -> tuple[Camera, float]:
+def looking_at(rng: np.random.Generator, size: float, person: float = 1.7, flat: bool = False) -> tuple[Camera, float]:
     """A camera as surveillance has them, in whose picture a person is about `size` heights tall near its middle; and
     how far away from it, on the floor, that person is."""
     if flat:

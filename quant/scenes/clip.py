@@ -114,7 +114,7 @@ class _Drawing:
         elevation, azimuth = rng.uniform(0.4, 1.3), rng.uniform(0, 2 * np.pi)
         flat = np.array([np.sin(azimuth), 0, np.cos(azimuth)]) * np.cos(elevation)
         shadows = 0.0 if how is Scenes.plane or rng.random() < 0.45 else rng.uniform(0.45, 0.9)
-        drawing = _Drawing(stage, sheet, backdrop, [], [], night, shadows, flat + [0, np.sin(elevation), 0])
+        drawing = _Drawing(stage, sheet, backdrop, [], [], night, shadows, flat + np.array([0, np.sin(elevation), 0]))
         if how is Scenes.world:
             drawing._disturb(scene)
         return drawing

@@ -33,7 +33,12 @@ def theft(stage: Stage) -> None:
     away = np.maximum(time - hidden, 0)[:, None] * rng.uniform(0.5, 1.6)
     shift(thief, away * way(heading + np.pi / 2 + rng.normal(0, 0.5)))
     ones = np.ones(len(time))
-    rack = Solid(box(rng.uniform(0.8, 2), float(shelf[1]), 0.3, rng.uniform(30, 200)), shelf[0] * ones, shelf[2] * ones, heading * ones)
+    rack = Solid(
+        box(rng.uniform(0.8, 2), float(shelf[1]), 0.3, rng.uniform(30, 200)),
+        shelf[0] * ones,
+        shelf[2] * ones,
+        heading * ones,
+    )
     stage.things.append(rack.seen(stage.camera))
 
 
@@ -57,5 +62,3 @@ def vandalism(stage: Stage) -> None:
     thing = box(rng.uniform(0.5, 1.2), rng.uniform(0.8, 1.9), rng.uniform(0.3, 0.8), rng.uniform(20, 230))
     solid = Solid(thing, x + ahead[0] + shaking, z + ahead[2] + shaking, heading + 0 * shaking)
     stage.things.append(solid.seen(stage.camera))
-
-

@@ -184,7 +184,12 @@ def bystanders(stage: Stage) -> None:
         if np.hypot(dx, dz) < 1.1:
             continue
         toward = float(np.arctan2(dx, dz))
-        move = str(rng.choice(["stand", "talk", "walk", "run", "gesture", "sit", "slow_walk"], p=[0.32, 0.16, 0.22, 0.1, 0.1, 0.04, 0.06]))
+        move = str(
+            rng.choice(
+                ["stand", "talk", "walk", "run", "gesture", "sit", "slow_walk"],
+                p=[0.32, 0.16, 0.22, 0.1, 0.1, 0.04, 0.06],
+            )
+        )
         heading = toward + rng.normal(0, 0.4)
         if move in ("walk", "run", "slow_walk"):
             heading = toward + float(rng.choice([0.3, np.pi, rng.uniform(0, 6)])) + rng.normal(0, 0.3)

@@ -33,7 +33,9 @@ def moving(rng: np.random.Generator, time: np.ndarray, size: tuple[int, int], ma
     frames, high = len(time), size[1]
     offset, angle, zoom = np.zeros((2, frames)), np.zeros(frames), np.ones(frames)
     if kind in ("shake", "hand"):
-        offset = rng.uniform(0.002, 0.02 if kind == "shake" else 0.06) * high * wander(rng, time, rng.uniform(0.5, 3), 2)
+        offset = (
+            rng.uniform(0.002, 0.02 if kind == "shake" else 0.06) * high * wander(rng, time, rng.uniform(0.5, 3), 2)
+        )
         angle = rng.uniform(0, 0.012) * wander(rng, time, 1.5)
     elif kind == "vibrate":
         offset = rng.uniform(0.001, 0.006) * high * wander(rng, time, rng.uniform(4, 9), 2)
@@ -127,7 +129,9 @@ def sensor(rng: np.random.Generator, time: np.ndarray, size: tuple[int, int], pl
         gain = _exposure(rng, time)
     clouds = None
     if not plain and rng.random() < 0.06:
-        soft = cv2.resize(rng.uniform(0.45, 1.2, (4, 10)).astype(np.float32), (3 * columns, rows), interpolation=cv2.INTER_CUBIC)
+        soft = cv2.resize(
+            rng.uniform(0.45, 1.2, (4, 10)).astype(np.float32), (3 * columns, rows), interpolation=cv2.INTER_CUBIC
+        )
         clouds = np.clip(soft, 0.4, 1.25)
     noise = min(7.0, float(np.exp(rng.normal(0.95 if night else 0.25, 0.6))))
     full = rng.random() < 0.2
@@ -151,7 +155,7 @@ def sensor(rng: np.random.Generator, time: np.ndarray, size: tuple[int, int], pl
 
 
 def _exposure(rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
-    """How light the picture is over time: as it was, mostly; drift, flicker of lamps, a step that settles, lightning."""
+    """How light the picture is over time: even, mostly; drift, flicker of lamps, a step that settles, lightning."""
     gain, kind = np.ones(len(time)), rng.random()
     if kind < 0.15:
         gain += rng.uniform(0.02, 0.2) * wander(rng, time, 0.3)
@@ -159,7 +163,12 @@ def _exposure(rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
         gain += rng.uniform(0.01, 0.08) * np.sin(2 * np.pi * rng.uniform(0.5, 9) * time + rng.uniform(0, 6))
     elif kind < 0.31:
         since = time - rng.uniform(0, time[-1])
-        gain += rng.choice([-0.45, 0.7]) * rng.uniform(0.3, 1) * (since > 0) * np.exp(-np.maximum(since, 0) * rng.uniform(0.1, 4))
+        gain += (
+            rng.choice([-0.45, 0.7])
+            * rng.uniform(0.3, 1)
+            * (since > 0)
+            * np.exp(-np.maximum(since, 0) * rng.uniform(0.1, 4))
+        )
     elif kind < 0.34:
         gain += rng.uniform(0.3, 1.5) * (rng.random(len(time)) < 0.05)
     return np.clip(gain, 0.25, 2.5)

@@ -66,7 +66,9 @@ def counter(rng: np.random.Generator) -> list[Face]:
     goods = [
         part
         for _ in range(rng.integers(0, 4))
-        for part in moved(box(0.3, 0.3, 0.25, rng.uniform(20, 230), base=tall + 0.05), x=rng.uniform(-0.45, 0.45) * wide)
+        for part in moved(
+            box(0.3, 0.3, 0.25, rng.uniform(20, 230), base=tall + 0.05), x=rng.uniform(-0.45, 0.45) * wide
+        )
     ]
     return box(wide, tall, 0.7, gray) + top + goods
 
@@ -119,7 +121,7 @@ def _grown(rng: np.random.Generator, kind: str, camera: Camera, x: float, z: flo
     """A post, a plant or a tree."""
     foot = np.array([x, 0, z], np.float32)
     if kind == "post":
-        span = np.array([[foot, foot + [0, rng.uniform(1, 7), 0]]])
+        span = np.array([[foot, foot + np.array([0, rng.uniform(1, 7), 0])]])
         return capsules(camera, span[None].astype(np.float32), np.array([[0.08, 0.06]]), np.array(rng.uniform(20, 200)))
     tall = rng.uniform(0.7, 1.8) if kind == "plant" else rng.uniform(3, 7)
     count = 70

@@ -27,7 +27,11 @@ def passers_by(stage: Stage) -> None:
 def walk_by(stage: Stage, place: tuple[float, float], heading: float | None = None) -> None:
     """One who walks, sometimes with a companion beside."""
     rng = stage.rng
-    heading = float(rng.choice([rng.uniform(0, 2 * np.pi), rng.choice([0.0, np.pi]) + rng.normal(0, 0.3)])) if heading is None else heading
+    heading = (
+        float(rng.choice([rng.uniform(0, 2 * np.pi), rng.choice([0.0, np.pi]) + rng.normal(0, 0.3)]))
+        if heading is None
+        else heading
+    )
     move = str(rng.choice(["walk", "slow_walk", "carry", "run", "turn"], p=[0.66, 0.14, 0.06, 0.06, 0.08]))
     stage.add(move, place, heading)
     if rng.random() < 0.25:
@@ -74,7 +78,10 @@ def at_work(stage: Stage) -> None:
     """One to three who do something with their hands, bend, sit, fetch."""
     rng = stage.rng
     for number in range(int(rng.choice([1, 2, 3]))):
-        stage.add(str(rng.choice(STILL + ("work", "sit_down", "get_up", "climb"))), stage.near(0.8) if number == 0 else stage.anywhere())
+        stage.add(
+            str(rng.choice((*STILL, "work", "sit_down", "get_up", "climb"))),
+            stage.near(0.8) if number == 0 else stage.anywhere(),
+        )
     _others(stage)
 
 
@@ -103,7 +110,9 @@ def embrace(stage: Stage) -> None:
     coming = np.clip(rng.uniform(-1, 0.8) + (time / time[-1]), 0, 1) if rng.random() < 0.5 else np.ones_like(time)
     for person, partner in (pair, pair[::-1]):
         for hand in "lr":
-            target = partner.joints[:, J[str(rng.choice(["chest", "spine", "neck"]))]] + 0.03 * wander(rng, time, 0.8, 3).T
+            target = (
+                partner.joints[:, J[str(rng.choice(["chest", "spine", "neck"]))]] + 0.03 * wander(rng, time, 0.8, 3).T
+            )
             reach(person, hand, target.astype(np.float32), coming)
     _others(stage)
 
@@ -161,7 +170,11 @@ def jostle(stage: Stage) -> None:
     rng = stage.rng
     heading = rng.uniform(0, 2 * np.pi)
     for _ in range(int(rng.integers(3, 7))):
-        stage.add(str(rng.choice(["walk", "walk", "slow_walk", "stand"])), stage.near(0.9), heading + float(rng.choice([0, np.pi])) + rng.normal(0, 0.3))
+        stage.add(
+            str(rng.choice(["walk", "walk", "slow_walk", "stand"])),
+            stage.near(0.9),
+            heading + float(rng.choice([0, np.pi])) + rng.normal(0, 0.3),
+        )
 
 
 def nobody(_stage: Stage) -> None:

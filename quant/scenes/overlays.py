@@ -70,7 +70,9 @@ def random_overlay(rng: np.random.Generator, time: np.ndarray, rows: int, column
     if rng.random() < 0.08:
         tall, wide = int(rng.uniform(0.05, 0.2) * rows), int(rng.uniform(0.08, 0.5) * columns)
         logo = np.full((tall, wide), rng.integers(16, 235), np.uint8)
-        cv2.putText(logo, "LIVE TV24"[: rng.integers(2, 9)], (2, tall - 3), FONTS[1], tall / 30, int(rng.integers(255)), 1)
+        cv2.putText(
+            logo, "LIVE TV24"[: rng.integers(2, 9)], (2, tall - 3), FONTS[1], tall / 30, int(rng.integers(255)), 1
+        )
         top = int(rng.choice([2, rows - tall - 2]))
         overlay.logos.append((top, int(rng.choice([2, columns - wide - 2])), logo))
     return overlay
@@ -78,7 +80,10 @@ def random_overlay(rng: np.random.Generator, time: np.ndarray, rows: int, column
 
 def _clock(rng: np.random.Generator, rows: int, columns: int) -> Text:
     day = f"{rng.integers(1, 32):02}-{rng.integers(1, 13):02}-{rng.integers(2005, 2026)} "
-    place = (int(rng.uniform(0, 0.55) * columns), int(rng.choice([rng.uniform(0.07, 0.12), rng.uniform(0.92, 0.98)]) * rows))
+    place = (
+        int(rng.uniform(0, 0.55) * columns),
+        int(rng.choice([rng.uniform(0.07, 0.12), rng.uniform(0.92, 0.98)]) * rows),
+    )
     places = int(rng.choice([0, 0, 0, 1, 2]))
     return Text(
         place,

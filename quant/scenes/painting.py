@@ -59,7 +59,7 @@ def capsules(camera: Camera, ends: np.ndarray, radii: np.ndarray, shade: np.ndar
 
 
 def hulls(place: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """The outline `[..., 12, 2]` of two discs at `place` `[..., 2, 2]` of `radius` `[..., 2]` and of what is between."""
+    """The outline `[..., 12, 2]` of discs at `place` `[..., 2, 2]` of `radius` `[..., 2]` and of what is between."""
     place, radius = place.astype(np.float32), radius.astype(np.float32)
     way = place[..., 1, :] - place[..., 0, :]
     length = np.hypot(way[..., 0], way[..., 1]) + 1e-9
@@ -131,9 +131,9 @@ class Sheet:
         order = np.argsort(-depth, 1, kind="stable")
         painted = []
         for ranks, known in zip(order, depth, strict=True):
-            ranks = ranks[np.isfinite(known[ranks])]
-            behind = np.flatnonzero(ranks < count)
-            painted.append(ranks[behind[0] :] if len(behind) else ranks[:0])  # the backdrop holds the patches itself
+            there = ranks[np.isfinite(known[ranks])]
+            behind = np.flatnonzero(there < count)
+            painted.append(there[behind[0] :] if len(behind) else there[:0])  # the backdrop holds the patches itself
         return pixels, painted
 
     def paint(self, image: np.ndarray, pixels: np.ndarray, shades: list[float], which: np.ndarray) -> None:

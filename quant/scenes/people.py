@@ -11,6 +11,7 @@ from shiftcore.quant.scenes.camera import Camera
 from shiftcore.quant.scenes.painting import Shapes, capsules
 
 RECORDED = 1.72  # metres that a recorded person is tall, about
+TINY, SMALL = 0.17, 0.35  # picture heights: who is smaller has fewer limbs, and no lighter side of them
 
 
 class Part(NamedTuple):
@@ -84,7 +85,16 @@ def random_look(rng: np.random.Generator, child: float = 0.07) -> Look:
     bag = str(rng.choice(["", "hand", "back", "shoulder"], p=[0.72, 0.1, 0.1, 0.08]))
     skirt = float(rng.choice([0, rng.uniform(0.4, 1.1), rng.uniform(1.1, 1.9)], p=[0.76, 0.17, 0.07]))
     stout = float(np.exp(rng.normal(0.1, 0.14)))
-    return Look(float(tall), stout, 1.2 if small else 1.0, grays, skirt, bag, bool(rng.random() < 0.15), bool(rng.random() < 0.09))
+    return Look(
+        float(tall),
+        stout,
+        1.2 if small else 1.0,
+        grays,
+        skirt,
+        bag,
+        bool(rng.random() < 0.15),
+        bool(rng.random() < 0.09),
+    )
 
 
 def joints_of(look: Look, pos: np.ndarray, root: np.ndarray) -> np.ndarray:
@@ -95,7 +105,7 @@ def joints_of(look: Look, pos: np.ndarray, root: np.ndarray) -> np.ndarray:
 def body(camera: Camera, joints: np.ndarray, look: Look, light: np.ndarray) -> Shapes:
     """Somebody whose `joints` `[T, 22, 3]` are where they are in space, lit from the direction `light` `[3]`."""
     tall = float(camera.scale(_before(camera, joints)).max()) * RECORDED * look.tall
-    parts = (_FAR if tall < 0.17 else _TRUNK + _LIMBS) + [_HEAD]
+    parts = (_FAR if tall < TINY else _TRUNK + _LIMBS) + [_HEAD]
     starts, ends = [J[part.start] for part in parts], [J[part.end] for part in parts]
     span = np.stack([joints[:, starts], joints[:, ends]], 2)
     widths = np.array([[part.first, part.second] for part in parts], np.float32) * look.tall
@@ -103,12 +113,12 @@ def body(camera: Camera, joints: np.ndarray, look: Look, light: np.ndarray) -> S
     widths[-1] *= look.head
     grays = np.array([look.grays[part.cover] for part in parts], np.float32)
     extra = _extras(joints, look)
-    span = np.concatenate([span, np.stack([item[0] for item in extra], 1)], 1) if extra else span
-    widths = np.concatenate([widths, np.array([item[1] for item in extra], np.float32) * look.tall]) if extra else widths
-    grays = np.concatenate([grays, np.array([look.grays[item[2]] for item in extra], np.float32)]) if extra else grays
+    span = np.concatenate([span, np.stack([item[0] for item in extra], 1)], 1)
+    widths = np.concatenate([widths, np.array([item[1] for item in extra], np.float32) * look.tall])
+    grays = np.concatenate([grays, np.array([look.grays[item[2]] for item in extra], np.float32)])
     shade = grays * _lit(span, light)
     shapes = capsules(camera, span, widths, shade)
-    return shapes if tall < 0.35 else Shapes.of([shapes, _sheen(camera, span, widths, shade, light, look)], len(joints))
+    return shapes if tall < SMALL else Shapes.of([shapes, _sheen(camera, span, widths, shade, light)], len(joints))
 
 
 def _before(camera: Camera, joints: np.ndarray) -> np.ndarray:
@@ -123,10 +133,8 @@ def _lit(span: np.ndarray, light: np.ndarray) -> np.ndarray:
     return 0.8 + 0.3 * (1 - along) + 0.08 * np.clip(span[:, :, :, 1].mean(2) - 0.8, -0.8, 0.8)
 
 
-def _sheen(
-    camera: Camera, span: np.ndarray, widths: np.ndarray, shade: np.ndarray, light: np.ndarray, look: Look
-) -> Shapes:
-    """The sides of limbs that face the light, lighter, a little before the limbs; and stripes across the chest."""
+def _sheen(camera: Camera, span: np.ndarray, widths: np.ndarray, shade: np.ndarray, light: np.ndarray) -> Shapes:
+    """The sides of limbs that face the light, lighter, a little before the limbs."""
     aside = light * np.array([1, 0.5, 1])
     offset = (aside / np.linalg.norm(aside)).astype(np.float32) * (widths.mean(1) * 0.38)[:, None]
     shapes = capsules(camera, span + offset[None, :, None], widths * 0.6, np.clip(shade * 1.28 + 6, 0, 255))
@@ -173,7 +181,12 @@ def stripes(camera: Camera, joints: np.ndarray, look: Look) -> Shapes:
 
 def shadow(camera: Camera, joints: np.ndarray, look: Look, light: np.ndarray) -> Shapes:
     """What a body keeps of the light from the floor: its main limbs, laid down along the `light`."""
-    pairs = [("neck", "pelvis", 0.16), ("head", "head_top", 0.1), ("l_hip", "l_ankle", 0.08), ("r_hip", "r_ankle", 0.08)]
+    pairs = [
+        ("neck", "pelvis", 0.16),
+        ("head", "head_top", 0.1),
+        ("l_hip", "l_ankle", 0.08),
+        ("r_hip", "r_ankle", 0.08),
+    ]
     pairs += [("l_shoulder", "l_wrist", 0.05), ("r_shoulder", "r_wrist", 0.05)]
     span = np.stack([np.stack([joints[:, J[a]], joints[:, J[b]]], 1) for a, b, _ in pairs], 1)
     lean = (light[[0, 2]] / max(light[1], 0.25)).astype(np.float32)

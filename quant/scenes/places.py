@@ -166,9 +166,7 @@ def _sky(rng: np.random.Generator, rays: _Rays) -> None:
         rays.gray[unseen] += rng.uniform(0.2, 1.5) * (value - 128)
 
 
-def _facades(
-    rng: np.random.Generator, rays: _Rays, camera: Camera, spot: tuple[float, float], yaw: float
-) -> None:
+def _facades(rng: np.random.Generator, rays: _Rays, camera: Camera, spot: tuple[float, float], yaw: float) -> None:
     """Up to three rows of houses, hedges or walls at some distance, at right angles."""
     beyond = float(np.hypot(*spot))
     for number in range(rng.integers(0, 5)):
@@ -222,9 +220,7 @@ def _walls(
         _plane(rng, rays, camera, turn, float(away), ceiling, float(np.clip(gray * rng.uniform(0.7, 1.2), 20, 235)))
 
 
-def _furnish(
-    rng: np.random.Generator, place: Place, camera: Camera, sheet: Sheet, spot: tuple[float, float]
-) -> None:
+def _furnish(rng: np.random.Generator, place: Place, camera: Camera, sheet: Sheet, spot: tuple[float, float]) -> None:
     """Things on the floor, drawn into the backdrop and kept as patches; few of them hide the spot."""
     kinds = FURNITURE[place.kind]
     shapes = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where people are put: a stage before one camera, and how their joints are bent to what they have to do with others."""
+"""Where people are put: a stage before one camera, and how joints are bent to what people have to do with others."""
 
 from dataclasses import dataclass, field
 

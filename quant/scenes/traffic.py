@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What drives: cars, vans, lorries, buses, motorbikes and bicycles along a road or across the view, with their lights."""
+"""What drives: cars, vans, lorries, buses, motorbikes and bicycles on a road or across the view, with their lights."""
 
 import numpy as np
 
@@ -67,7 +67,11 @@ def two_wheels(stage: Stage, path: np.ndarray, heading: float, night: bool) -> N
     rng = stage.rng
     heavy = rng.random() < 0.5
     gray = rng.uniform(15, 200)
-    parts = _wheel(-0.55) + _wheel(0.55) + moved(box(0.22 if heavy else 0.05, 0.3 if heavy else 0.1, 1.0, gray, base=0.45), z=0)
+    parts = (
+        _wheel(-0.55)
+        + _wheel(0.55)
+        + moved(box(0.22 if heavy else 0.05, 0.3 if heavy else 0.1, 1.0, gray, base=0.45), z=0)
+    )
     ones = np.full(len(path), heading, np.float32)
     solid = Solid(parts, path[:, 0], path[:, 2], ones)
     stage.things.append(solid.seen(stage.camera))

@@ -17,7 +17,12 @@ def car(rng: np.random.Generator) -> list[Face]:
     lower = [(-nose, 0.3), (nose, 0.3), (nose, waist * 0.75), (nose * 0.9, waist * 0.9), (-nose, waist)]
     front, roof, rear = nose * rng.uniform(0.3, 0.5), nose * rng.uniform(0.05, 0.2), -nose * rng.uniform(0.5, 0.9)
     cabin = [(rear - 0.15, waist), (front, waist), (roof, tall), (rear + 0.2, tall)]
-    window = [(rear + 0.02, waist + 0.06), (front - 0.16, waist + 0.06), (roof - 0.04, tall - 0.08), (rear + 0.26, tall - 0.08)]
+    window = [
+        (rear + 0.02, waist + 0.06),
+        (front - 0.16, waist + 0.06),
+        (roof - 0.04, tall - 0.08),
+        (rear + 0.26, tall - 0.08),
+    ]
     return [
         *drawn_out(lower, half, gray),
         *wheels(half, (-0.6 * nose, 0.6 * nose), 0.31),
@@ -128,4 +133,9 @@ class Kind(NamedTuple):
     lamp: float
 
 
-KINDS = {"car": Kind(car, 4.4, 0.65), "van": Kind(van, 5.4, 0.75), "lorry": Kind(lorry, 9.0, 0.8), "bus": Kind(bus, 11.0, 0.8)}
+KINDS = {
+    "car": Kind(car, 4.4, 0.65),
+    "van": Kind(van, 5.4, 0.75),
+    "lorry": Kind(lorry, 9.0, 0.8),
+    "bus": Kind(bus, 11.0, 0.8),
+}
