@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a network learns from: clips of synthetic scenes, or of labelled videos in any layout of quant.layouts."""
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 
+import cv2
 import lightning
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from shiftcore.quant.augment import random_clip
 from shiftcore.quant.frames import Frames, Kept
 from shiftcore.quant.layouts import Sample
 from shiftcore.quant.preset import Preset
+from shiftcore.quant.side_by_side import cores
 
 # Which clips of the scene serve for what: no clip of one is in another.
 TRAIN_SEED, VALIDATION_SEED, HELD_OUT_SEED = 1, 2, 3
@@ -32,9 +34,13 @@ Turn = tuple[int, int]  # which of the clips to draw, and the seed to draw it wi
 
 def _workers() -> int:
     """How many processes draw training clips: as many as there are cores, up to 16, so that a GPU need not wait; none
-    where the few cores train, or a process cannot begin as a copy of this one (only Linux has this call)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    return min(16, cores) if cores > 2 else 0
+    where the few cores train, or a process cannot begin as a copy of this one."""
+    return min(16, len(cores())) if len(cores()) > 2 and "fork" in get_all_start_methods() else 0
+
+
+def _draw_alone(_worker: int) -> None:
+    """One thread a worker; OpenCV would start as many in each as there are cores."""
+    cv2.setNumThreads(1)
 
 
 class Clips(lightning.LightningDataModule):
@@ -60,6 +66,7 @@ class Clips(lightning.LightningDataModule):
             drop_last=whole_batches,
             num_workers=workers,
             persistent_workers=workers > 0,
+            worker_init_fn=_draw_alone,
             multiprocessing_context="fork" if workers else None,  # the frames are mapped already
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # a loader takes seeds for its workers, which do not use them

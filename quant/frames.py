@@ -7,7 +7,6 @@ is whole, so neither an interruption nor a second run beside this one can leave 
 
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from shiftcore.errors import UserError
 from shiftcore.model import video
 from shiftcore.model.preprocess import pixel_aspect, to_input
 from shiftcore.model.sampling import Wanted
+from shiftcore.quant.side_by_side import bound_pool, cores
 
 States = tuple[tuple[str, int, int, int, int, int], ...]  # of a video's files
 
@@ -119,7 +119,7 @@ def _content(path: Path, _states: States) -> str:
 def fill(paths: Sequence[Path], kept: Kept) -> Iterator[None]:
     """Bring the videos at `paths` into the cache, as many at a time as there are cores; a step of the iterator for
     each. What cannot be read is left for `load` to refuse."""
-    pool = ProcessPoolExecutor()
+    pool = bound_pool(len(cores()), "fork")
     try:
         for path, found in zip(paths, pool.map(partial(_try, kept), paths, chunksize=4), strict=True):
             if found:
