@@ -158,15 +158,17 @@ class Hardware(Table):
 class Choose(Table):
     """How cross-validation chooses the alarm's threshold, one of: so many `false_alarms_per_hour` of footage without
     anything to raise it for (10, the default); the best F-`f_beta` (above 1, missing costs more than raising in vain);
-    the share `recall` of what should raise it."""
+    the share `recall` of what should raise it. `on`: the data sets, by their folders' names, that false alarms are
+    counted on; none: what teaches nothing, or where nothing does all."""
 
     f_beta: Annotated[float, Field(gt=0, le=10)] | None = None
     recall: Annotated[float, Field(gt=0, le=1)] | None = None
     false_alarms_per_hour: Annotated[float, Field(ge=0)] | None = None
+    on: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _one_rule(self) -> "Choose":
-        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        given = [name for name in type(self).model_fields if name != "on" and getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"{given[0]} and {given[1]} are two rules; give one")
         return self
@@ -174,7 +176,7 @@ class Choose(Table):
     @property
     def rule(self) -> tuple[str, float]:
         """The rule's name and its number."""
-        given = self.model_dump(exclude_none=True)
+        given = self.model_dump(exclude_none=True, exclude={"on"})
         return next(iter(given.items()), ("false_alarms_per_hour", 10.0))
 
 
