@@ -115,18 +115,19 @@ def test_several_data_sets_are_pooled_each_left_out_and_the_unseen_teaches_nothi
     crossval: Crossval, tmp_path: Path
 ) -> None:
     (tmp_path / "small.toml").write_text(QUICK)
-    for name in ("here", "there", "ordinary"):
+    for name in ("here", "there", "ordinary", "drawn"):
         write_clips(tmp_path / name)
     calm = [line for line in (tmp_path / "ordinary" / "index.csv").read_text().splitlines() if ",lively," not in line]
     (tmp_path / "ordinary" / "index.csv").write_text("\n".join(calm))
-    done = crossval("--data", str(tmp_path / "there"), "--unseen", str(tmp_path / "ordinary"), data="here")
+    done = crossval("--data", str(tmp_path / "there"), "--unseen", str(tmp_path / "ordinary"), "--also", str(tmp_path / "drawn"), data="here")
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "build" / "small" / "crossval"
     rows = json.loads((folder / "predictions.json").read_text())
     assert len({row["clip"] for row in rows}) == len(rows) == 16 + 16 + 8
     assert {row["origin"] for row in rows if row["unseen"]} == {"ordinary"}
     assert {row["fold"] for row in rows if row["unseen"]} == {f"fold{number}" for number in range(5)}
-    assert "fold0: " in done.stdout and "16 clips teach, 16 are held out" in done.stdout
+    assert "fold0: " in done.stdout and "32 clips teach, 16 are held out" in done.stdout  # those left out, and --also
+    assert "final network: all 48 clips teach" in done.stdout
     report = json.loads((folder / "metrics.json").read_text())
     assert report["data"] == "here and there" and report["figures"]["all"]["n"] == 32
     assert report["figures"]["without dull"]["n"] == 30
@@ -208,6 +209,10 @@ def test_thresholds_by_each_rule_and_never_on_the_scores_they_judge() -> None:
     unseen = [row | {"unseen": True, "label": "first"} for row in rows_of([0.2, 0.4], "00")]
     assert choose_threshold([*rows, *unseen], parse_preset(values, "test"), classes) == pytest.approx(0.5)
     assert summarize([*rows, *unseen], parse_preset(values, "test"), classes)["all"]["n"] == 6
+    # Or data sets are named to count on.
+    values["alarm"]["choose"] = {"false_alarms_per_hour": 0, "on": ["street"]}
+    named = [row | {"origin": "shop"} for row in rows] + [row | {"origin": "street"} for row in rows_of([0.15], "0")]
+    assert choose_threshold(named, parse_preset(values, "test"), classes) == pytest.approx(0.175)
     values["alarm"]["choose"] = {}
     assert parse_preset(values, "test").alarm.choose.rule == ("false_alarms_per_hour", 10)
     shifted = rows_of([0.6, 0.9], "01", "a") + rows_of([0.1, 0.4], "01", "b")
