@@ -73,7 +73,11 @@ def write_clips(folder: Path) -> None:
 
 
 def crossval(workplace: Path, *more: str, data: str = "clips") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "shiftcore", "crossval", "--preset", str(workplace / "small.toml")]
+    return run(workplace, "crossval", *more, data=data)
+
+
+def run(workplace: Path, name: str, *more: str, data: str = "clips") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "shiftcore", name, "--preset", str(workplace / "small.toml")]
     environment = os.environ | {"SHIFTCORE_BUILD": str(workplace / "build"), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [*command, "--data", str(workplace / data), *more],
@@ -135,6 +139,31 @@ def test_several_data_sets_are_pooled_each_left_out_and_the_unseen_teaches_nothi
     assert felt["left_out"]["there"]["auc"] > 0.5
     card = (folder / "model-card.md").read_text()
     assert card.index("---|\n| **all** |") < card.index("| here, left out as a whole |") < card.index("| **AUC** |")
+
+
+def test_a_protocols_test_sources_are_scored_once_and_again_by_evaluate(tmp_path: Path) -> None:
+    """Sources 1 and 2 together are one, which is tested with those of 4 to 7; the others teach."""
+    recipe = PRESET.replace("float_epochs = 12", "float_epochs = 6").split("[alarm]")[0].replace('apart = ["dull"]', "")
+    tested = [f"camera {number}" for number in (4, 5, 6, 7)]
+    rules = f'test = {json.dumps(["one", *tested])}\ntogether = {{ one = ["camera 1", "camera 2"] }}\n'
+    (tmp_path / "small.toml").write_text(recipe.replace("num_segments = 4\n", f"num_segments = 4\n{rules}"))
+    write_clips(tmp_path / "clips")
+    done = crossval(tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "build" / "small"
+    assert "fold0: 10 clips teach, 6 are held out" in done.stdout and "final network" not in done.stdout
+    rows = json.loads((folder / "crossval" / "predictions.json").read_text())
+    assert {row["source"] for row in rows} == {"one", *tested}
+    figures = json.loads((folder / "crossval" / "metrics.json").read_text())["figures"]["all"]
+    assert (figures["n"], figures["sources"], figures["auc"]) == (6, 5, None)
+    card = (folder / "crossval" / "model-card.md").read_text()
+    assert "one, camera 4, camera 5, camera 6, camera 7, which" in card and "bias floor" not in card
+
+    again = run(tmp_path, "evaluate")
+    assert again.returncode == 0, again.stderr
+    assert "10 of 16 clips are of sources that are not in data.test" in again.stdout
+    evaluated = json.loads((folder / "evaluate" / "metrics.json").read_text())
+    assert (evaluated["n"], evaluated["top1"]) == (6, figures["top1"])
 
 
 def test_a_class_of_one_source_is_one_line(tmp_path: Path) -> None:
