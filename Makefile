@@ -20,7 +20,7 @@ INSTALL = @command -v "$$PYTHON" >/dev/null || \
 	"$$PYTHON" flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup synthesize qat crossval search export data-report evaluate alarms compare temporal adapt rollback compile deploy registers bitstream estimate trace demo test bench soak fuzz formal lint docs clean
+.PHONY: help setup synthesize qat crossval search export data-report evaluate alarms why compare temporal adapt rollback compile deploy registers bitstream estimate trace demo test bench soak fuzz formal lint docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ evaluate: $(READY) ## how good PRESET is on the videos in DATA: figures, predict
 
 alarms: $(READY) ## false alarms an hour and events found on the videos in DATA (several folders: DATA=one:other)
 	@$(RUN) alarms --preset "$$PRESET" --data "$$DATA" $(if $(MODEL),--model "$$MODEL")
+
+why: $(READY) ## whether PRESET's alarms are raised for what they should: evidence and fighters' places on drawn clips in DATA
+	@$(RUN) why --preset "$$PRESET" --data "$$DATA" $(if $(MODEL),--model "$$MODEL")
 
 compare: $(READY) ## PRESET's network beside TSN, bi-directional TSM and SlowFast, all trained on the videos in DATA
 	@$(RUN) compare --preset "$$PRESET" --data "$$DATA"

@@ -18,8 +18,7 @@ def arranged(dataset: Dataset, rules: Data) -> Dataset:
 
     Raises UserError where `test` names a source that the data has not, or leaves nothing to teach.
     """
-    one = {source: name for name, sources in rules.together.items() for source in sources}
-    samples = [replace(sample, source=one.get(_plain(sample.source), sample.source)) for sample in dataset.samples]
+    samples = _united(dataset, rules)
     if rules.test:
         found = {_plain(sample.source) for sample in samples}
         if missing := sorted(set(rules.test) - found):
@@ -34,9 +33,10 @@ def arranged(dataset: Dataset, rules: Data) -> Dataset:
 
 
 def tested(dataset: Dataset, rules: Data) -> Dataset:
-    """Those samples of `dataset` that the preset's `data.test` names; all where it names none of them."""
-    chosen = [sample for sample in dataset.samples if _plain(sample.source) in rules.test]
-    return replace(dataset, samples=chosen or dataset.samples)
+    """Those samples of `dataset` that the preset's `data.test` names; all where it names none of them. Sources that are
+    `together` are one."""
+    samples = _united(dataset, rules)
+    return replace(dataset, samples=[s for s in samples if _plain(s.source) in rules.test] or samples)
 
 
 def rounds(dataset: Dataset, count: int, rules: Data) -> tuple[list[Sample], list[list[Sample]]]:
@@ -47,6 +47,11 @@ def rounds(dataset: Dataset, count: int, rules: Data) -> tuple[list[Sample], lis
         return [], folds(dataset, count)
     teach, held = hold_out(dataset, 0.5)
     return teach, [held]
+
+
+def _united(dataset: Dataset, rules: Data) -> list[Sample]:
+    one = {source: name for name, sources in rules.together.items() for source in sources}
+    return [replace(sample, source=one.get(_plain(sample.source), sample.source)) for sample in dataset.samples]
 
 
 def _plain(source: str) -> str:

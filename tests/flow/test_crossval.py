@@ -80,9 +80,9 @@ def crossval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossval:
     """Run the command on the preset and the clips in `tmp_path`."""
     monkeypatch.setenv("PL_TRAINER_DEVICES", "1")  # which a cross-validation would leave behind
 
-    def run(*more: str, data: str = "clips") -> subprocess.CompletedProcess[str]:
+    def run(*more: str, data: str = "clips", command: str = "crossval") -> subprocess.CompletedProcess[str]:
         given = ["--preset", tmp_path / "small.toml", "--data", tmp_path / data, *more]
-        return shiftcore("crossval", *given, SHIFTCORE_BUILD=tmp_path / "build")
+        return shiftcore(command, *given, SHIFTCORE_BUILD=tmp_path / "build")
 
     return run
 
@@ -119,7 +119,15 @@ def test_several_data_sets_are_pooled_each_left_out_and_the_unseen_teaches_nothi
         write_clips(tmp_path / name)
     calm = [line for line in (tmp_path / "ordinary" / "index.csv").read_text().splitlines() if ",lively," not in line]
     (tmp_path / "ordinary" / "index.csv").write_text("\n".join(calm))
-    done = crossval("--data", str(tmp_path / "there"), "--unseen", str(tmp_path / "ordinary"), "--also", str(tmp_path / "drawn"), data="here")
+    done = crossval(
+        "--data",
+        str(tmp_path / "there"),
+        "--unseen",
+        str(tmp_path / "ordinary"),
+        "--also",
+        str(tmp_path / "drawn"),
+        data="here",
+    )
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "build" / "small" / "crossval"
     rows = json.loads((folder / "predictions.json").read_text())
@@ -139,6 +147,31 @@ def test_several_data_sets_are_pooled_each_left_out_and_the_unseen_teaches_nothi
     assert felt["left_out"]["there"]["auc"] > 0.5
     card = (folder / "model-card.md").read_text()
     assert card.index("---|\n| **all** |") < card.index("| here, left out as a whole |") < card.index("| **AUC** |")
+
+
+def test_a_protocols_test_sources_are_scored_once_and_again_by_evaluate(crossval: Crossval, tmp_path: Path) -> None:
+    """Sources 1 and 2 together are one, which is tested with those of 4 to 7; the others teach."""
+    recipe = PRESET.replace("float_epochs = 12", "float_epochs = 6").split("[alarm]")[0].replace('apart = ["dull"]', "")
+    tested = [f"camera {number}" for number in (4, 5, 6, 7)]
+    rules = f'test = {json.dumps(["one", *tested])}\ntogether = {{ one = ["camera 1", "camera 2"] }}\n'
+    (tmp_path / "small.toml").write_text(recipe.replace("num_segments = 4\n", f"num_segments = 4\n{rules}"))
+    write_clips(tmp_path / "clips")
+    done = crossval()
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "build" / "small"
+    assert "fold0: 10 clips teach, 6 are held out" in done.stdout and "final network" not in done.stdout
+    rows = json.loads((folder / "crossval" / "predictions.json").read_text())
+    assert {row["source"] for row in rows} == {"one", *tested}
+    figures = json.loads((folder / "crossval" / "metrics.json").read_text())["figures"]["all"]
+    assert (figures["n"], figures["sources"], figures["auc"]) == (6, 5, None)
+    card = (folder / "crossval" / "model-card.md").read_text()
+    assert "one, camera 4, camera 5, camera 6, camera 7, which" in card and "bias floor" not in card
+
+    again = crossval(command="evaluate")
+    assert again.returncode == 0, again.stderr
+    assert "10 of 16 clips are of sources that are not in data.test" in again.stdout
+    evaluated = json.loads((folder / "evaluate" / "metrics.json").read_text())
+    assert (evaluated["n"], evaluated["top1"]) == (6, figures["top1"])
 
 
 def test_a_class_of_one_source_is_one_line(crossval: Crossval, tmp_path: Path) -> None:

@@ -156,5 +156,7 @@ def test_sources_that_are_together_are_one() -> None:
     found = splits.arranged(Dataset("x", pairs, True), Data(together={"one": ("a", "c")}))
     assert [s.source for s in found.samples] == ["one", "b", "one", "d"] * 2
     assert [s.label for s in found.samples] == [s.label for s in pairs]
+    rules = Data(together={"one": ("a", "c")}, test=("one",))
+    assert [s.source for s in splits.tested(Dataset("x", pairs, True), rules).samples] == ["one"] * 4
     with pytest.raises(ValueError, match="together: 'a' is named twice"):
         Data(together={"one": ("a",), "two": ("b", "a")})
