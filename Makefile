@@ -9,7 +9,7 @@ PRESET_FROM := $(origin PRESET)# where it is not given, the demo takes another
 
 # What users give reaches the commands as it stands, whatever it holds: not expanded here, and quoted in the shell.
 GIVEN := PYTHON PRESET BOARD VIDEO DATA TORCH TORCH_INDEX CLIPS STRATEGY FROM TEACHER TRIALS STORAGE MODEL TOOLCHAIN \
-	MINUTES SEED CASE UNSEEN
+	MINUTES SEED CASE UNSEEN ALSO MOCAP
 $(foreach name,$(GIVEN),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
 export $(GIVEN)
 
@@ -40,8 +40,8 @@ qat: $(READY) ## train PRESET: float warm-up, then quantization-aware (DATA=fold
 	@$(RUN) qat --preset "$$PRESET" $(if $(DATA),--data "$$DATA") $(if $(STRATEGY),--strategy "$$STRATEGY") \
 		$(if $(FROM),--from "$$FROM") $(if $(TEACHER),--teacher "$$TEACHER")
 
-crossval: $(READY) ## score PRESET's recipe on DATA, five folds by source; then train it on all of DATA (UNSEEN=folder)
-	@$(RUN) crossval --preset "$$PRESET" --data "$$DATA" $(if $(UNSEEN),--unseen "$$UNSEEN")
+crossval: $(READY) ## score PRESET's recipe on DATA, five folds by source; then train it on all of DATA (UNSEEN=, ALSO=folder)
+	@$(RUN) crossval --preset "$$PRESET" --data "$$DATA" $(if $(UNSEEN),--unseen "$$UNSEEN") $(if $(ALSO),--also "$$ALSO")
 
 search: $(READY) ## a better recipe for PRESET on the folds of DATA (TRIALS=n, STORAGE=url of a shared database)
 	@$(RUN) search --preset "$$PRESET" $(if $(DATA),--data "$$DATA") $(if $(TRIALS),--trials "$$TRIALS") \

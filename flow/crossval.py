@@ -237,35 +237,44 @@ def main(
     settings = load_preset(preset)
     if settings.data.test and settings.alarm.classes:
         raise UserError(f"preset {settings.name!r}: data.test leaves no folds to choose the alarm's threshold on")
-    folder, strategy = settings.build / "crossval", own(settings)
+    folder = settings.build / "crossval"
     teaching = data_sets.named(data)
+    others = data_sets.named(unseen or [], besides=teaching)
+    beside = data_sets.named(also or [], besides={**teaching, **others})
     with lock(folder), lock(settings.build / "qat"):
-        others = data_sets.named(unseen or [], besides=teaching)
-        given = _Data.read(settings, teaching, others, data_sets.named(also or [], besides={**teaching, **others}))
-        classes, dataset = given.whole.classes, given.usable
-        train = partial(train_fold, settings, strategy, frozenset(sample.path for sample in given.unseen))
-        stamp = digest(strategy.stamp(), code("shiftcore.flow.crossval"))
-        rows = given.marked(out_of_fold(settings, given.root, dataset, train, folder, stamp, given.unseen, given.also))
-        without = leave_one_out(settings, given, train, folder / "without", stamp)
-        figures, alarm = summarize(rows, settings, classes), settings.alarm.classes
-        if not settings.data.test:  # the floor is that of folds
-            add_floor(figures, settings, given.whole)
-        threshold = choose_threshold(rows, settings, classes) if alarm else None
-        about = {"preset": settings.name, "data": " and ".join(teaching), "classes": classes, "threshold": threshold}
-        felt = guard(settings, rows, classes, without) if alarm else None
-        report = without_nan({**about, "alarms": felt, "figures": figures})
-        write_json(folder / "metrics.json", report)
-        write_json(folder / "predictions.json", rows)
-        Console().print(table(figures, settings))
-        clips = [*dataset.samples, *given.also]
-        network = final_network(settings, strategy, classes, clips, folder / "final", threshold)
-        write_card(folder / "model-card.md", settings, report, trained_parameters(network))
-        if alarm:
-            taught = parted(rows)[0]
-            positive, scores = metrics.alarm_columns(taught, classes, alarm)
-            write_picture(folder / "crossval.png", positive, scores, [r["fold"] for r in taught], figures["all"]["auc"])
+        _cross_validate(settings, _Data.read(settings, teaching, others, beside), folder)
     print(f"weights: {checkpoint.trained_path(settings)}\ncard: {folder / 'model-card.md'}")
     print(f"figures: {folder / 'metrics.json'}")
+
+
+def _cross_validate(preset: Preset, given: _Data, folder: Path) -> None:
+    """Score `given` out of fold, train the network to ship, and leave figures, pictures and card in `folder`."""
+    strategy, classes, alarm = own(preset), given.whole.classes, preset.alarm.classes
+    train = partial(train_fold, preset, strategy, frozenset(sample.path for sample in given.unseen))
+    stamp = digest(strategy.stamp(), code("shiftcore.flow.crossval"))
+    rows = given.marked(out_of_fold(preset, given.root, given.usable, train, folder, stamp, given.unseen, given.also))
+    without = leave_one_out(preset, given, train, folder / "without", stamp)
+    figures = summarize(rows, preset, classes)
+    if not preset.data.test:  # the floor is that of folds
+        add_floor(figures, preset, given.whole)
+    threshold = choose_threshold(rows, preset, classes) if alarm else None
+    about = {"preset": preset.name, "data": " and ".join(given.teaching), "classes": classes, "threshold": threshold}
+    felt = guard(preset, rows, classes, without) if alarm else None
+    report = without_nan({**about, "alarms": felt, "figures": figures})
+    write_json(folder / "metrics.json", report)
+    write_json(folder / "predictions.json", rows)
+    Console().print(table(figures, preset))
+    clips = [*given.usable.samples, *given.also]
+    network = final_network(preset, strategy, classes, clips, folder / "final", threshold)
+    write_card(folder / "model-card.md", preset, report, trained_parameters(network))
+    if alarm:
+        draw(folder / "crossval.png", parted(rows)[0], classes, alarm, figures["all"]["auc"])
+
+
+def draw(path: Path, rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str], auc: float) -> None:
+    """The ROC curve of `rows`, by fold, as a PNG."""
+    positive, scores = metrics.alarm_columns(rows, classes, alarm)
+    write_picture(path, positive, scores, [row["fold"] for row in rows], auc)
 
 
 def table(figures: dict[str, Any], preset: Preset) -> Table:
