@@ -70,7 +70,7 @@ def test_who_falls_lies_at_the_end(library: Library) -> None:
 
 def test_a_hand_reaches_what_is_within_the_arm(library: Library) -> None:
     person = stage.Person(np.tile(recorded.body().astype(np.float32), (3, 1, 1)), people.Look())
-    target = np.tile(np.float32([0.1, 0.3, 0.35]), (3, 1))
+    target = np.tile(np.array([0.1, 0.3, 0.35], np.float32), (3, 1))
     before = person.joints.copy()
     stage.reach(person, "l", target)
     assert np.abs(person.joints[:, J["l_wrist"]] - target).max() < 1e-4
