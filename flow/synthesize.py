@@ -22,7 +22,7 @@ from rich.progress import track
 from shiftcore.artifacts import atomic_file, build_folder, lock
 from shiftcore.errors import UserError
 from shiftcore.model import video
-from shiftcore.quant import brawl, mocap
+from shiftcore.quant import brawl
 from shiftcore.quant.scenes import cast, clip
 from shiftcore.quant.scenes.clip import Scenes
 from shiftcore.quant.scenes.movements import Library
@@ -84,7 +84,7 @@ def _line(name: str, made: clip.Clip) -> str:
 def write_all(drawing: Drawing, clips: int) -> Iterator[None]:
     """Write clips 0 to `clips` - 1 in as many processes as there are cores; a step of the iterator for each. One whose
     boxes are to be told is there when they are too."""
-    told = _told(drawing.folder / BOXES)
+    told = _sort(drawing.folder / BOXES)
     names = [drawing.name(index) for index in range(clips)]
     eventful = drawing.recorded is not None
     there = [
@@ -106,16 +106,18 @@ def write_all(drawing: Drawing, clips: int) -> Iterator[None]:
 
 
 def _told(path: Path) -> dict[str, str]:
-    """The lines of boxes.jsonl by clip; the last one may be half written."""
+    """The lines of boxes.jsonl by clip, without one that is half written."""
     lines = path.read_text().splitlines() if path.is_file() else []
     return {line.split('"')[3]: line for line in lines if line.endswith("}")}
 
 
-def _sort(path: Path) -> None:
+def _sort(path: Path) -> dict[str, str]:
+    """Bring the lines of boxes.jsonl into the order of their clips; returns them."""
     told = _told(path)
     if told:
         with atomic_file(path) as temporary:
             temporary.write_text("".join(told[name] + "\n" for name in sorted(told)))
+    return told
 
 
 def draw(drawing: Drawing, path: Path) -> None:
@@ -164,5 +166,5 @@ def _checked(classes: str, recorded: Path | None) -> tuple[str, ...]:
     if len(names) < 2 or len(set(names)) < len(names):
         raise UserError("--classes: two or more different classes are needed, such as fight,no_fight")
     if recorded:
-        mocap.load(recorded)
+        _library(recorded).check()  # and processes that are forked from here need not cut it anew
     return names

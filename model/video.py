@@ -192,7 +192,7 @@ def write(path: Path, images: Sequence[np.ndarray], rate: int = 25, crf: int = 1
     with atomic_file(path) as temporary, av.open(str(temporary), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(rate))
         stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-        stream.options = {"crf": str(crf), "threads": "1"} | ({} if preset == "medium" else {"preset": preset})
+        stream.options = {"crf": str(crf), "threads": "1", "preset": preset}
         for image in images:
             container.mux(stream.encode(_frame(image)))
         container.mux(stream.encode(None))

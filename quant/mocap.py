@@ -143,7 +143,7 @@ def facing(pos: np.ndarray) -> np.ndarray:
     return np.unwrap(np.arctan2(-hips[:, 2], hips[:, 0]))
 
 
-def turned(points: np.ndarray, angle: np.ndarray | float) -> np.ndarray:
+def turned(points: np.ndarray, angle: np.ndarray | np.floating | float) -> np.ndarray:
     """`points` `[..., 3]` turned about the vertical by `angle`, broadcast: what faces z then faces `angle`."""
     sine, cosine = np.sin(angle), np.cos(angle)
     x, y, z = points[..., 0], points[..., 1], points[..., 2]

@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum
 
 import cv2
 import numpy as np
@@ -25,7 +25,7 @@ DISTURBANCES = (*["leaves"] * 5, *["insects", "screen", "door", "rain"] * 2, "sn
 MARGIN = 0.14  # of the picture's size, drawn around it where the camera moves
 
 
-class Scenes(StrEnum):
+class Scenes(str, Enum):
     """How much is drawn of the world: recorded people in the `plane`, as today's drawings; in `space`, alone; in the
     `world` with its traffic, weather and disturbances."""
 

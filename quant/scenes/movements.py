@@ -143,10 +143,10 @@ def _peaks(signals: Signals, speed: np.ndarray, counts: np.ndarray) -> list[Wind
     """About a second around each fastest moment of those that count."""
     count = len(speed)
     found = []
-    for at in np.flatnonzero(counts):
+    for at in np.flatnonzero(counts).tolist():
         near = slice(max(0, at - 6), at + 7)
         if speed[at] == speed[near].max() and 4 <= at < count - 6:
-            found.append(Window(max(0, at - BEFORE), int(at), min(count, at + AFTER)))
+            found.append(Window(max(0, at - BEFORE), at, min(count, at + AFTER)))
     return found
 
 
@@ -241,6 +241,11 @@ class Library:
     @cached_property
     def _signals(self) -> list[Signals]:
         return [Signals(sequence) for sequence in mocap.load(self.folder)]
+
+    def check(self) -> None:
+        """Raises UserError for the first movement that no recording shows."""
+        for name in MOVEMENTS:
+            self.windows(name)
 
     def windows(self, name: str) -> list[tuple[Sequence, list[Window]]]:
         """Per recording that has any, its windows. Raises UserError for a movement that no recording shows."""

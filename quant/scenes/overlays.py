@@ -60,7 +60,7 @@ def random_overlay(rng: np.random.Generator, time: np.ndarray, rows: int, column
     overlay = Overlay(time)
     if rng.random() < 0.14:
         overlay.bars = (int(rng.uniform(0.03, 0.16) * rows), 0) if rng.random() < 0.75 else (0, int(0.1 * columns))
-        overlay.tone = int(rng.choice([16, 16, 16, rng.integers(0, 255)]))
+        overlay.tone = int(rng.choice([16, 16, 16, int(rng.integers(0, 255))]))
     if rng.random() < 0.3:
         overlay.texts.append(_clock(rng, rows, columns))
     if rng.random() < 0.14:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Vehicles: faces of cars, vans, lorries and buses, and what drives where."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -128,7 +129,7 @@ def lamps(half: float, nose: float, height: float, front: float, rear: float) ->
 class Kind(NamedTuple):
     """What builds it, how long it is, and its height at the lamps, in metres."""
 
-    build: object
+    build: Callable[[np.random.Generator], list[Face]]
     long: float
     lamp: float
 
