@@ -8,7 +8,7 @@ DATA ?=
 PRESET_FROM := $(origin PRESET)# where it is not given, the demo takes another
 
 # What users give reaches the commands as it stands, whatever it holds: not expanded here, and quoted in the shell.
-GIVEN := PYTHON PRESET BOARD VIDEO DATA TORCH TORCH_INDEX CLIPS STRATEGY FROM TEACHER TRIALS STORAGE MODEL TOOLCHAIN \
+GIVEN := PYTHON PRESET BOARD VIDEO DATA TORCH TORCH_INDEX CLIPS MOCAP STRATEGY FROM TEACHER TRIALS STORAGE MODEL TOOLCHAIN \
 	MINUTES SEED CASE UNSEEN
 $(foreach name,$(GIVEN),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
 export $(GIVEN)
