@@ -97,7 +97,7 @@ class Data(Table):
     train_clips: Positive = 2048
     val_clips: Positive = 512
     apart: tuple[str, ...] = ()
-    together: Annotated[dict[str, tuple[str, ...]], Field(default_factory=dict)]
+    together: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     test: tuple[str, ...] = ()
 
     @model_validator(mode="after")
