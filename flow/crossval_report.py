@@ -72,6 +72,21 @@ def _felt(part: dict[str, Any]) -> list[str]:
     ]
 
 
+TOLD_HEAD = ("class", "clips", "told right", "of those told so, right", "most often taken for")
+
+
+def told_lines(figures: dict[str, Any], classes: Sequence[str]) -> list[list[str]]:
+    """How each of `classes` is told, a line of cells (`TOLD_HEAD`) each, of the `figures` of one part of the data."""
+    table = []
+    for name, row in zip(classes, figures["confusion"], strict=True):
+        each = figures["per_class"][name]
+        wrong = [(count, other) for other, count in zip(classes, row, strict=True) if other != name and count]
+        count, other = max(wrong, key=lambda pair: pair[0], default=(0, ""))
+        shares = [f"{each['recall']:.0%}", f"{each['precision']:.0%}"]
+        table.append([name, str(each["n"]), *shares, f"{other} ({count})" if other else ""])
+    return table
+
+
 def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: int) -> None:
     """The model card in Markdown. `report`: what metrics.json holds."""
     figures, about = report["figures"], machine.describe()
@@ -83,7 +98,12 @@ def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: i
     }
     tables = ("data", "augmentation", "training")
     recipe = [
-        (key, ", ".join(f"{k} = {v}" for k, v in getattr(preset, key).model_dump(mode="json").items()))
+        (
+            key,
+            ", ".join(
+                f"{k} = {v}" for k, v in getattr(preset, key).model_dump(mode="json", exclude={"together"}).items()
+            ),
+        )
         for key in tables
     ]
     everything = figures["all"]
@@ -96,6 +116,8 @@ def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: i
         date=about["date"],
         cores=about["machine"]["cores"],
         cpu=about["machine"]["cpu"],
+        told=[] if report["alarms"] else told_lines(everything, report["classes"]),
+        told_head=TOLD_HEAD,
         folds=FOLDS,
         test=preset.data.test,
         by_fold_top1=", ".join(f"{share:.1%}" for share in everything["top1_by_fold"]),

@@ -25,7 +25,7 @@ STRONGEST = 0.6  # how much of the picture the colour covers where the evidence 
 class Evidence:
     """After an input, `seconds` into the video: the alarm's `score`, 0 to 1, and what in the inputs of the decision,
     from `since` on, speaks for its likeliest class at each place, `map` (`Why.evidence`, int64 `[rows, columns]`),
-    whose places look at the shares `rows` and `columns` of the picture's height and width. `seen`: the part of the
+    whose places are at the shares `rows` and `columns` of the picture's height and width. `seen`: the part of the
     picture that the input shows: top, left, bottom, right, in shares too."""
 
     since: float

@@ -32,15 +32,14 @@ class Why:
 class ClassMap:
     """Runs a model and says why. Raises ValueError for a model that does not end as one must (`Reference.head`).
 
-    `rows`, `columns`: where in the input its places look, in shares of the input's height and width from its upper left
-    corner, ascending.
+    `rows`, `columns`: where in the input its places are, in shares of the input's height and width from its upper left
+    corner, ascending: laid over it, the map's places are tiles, and these their middles. Each looks at more than that.
     """
 
     def __init__(self, reference: Reference) -> None:
         self.reference, self._head = reference, reference.head
         self._window: deque[np.ndarray] = deque(maxlen=reference.description.num_segments)
-        (rows, columns), (height, width, _) = self._head.shape, reference.input_shape
-        self.rows, self.columns = self._centres(rows, height), self._centres(columns, width)
+        self.rows, self.columns = ((np.arange(count) + 0.5) / count for count in self._head.shape)
 
     def infer(self, frame: np.ndarray, clear: bool = False) -> Why:
         """The next input, as `Reference.infer` takes it, of one camera."""
@@ -51,6 +50,3 @@ class ClassMap:
         places = trace[self._head.places]
         self._window.append(places @ self._head.weights.T)
         return Why(logits, np.sum(self._window, axis=0))
-
-    def _centres(self, count: int, size: int) -> np.ndarray:
-        return (self._head.first + self._head.step * np.arange(count) + 0.5) / size

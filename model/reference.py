@@ -13,9 +13,8 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -84,17 +83,13 @@ class Semantics(Protocol):
     def __call__(self, *inputs: np.ndarray) -> np.ndarray: ...
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """How a network ends that sums over all places: the logits are the sum over all places of the layer `places`, of
-    `shape` (rows, columns), weighted by `weights`, int64 `[classes, channels]`. Its place (0, 0) looks at the input's
-    pixel (`first`, `first`), 0 being the middle of the first one, and its neighbours `step` pixels further."""
+    `shape` (rows, columns), weighted by `weights`, int64 `[classes, channels]`."""
 
     places: str
     shape: tuple[int, int]
     weights: np.ndarray
-    first: float
-    step: int
 
 
 class _Convolution:
@@ -118,7 +113,6 @@ class _Convolution:
         )
         self._weight = flat.astype(dtype)
         padded = np.zeros((channels, rows + 2 * pad, columns + 2 * pad), dtype)
-        self.stride, self.middle = stride, (k_rows - 1) / 2 - pad
         self._interior = padded[:, pad : pad + rows, pad : pad + columns]
         plane, row, column = padded.strides
         self._windows = np.lib.stride_tricks.as_strided(
@@ -183,15 +177,14 @@ class _MaxPool:
     """Maximum over `kernel` x `kernel` windows."""
 
     def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
-        self._kernel, self.stride = layer.number("kernel"), layer.number("stride")
-        self.middle = (self._kernel - 1) / 2
+        self._kernel, self._stride = layer.number("kernel"), layer.number("stride")
         channels, rows, columns = source.shape
-        size = ((rows - self._kernel) // self.stride + 1, (columns - self._kernel) // self.stride + 1)
+        size = ((rows - self._kernel) // self._stride + 1, (columns - self._kernel) // self._stride + 1)
         self.output = Map((channels, *size), source.low, source.high, source.dtype)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         windows = np.lib.stride_tricks.sliding_window_view(x, (self._kernel, self._kernel), axis=(1, 2))
-        return windows[:, :: self.stride, :: self.stride].max(axis=(3, 4))
+        return windows[:, :: self._stride, :: self._stride].max(axis=(3, 4))
 
 
 class _SumPool:
@@ -317,26 +310,14 @@ class Reference:
 
     @property
     def head(self) -> Head:
-        """How it ends. Raises ValueError where it does not sum over all places, or another package's op may move what
-        is at a place."""
+        """How it ends. Raises ValueError where that is not linear in a sum over all places."""
         made = {name: (sources, op) for name, sources, op in self._ops}
-        sources, last = made[self.layers[-1]]
-        pooled, pool = made.get(sources[0], ([], None))
-        if not isinstance(last, _Linear) or not isinstance(pool, _SumPool):
+        (pooled, *_), last = made[self.layers[-1]]
+        sources, pool = made.get(pooled, ([], None))
+        if not isinstance(last, _Linear) or not isinstance(pool, _SumPool) or sources[0] not in made:
             raise ValueError(f"layer {self.layers[-1]!r} is not linear in a sum over all places")
-        first, step, at = 0.0, 1, pooled[0]
-        way = []
-        while at != "input":
-            way.append(at)
-            at = made[at][0][0]  # both ways to an addition have the same places
-        for name in reversed(way):
-            op = made[name][1]
-            if isinstance(op, _Convolution | _MaxPool):
-                first, step = first + op.middle * step, step * op.stride
-            elif not isinstance(op, _Threshold | _Add | _Shift):
-                raise ValueError(f"layer {name!r} may move what is at a place")
-        _, rows, columns = made[pooled[0]][1].output.shape
-        return Head(pooled[0], (rows, columns), last.weight, first, step)
+        _, rows, columns = made[sources[0]][1].output.shape
+        return Head(sources[0], (rows, columns), last.weight)
 
     def consensus(self) -> Consensus:
         """A new decision maker for this model: its consensus window, scale and classes."""
