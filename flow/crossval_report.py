@@ -72,6 +72,7 @@ def _felt(part: dict[str, Any]) -> list[str]:
     ]
 
 
+_RECIPE = ("data", "augmentation", "training")
 TOLD_HEAD = ("class", "clips", "told right", "of those told so, right", "most often taken for")
 
 
@@ -96,16 +97,6 @@ def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: i
         "recall": f"the highest that finds {value:.0%} of what should raise it",
         "false_alarms_per_hour": f"the lowest of no more than {value:g} false alarms an hour",
     }
-    tables = ("data", "augmentation", "training")
-    recipe = [
-        (
-            key,
-            ", ".join(
-                f"{k} = {v}" for k, v in getattr(preset, key).model_dump(mode="json", exclude={"together"}).items()
-            ),
-        )
-        for key in tables
-    ]
     everything = figures["all"]
     page.write(
         path,
@@ -131,8 +122,14 @@ def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: i
         data=report["data"],
         clips=everything["n"],
         sources=everything["sources"],
-        recipe=recipe,
+        recipe=_recipe(preset),
     )
+
+
+def _recipe(preset: Preset) -> list[tuple[str, str]]:
+    """The tables of the preset that say how it learned, each in a line."""
+    tables = {key: getattr(preset, key).model_dump(mode="json", exclude={"together"}) for key in _RECIPE}
+    return [(key, ", ".join(f"{name} = {value}" for name, value in values.items())) for key, values in tables.items()]
 
 
 def write_picture(path: Path, positive: np.ndarray, scores: np.ndarray, folds: Sequence[str], auc: float) -> None:
