@@ -52,7 +52,18 @@ def run(page: str, number: int, **given: Any) -> dict[str, Any]:
 
 
 def test_each_example_has_its_test() -> None:
-    assert {page: len(found) for page, found in EXAMPLES.items() if found} == {"driver": 3, "simulation": 3}
+    assert {page: len(found) for page, found in EXAMPLES.items() if found} == {
+        "alarms": 1,
+        "driver": 3,
+        "simulation": 3,
+    }
+
+
+def test_a_class_map_adds_up_to_the_decision(tiny_export: Path, expected: list[list[int]]) -> None:
+    reference = Reference.load(tiny_export / "model.npz")
+    reference.classes = ["fight", *reference.classes[1:]]
+    left = run("alarms", 0, reference=reference, pixels=FRAMES[0], clear=True)
+    assert left["why"].maps.sum((0, 1)).tolist() == expected[0]
 
 
 def test_an_accelerator_tells_each_frames_class(capsys: pytest.CaptureFixture[str], expected: list[list[int]]) -> None:

@@ -151,7 +151,7 @@ def test_same_network_same_bytes_and_nothing_of_this_machine(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--preset", "nowhere"], "preset 'nowhere': not known; the presets are cctv"),
+        (["--preset", "nowhere"], "preset 'nowhere': not known; the presets are actions27, cctv"),
         (["--preset", "tiny", "--checkpoint", "README.md"], "README.md: not a checkpoint"),
         (["--preset", "tiny", "--checkpoint", "absent.pt"], "absent.pt: no such checkpoint"),
         (["--preset", "cctv", "--checkpoint", "quant/pretrained/tiny.pt"], "whose [network] is another"),
