@@ -8,13 +8,11 @@ told in boxes.jsonl.
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import numpy as np
 import typer
 from rich.progress import track
@@ -26,6 +24,7 @@ from shiftcore.quant import brawl
 from shiftcore.quant.scenes import cast, clip
 from shiftcore.quant.scenes.clip import Scenes
 from shiftcore.quant.scenes.movements import Library
+from shiftcore.quant.side_by_side import bound_pool, cores
 
 CLASSES = ("fight", "no_fight")  # as the footage is labelled that a network is to go on with
 HEIGHT, WIDTH = 96, 128  # whole macroblocks: at other sizes x264 does not write the same bytes twice
@@ -93,7 +92,8 @@ def write_all(drawing: Drawing, clips: int) -> Iterator[None]:
     ]
     missing = [index for index in range(clips) if not there[index]]
     yield from (None for _ in range(clips - len(missing)))
-    with ProcessPoolExecutor(initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    # Not forked: a copy of a process in which OpenCV has threads waits for them for ever.
+    with bound_pool(len(cores()), "spawn") as pool:
         try:
             for line in pool.map(partial(write, drawing), missing, chunksize=4):
                 if line:

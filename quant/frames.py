@@ -7,6 +7,7 @@ is whole, so neither an interruption nor a second run beside this one can leave 
 
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -119,7 +120,9 @@ def _content(path: Path, _states: States) -> str:
 def fill(paths: Sequence[Path], kept: Kept) -> Iterator[None]:
     """Bring the videos at `paths` into the cache, as many at a time as there are cores; a step of the iterator for
     each. What cannot be read is left for `load` to refuse."""
-    pool = bound_pool(len(cores()), "fork")
+    # Threads take turns at Python; of many cores that leaves most idle. A copy of this process uses no library that
+    # has threads in it already, so that it may be forked.
+    pool: Executor = bound_pool(len(cores()), "fork") if len(cores()) > 2 else ThreadPoolExecutor(len(cores()))
     try:
         for path, found in zip(paths, pool.map(partial(_try, kept), paths, chunksize=4), strict=True):
             if found:

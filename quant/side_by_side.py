@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Literal, TypeVar
 
-import torch
-
 T = TypeVar("T")
 
 CORES = 3  # that draw the clips of one training of ours fast enough
@@ -38,6 +36,8 @@ def _take(shares: "multiprocessing.SimpleQueue[list[int]]") -> None:
 def side_by_side(tasks: Sequence[Callable[[], T]]) -> Iterator[T]:
     """What each of the trainings `tasks`, which can be pickled, gives, in their order. One of this network leaves a GPU
     idle: beside one as many run at once, in processes, as there are `CORES` for; elsewhere one after another."""
+    import torch
+
     places = min(len(tasks), len(cores()) // CORES)
     if places < 2 or not torch.cuda.is_available():
         yield from (task() for task in tasks)
