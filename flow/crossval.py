@@ -78,7 +78,7 @@ def summarize(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> di
 
 def _is_apart(preset: Preset, source: str) -> bool:
     """Whether `source`, with or without its data set's name in front, is one that figures are also given without."""
-    return source.rpartition("/")[2] in preset.data.apart
+    return splits.plain(source) in preset.data.apart
 
 
 def _figures(rows: Sequence[Row], unseen: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dict[str, Any]:

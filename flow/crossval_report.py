@@ -76,7 +76,7 @@ _RECIPE = ("data", "augmentation", "training")
 TOLD_HEAD = ("class", "clips", "told right", "of those told so, right", "most often taken for")
 
 
-def told_lines(figures: dict[str, Any], classes: Sequence[str]) -> list[list[str]]:
+def told_lines(figures: metrics.Summary, classes: Sequence[str]) -> list[list[str]]:
     """How each of `classes` is told, a line of cells (`TOLD_HEAD`) each, of the `figures` of one part of the data."""
     table = []
     for name, row in zip(classes, figures["confusion"], strict=True):

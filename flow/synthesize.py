@@ -166,5 +166,5 @@ def _checked(classes: str, recorded: Path | None) -> tuple[str, ...]:
     if len(names) < 2 or len(set(names)) < len(names):
         raise UserError("--classes: two or more different classes are needed, such as fight,no_fight")
     if recorded:
-        _library(recorded).check()  # and processes that are forked from here need not cut it anew
+        _library(recorded).check()
     return names

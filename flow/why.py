@@ -7,7 +7,7 @@ Of each clip the moment of the highest score counts, if that reaches the alarm's
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,11 +20,10 @@ from shiftcore.errors import UserError
 from shiftcore.flow import machine
 from shiftcore.flow.alarm_figures import binomial_interval
 from shiftcore.flow.evidence import Evidence, gather
+from shiftcore.flow.synthesize import BOXES
 from shiftcore.model.reference import Reference
 from shiftcore.options import PresetName
 from shiftcore.quant.preset import load_preset
-
-BOXES = "boxes.jsonl"
 
 
 @dataclass(frozen=True)
@@ -77,23 +76,30 @@ def covered(boxes: np.ndarray, seen: tuple[float, float, float, float], count: i
     return float(np.mean([inside(boxes, (row, column)) for row in rows for column in columns]))
 
 
-def examine(reference: Reference, folder: Path, fight: Fight) -> dict[str, Any]:
-    """What is known of the moment of a clip's highest score: `score`, `peak`, whether it is `inside`, and `chance`."""
+@dataclass(frozen=True)
+class Peak:
+    """The moment of a clip's highest score: that `score`, where the evidence's `peak` is, row and column in shares of
+    the picture, whether it is `inside` a box, and how often `chance` would be."""
+
+    clip: str
+    score: float
+    peak: tuple[float, float]
+    inside: bool
+    chance: float
+
+
+def examine(reference: Reference, folder: Path, fight: Fight) -> Peak:
+    """The moment of a clip's highest score. Raises UserError as `gather`."""
     strongest: Evidence = max(gather(reference, folder / fight.clip), key=lambda evidence: evidence.score)
     boxes = fight.between(strongest.since, strongest.seconds)
-    return {
-        "clip": fight.clip,
-        "score": strongest.score,
-        "peak": strongest.peak,
-        "inside": inside(boxes, strongest.peak),
-        "chance": covered(boxes, strongest.seen),
-    }
+    hit, chance = inside(boxes, strongest.peak), covered(boxes, strongest.seen)
+    return Peak(fight.clip, strongest.score, strongest.peak, hit, chance)
 
 
-def summarize(rows: list[dict[str, Any]], threshold: float) -> dict[str, Any]:
+def summarize(rows: list[Peak], threshold: float) -> dict[str, Any]:
     """The share of the alarms' peaks that are `inside`, with its exact 95 % interval, and what chance would give."""
-    raised = [row for row in rows if row["score"] >= threshold]
-    hits = sum(row["inside"] for row in raised)
+    raised = [row for row in rows if row.score >= threshold]
+    hits = sum(row.inside for row in raised)
     return {
         "clips": len(rows),
         "alarms": len(raised),
@@ -101,7 +107,7 @@ def summarize(rows: list[dict[str, Any]], threshold: float) -> dict[str, Any]:
         "inside": hits,
         "inside_share": hits / len(raised) if raised else None,
         "inside_ci95": binomial_interval(hits, len(raised)) if raised else None,
-        "chance": float(np.mean([row["chance"] for row in raised])) if raised else None,
+        "chance": float(np.mean([row.chance for row in raised])) if raised else None,
     }
 
 
@@ -126,7 +132,7 @@ def main(
     figures = summarize(rows, description.alarm.threshold)
     path = settings.build / "why" / "report.json"
     about = {"preset": description.preset.name, "data": data.name, "weights": description.weights}
-    write_json(path, without_nan({**about, **figures, "rows": rows, **machine.describe()}))
+    write_json(path, without_nan({**about, **figures, "rows": [asdict(row) for row in rows], **machine.describe()}))
     print(f"{figures['alarms']} of {figures['clips']} drawn fights raise the alarm at {figures['threshold']:.3f}")
     if figures["alarms"]:
         low, high = figures["inside_ci95"]

@@ -67,7 +67,7 @@ class Clips(lightning.LightningDataModule):
             num_workers=workers,
             persistent_workers=workers > 0,
             worker_init_fn=_draw_alone,
-            multiprocessing_context="fork" if workers else None,  # the frames are mapped already
+            multiprocessing_context="fork" if workers else None,  # a copy has the videos' tables already
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # a loader takes seeds for its workers, which do not use them
         )

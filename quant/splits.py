@@ -20,11 +20,11 @@ def arranged(dataset: Dataset, rules: Data) -> Dataset:
     """
     samples = _united(dataset, rules)
     if rules.test:
-        found = {_plain(sample.source) for sample in samples}
+        found = {plain(sample.source) for sample in samples}
         if missing := sorted(set(rules.test) - found):
             raise UserError(f"data.test: the data has no source {missing[0]!r}; its sources are {_listed(found)}")
         samples = [
-            replace(sample, fold=None, split="test" if _plain(sample.source) in rules.test else "train")
+            replace(sample, fold=None, split="test" if plain(sample.source) in rules.test else "train")
             for sample in samples
         ]
         if not any(sample.split == "train" for sample in samples):
@@ -36,7 +36,7 @@ def tested(dataset: Dataset, rules: Data) -> Dataset:
     """Those samples of `dataset` that the preset's `data.test` names; all where it names none of them. Sources that are
     `together` are one."""
     samples = _united(dataset, rules)
-    return replace(dataset, samples=[s for s in samples if _plain(s.source) in rules.test] or samples)
+    return replace(dataset, samples=[s for s in samples if plain(s.source) in rules.test] or samples)
 
 
 def rounds(dataset: Dataset, count: int, rules: Data) -> tuple[list[Sample], list[list[Sample]]]:
@@ -51,10 +51,10 @@ def rounds(dataset: Dataset, count: int, rules: Data) -> tuple[list[Sample], lis
 
 def _united(dataset: Dataset, rules: Data) -> list[Sample]:
     one = {source: name for name, sources in rules.together.items() for source in sources}
-    return [replace(sample, source=one.get(_plain(sample.source), sample.source)) for sample in dataset.samples]
+    return [replace(sample, source=one.get(plain(sample.source), sample.source)) for sample in dataset.samples]
 
 
-def _plain(source: str) -> str:
+def plain(source: str) -> str:
     """A source without its data set's name in front."""
     return source.rpartition("/")[2]
 

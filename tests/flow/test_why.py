@@ -60,7 +60,7 @@ def test_a_peak_is_inside_where_a_fighter_was_in_that_time() -> None:
 
 
 def test_only_alarms_count() -> None:
-    rows = [{"score": score, "inside": hit, "chance": 0.25} for score, hit in ((0.9, True), (0.8, False), (0.7, True))]
+    rows = [why.Peak("", score, (0, 0), hit, 0.25) for score, hit in ((0.9, True), (0.8, False), (0.7, True))]
     told = why.summarize(rows, 0.8)
     assert (told["clips"], told["alarms"], told["inside"], told["inside_share"], told["chance"]) == (3, 2, 1, 0.5, 0.25)
     assert why.summarize(rows, 0.95)["inside_share"] is None
