@@ -83,7 +83,7 @@ def read_footage(preset: Preset, folder: Path, classes: Sequence[str], version: 
 
     Raises UserError when nothing is labelled, a class is unknown, has a single source, or has no usable clip.
     """
-    whole = layouts.read(folder)
+    whole = splits.relabelled(layouts.read(folder), preset)
     if not whole.classes:
         raise UserError(
             f"{folder}: none of its {len(whole.samples)} videos is labelled; put them into one folder a class, or list "

@@ -130,7 +130,7 @@ def main(
     from shiftcore.quant.data import usable
 
     settings = load_preset(preset)
-    whole = splits.arranged(layouts.read(data), settings.data)
+    whole = splits.arranged(layouts.read(data), settings)
     classes, alarm, folder = whole.classes, settings.alarm.classes, settings.build / "compare"
     check_alarm(settings, classes)  # now, not after hours
     networks = {name: build(settings, classes) for name, build in BASELINES.items()}

@@ -200,13 +200,13 @@ class _Data:
 
     @classmethod
     def read(cls, preset: Preset, data: dict[str, Path], unseen: dict[str, Path], also: dict[str, Path]) -> "_Data":
-        def pooled(folders: dict[str, Path]) -> Dataset:
-            return data_sets.pooled(folders).with_rest(preset.data.rest, preset.alarm.classes)
+        def relabelled(folders: dict[str, Path]) -> Dataset:
+            return splits.relabelled(data_sets.pooled(folders), preset)
 
-        whole = splits.arranged(pooled(data), preset.data)
+        whole = splits.arranged(data_sets.pooled(data), preset)
         check_alarm(preset, whole.classes)
-        others = unseen_samples(preset, pooled(unseen)) if unseen else []
-        besides = usable(preset, pooled(also)).samples if also else []
+        others = unseen_samples(preset, relabelled(unseen)) if unseen else []
+        besides = usable(preset, relabelled(also)).samples if also else []
         if foreign := sorted({str(sample.label) for sample in besides} - set(whole.classes)):
             raise UserError(
                 f"--also: {', '.join(foreign)} is no class of the data, which has {', '.join(whole.classes)}"

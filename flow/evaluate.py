@@ -97,7 +97,7 @@ def main(
     """Score the integer model of PRESET on the videos in DATA; figures, predictions and a report to look at."""
     settings = load_preset(preset)
     whole = layouts.read(data)
-    dataset = splits.tested(whole, settings.data)
+    dataset = splits.tested(whole, settings)
     if left := len(whole.samples) - len(dataset.samples):
         print(f"{left} of {len(whole.samples)} clips are of sources that are not in data.test: they are not scored")
     if model is None:

@@ -187,7 +187,7 @@ def search(preset: Preset, videos: Path, storage: str, trials: int, folder: Path
     """Try recipes until the study has `trials` finished or pruned ones, of all workers together; results go to `folder`
     after each. Raises UserError for data that cannot be used or split, and for a database
     that cannot."""
-    whole = layouts.read(videos)
+    whole = splits.taught(splits.arranged(layouts.read(videos), preset), preset)
     check_alarm(preset, whole.classes)
     dataset = usable(preset, whole)
     splits.folds(dataset, FOLDS)  # now, not in the first trial

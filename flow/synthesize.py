@@ -94,14 +94,11 @@ def write_all(drawing: Drawing, clips: int) -> Iterator[None]:
     yield from (None for _ in range(clips - len(missing)))
     # Not forked: a copy of a process in which OpenCV has threads waits for them for ever.
     with bound_pool(len(cores()), "spawn") as pool:
-        try:
-            for line in pool.map(partial(write, drawing), missing, chunksize=4):
-                if line:
-                    with open(drawing.folder / BOXES, "a") as file:
-                        file.write(line + "\n")
-                yield
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for line in pool.map(partial(write, drawing), missing, chunksize=4):
+            if line:
+                with open(drawing.folder / BOXES, "a") as file:
+                    file.write(line + "\n")
+            yield
     _sort(drawing.folder / BOXES)
 
 

@@ -155,7 +155,7 @@ def folder_clips(preset: Preset, videos: layouts.Dataset | Path) -> Clips:
 
     A video that cannot be used is named on stderr and skipped. Raises UserError for data that cannot be read or split.
     """
-    found = splits.arranged(layouts.read(videos), preset.data) if isinstance(videos, Path) else videos
+    found = splits.arranged(layouts.read(videos), preset) if isinstance(videos, Path) else videos
     dataset = usable(preset, found)
     for name in dataset.classes:
         count = sum(sample.label == name for sample in dataset.samples)

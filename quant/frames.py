@@ -7,7 +7,7 @@ is whole, so neither an interruption nor a second run beside this one can leave 
 
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -122,14 +122,12 @@ def fill(paths: Sequence[Path], kept: Kept) -> Iterator[None]:
     each. What cannot be read is left for `load` to refuse."""
     # Threads take turns at Python; of many cores that leaves most idle. A copy of this process uses no library that
     # has threads in it already, so that it may be forked.
-    pool: Executor = bound_pool(len(cores()), "fork") if len(cores()) > 2 else ThreadPoolExecutor(len(cores()))
-    try:
+    count = len(cores())
+    with bound_pool(count, "fork") if count > 2 else ThreadPoolExecutor(count) as pool:
         for path, found in zip(paths, pool.map(partial(_try, kept), paths, chunksize=4), strict=True):
             if found:
                 _found[work_folder(), path, kept, _states(path)] = found
             yield
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _try(kept: Kept, path: Path) -> Frames | None:

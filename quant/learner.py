@@ -172,9 +172,7 @@ def train(preset: Preset, videos: Path | None = None, strategy: Strategy = SCRAT
     """Train `preset`, or go on where an interrupted run of the same preset, data and strategy stopped; returns how good
     it became. `videos`: the folder of its clips, None for synthetic scenes. Raises UserError for data that
     cannot be used, and for what does not fit the strategy."""
-    folder, dataset = preset.build / "qat", splits.arranged(layouts.read(videos), preset.data) if videos else None
-    if dataset:
-        dataset = dataset.with_rest(preset.data.rest, preset.alarm.classes)
+    folder, dataset = preset.build / "qat", splits.arranged(layouts.read(videos), preset) if videos else None
     if not is_first():  # it learns along, and leaves nothing
         return _reached(_kept(preset, _learn(preset, dataset, folder, strategy).epochs))
     with lock(folder):

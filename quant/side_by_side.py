@@ -18,14 +18,19 @@ def cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
 
 
-def bound_pool(processes: int, method: Literal["fork", "spawn"]) -> ProcessPoolExecutor:
+@contextlib.contextmanager
+def bound_pool(processes: int, method: Literal["fork", "spawn"]) -> Iterator[ProcessPoolExecutor]:
     """A pool of `processes`, each bound to its share of the cores: libraries that count cores start as many threads,
-    and FFmpeg's and OpenCV's of 16 processes on 16 cores were 250."""
+    and FFmpeg's and OpenCV's of 16 processes on 16 cores were 250. What waits when it is left is not begun."""
     context = multiprocessing.get_context(method if method in multiprocessing.get_all_start_methods() else "spawn")
     shares = context.SimpleQueue()
     for place in range(processes):
         shares.put(cores()[place::processes] or cores())
-    return ProcessPoolExecutor(processes, context, _take, (shares,))
+    with ProcessPoolExecutor(processes, context, _take, (shares,)) as pool:
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _take(shares: "multiprocessing.SimpleQueue[list[int]]") -> None:
@@ -42,11 +47,8 @@ def side_by_side(tasks: Sequence[Callable[[], T]]) -> Iterator[T]:
     if places < 2 or not torch.cuda.is_available():
         yield from (task() for task in tasks)
         return
-    pool = bound_pool(places, "spawn")  # a GPU does not survive a fork
-    try:
+    with bound_pool(places, "spawn") as pool:  # a GPU does not survive a fork
         yield from pool.map(_quietly, tasks)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _quietly(task: Callable[[], T]) -> T:

@@ -9,15 +9,17 @@ from dataclasses import replace
 
 from shiftcore.errors import UserError
 from shiftcore.quant.layouts import Dataset, Sample
-from shiftcore.quant.preset import Data
+from shiftcore.quant.preset import Data, Preset
 
 
-def arranged(dataset: Dataset, rules: Data) -> Dataset:
-    """`dataset` as a preset's [data] has it: sources that are `together` are one; with `test`, those sources are the
-    data's own test part, and all others its training part. A source may bear its data set's name in front.
+def arranged(dataset: Dataset, preset: Preset) -> Dataset:
+    """`dataset` as a preset's [data] has it: `relabelled`; sources that are `together` are one; with `test`, those
+    sources are the data's own test part, and all others its training part. A source may bear its data set's name in
+    front.
 
     Raises UserError where `test` names a source that the data has not, or leaves nothing to teach.
     """
+    rules, dataset = preset.data, relabelled(dataset, preset)
     samples = _united(dataset, rules)
     if rules.test:
         found = {plain(sample.source) for sample in samples}
@@ -32,11 +34,28 @@ def arranged(dataset: Dataset, rules: Data) -> Dataset:
     return replace(dataset, samples=samples)
 
 
-def tested(dataset: Dataset, rules: Data) -> Dataset:
-    """Those samples of `dataset` that the preset's `data.test` names; all where it names none of them. Sources that are
-    `together` are one."""
-    samples = _united(dataset, rules)
-    return replace(dataset, samples=[s for s in samples if plain(s.source) in rules.test] or samples)
+def relabelled(dataset: Dataset, preset: Preset) -> Dataset:
+    """`dataset` with the classes that the preset tells apart: with `data.rest`, each label but those that raise its
+    alarm is that one class."""
+    rest, kept = preset.data.rest, {preset.data.rest, None, *preset.alarm.classes}
+    if rest is None:
+        return dataset
+    samples = [s if s.label in kept else replace(s, label=rest) for s in dataset.samples]
+    return replace(dataset, samples=samples)
+
+
+def tested(dataset: Dataset, preset: Preset) -> Dataset:
+    """Those samples of `dataset`, `relabelled`, that the preset's `data.test` names; all where it names none of them.
+    Sources that are `together` are one."""
+    samples = _united(relabelled(dataset, preset), preset.data)
+    return replace(dataset, samples=[s for s in samples if plain(s.source) in preset.data.test] or samples)
+
+
+def taught(dataset: Dataset, preset: Preset) -> Dataset:
+    """Of a data set that is `arranged`, what may teach or choose: all but the preset's `data.test`."""
+    if not preset.data.test:
+        return dataset
+    return replace(dataset, samples=[sample for sample in dataset.samples if sample.split == "train"])
 
 
 def rounds(dataset: Dataset, count: int, rules: Data) -> tuple[list[Sample], list[list[Sample]]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shiftcore.errors import UserError
 from shiftcore.quant import layouts, splits
 from shiftcore.quant.layouts import Dataset, Sample
-from shiftcore.quant.preset import Data
+from shiftcore.quant.preset import Data, Preset, load_preset
 from tests.real_clips import REAL_CLIPS, real_clips
 
 SAMPLES = st.lists(
@@ -130,16 +130,23 @@ def subjects(names: str, label: str = "wave") -> list[Sample]:
     return [Sample(Path(f"{label}{i}.mp4"), label, name, fold=0) for i, name in enumerate(names.split())]
 
 
+def ruled(**rules: object) -> Preset:
+    """`cctv`, whose alarm is a fight's, with these [data]."""
+    return load_preset("cctv").model_copy(update={"data": Data.model_validate(rules)})
+
+
 def test_a_presets_test_sources_never_teach() -> None:
     data = Dataset("x", [*subjects("s1 s2 s3 s4"), *subjects("s1 s2 s3 set/s4", "clap")], True)
-    rules = Data(test=("s2", "s4"))
-    found = splits.arranged(data, rules)
-    always, parts = splits.rounds(found, 5, rules)
+    preset = ruled(test=("s2", "s4"))
+    found = splits.arranged(data, preset)
+    always, parts = splits.rounds(found, 5, preset.data)
     assert [{s.source for s in part} for part in (always, *parts)] == [{"s1", "s3"}, {"s2", "s4", "set/s4"}]
     teach, held = splits.hold_out(found, 0.2)
     assert (teach, [held]) == (always, parts)
-    assert {s.source for s in splits.tested(data, rules).samples} == {"s2", "s4", "set/s4"}
-    assert splits.tested(data, Data(test=("s9",))) == splits.tested(data, Data()) == data
+    assert {s.source for s in splits.tested(data, preset).samples} == {"s2", "s4", "set/s4"}
+    assert splits.tested(data, ruled(test=("s9",))) == splits.tested(data, ruled()) == data
+    assert {s.source for s in splits.taught(found, preset).samples} == {"s1", "s3"}
+    assert splits.taught(data, ruled()) == data
 
 
 @pytest.mark.parametrize(
@@ -148,15 +155,24 @@ def test_a_presets_test_sources_never_teach() -> None:
 )
 def test_test_sources_that_leave_nothing_are_refused(names: tuple[str, ...], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        splits.arranged(Dataset("x", subjects("s1 s2 s3 s4"), True), Data(test=names))
+        splits.arranged(Dataset("x", subjects("s1 s2 s3 s4"), True), ruled(test=names))
 
 
 def test_sources_that_are_together_are_one() -> None:
     pairs = [*subjects("a b c d"), *subjects("a b c d", "clap")]
-    found = splits.arranged(Dataset("x", pairs, True), Data(together={"one": ("a", "c")}))
+    found = splits.arranged(Dataset("x", pairs, True), ruled(together={"one": ("a", "c")}))
     assert [s.source for s in found.samples] == ["one", "b", "one", "d"] * 2
     assert [s.label for s in found.samples] == [s.label for s in pairs]
-    rules = Data(together={"one": ("a", "c")}, test=("one",))
-    assert [s.source for s in splits.tested(Dataset("x", pairs, True), rules).samples] == ["one"] * 4
+    preset = ruled(together={"one": ("a", "c")}, test=("one",))
+    assert [s.source for s in splits.tested(Dataset("x", pairs, True), preset).samples] == ["one"] * 4
     with pytest.raises(ValueError, match="together: 'a' is named twice"):
         Data(together={"one": ("a",), "two": ("b", "a")})
+
+
+def test_labels_that_raise_no_alarm_are_one_class() -> None:
+    labels = ["fight", "walk", "run", "calm", None]
+    whole = Dataset("x", [Sample(Path(f"{index}.mp4"), label, str(index)) for index, label in enumerate(labels)], True)
+    for merged in (splits.relabelled, splits.arranged, splits.tested):
+        found = merged(whole, ruled(rest="calm"))
+        assert [sample.label for sample in found.samples] == ["fight", "calm", "calm", "calm", None]
+        assert merged(whole, ruled()).classes == whole.classes
