@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A feeder: it decodes cameras, shrinks their images to what a board's network takes, and sends them there."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -111,7 +112,8 @@ class Feeder:
                     connection.sendall(header.packed())
             for header in self._losses():
                 connection.sendall(header.packed())
-            connection.unwrap()  # the board has all of it
+            with contextlib.suppress(OSError):
+                connection.unwrap()  # waits until the board has all of it
             return True
 
     def _message(self, index: int, image: Image, fresh: bool, answer: Answer) -> bytes:

@@ -117,13 +117,17 @@ def receive_line(connection: socket.socket, kind: Callable[..., T]) -> T:
         raise LinkError("does not speak as a feeder and its board do; is it of another version?") from None
 
 
-def receive(connection: socket.socket, content: memoryview) -> None:
-    """Fill `content`. Raises LinkError where the connection ends before."""
-    while len(content):
-        count = connection.recv_into(content)
+def receive(connection: socket.socket, content: memoryview) -> bool:
+    """Fill `content`; False where the connection has ended. Raises LinkError where it ends in the middle."""
+    left = content
+    while len(left):
+        count = connection.recv_into(left)
+        if not count and len(left) == len(content):
+            return False
         if not count:
-            raise LinkError("ended the connection")
-        content = content[count:]
+            raise LinkError("broke off")
+        left = left[count:]
+    return True
 
 
 def settle(connection: socket.socket) -> None:

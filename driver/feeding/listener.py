@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -37,7 +37,7 @@ PATIENCE_S = 0.2  # between two looks at whether all this has ended
 
 
 class Fed(Source):
-    """A camera that a feeder sends. `name` is empty until one sends it, unless it was named before.
+    """A camera that a feeder sends.
 
     Time counts as the feeder has it within a clip; a clip begins when its first image arrives, and never before the
     last one's end.
@@ -104,11 +104,16 @@ class Fed(Source):
 
 
 class Listener:
-    """Takes feeders at `port` (0: any that is free), for as many cameras as there are `sources`; one with a name is for
-    the camera of that name alone. `answer`: what the network takes. Raises UserError where the port cannot be had."""
+    """Takes feeders at `port` (0: any that is free), for up to `room` cameras of any names; for no others than `only`
+    where there are such. `answer`: what the network takes. `arrivals` are cameras that came for the first time, until
+    somebody takes them from there. Raises UserError where the port cannot be had."""
 
-    def __init__(self, port: int, keys: BoardKeys, answer: Answer, sources: Sequence[Fed], say: Say) -> None:
-        self.sources, self._answer, self._say = sources, answer, say
+    def __init__(
+        self, port: int, keys: BoardKeys, answer: Answer, room: int, say: Say, only: Collection[str] = ()
+    ) -> None:
+        self._room, self._only, self._answer, self._say = room, only, answer, say
+        self.arrivals: deque[Fed] = deque()
+        self._sources: dict[str, Fed] = {}
         self._context, self._token = keys.context(), keys.token
         self._naming, self._closed = threading.Lock(), threading.Event()
         self._open: set[socket.socket] = set()
@@ -160,6 +165,7 @@ class Listener:
                     taken = self._greet(connection)
                     self._say(f"{peer} feeds {_listed(taken)}")
                     self._take(connection, taken)
+                    connection.unwrap()  # the feeder waits for the word that all has come
                 finally:
                     self._open.discard(connection)
         except TimeoutError:
@@ -196,30 +202,29 @@ class Listener:
     def _named(self, cameras: Sequence[str]) -> tuple[str, list[Fed]]:
         """The sources of these cameras; or why there is none for one of them."""
         with self._naming:
-            free = [source for source in self.sources if not source.name]
-            found = {source.name: source for source in self.sources if source.name}
-            new = [camera for camera in cameras if camera not in found]
-            if len(new) > len(free):
-                others = "" if free or any(not source.name for source in self.sources) else " of other names"
-                return f"has no room for {new[len(free)]}: it takes {len(self.sources)} cameras{others}", []
-            for camera, source in zip(new, free, strict=False):
-                source.name = camera
-                found[camera] = source
-            return "", [found[camera] for camera in cameras]
+            new = [camera for camera in cameras if camera not in self._sources]
+            if foreign := [camera for camera in new if self._only and camera not in self._only]:
+                return f"takes no {foreign[0]}, but {', '.join(self._only)}", []
+            if (room := self._room - len(self._sources)) < len(new):
+                return f"has no room for {new[room]}: it takes {self._room} cameras", []
+            for camera in new:
+                self._sources[camera] = Fed(camera, self._say)
+                self.arrivals.append(self._sources[camera])
+            return "", [self._sources[camera] for camera in cameras]
 
     def _take(self, connection: ssl.SSLSocket, taken: Sequence[Fed]) -> None:
-        """All that a feeder sends. Raises LinkError when it ends."""
+        """All that a feeder sends, until it ends the connection. Raises LinkError where it breaks the rules."""
         shape = (self._answer.height, self._answer.width, *(() if self._answer.luma else (3,)))
         head = bytearray(Header.size)
         for source in taken:
             source.belongs(connection)
         try:
-            while not self._closed.is_set():
-                receive(connection, memoryview(head))
+            while not self._closed.is_set() and receive(connection, memoryview(head)):
                 header = Header.parse(head, len(taken))
                 if header.kind == IMAGE:
                     pixels = np.empty(shape, np.uint8)
-                    receive(connection, memoryview(pixels).cast("B"))
+                    if not receive(connection, memoryview(pixels).cast("B")):
+                        raise LinkError("broke off")
                     taken[header.camera].put(connection, header, pixels)
                 elif header.kind == LOST:
                     taken[header.camera].lose(connection)

@@ -27,6 +27,7 @@ from shiftcore.model.preprocess import Preprocessor
 from shiftcore.model.sampling import Wanted
 from shiftcore.quant.preset import load_preset
 from tests.checkout import ROOT
+from tests.commands import shiftcore
 from tests.driver.footage import LIMIT_S, pictures
 
 SPEC = load_preset("cctv").preprocessing
@@ -43,14 +44,18 @@ class Board:
 
     def __init__(self, keys: BoardKeys, cameras: int = 2, names: tuple[str, ...] = (), answer: Answer = ANSWER) -> None:
         self.said: list[str] = []
-        self.sources = [Fed(name, self.said.append) for name in names or ("",) * cameras]
-        self.listener = Listener(0, keys, answer, self.sources, self.said.append)
-        self.images: list[list[Image]] = [[] for _ in self.sources]
+        self.listener = Listener(0, keys, answer, cameras, self.said.append, names)
+        self.sources: list[Fed] = []
+        self.images: list[list[Image]] = [[] for _ in range(cameras)]
         self.key = FeederKey.read(keys.feeders)
 
     @property
     def port(self) -> int:
         return self.listener.port
+
+    def lost(self, count: int = 1) -> bool:
+        """Whether so many cameras have come, and nothing follows of any."""
+        return len(self.sources) == count and all(source.interrupted for source in self.sources)
 
     def take(self, until: Callable[[], bool], camera: int | None = None) -> None:
         """Take what comes until the condition holds."""
@@ -58,6 +63,8 @@ class Board:
         while not until():
             assert time.monotonic() < end, (self.said, [len(images) for images in self.images])
             idle = True
+            while self.listener.arrivals:
+                self.sources.append(self.listener.arrivals.popleft())
             for index, source in enumerate(self.sources):
                 image = source.take() if camera in (None, index) else None
                 if image is not None:
@@ -112,7 +119,7 @@ def local(path: Path) -> list[Image]:
 def test_a_fed_camera_is_byte_for_byte_a_local_one(board: Board, tmp_path: Path) -> None:
     films = [film(tmp_path / "a.mp4"), film(tmp_path / "b.mp4", size=(100, 230), seed=1)]
     board.feeder(*films)()
-    board.take(lambda: all(source.interrupted for source in board.sources))
+    board.take(lambda: board.lost(2))
     for path, images in zip(films, board.images, strict=True):
         expected = local(path)
         assert inputs(images) == inputs(expected) and len(inputs(images)) > 5
@@ -126,7 +133,7 @@ def test_a_fed_camera_is_byte_for_byte_a_local_one(board: Board, tmp_path: Path)
 def test_colours_are_fed_as_well(keys: BoardKeys, tmp_path: Path) -> None:
     board = Board(keys, 1, answer=Answer(32, 32, False, None))
     board.feeder(path := film(tmp_path / "a.mp4", 5))()
-    board.take(lambda: board.sources[0].interrupted)
+    board.take(board.lost)
     board.listener.close()
     spec = load_preset("tiny").preprocessing
     prepare = Preprocessor(spec)
@@ -173,7 +180,7 @@ def test_a_line_that_drops_is_taken_up_again(board: Board, tmp_path: Path) -> No
     expected = local(path := film(tmp_path / "a.mp4", 120))
     proxy = Proxy(board.port, 20 * ANSWER.bytes)
     with running(board.feeder(path, port=proxy.port)) as thread:
-        board.take(lambda: not thread.is_alive() and board.sources[0].interrupted)
+        board.take(lambda: not thread.is_alive() and board.lost())
     images = board.images[0]
     assert proxy.cut.is_set() and any("called again in" in line for line in board.said)
     assert [image.first for image in images].count(True) == 2 and images[0].first
@@ -199,8 +206,8 @@ def test_a_board_that_is_away_is_called_for_ever(keys: BoardKeys, tmp_path: Path
         while not any("called again in 2 s" in line for line in board.said):
             assert time.monotonic() < end and thread.is_alive(), board.said
             time.sleep(0.02)
-        board.listener = Listener(board.port, keys, ANSWER, board.sources, board.said.append)
-        board.take(lambda: not thread.is_alive() and board.sources[0].interrupted)
+        board.listener = Listener(board.port, keys, ANSWER, 1, board.said.append)
+        board.take(lambda: not thread.is_alive() and board.lost())
     board.listener.close()
     assert len(board.images[0]) == len(local(tmp_path / "a.mp4"))
 
@@ -217,7 +224,7 @@ def test_no_more_waits_than_there_is_room_for(board: Board, tmp_path: Path) -> N
         assert thread.is_alive()
         waiting = sent - QUEUED
         assert waiting * ANSWER.bytes < 16 * link.BUFFER, waiting  # the system may double what it is asked for, twice
-        board.take(lambda: not thread.is_alive() and board.sources[0].interrupted)
+        board.take(lambda: not thread.is_alive() and board.lost())
     assert inputs(board.images[0]) == inputs(local(path))
 
 
@@ -234,7 +241,7 @@ def test_strangers_stay_outside(board: Board, tmp_path: Path) -> None:
         with pytest.raises(RefusedError, match=words):
             feeder()
     board.feeder(path)()  # and one who is known comes in
-    board.take(lambda: board.sources[0].interrupted)
+    board.take(board.lost)
     assert len(board.images[0]) == len(local(path))
     assert sum("was refused" in line for line in board.said) == 2
 
@@ -269,7 +276,8 @@ def test_a_feeder_that_breaks_the_rules_is_hung_up_on(board: Board, message: byt
         assert link.receive_line(connection, Answer) == ANSWER
         connection.sendall(message)
         board.take(lambda: any("no message of a feeder" in line for line in board.said))
-    assert board.images == [[], []] and board.sources[0].interrupted
+    assert board.images == [[], []]
+    board.take(board.lost)
 
 
 def hello(board: Board, *cameras: str) -> tuple[ssl.SSLSocket, Answer]:
@@ -281,7 +289,7 @@ def hello(board: Board, *cameras: str) -> tuple[ssl.SSLSocket, Answer]:
 def test_cameras_have_names_and_there_is_room_for_so_many(keys: BoardKeys) -> None:
     board = Board(keys, names=("gate", "yard"))
     for cameras, words in (
-        (("gate", "roof"), "has no room for roof: it takes 2 cameras of other names"),
+        (("gate", "roof"), "takes no roof, but gate, yard"),
         ((), "cameras need names"),
         (("gate", "gate"), "cameras need names"),
         (("\x1b[2J",), "cameras need names"),
@@ -293,6 +301,13 @@ def test_cameras_have_names_and_there_is_room_for_so_many(keys: BoardKeys) -> No
     assert answer == ANSWER
     connection.close()
     board.listener.close()
+
+
+def test_there_is_room_for_so_many(board: Board) -> None:
+    connections = [hello(board, "a"), hello(board, "b"), hello(board, "c"), hello(board, "b", "a")]
+    assert [answer.refused for _, answer in connections] == ["", "", "has no room for c: it takes 2 cameras", ""]
+    for connection, _ in connections:
+        connection.close()
 
 
 def test_a_feeder_that_comes_again_takes_over(board: Board) -> None:
@@ -312,7 +327,7 @@ def test_a_feeder_that_comes_again_takes_over(board: Board) -> None:
     assert [int(image.pixels[0, 0]) for image in board.images[0]] == [1, 2]
     assert not board.sources[0].interrupted
     new.close()
-    board.take(lambda: board.sources[0].interrupted)
+    board.take(board.lost)
 
 
 def test_a_killed_feeder_is_lost_and_another_goes_on(board: Board, keys: BoardKeys, tmp_path: Path) -> None:
@@ -323,10 +338,10 @@ def test_a_killed_feeder_is_lost_and_another_goes_on(board: Board, keys: BoardKe
     board.take(lambda: len(board.images[0]) >= 5)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    board.take(lambda: board.sources[0].interrupted)
+    board.take(board.lost)
     came = len(board.images[0])
     done = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    board.take(lambda: done.poll() is not None and board.sources[0].interrupted)
+    board.take(lambda: done.poll() is not None and board.lost())
     assert done.returncode == 0 and done.stderr is not None
     assert f"{len(local(path))} images sent" in done.stderr.read()
     assert inputs(board.images[0][came:]) == inputs(local(path)) and board.images[0][came].first
@@ -355,7 +370,7 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str, tmp_path: Pat
     path = film(tmp_path / "a.mp4", 3)
     words = [word.replace("VIDEO", str(path)) for word in arguments]
     words += [] if "--key" in words else ["--key", str(keys.feeders)]
-    done = subprocess.run([sys.executable, "-m", "shiftcore", "feed", *words], cwd=ROOT, capture_output=True, text=True)
+    done = shiftcore("feed", *words)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and message in done.stderr, done.stderr
 
 
