@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`shiftcore run SOURCE...` and `shiftcore selftest`."""
+"""`shiftcore run SOURCE...`, `shiftcore run site.toml` and `shiftcore selftest`."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,15 +11,21 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from shiftcore import cli, extensions, process
+from shiftcore import cli, process
 from shiftcore.artifacts import build_folder
 from shiftcore.driver.accelerator import Accelerator
-from shiftcore.driver.events import Event, JsonLines, Spool
-from shiftcore.driver.mqtt import Broker, Mqtt
+from shiftcore.driver.address import Address
 from shiftcore.driver.record import Recorder
-from shiftcore.driver.run import Channel, Run, as_json, caption, problems
+from shiftcore.driver.run import Channel, as_json, caption, problems
 from shiftcore.driver.selftest import selftest as checks
-from shiftcore.driver.sources import Image, Source, check_sources, open_sources
+from shiftcore.driver.service.secrets import hidden
+from shiftcore.driver.service.service import Service
+from shiftcore.driver.service.site import Site, is_site, of_sources, read_site
+from shiftcore.driver.sinks import Foreign, Settings, Sinks
+from shiftcore.driver.sinks.lines import FileSettings, JsonLines
+from shiftcore.driver.sinks.mqtt import Broker, MqttSettings
+from shiftcore.driver.sinks.said import SaidSettings
+from shiftcore.driver.sources import Image, check_sources
 from shiftcore.driver.terminal import Voice, interruptible, shown, stopped_by_signals
 from shiftcore.driver.thresholds import read as read_thresholds
 from shiftcore.errors import UserError
@@ -31,6 +37,9 @@ PRESET = "cctv"  # what runs where no build is named
 FILE_RATE = 25  # frames per second of a recorded video, where the model takes every frame
 
 
+Sources = Annotated[
+    list[str], typer.Argument(help="video files, folders of them, rtsp://..., /dev/videoN; or a site.toml")
+]
 Build = Annotated[Path, typer.Option(help="a build folder, build/PRESET/BOARD")]
 BuildOrModel = Annotated[
     Path | None, typer.Option(help=f"a build folder, build/PRESET/BOARD, or an exported model.npz; default: {PRESET}'s")
@@ -42,13 +51,15 @@ CaFile = Annotated[Path | None, typer.Option(help="the certificate that signed t
 SpoolFolder = Annotated[
     Path | None, typer.Option(help="where events wait for the broker; default: spool/ in the build")
 ]
-Sinks = Annotated[list[str] | None, typer.Option(help="NAME[=ARGUMENT]: another package's sink for alarms; repeatable")]
+OtherSinks = Annotated[
+    list[str] | None, typer.Option(help="NAME[=ARGUMENT]: another package's sink for alarms; repeatable")
+]
 Thresholds = Annotated[Path | None, typer.Option(help="a threshold a camera: a file that `shiftcore calibrate` wrote")]
 Backend = Annotated[str, typer.Option(help="auto, board, rtl (the Verilated chip), or reference (NumPy)")]
 
 
 def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
-    sources: Annotated[list[str], typer.Argument(help="video files, folders of them, rtsp://..., /dev/videoN")],
+    sources: Sources,
     build: BuildOrModel = None,
     backend: Backend = "auto",
     compare: Annotated[bool, typer.Option("--compare", help="check each result against the reference")] = False,
@@ -60,44 +71,74 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     ] = None,
     mqtt_ca: CaFile = None,
     spool: SpoolFolder = None,
-    sink: Sinks = None,
+    sink: OtherSinks = None,
     thresholds: Thresholds = None,
 ) -> None:
     """Run videos or cameras, one stream each, through a build, or without --build through the shipped model."""
-    check_sources(sources)
-    build = build or exported()
-    broker = Broker.parse(mqtt, mqtt_ca) if mqtt is not None else None
     say = Voice(Console(stderr=True))
-    with interruptible(), Accelerator.open(build, backend, compare) as accelerator, ExitStack() as stack:
+    site, again = _site(sources, say)
+    chosen = build or site.build or exported()
+    keep = site.state or _folder(chosen)
+    more = _sinks(events, mqtt, mqtt_ca, sink or [])
+    spools = {"--mqtt": spool or keep / "spool"}
+    with interruptible(), Accelerator.open(chosen, backend, compare) as accelerator, ExitStack() as stack:
         rate = accelerator.description.preprocess.images_per_second
-        outputs = _Outputs(stack, say)
-        outputs.report(events, broker, spool or _folder(build) / "spool", sink or [])
-        outputs.record(record, len(sources), rate or FILE_RATE)
-        if json:
-            outputs.print_frames()
-        wanted = Wanted(accelerator.preprocessor().luma, shown=record is not None)
-        opened = [stack.enter_context(closing(source)) for source in open_sources(sources, rate, say, wanted)]
-        own = _set_thresholds(accelerator, opened, thresholds, say)
-        going = Run(accelerator, opened, outputs.show, outputs.publishers, say, own)
-        with shown(going, json or events == "-", say), stopped_by_signals(opened):
+        frames = _Frames(stack, say, json)
+        frames.record(record, len(site.cameras), rate or FILE_RATE)
+        sinks = stack.enter_context(closing(Sinks(keep / "spool", say)))
+        service = Service(
+            accelerator, site, sinks, say, on_result=frames.show, more=more, spools=spools,
+            wanted=Wanted(accelerator.preprocessor().luma, shown=record is not None),
+            thresholds=_thresholds(accelerator, site, thresholds, say),
+        )  # fmt: skip
+        stack.callback(service.close)
+        going = service.going
+        with shown(going, json or events == "-", say), stopped_by_signals(going.sources), service.read_anew(again):
             going()
         say.warn(problems(going.channels))
-    lost = list(outputs.lost())
+    lost = [*sinks.losses, *frames.lost()]
     say.warn(lost)
-    if lost or any(source.problems for source in opened):
+    if lost or any(source.problems for source in going.sources):
         raise typer.Exit(cli.USER_ERROR)
 
 
-def _set_thresholds(
-    accelerator: Accelerator, sources: Sequence[Source], path: Path | None, say: Voice
-) -> dict[str, float]:
-    """The thresholds of the file at `path`, by sources' names; says which of these `sources` it does not name."""
+def _site(sources: list[str], say: Voice) -> tuple[Site, Callable[[], Site] | None]:
+    """What is to be run: a site file, and how it is read anew, or the sources themselves. Its secrets `say` hides."""
+    if not is_site(sources):
+        check_sources(sources)
+        return of_sources(sources), None
+
+    secrets: set[str] = set()  # those of before, too: a camera that is left may still complain
+    say.hide = lambda text: hidden(text, secrets)
+
+    def read() -> Site:
+        site = read_site(Path(sources[0]))
+        secrets.update(site.secrets.used)
+        return site
+
+    return read(), read
+
+
+def _sinks(events: str | None, mqtt: str | None, ca: Path | None, others: Sequence[str]) -> dict[str, Settings]:
+    """The sinks of a command line, by name. Without a file for events these are said."""
+    asked: dict[str, Settings] = {"--events": FileSettings(events) if events is not None else SaidSettings()}
+    if mqtt is not None:
+        Broker.parse(mqtt, ca)  # what is wrong with it shows before anything is opened
+        asked["--mqtt"] = MqttSettings(mqtt, str(ca or ""), states=False)
+    for named in others:
+        name, _, argument = named.partition("=")
+        asked[f"--sink {named}"] = Foreign(name, argument)
+    return asked
+
+
+def _thresholds(accelerator: Accelerator, site: Site, path: Path | None, say: Voice) -> dict[str, float]:
+    """The thresholds of the file at `path`, by cameras' names; says which of the site's it does not name."""
     if path is None:
         return {}
     cameras = read_thresholds(path, accelerator.description.weights)
-    for source in sources:
-        if source.name not in cameras:
-            say(f"{source.name}: not in {path}; it has the model's own threshold")
+    for name, camera in site.cameras.items():
+        if not {name, Address(camera.address).shown} & cameras.keys():
+            say(f"{name}: not in {path}; it has the model's own threshold")
     return {name: calibration.threshold for name, calibration in cameras.items()}
 
 
@@ -131,41 +172,15 @@ def _folder(build: Path) -> Path:
     return build if build.is_dir() else build.parent
 
 
-class _Outputs:
-    """Where results and events go: lines of JSON, recordings, a broker. Each is closed with `stack`."""
+class _Frames:
+    """Where each frame's result goes: lines of JSON on standard output, recordings. Each is closed with `stack`."""
 
-    def __init__(self, stack: ExitStack, say: Voice) -> None:
-        self.publishers: list[Callable[[Event], None]] = []
+    def __init__(self, stack: ExitStack, say: Voice, json: bool) -> None:
         self._stack, self._say = stack, say
-        self._frames: JsonLines | None = None
         self._recorders: list[Recorder] = []
-        self._files: list[JsonLines] = []
-        self._spool: Spool | None = None
-
-    def report(self, events: str | None, broker: Broker | None, spool: Path, sinks: Sequence[str]) -> None:
-        """Events to a file, "-" or, without either, lines above the table; to a broker, if any, and other sinks."""
-        for sink in sinks:
-            self._report_to(sink)
-        if events is None:
-            self.publishers.append(lambda event: self._say(_sentence(event)))
-        else:
-            self.publishers.append(self._lines(events).publish)
-        if broker is not None:
-            self._spool = Spool(spool, self._say)
-            mqtt = Mqtt(broker, self._spool, self._say)
-            self._stack.callback(self._close_mqtt, mqtt, spool)
-            self.publishers.append(mqtt.publish)
-
-    def _report_to(self, named: str) -> None:
-        """Events to the sink of another package, NAME or NAME=ARGUMENT (docs/extending.md)."""
-        name, _, argument = named.partition("=")
-        known = extensions.found("sinks")
-        if name not in known:
-            raise UserError(f"--sink {name}: no installed package offers it; there are {', '.join(known) or 'none'}")
-        other = extensions.load("sinks", name)(argument, self._say)
-        self.publishers.append(other.publish)
-        if hasattr(other, "close"):
-            self._stack.callback(other.close)
+        self._lines = JsonLines("-", say) if json else None
+        if self._lines:
+            stack.callback(self._lines.close)
 
     def record(self, path: Path | None, count: int, rate: float) -> None:
         """A video for each source: out.mp4, or out.0.mp4, out.1.mp4 ... for several."""
@@ -176,42 +191,19 @@ class _Outputs:
             self._recorders.append(Recorder(name, rate, self._say))
             self._stack.callback(self._recorders[-1].close)
 
-    def print_frames(self) -> None:
-        """A line of JSON for each frame, on standard output."""
-        self._frames = self._lines("-")
-
     def show(self, channel: Channel, image: Image, result: Result) -> None:
         """What happens with each result: a line of JSON, a recorded frame."""
-        if self._frames:
-            self._frames.publish(as_json(channel, image, result))
-        if self._recorders:
+        if self._lines:
+            self._lines.publish(as_json(channel, image, result))
+        if channel.stream < len(self._recorders):
             text = caption(channel, image, result)
             assert image.shown is not None
             self._recorders[channel.stream].add(image.shown, text, channel.state == RAISED)
 
     def lost(self) -> Iterator[str]:
         """What found no room on a disk until it was closed, a line each."""
-        for lines in self._files:
-            if lines.lost:
-                yield f"{lines.name}: {lines.lost} lines could not be written and are lost"
+        if self._lines:
+            yield from self._lines.losses()
         for recorder in self._recorders:
             if recorder.lost:
                 yield f"{recorder.path}: {recorder.lost} frames could not be written"
-        if self._spool and self._spool.lost:
-            yield f"{self._spool.folder}: {self._spool.lost} events could neither be sent nor written and are lost"
-
-    def _lines(self, path: str) -> JsonLines:
-        lines = JsonLines(path, self._say)
-        self._files.append(lines)
-        self._stack.callback(lines.close)
-        return lines
-
-    def _close_mqtt(self, mqtt: Mqtt, spool: Path) -> None:
-        left = mqtt.close()
-        if left:
-            self._say(f"{left} events wait in {spool}; the next run with --mqtt sends them")
-
-
-def _sentence(event: Event) -> str:
-    what = "ALARM" if event["event"] == "begin" else "alarm ended"
-    return f"{event['source']} at {event['seconds']:.2f} s: {what}: {event['class']}, score {event['score']:.2f}"

@@ -4,11 +4,15 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.errors import ChipError, DifferenceError
 from shiftcore.driver.events import Event, Reporter
+from shiftcore.driver.service.cover import Cover
+from shiftcore.driver.service.schedule import ALWAYS, Schedule
+from shiftcore.driver.service.trouble import Sight
 from shiftcore.driver.sources import Image, Say, Source, interleave
 from shiftcore.errors import UserError
 from shiftcore.model.alarm import PENDING, RAISED, Alarm, Change
@@ -16,24 +20,42 @@ from shiftcore.model.records import Result
 
 FAILURES = 3  # chip errors in a row, without a result between them, after which a run gives up
 _NAP_S, _IDLE_S = 0.002, 0.01  # while no camera has a frame: rest, and wait for results (in the chip's time)
+_LOOK_S = 0.1  # between two looks at which cameras are lost
+LOST = "lost"  # the trouble of a camera that does not answer
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What holds for one camera: its alarm's `threshold` (None: the model's own), what of its picture is covered, and
+    when its alarm counts."""
+
+    threshold: float | None = None
+    cover: Cover = field(default_factory=Cover)
+    schedule: Schedule = ALWAYS
 
 
 @dataclass
 class Channel:
     """One source and what is known of it. `clips`: how many began so far, of its images (0) and of its results (1);
-    `latency`: least and greatest so far, in cycles; `seconds`: since its first
-    result, by the clock on the wall."""
+    `latency`: least and greatest so far, in cycles; `troubles`: which it has now; `renewed`: its next image begins a
+    clip; `gone`: it was taken out of the run."""
 
     source: Source
     stream: int
     alarm: Alarm | None
     reporter: Reporter
+    rules: Rules = field(default_factory=Rules)
+    troubles: set[str] = field(default_factory=set)
+    sight: Sight = field(default_factory=Sight)
+    renewed: bool = False
+    gone: bool = False
     file: str = ""
     clips: list[int] = field(default_factory=lambda: [0, 0])
     frames: int = 0
     latency: tuple[int, int] = (0, 0)
     name: str = ""
     score: float = 0.0
+    seconds: float = 0.0
     events: int = 0
     started: float = 0.0
     now: float = 0.0
@@ -62,18 +84,19 @@ class Channel:
 @dataclass
 class Run:
     """All `sources` through `accelerator`, source i as stream i. `on_result` sees each frame with its result,
-    each of `publishers` every alarm event; `say` each line about what went wrong and is survived. `thresholds`: of the
-    alarms of sources by their names; the others have the model's.
+    each of `publishers` every event; `say` each line about what went wrong and is survived. `rules`: of sources by
+    their names; `between`: called between two frames, and while there is none.
 
     Raises UserError for more sources than the accelerator has streams.
     """
 
     accelerator: Accelerator
-    sources: Sequence[Source]
+    sources: list[Source]
     on_result: Callable[[Channel, Image, Result], None]
     publishers: Sequence[Callable[[Event], None]]
     say: Say
-    thresholds: Mapping[str, float] = field(default_factory=dict)
+    rules: Mapping[str, Rules] = field(default_factory=dict)
+    between: Callable[[], None] = lambda: None
     channels: list[Channel] = field(init=False)
     failures: int = field(init=False, default=0)
 
@@ -85,9 +108,11 @@ class Run:
             )
         self._settings = self.accelerator.description.alarm
         self._prepare = self.accelerator.preprocessor()
+        self._next_look = 0.0
         self._pending: dict[int, tuple[Channel, Image, int]] = {}
         self.channels = [
-            Channel(source, stream, self._alarm(source), Reporter(stream)) for stream, source in enumerate(self.sources)
+            self._channel(source, stream, self.rules.get(source.name, Rules()))
+            for stream, source in enumerate(self.sources)
         ]
 
     def __call__(self) -> None:
@@ -102,26 +127,78 @@ class Run:
                     self._feed(self.channels[item[0]], item[1])
                     self._collect(0.0)
                 self._end_alarms()
+                self._tell_losses()
+                self.between()
             while self._pending:
                 self._collect(1.0)
         finally:
             for channel in self.channels:
-                self._report(channel, channel.alarm.interrupt() if channel.alarm else [])
+                self._interrupt(channel)
+
+    def add(self, source: Source, rules: Rules) -> None:
+        """Take one more source in, on a stream that no other has. Raises UserError where all are taken."""
+        stream = next((channel.stream for channel in self.channels if channel.gone), len(self.channels))
+        if stream >= self.accelerator.streams:
+            raise UserError(f"{source.name}: all {stream} streams of this chip are taken")
+        channel = self._channel(source, stream, rules)
+        self.sources[stream : stream + 1], self.channels[stream : stream + 1] = [source], [channel]
+
+    def remove(self, channel: Channel) -> None:
+        """Take a source out: it is stopped, and its alarm ends."""
+        channel.source.stop()
+        self._interrupt(channel)
+        channel.gone = True
+
+    def change(self, channel: Channel, rules: Rules) -> None:
+        """Other rules for a source, from its next image on, which begins a clip. Its alarm begins anew."""
+        self._interrupt(channel)
+        channel.rules, channel.alarm, channel.renewed = rules, self._alarm(rules), True
+
+    def trouble(self, channel: Channel, name: str, begins: bool) -> None:
+        """Tell that a camera has, or has no more, the trouble `name`; once."""
+        if begins == (name in channel.troubles):
+            return
+        (channel.troubles.add if begins else channel.troubles.discard)(name)
+        now = channel.seconds
+        event = channel.reporter.event(Change(begins, now, now, name, 0.0), channel.source.name, "trouble")
+        for publish in self.publishers:
+            publish(event)
+
+    def _channel(self, source: Source, stream: int, rules: Rules) -> Channel:
+        return Channel(source, stream, self._alarm(rules), Reporter(stream, source.name), rules)
+
+    def _tell_losses(self) -> None:
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + _LOOK_S
+        for channel in self.channels:
+            source = channel.source
+            if source.live and not source.done:
+                self.trouble(channel, LOST, source.interrupted)
+
+    def _interrupt(self, channel: Channel) -> None:
+        self._report(channel, channel.alarm.interrupt() if channel.alarm else [])
 
     def _end_alarms(self) -> None:
         """What is raised where a camera is lost, or files have ended, ends now, when their last results are in."""
         for channel in self.channels:
             if channel.state in (RAISED, PENDING) and channel.source.interrupted and not self._awaits(channel):
-                self._report(channel, channel.alarm.interrupt() if channel.alarm else [])
+                self._interrupt(channel)
 
     def _awaits(self, channel: Channel) -> bool:
         return any(waiting is channel for waiting, _, _ in self._pending.values())
 
-    def _alarm(self, source: Source) -> Alarm | None:
+    def _alarm(self, rules: Rules) -> Alarm | None:
         settings = self._settings
-        return Alarm(settings.at(self.thresholds.get(source.name, settings.threshold))) if settings else None
+        return Alarm(settings.at(rules.threshold or settings.threshold)) if settings else None
 
     def _feed(self, channel: Channel, image: Image) -> None:
+        for name, holds in channel.sight.look(image) if channel.source.live else ():
+            self.trouble(channel, name, holds)
+        image = channel.rules.cover(image)
+        if channel.renewed:
+            image, channel.renewed = image._replace(first=True), False
         try:
             prepared = self._prepare.prepare(image.pixels, channel.stream, image.first)
         except UserError as error:
@@ -157,14 +234,18 @@ class Run:
         self.say(str(error))
 
     def _decide(self, channel: Channel, image: Image, clip: int, result: Result) -> None:
+        if channel.gone:
+            return
         begins, channel.clips[1] = clip > channel.clips[1], clip  # its first frame may have been lost in the chip
         if begins and channel.alarm:
             self._report(channel, channel.alarm.interrupt())
             if not channel.source.live:
-                channel.alarm = self._alarm(channel.source)  # another file, another time
-        channel.file = image.source
+                channel.alarm = self._alarm(channel.rules)  # another file, another time
+        channel.file, channel.seconds = image.source, image.seconds
         channel.count(result)
-        if channel.alarm and self._settings:
+        if channel.alarm and not channel.rules.schedule.holds(datetime.now()):
+            self._interrupt(channel)
+        elif channel.alarm and self._settings:
             name = self._settings.likeliest(self.accelerator.classes, result.decision.scores)
             self._report(channel, channel.alarm.update(image.seconds, result.score, name))
         self.on_result(channel, image, result)

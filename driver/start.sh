@@ -59,7 +59,8 @@ if ! cmp -s "$here/wheels/SHA256SUMS" "$here/lib/SHA256SUMS"; then
 	trap - EXIT INT TERM HUP
 fi
 PYTHONPATH=$here/lib${PYTHONPATH:+:$PYTHONPATH}
-export PYTHONPATH
+SHIFTCORE_START=$here/$(basename -- "$0")
+export PYTHONPATH SHIFTCORE_START
 why=$("$python" -c 'import rich, typer' 2>&1) ||
 	fail "rich and typer are missing; install them: pip install -r $here/requirements.txt${why:+ ($(echo "$why" | grep . | tail -n 1))}"
 

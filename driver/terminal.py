@@ -2,7 +2,7 @@
 """What commands that run cameras share: lines above a live table, and an end by signals."""
 
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,18 +17,18 @@ from shiftcore.errors import UserError
 
 
 class Voice:
-    """Says a line above the live table while there is one, else on standard error."""
+    """Says a line above the live table while there is one, else on standard error; each as `hide` leaves it."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, hide: Callable[[str], str] = str) -> None:
+        self.console, self.hide = console, hide
 
     def __call__(self, line: str) -> None:
-        self.console.print(line, soft_wrap=True, highlight=False, markup=False)
+        self.console.print(self.hide(line), soft_wrap=True, highlight=False, markup=False)
 
     def warn(self, lines: Iterable[str]) -> None:
         """Say each, as a warning."""
         for line in lines:
-            self.console.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True, highlight=False)
+            self.console.print(f"[yellow]warning:[/] {escape(self.hide(line))}", soft_wrap=True, highlight=False)
 
 
 @contextmanager
@@ -43,7 +43,8 @@ def shown(going: Run, quiet: bool, say: Voice) -> Iterator[None]:
 
     class Table:
         def __rich__(self) -> Any:
-            return display.table(going.channels, title, accelerator.clock_mhz)
+            seen = [channel for channel in going.channels if not channel.gone]
+            return display.table(seen, title, accelerator.clock_mhz)
 
     console = Console()
     if not console.is_terminal:

@@ -28,6 +28,7 @@ PANELS: dict[str, dict[str, Entry]] = {
     "Watch": {
         "run": Entry("driver.commands:run", "Run videos or cameras through the accelerator, with alarms."),
         "feed": Entry("driver.feeding.commands:feed", "Decode cameras here and send what a board's network takes."),
+        "install-service": Entry("driver.service.install:main", "Write a systemd unit that runs a site file."),
         "calibrate": Entry("driver.calibrate:main", "Set a camera's threshold by what it shows, unlabelled."),
         "selftest": Entry("driver.commands:selftest", "Check a chip: identity, registers, known frames, errors."),
         "replay": Entry("driver.replay:main", "Run frames again on which chip and reference differed."),

@@ -37,6 +37,54 @@ def parsed(kind: type[_T], values: Any, key: str = "") -> _T:
     return kind(**{name: value(name) for name in names})
 
 
+def collected(kind: type[_T], values: Any, key: str, mistakes: list[str]) -> _T | None:
+    """The dataclass `kind` of a table that a person wrote, at `key`. Keys with a default may be left out, and no other
+    key may stand there; a `dict[str, dataclass]` is a table of such tables. Each mistake is a line in `mistakes`, those
+    of the dataclass's own `mistakes()` too; None where there was any. What a field with `repr=False` holds is shown in
+    none of them."""
+    if not isinstance(values, dict):
+        mistakes.append(f"{key} is no table")
+        return None
+    before, types, given = len(mistakes), get_type_hints(kind, include_extras=True), {}
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for name in values.keys() - fields.keys():
+        mistakes.append(f"{_inside(key, name)}: not known; there are {', '.join(fields)}")
+    for name, field in fields.items():
+        if name in values:
+            given[name] = _collected(types[name], values[name], _inside(key, name), field.repr, mistakes)
+        elif field.default is field.default_factory is dataclasses.MISSING:
+            mistakes.append(f"{_inside(key, name)}: missing")
+    if len(mistakes) > before:
+        return None
+    made = kind(**given)
+    if hasattr(made, "mistakes"):
+        mistakes += [_inside(key, mistake) for mistake in made.mistakes()]
+    return made if len(mistakes) == before else None
+
+
+def _collected(kind: Any, value: Any, key: str, shown: bool, mistakes: list[str]) -> Any:
+    """The value at `key` of a table that a person wrote."""
+    if get_origin(kind) in (UnionType, Union):
+        kind = get_args(kind)[0]
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return collected(kind, value, key, mistakes)
+    if get_origin(kind) is dict:
+        if not isinstance(value, dict):
+            mistakes.append(f"{key} is no table")
+            return {}
+        inner = get_args(kind)[1]
+        return {name: _collected(inner, entry, _inside(key, name), shown, mistakes) for name, entry in value.items()}
+    try:
+        return _value(kind, value, key)
+    except ValueError as error:
+        mistakes.append(str(error) if shown else f"{key}: not of the right type")
+        return None
+
+
+def _inside(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
 def _is_other(key: str, value: Any, names: list[str]) -> bool:
     return key not in names and isinstance(value, int)
 

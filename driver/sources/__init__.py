@@ -12,20 +12,31 @@ from pathlib import Path
 from shiftcore.driver.address import Address
 from shiftcore.driver.sources.files import Files
 from shiftcore.driver.sources.live import Live
-from shiftcore.driver.sources.source import Image, Say, Source
+from shiftcore.driver.sources.source import AS_IT_IS, Image, Mode, Say, Source
 from shiftcore.errors import UserError
 from shiftcore.model import decoders
 from shiftcore.model.sampling import RGB, Wanted
 from shiftcore.model.video_files import find, told
 
-__all__ = ["Image", "Say", "Source", "check_sources", "interleave", "open_sources"]
+__all__ = [
+    "AS_IT_IS",
+    "Image",
+    "Mode",
+    "Say",
+    "Source",
+    "check_source",
+    "check_sources",
+    "interleave",
+    "open_source",
+    "open_sources",
+]
 
 
 def check_sources(arguments: Sequence[str]) -> None:
     """Raise UserError for what is no source, before any is opened."""
     decoders.need_one()
     for argument in arguments:
-        _check(argument)
+        check_source(argument)
 
 
 def open_sources(arguments: Sequence[str], rate: int | None, say: Say, wanted: Wanted = RGB) -> list[Source]:
@@ -37,7 +48,7 @@ def open_sources(arguments: Sequence[str], rate: int | None, say: Say, wanted: W
     check_sources(arguments)
     if notice := decoders.need_one():
         say(notice)
-    return [_open(argument, rate, say, wanted) for argument in arguments]
+    return [open_source(argument, rate, say, wanted) for argument in arguments]
 
 
 def interleave(sources: Sequence[Source]) -> Iterator[tuple[int, Image] | None]:
@@ -57,7 +68,8 @@ def _is_live(argument: str) -> bool:
     return "://" in argument or argument.startswith("/dev/")
 
 
-def _check(argument: str) -> None:
+def check_source(argument: str) -> None:
+    """Raise UserError for what is no source."""
     if argument.startswith("/dev/") and not decoders.opencv().usable:
         raise UserError(f"{argument}: such cameras need OpenCV: {decoders.opencv().problem} ({decoders.advice()})")
     if "://" not in argument and not Path(argument).exists():
@@ -68,13 +80,17 @@ def _check(argument: str) -> None:
         raise UserError(f"{argument}: an empty folder; put video files there")
 
 
-def _open(argument: str, rate: int | None, say: Say, wanted: Wanted) -> Source:
+def open_source(
+    argument: str, rate: int | None, say: Say, wanted: Wanted = RGB, name: str = "", mode: Mode = AS_IT_IS
+) -> Source:
+    """As `open_sources`, of one argument that is one; `name`: what it is called, where that is not its address; `mode`:
+    what a camera of this machine is asked for."""
     if _is_live(argument):
-        return Live(argument, rate, say, wanted)
+        return Live(argument, rate, say, wanted, name, mode)
     path = Path(argument)
     if not path.is_dir():
-        return Files(argument, [path], rate, say, wanted)
+        return Files(name or argument, [path], rate, say, wanted)
     found = find(path)
     if found.others:
         say(f"{argument}: {told(found.others, path)}")
-    return Files(argument, found.videos, rate, say, wanted)
+    return Files(name or argument, found.videos, rate, say, wanted)

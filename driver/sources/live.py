@@ -12,7 +12,7 @@ from http import HTTPStatus
 from shiftcore.driver.address import Address
 from shiftcore.driver.knock import status
 from shiftcore.driver.sources.opencv import opencv_frames
-from shiftcore.driver.sources.source import Image, Say, Source, Stamped
+from shiftcore.driver.sources.source import AS_IT_IS, Image, Mode, Say, Source, Stamped
 from shiftcore.errors import UserError
 from shiftcore.model import decoders
 from shiftcore.model.sampling import RGB, Sampler, Wanted
@@ -36,14 +36,17 @@ class Live(Source):
     its images are new when they are taken. A lost one is called again after a pause, `PAUSE_S`, for ever.
 
     Time is the camera's own clock, counted from the arrival of a connection's first frame; where it has none, or that
-    one jumps, the time of arrival.
+    one jumps, the time of arrival. `name`: what it is called, where that is not its address; `mode`: what a camera of
+    this machine is asked for.
     """
 
     live = True
 
-    def __init__(self, address: str, rate: int | None, say: Say, wanted: Wanted = RGB) -> None:
-        self._address = Address(address)
-        super().__init__(self._address.shown, rate, say, wanted)
+    def __init__(
+        self, address: str, rate: int | None, say: Say, wanted: Wanted = RGB, name: str = "", mode: Mode = AS_IT_IS
+    ) -> None:
+        self._address, self._mode = Address(address), mode
+        super().__init__(name or self._address.shown, rate, say, wanted)
         self._images: deque[Image] = deque()
         self._started, self._last = time.monotonic(), 0.0  # of the run, and the time of the newest frame
         self._lost, self._failures, self._pauses = False, 0, PAUSE_S
@@ -113,7 +116,8 @@ class Live(Source):
         """The images of one connection. Its first frame's time is that of its arrival; the others follow it by the
         camera's own clock."""
         begin, sample = 0.0, Sampler(self._rate, say=lambda why: self._say(f"{self.name}: {why}"))
-        for number, (stamp, convert) in enumerate(_read_live(self._address, self._wanted, self._pauses is REFUSED_S)):
+        refused = self._pauses is REFUSED_S
+        for number, (stamp, convert) in enumerate(_read_live(self._address, self._wanted, refused, self._mode)):
             if self._stopped.is_set():
                 return
             now = time.monotonic() - self._started
@@ -149,12 +153,12 @@ class Live(Source):
         self._say(f"{self.name}: {problem}; called again {'every' if longest else 'in'} {pause:g} s")
 
 
-def _read_live(address: Address, wanted: Wanted, refused: bool) -> Iterator[Stamped]:
+def _read_live(address: Address, wanted: Wanted, refused: bool, mode: Mode) -> Iterator[Stamped]:
     """Every frame that a camera sends, which has or has not `refused` user and password the last time. Raises
     UserError, without the camera's name, when no more come, and RefusedError where it refuses them."""
     if decoders.pyav().usable and not address.secret.startswith("/dev/"):
         return _pyav_live(address, wanted)
-    return _opencv_live(address, wanted, refused)
+    return _opencv_live(address, wanted, refused, mode)
 
 
 def _silent(opened: bool) -> UserError:
@@ -197,7 +201,9 @@ def _pyav_live(address: Address, wanted: Wanted = RGB) -> Iterator[Stamped]:
         raise UserError(address.clean(error.strerror or type(error).__name__)) from None
 
 
-def _opencv_live(address: Address, wanted: Wanted = RGB, refused: bool = False) -> Iterator[Stamped]:
+def _opencv_live(
+    address: Address, wanted: Wanted = RGB, refused: bool = False, mode: Mode = AS_IT_IS
+) -> Iterator[Stamped]:
     import cv2
 
     if refused and (code := status(address, TIMEOUT_S)) in (401, 403):
@@ -205,6 +211,9 @@ def _opencv_live(address: Address, wanted: Wanted = RGB, refused: bool = False) 
     device, began = address.secret.startswith("/dev/"), time.monotonic()
     if device:
         capture = cv2.VideoCapture(address.secret, cv2.CAP_V4L2)
+        asked = dict(zip((cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT), mode.size, strict=False))
+        for what, value in {**asked, **({cv2.CAP_PROP_FPS: mode.rate} if mode.rate else {})}.items():
+            capture.set(what, value)
     else:
         limit = int(1000 * TIMEOUT_S)
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, limit, cv2.CAP_PROP_READ_TIMEOUT_MSEC, limit]

@@ -14,6 +14,17 @@ Pixels = Callable[[], Seen | None]  # converts a frame, which takes time; None w
 Stamped = tuple[float | None, Pixels]  # a frame's own time in seconds, where it has one
 
 
+class Mode(NamedTuple):
+    """What a camera of this machine is asked for: the picture's `size`, width and height, and its `rate`, pictures a
+    second; () and None leave it as it is. It gives what is nearest to that."""
+
+    size: tuple[int, ...] = ()
+    rate: int | None = None
+
+
+AS_IT_IS = Mode()
+
+
 class Image(NamedTuple):
     """A frame. `pixels`: uint8 luma `[H, W]` or RGB `[H, W, 3]`, as the source was told; `seconds`: its time in its
     clip's, never less than the one before; `number`: its place in the video, from 0; `first`: nothing connects it to

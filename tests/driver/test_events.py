@@ -15,10 +15,12 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 
-from shiftcore.driver import events
-from shiftcore.driver import mqtt as publishing
-from shiftcore.driver.events import JsonLines, Reporter, Spool
-from shiftcore.driver.mqtt import Broker, Mqtt, split_address
+from shiftcore.driver.events import Reporter
+from shiftcore.driver.sinks import mqtt as publishing
+from shiftcore.driver.sinks import patient
+from shiftcore.driver.sinks.lines import JsonLines
+from shiftcore.driver.sinks.mqtt import Broker, Mqtt, split_address
+from shiftcore.driver.sinks.spool import Spool
 from shiftcore.errors import UserError
 from shiftcore.model.alarm import Change
 from tests.checkout import ROOT
@@ -119,8 +121,8 @@ def test_a_killed_process_leaves_its_events_for_the_next(broker: Mosquitto, tmp_
     program = f"""
 import os, signal
 from pathlib import Path
-from shiftcore.driver.events import Spool
-from shiftcore.driver.mqtt import Broker, Mqtt
+from shiftcore.driver.sinks.spool import Spool
+from shiftcore.driver.sinks.mqtt import Broker, Mqtt
 mqtt = Mqtt(Broker.parse({broker.address!r}), Spool(Path({str(tmp_path / "spool")!r})), print)
 for number in range(4):
     mqtt.publish({{"number": number}})
@@ -209,7 +211,7 @@ def test_no_addresses(address: str) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
 def test_events_outlive_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "RETRY_S", 0.05)
+    monkeypatch.setattr(patient, "RETRY_S", 0.05)
     said: list[str] = []
     with small_disk(tmp_path / "disk") as disk:
         lines, spool = JsonLines(str(disk / "events.jsonl"), said.append), Spool(disk / "spool", said.append)

@@ -10,9 +10,9 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 
-from shiftcore.driver import mqtt as publishing
-from shiftcore.driver.events import Spool
-from shiftcore.driver.mqtt import Broker, Mqtt
+from shiftcore.driver.sinks import mqtt as publishing
+from shiftcore.driver.sinks.mqtt import Broker, Mqtt
+from shiftcore.driver.sinks.spool import Spool
 from shiftcore.errors import UserError
 from tests.driver.mosquitto import Mosquitto, eventually, needs_broker
 

@@ -58,7 +58,7 @@ def test_a_lost_camera_ends_its_alarm_and_not_the_run(tiny_build: Path, tmp_path
 
     def kinds() -> list[str]:
         events = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-        return [event["event"] for event in events if event["stream"] == 0]
+        return [event["event"] for event in events if event["stream"] == 0 and event["kind"] == "alarm"]
 
     run.wait_for(lambda: len(kinds()) >= 2 and kinds()[-1] == "end")
     time.sleep(3)

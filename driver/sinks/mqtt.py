@@ -2,18 +2,22 @@
 """Alarm events to an MQTT broker, by way of a spool on disk: none is lost while the broker is away."""
 
 import contextlib
+import json
 import os
 import re
 import socket
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from shiftcore.driver.events import Say, Spool
+from shiftcore.driver.sinks.retained import OFFLINE, ONLINE, Retained
+from shiftcore.driver.sinks.sink import WAIT_S, CameraState, Place, Sink
+from shiftcore.driver.sinks.spool import Spool
+from shiftcore.driver.sources.source import Say
 from shiftcore.errors import UserError
 
 MQTT_USER, MQTT_PASSWORD = "SHIFTCORE_MQTT_USER", "SHIFTCORE_MQTT_PASSWORD"  # so that no command line shows them
@@ -78,23 +82,63 @@ class Broker:
         return client
 
 
-class Mqtt:
+@dataclass(frozen=True)
+class MqttSettings:
+    """A broker at `address` (`Broker.parse`), whose certificate `ca` signed, "" for those of the system. Events stand
+    under `prefix`; it keeps how the cameras are (`states`), and Home Assistant finds them under its own
+    prefix, `discovery`, where `home_assistant`."""
+
+    address: str = field(repr=False)
+    ca: str = ""
+    prefix: str = "shiftcore"
+    states: bool = True
+    home_assistant: bool = True
+    discovery: str = "homeassistant"
+
+    def mistakes(self) -> Iterator[str]:
+        """What is wrong with them."""
+        try:
+            self._broker()
+        except UserError as error:
+            yield f"address: {str(error).removeprefix('--mqtt: ').replace('--mqtt-ca', 'ca')}"
+        for key, value in (("prefix", self.prefix), ("discovery", self.discovery)):
+            if not re.fullmatch(r"[^/+#\s]+(/[^/+#\s]+)*", value):
+                yield f"{key} is {value!r}, no beginning of a topic, as `site/cameras` is one"
+
+    def open(self, place: Place) -> Sink:
+        """The sink. Raises UserError as `Mqtt`, and where the spool cannot be written."""
+        broker, discovery = self._broker(), self.discovery if self.home_assistant else ""
+        retained = Retained(self.prefix, socket.gethostname(), discovery) if self.states else None
+        return Mqtt(broker, Spool(place.spool, place.say), place.say, self.prefix, retained)
+
+    def _broker(self) -> Broker:
+        return Broker.parse(self.address, Path(self.ca) if self.ca else None)
+
+
+class Mqtt(Sink):
     """Publishes events to a broker, QoS 1, through `spool`: each is on disk before it is sent, and until the broker has
     acknowledged it. A thread sends what waits, oldest first, one at a time; without a broker it waits for one.
+
+    The topic of an event is `prefix`/HOST/KIND. What is `retained`, if anything, is told while the broker is there, and
+    that we are; when we are no more, however that comes, the broker says so (last will).
 
     `say` is told, in one line, when the broker comes and goes, and why. Raises UserError where
     paho-mqtt is not installed, and for certificates that are none.
     """
 
-    def __init__(self, broker: Broker, spool: Spool, say: Say) -> None:
-        self._spool, self._say, self._broker = spool, say, broker
-        self._topic = f"shiftcore/{socket.gethostname()}/alarm"
+    def __init__(
+        self, broker: Broker, spool: Spool, say: Say, prefix: str = "shiftcore", retained: Retained | None = None
+    ) -> None:
+        self._spool, self._say, self._broker, self._retained = spool, say, broker, retained
+        self._base = f"{prefix}/{socket.gethostname()}"
         self._changed = threading.Condition()
         self._acknowledged: set[int] = set()
         self._closing = False
         self._up: bool | None = None
         self._why = ""
         self._client = broker.client()
+        if retained:
+            self._client.will_set(retained.status, OFFLINE, qos=1, retain=True)
         self._client.reconnect_delay_set(*RECONNECT_S)
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = lambda *_: self._tell(False, str(sys.exc_info()[1] or ""))
@@ -111,13 +155,26 @@ class Mqtt:
         with self._changed:
             self._changed.notify_all()
 
-    def close(self, wait_s: float = 5.0) -> int:
+    def show(self, cameras: Sequence[CameraState]) -> None:
+        """Tell what has changed of what the broker is to keep, while it is there."""
+        if self._retained and self._up:
+            for topic, payload in self._retained.changed(cameras):
+                self._client.publish(topic, payload, qos=0, retain=True)
+
+    def losses(self) -> Iterator[str]:
+        """As of the spool."""
+        return self._spool.losses()
+
+    def close(self, wait_s: float = WAIT_S) -> int:
         """Wait up to `wait_s` seconds for what still waits, then let go. Returns how many events stay in the spool."""
         with self._changed:
             self._changed.wait_for(lambda: not self._spool.waiting(), wait_s)
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
+        with contextlib.suppress(OSError, ValueError):
+            if self._retained and self._up:
+                self._client.publish(self._retained.status, OFFLINE, qos=1, retain=True).wait_for_publish(1.0)
         with contextlib.suppress(OSError, ValueError):
             self._client.disconnect()
         self._client.loop_stop()
@@ -137,7 +194,9 @@ class Mqtt:
                 payload = self._spool.read(path)
                 if payload is None:
                     continue
-                number = self._client.publish(self._topic, payload, qos=1).mid
+                with self._changed:
+                    self._acknowledged.clear()  # of what nobody waited for, and numbers come again
+                number = self._client.publish(f"{self._base}/{_kind(payload)}", payload, qos=1).mid
                 with self._changed:
                     while not self._closing and number not in self._acknowledged:
                         self._changed.wait()
@@ -148,6 +207,9 @@ class Mqtt:
                     self._changed.notify_all()
 
     def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if self._retained and not reason.is_failure:
+            self._retained.forget()
+            self._client.publish(self._retained.status, ONLINE, qos=1, retain=True)
         self._tell(not reason.is_failure, str(reason) if reason.is_failure else "")
 
     def _on_publish(self, _client: Any, _data: Any, number: int, _reason: Any, _properties: Any) -> None:
@@ -167,6 +229,13 @@ class Mqtt:
         else:
             reason = f" ({' '.join(why.split())})" if why else ""
             self._say(f"MQTT broker {self._broker}: not reachable{reason}; events are kept in the spool until it is")
+
+
+def _kind(payload: bytes) -> str:
+    """Of an event, as the spool keeps it."""
+    with contextlib.suppress(ValueError):
+        return str(json.loads(payload).get("kind", "alarm"))
+    return "alarm"
 
 
 def split_address(address: str, default: int = 1883) -> tuple[str, int]:

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A site's cameras and sinks around one run: opened, watched, read anew without a pause."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from shiftcore.driver.accelerator import Accelerator
+from shiftcore.driver.address import Address
+from shiftcore.driver.events import Event
+from shiftcore.driver.run import LOST, Channel, Rules, Run
+from shiftcore.driver.service.site import Camera, Site, SiteError
+from shiftcore.driver.service.systemd import Notifier
+from shiftcore.driver.sinks import CameraState, Settings, Sinks
+from shiftcore.driver.sources import Image, Say, Source, open_source
+from shiftcore.errors import UserError
+from shiftcore.model.records import Result
+from shiftcore.model.sampling import Wanted
+
+SHOWN_S = 1.0  # between two looks of the sinks at how the cameras are
+
+
+class Service:
+    """The cameras of `site` through `accelerator`, and what happens told to `sinks`, until all of them are done.
+
+    `on_result` sees each frame with its result; of each image there is what is `wanted`. `thresholds`: by cameras'
+    names or addresses, where a camera has none of its own. `more`: sinks that the site does not name, and the folders
+    where these keep events. Raises UserError for more cameras than the accelerator has streams.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a run is made of
+        self,
+        accelerator: Accelerator,
+        site: Site,
+        sinks: Sinks,
+        say: Say,
+        *,
+        on_result: Callable[[Channel, Image, Result], None],
+        wanted: Wanted,
+        thresholds: Mapping[str, float],
+        more: Mapping[str, Settings],
+        spools: Mapping[str, Path],
+    ) -> None:
+        self._accelerator, self._site, self._sinks, self._say = accelerator, site, sinks, say
+        self._wanted, self._thresholds, self._more, self._spools = wanted, thresholds, more, spools
+        self._leaving: list[threading.Thread] = []
+        self._next, self._asked = 0.0, False
+        self._systemd, self._ready = Notifier(), False
+        self._again: Callable[[], Site] | None = None
+        sinks.set({**site.sinks, **more}, spools)
+        sources: list[Source] = []
+        try:
+            for name, camera in site.cameras.items():
+                sources.append(self._opened(name, camera))
+            rules = {name: self._rules(name, camera) for name, camera in site.cameras.items()}
+            self.going = Run(accelerator, sources, on_result, [self._publish], say, rules, self._between)
+        except BaseException:
+            for source in sources:
+                source.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of all cameras."""
+        self._systemd.stopping()
+        for source in self.going.sources:
+            source.close()
+        for thread in self._leaving:
+            thread.join()
+
+    @contextmanager
+    def read_anew(self, again: Callable[[], Site] | None) -> Iterator[None]:
+        """SIGHUP meanwhile has the site read by `again`, where there is that."""
+        if again is None or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self._again, before = again, signal.signal(signal.SIGHUP, self._ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGHUP, before)
+
+    def states(self) -> list[CameraState]:
+        """How the cameras are."""
+        return [_state(channel) for channel in self.going.channels if not channel.gone]
+
+    def _ask(self, _number: int, _frame: object) -> None:
+        self._asked = True
+
+    def _between(self) -> None:
+        if not self._ready:
+            self._ready = True
+            self._systemd.ready()
+        self._systemd.alive()
+        if self._asked:
+            self._asked = False
+            self._systemd.reloading()
+            self._reload()
+            self._systemd.ready()
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + SHOWN_S
+            self._sinks.show(self.states())
+
+    def _publish(self, event: Event) -> None:
+        self._sinks.publish(event)
+        self._next = 0.0  # it changes how a camera is
+
+    def _reload(self) -> None:
+        """Do as the site file now says. What has not changed goes on; with a mistake in it everything does."""
+        assert self._again is not None
+        try:
+            site = self._again()
+            if len(site.cameras) > self._accelerator.streams:
+                raise UserError(f"{len(site.cameras)} cameras, but this chip keeps {self._accelerator.streams} apart")
+        except UserError as error:
+            for line in error.mistakes if isinstance(error, SiteError) else [str(error)]:
+                self._say(line)
+            self._say("the site goes on as it was")
+            return
+        before, self._site = self._site, site
+        known = {channel.source.name: channel for channel in self.going.channels if not channel.gone}
+        for name, channel in known.items():
+            if not _same_source(before.cameras[name], site.cameras.get(name)):
+                self._leave(channel)
+        for name, camera in site.cameras.items():
+            rules = self._rules(name, camera)
+            if name not in known or known[name].gone:
+                self.going.add(self._opened(name, camera), rules)
+            elif rules != known[name].rules:
+                self.going.change(known[name], rules)
+        try:
+            self._sinks.set({**site.sinks, **self._more}, self._spools)
+        except UserError as error:
+            self._say(str(error))
+        self._say("the site was read anew")
+
+    def _opened(self, name: str, camera: Camera) -> Source:
+        rate = self._accelerator.description.preprocess.images_per_second
+        return open_source(camera.address, rate, self._say, self._wanted, name, camera.mode)
+
+    def _rules(self, name: str, camera: Camera) -> Rules:
+        return camera.rules(self._thresholds.get(name, self._thresholds.get(Address(camera.address).shown)))
+
+    def _leave(self, channel: Channel) -> None:
+        """Let go of a camera behind the others' back: it may be silent, and closing waits for it."""
+        self.going.remove(channel)
+        self._leaving = [thread for thread in self._leaving if thread.is_alive()]
+        self._leaving.append(threading.Thread(target=channel.source.close, name=channel.source.name))
+        self._leaving[-1].start()
+
+
+def _same_source(one: Camera, other: Camera | None) -> bool:
+    return other is not None and (one.address, one.mode) == (other.address, other.mode)
+
+
+def _state(channel: Channel) -> CameraState:
+    return CameraState(
+        name=channel.source.name,
+        frames=channel.frames,
+        dropped=channel.source.dropped,
+        rate=channel.rate,
+        latency_cycles=channel.latency,
+        winner=channel.name,
+        risk=0.0 if LOST in channel.troubles else channel.score,
+        alarm=channel.state,
+        alarms=channel.events,
+        troubles=tuple(sorted(channel.troubles)),
+    )
