@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`shiftcore run SOURCE...`, `shiftcore run site.toml` and `shiftcore selftest`."""
+"""`shiftcore run SOURCE...`, `shiftcore run site.toml`, `shiftcore serve` and `shiftcore selftest`."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,8 @@ from shiftcore import cli, process
 from shiftcore.artifacts import build_folder
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.address import Address
+from shiftcore.driver.feeding.link import PORT, Answer, BoardKeys
+from shiftcore.driver.feeding.listener import Listener
 from shiftcore.driver.record import Recorder
 from shiftcore.driver.run import Channel, as_json, caption, problems
 from shiftcore.driver.selftest import selftest as checks
@@ -47,6 +50,11 @@ BuildOrModel = Annotated[
 EventsFile = Annotated[
     str | None, typer.Option(help="a file for alarm events, one JSON object a line; - for standard output")
 ]
+Compare = Annotated[bool, typer.Option("--compare", help="check each result against the reference")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON object a frame on standard output, no table")]
+BrokersAddress = Annotated[
+    str | None, typer.Option(help="a broker for alarm events: mqtt://[USER:PASSWORD@]HOST[:PORT], mqtts:// for TLS")
+]
 CaFile = Annotated[Path | None, typer.Option(help="the certificate that signed the broker's; else the system's")]
 SpoolFolder = Annotated[
     Path | None, typer.Option(help="where events wait for the broker; default: spool/ in the build")
@@ -62,13 +70,11 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     sources: Sources,
     build: BuildOrModel = None,
     backend: Backend = "auto",
-    compare: Annotated[bool, typer.Option("--compare", help="check each result against the reference")] = False,
+    compare: Compare = False,
     record: Annotated[Path | None, typer.Option(help="an MP4 file for the frames with the score on them")] = None,
-    json: Annotated[bool, typer.Option("--json", help="one JSON object a frame on standard output, no table")] = False,
+    json: Json = False,
     events: EventsFile = None,
-    mqtt: Annotated[
-        str | None, typer.Option(help="a broker for alarm events: mqtt://[USER:PASSWORD@]HOST[:PORT], mqtts:// for TLS")
-    ] = None,
+    mqtt: BrokersAddress = None,
     mqtt_ca: CaFile = None,
     spool: SpoolFolder = None,
     sink: OtherSinks = None,
@@ -77,23 +83,87 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     """Run videos or cameras, one stream each, through a build, or without --build through the shipped model."""
     say = Voice(Console(stderr=True))
     site, again = _site(sources, say)
-    chosen = build or site.build or exported()
-    keep = site.state or _folder(chosen)
     more = _sinks(events, mqtt, mqtt_ca, sink or [])
-    spools = {"--mqtt": spool or keep / "spool"}
-    with interruptible(), Accelerator.open(chosen, backend, compare) as accelerator, ExitStack() as stack:
+    _watch(say, site, again, _Given(build, backend, compare, record, json, events == "-", more, spool, thresholds))
+
+
+def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+    cameras: Annotated[list[str] | None, typer.Argument(help="names of the cameras to take; default: any")] = None,
+    build: BuildOrModel = None,
+    backend: Backend = "auto",
+    compare: Compare = False,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="where feeders connect to")] = PORT,
+    keys: Annotated[
+        Path | None, typer.Option(help="the folder with this board's keys; default: feeding/ in the build")
+    ] = None,
+    json: Json = False,
+    events: EventsFile = None,
+    mqtt: BrokersAddress = None,
+    mqtt_ca: CaFile = None,
+    spool: SpoolFolder = None,
+    sink: OtherSinks = None,
+    thresholds: Thresholds = None,
+) -> None:
+    """Take cameras that other machines decode and shrink (`shiftcore feed`), and run them like one's own."""
+    more = _sinks(events, mqtt, mqtt_ca, sink or [])
+    given = _Given(build, backend, compare, None, json, events == "-", more, spool, thresholds)
+    _watch(Voice(Console(stderr=True)), Site({}, {}), None, given, _Door(port, keys, cameras or ()))
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Options of a command line that `run` and `serve` share."""
+
+    build: Path | None
+    backend: str
+    compare: bool
+    record: Path | None
+    json: bool
+    events_shown: bool
+    sinks: Mapping[str, Settings]
+    spool: Path | None
+    thresholds: Path | None
+
+
+@dataclass(frozen=True)
+class _Door:
+    """Where feeders come in: the `port`, the folder with the board's `keys`, and the `cameras` that are taken, any
+    where there are none."""
+
+    port: int
+    keys: Path | None
+    cameras: Sequence[str]
+
+    def opened(self, accelerator: Accelerator, keep: Path, say: Voice) -> Listener:
+        """It, open; says how feeders find in."""
+        keys = BoardKeys.of(self.keys or keep / "feeding")
+        spec, prepare = accelerator.description, accelerator.preprocessor()
+        answer = Answer(prepare.height, prepare.width, prepare.luma, spec.preprocess.images_per_second)
+        listener = Listener(self.port, keys, answer, accelerator.streams, say, self.cameras)
+        say(f"port {listener.port} takes whoever has {keys.feeders}: shiftcore feed SOURCE... --to HOST --key FILE")
+        return listener
+
+
+def _watch(say: Voice, site: Site, again: Callable[[], Site] | None, given: _Given, door: _Door | None = None) -> None:
+    """The cameras of `site`, and those that come through the `door`, until they end."""
+    chosen = given.build or site.build or exported()
+    keep = site.state or _folder(chosen)
+    with interruptible(), Accelerator.open(chosen, given.backend, given.compare) as accelerator, ExitStack() as stack:
         rate = accelerator.description.preprocess.images_per_second
-        frames = _Frames(stack, say, json)
-        frames.record(record, len(site.cameras), rate or FILE_RATE)
+        frames = _Frames(stack, say, given.json)
+        frames.record(given.record, len(site.cameras), rate or FILE_RATE)
         sinks = stack.enter_context(closing(Sinks(keep / "spool", say)))
+        listener = stack.enter_context(closing(door.opened(accelerator, keep, say))) if door else None
         service = Service(
-            accelerator, site, sinks, say, on_result=frames.show, more=more, spools=spools,
-            wanted=Wanted(accelerator.preprocessor().luma, shown=record is not None),
-            thresholds=_thresholds(accelerator, site, thresholds, say),
+            accelerator, site, sinks, say, on_result=frames.show, more=given.sinks,
+            spools={"--mqtt": given.spool or keep / "spool"},
+            wanted=Wanted(accelerator.preprocessor().luma, shown=given.record is not None),
+            thresholds=_thresholds(accelerator, site, given.thresholds, say), door=listener,
         )  # fmt: skip
         stack.callback(service.close)
         going = service.going
-        with shown(going, json or events == "-", say), stopped_by_signals(going.sources), service.read_anew(again):
+        quiet, stopped = given.json or given.events_shown, stopped_by_signals(going.sources, listener)
+        with shown(going, quiet, say), stopped, service.read_anew(again):
             going()
         say.warn(problems(going.channels))
     lost = [*sinks.losses, *frames.lost()]

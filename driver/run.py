@@ -85,7 +85,8 @@ class Channel:
 class Run:
     """All `sources` through `accelerator`, source i as stream i. `on_result` sees each frame with its result,
     each of `publishers` every event; `say` each line about what went wrong and is survived. `rules`: of sources by
-    their names; `between`: called between two frames, and while there is none.
+    their names; `between`: called between two frames, and while there is none; `expected`: whether more sources may be
+    added when all are done.
 
     Raises UserError for more sources than the accelerator has streams.
     """
@@ -97,6 +98,7 @@ class Run:
     say: Say
     rules: Mapping[str, Rules] = field(default_factory=dict)
     between: Callable[[], None] = lambda: None
+    expected: Callable[[], bool] = lambda: False
     channels: list[Channel] = field(init=False)
     failures: int = field(init=False, default=0)
 
@@ -119,7 +121,7 @@ class Run:
         """Until every source is done. Raises DifferenceError, and any other error of the chip's that does not pass.
         However it ends, alarms that are raised then end with the last frame."""
         try:
-            for item in interleave(self.sources):
+            for item in interleave(self.sources, self.expected):
                 if item is None:
                     self._collect(_IDLE_S)
                     time.sleep(_NAP_S)

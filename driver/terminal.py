@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.markup import escape
 
 from shiftcore.driver import display
+from shiftcore.driver.feeding.listener import Listener
 from shiftcore.driver.run import Run
 from shiftcore.driver.sources import Source
 from shiftcore.errors import UserError
@@ -60,10 +61,10 @@ def shown(going: Run, quiet: bool, say: Voice) -> Iterator[None]:
 
 
 @contextmanager
-def stopped_by_signals(sources: list[Source]) -> Iterator[None]:
-    """A camera has no end, so where there is one Ctrl-C (or SIGTERM) is the end: frames under way are finished first.
-    A second signal interrupts, as the first does where all are files."""
-    if not any(source.live for source in sources):
+def stopped_by_signals(sources: list[Source], door: Listener | None = None) -> Iterator[None]:
+    """A camera has no end, so where there is one, or a `door` through which some may come, Ctrl-C (or SIGTERM) is the
+    end: frames under way are finished first. A second signal interrupts, as the first does where all are files."""
+    if not door and not any(source.live for source in sources):
         yield
         return
     interrupts = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -74,8 +75,8 @@ def stopped_by_signals(sources: list[Source]) -> Iterator[None]:
 
     def stop(_number: int, _frame: object) -> None:
         restore()
-        for source in sources:
-            source.stop()
+        for part in (*sources, door) if door else sources:
+            part.stop()
 
     for number in interrupts:
         signal.signal(number, stop)

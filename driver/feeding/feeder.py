@@ -88,7 +88,7 @@ class Feeder:
             send_line(connection, Hello(self.key.token, tuple(self.names)))
             answer = receive_line(connection, Answer)
             if answer.refused:
-                raise (RefusedError if answer.stranger else LinkError)(answer.refused)
+                raise (RefusedError if answer.final else LinkError)(answer.refused)
             if answer != self._wanted:  # the first board, or one with another network
                 stack.close()
                 self.sources = [stack.enter_context(closing(source)) for source in self.open_all(answer)]

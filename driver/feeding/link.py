@@ -57,14 +57,14 @@ class Hello:
 class Answer:
     """A board's first line: its network's input, `height` rows and `width` columns of luma, or of RGB unless `luma`,
     and of how many images a second it is made, `rate` (None: of all). `refused`: why it takes none of this feeder;
-    `stranger`: it does not know the token, or not this version."""
+    `final`: to ask again would change nothing."""
 
     height: int = 0
     width: int = 0
     luma: bool = True
     rate: int | None = None
     refused: str = ""
-    stranger: bool = False
+    final: bool = False
 
     @property
     def bytes(self) -> int:

@@ -129,9 +129,18 @@ class Listener:
         self._thread = threading.Thread(target=self._listen, name="feeders", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Take no more feeders, and leave those that are there."""
+    @property
+    def stopped(self) -> bool:
+        """Whether no more feeders are taken."""
+        return self._closed.is_set()
+
+    def stop(self) -> None:
+        """Take no more feeders. Returns at once; a signal's handler may call it."""
         self._closed.set()
+
+    def close(self) -> None:
+        """Stop, and leave the feeders that are there."""
+        self.stop()
         self._thread.join()
         self._socket.close()
         for connection in list(self._open):
@@ -182,7 +191,7 @@ class Listener:
         """Let a feeder in; the sources of its cameras, in their order. Raises LinkError where it stays outside."""
         hello = receive_line(connection, Hello)
         known = isinstance(hello.token, str) and hmac.compare_digest(hello.token.encode(), self._token.encode())
-        refused, taken = "", list[Fed]()
+        refused, final, taken = "", True, list[Fed]()
         if not known:
             time.sleep(WRONG_S)  # before anyone can guess again
             refused = "does not know this key; copy the board's feeder.pem anew"
@@ -190,11 +199,13 @@ class Listener:
             refused = f"speaks version {VERSION} of this, the feeder {hello.version}; install the same on both"
         elif not _are_names(hello.cameras):
             refused = "cameras need names of their own, of up to 200 printable letters"
-        stranger = bool(refused)
-        if not refused:
+        elif foreign := [name for name in hello.cameras if self._only and name not in self._only]:
+            refused = f"takes no {foreign[0]}, but {', '.join(self._only)}"
+        else:
             refused, taken = self._named(hello.cameras)
+            final = False  # there may be room later
         if refused:
-            send_line(connection, Answer(refused=refused, stranger=stranger))
+            send_line(connection, Answer(refused=refused, final=final))
             raise LinkError(f"was refused: {refused}")
         send_line(connection, self._answer)
         return taken
@@ -203,8 +214,6 @@ class Listener:
         """The sources of these cameras; or why there is none for one of them."""
         with self._naming:
             new = [camera for camera in cameras if camera not in self._sources]
-            if foreign := [camera for camera in new if self._only and camera not in self._only]:
-                return f"takes no {foreign[0]}, but {', '.join(self._only)}", []
             if (room := self._room - len(self._sources)) < len(new):
                 return f"has no room for {new[room]}: it takes {self._room} cameras", []
             for camera in new:

@@ -11,6 +11,7 @@ from pathlib import Path
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.address import Address
 from shiftcore.driver.events import Event
+from shiftcore.driver.feeding.listener import Listener
 from shiftcore.driver.run import LOST, Channel, Rules, Run
 from shiftcore.driver.service.site import Camera, Site, SiteError
 from shiftcore.driver.service.systemd import Notifier
@@ -28,7 +29,8 @@ class Service:
 
     `on_result` sees each frame with its result; of each image there is what is `wanted`. `thresholds`: by cameras'
     names or addresses, where a camera has none of its own. `more`: sinks that the site does not name, and the folders
-    where these keep events. Raises UserError for more cameras than the accelerator has streams.
+    where these keep events; `door`: where feeders' cameras come in. Raises UserError for more cameras than the
+    accelerator has streams.
     """
 
     def __init__(  # noqa: PLR0913 - what a run is made of
@@ -43,10 +45,12 @@ class Service:
         thresholds: Mapping[str, float],
         more: Mapping[str, Settings],
         spools: Mapping[str, Path],
+        door: Listener | None = None,
     ) -> None:
         self._accelerator, self._site, self._sinks, self._say = accelerator, site, sinks, say
         self._wanted, self._thresholds, self._more, self._spools = wanted, thresholds, more, spools
         self._leaving: list[threading.Thread] = []
+        self._door = door
         self._next, self._asked = 0.0, False
         self._systemd, self._ready = Notifier(), False
         self._again: Callable[[], Site] | None = None
@@ -56,7 +60,7 @@ class Service:
             for name, camera in site.cameras.items():
                 sources.append(self._opened(name, camera))
             rules = {name: self._rules(name, camera) for name, camera in site.cameras.items()}
-            self.going = Run(accelerator, sources, on_result, [self._publish], say, rules, self._between)
+            self.going = Run(accelerator, sources, on_result, [self._publish], say, rules, self._between, self._expects)
         except BaseException:
             for source in sources:
                 source.close()
@@ -94,6 +98,7 @@ class Service:
             self._ready = True
             self._systemd.ready()
         self._systemd.alive()
+        self._admit()
         if self._asked:
             self._asked = False
             self._systemd.reloading()
@@ -103,6 +108,15 @@ class Service:
         if now >= self._next:
             self._next = now + SHOWN_S
             self._sinks.show(self.states())
+
+    def _expects(self) -> bool:
+        return self._door is not None and not self._door.stopped
+
+    def _admit(self) -> None:
+        """Take in the cameras that feeders have brought."""
+        while self._door and self._door.arrivals:
+            source = self._door.arrivals.popleft()
+            self.going.add(source, Rules(self._thresholds.get(source.name)))
 
     def _publish(self, event: Event) -> None:
         self._sinks.publish(event)

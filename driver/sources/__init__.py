@@ -6,7 +6,7 @@ otherwise; luma is the same bytes from both, everywhere (docs/driver.md). As man
 training, `rate` (model.sampling), the first included.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from shiftcore.driver.address import Address
@@ -51,9 +51,12 @@ def open_sources(arguments: Sequence[str], rate: int | None, say: Say, wanted: W
     return [open_source(argument, rate, say, wanted) for argument in arguments]
 
 
-def interleave(sources: Sequence[Source]) -> Iterator[tuple[int, Image] | None]:
-    """One image of each source in turn, with the source's index, until all are done; None when none has one now."""
-    while not all(source.done for source in sources):
+def interleave(
+    sources: Sequence[Source], expected: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[int, Image] | None]:
+    """One image of each source in turn, with the source's index, until all are done and no other is `expected`; None
+    when none has one now."""
+    while expected() or not all(source.done for source in sources):
         idle = True
         for index, source in enumerate(sources):
             image = None if source.done else source.take()

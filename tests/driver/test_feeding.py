@@ -3,6 +3,7 @@
 with peers that are strangers, talk nonsense, drop the line, are slow, or are killed."""
 
 import contextlib
+import json
 import signal
 import socket
 import ssl
@@ -28,7 +29,7 @@ from shiftcore.model.sampling import Wanted
 from shiftcore.quant.preset import load_preset
 from tests.checkout import ROOT
 from tests.commands import shiftcore
-from tests.driver.footage import LIMIT_S, pictures
+from tests.driver.footage import LIMIT_S, pictures, scene
 
 SPEC = load_preset("cctv").preprocessing
 ANSWER = Answer(SPEC.input.height, SPEC.input.width, True, SPEC.preprocess.images_per_second)
@@ -86,6 +87,11 @@ def board(keys: BoardKeys) -> Iterator[Board]:
     board = Board(keys)
     yield board
     board.listener.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("localhost", 0)) as taken:
+        return int(taken.getsockname()[1])
 
 
 def film(path: Path, count: int = 40, size: tuple[int, int] = (146, 222), seed: int = 0) -> Path:
@@ -379,3 +385,25 @@ def test_a_key_that_cannot_be_made_is_one_line(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(UserError, match="openssl: not found; it makes this board's certificate"):
         BoardKeys.of(tmp_path / "k")
     assert not list((tmp_path / "k").glob("*.pem"))
+
+
+def test_what_is_served_is_what_is_run(tiny_build: Path, tmp_path: Path) -> None:
+    """The whole way: two commands, a file, and lines of JSON that say the same as `run` on the file itself."""
+    path, port = scene(tmp_path / "a.mp4", "enter_put", 3), free_port()
+    local = shiftcore("run", path, "--build", tiny_build, "--backend", "reference", "--json")
+    serve = [sys.executable, "-m", "shiftcore", "serve", "--build", str(tiny_build), "--backend", "reference", "--json"]
+    serve += ["--port", str(port), "--keys", str(tmp_path / "keys"), "gate"]
+    board = subprocess.Popen(serve, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert board.stderr is not None and f"port {port} takes whoever has" in board.stderr.readline()
+    key, to = tmp_path / "keys" / "feeder.pem", f"localhost:{port}"
+    refused = shiftcore("feed", f"yard={path}", "--to", to, "--key", key)
+    assert refused.returncode == 2 and refused.stderr.endswith("takes no yard, but gate\n"), refused.stderr
+    done = shiftcore("feed", f"gate={path}", "--to", to, "--key", key)
+    assert done.returncode == 0, done.stderr
+    count = len(local.stdout.splitlines())
+    assert board.stdout is not None
+    lines = [json.loads(board.stdout.readline()) for _ in range(count)]
+    board.send_signal(signal.SIGTERM)
+    assert board.wait(LIMIT_S) == 0
+    assert count >= 20 and {line["source"] for line in lines} == {"gate"}
+    assert [line["logits"] for line in lines] == [json.loads(line)["logits"] for line in local.stdout.splitlines()]
