@@ -10,9 +10,9 @@ from shiftcore.errors import UserError
 from shiftcore.hw.graph import Frame, execute
 from shiftcore.quant import synthetic
 
-# A float executor's logit, divided by the logits' scale, lies this close to an integer (float32 is good for
-# seven digits, a logit has up to six), or something is wrong.
-_ROUNDING = 0.2
+# A float executor's logit, divided by the logits' scale, lies this close to an integer, or something is wrong: float32
+# is good for seven digits, and a logit has six.
+_ROUNDING, _LARGEST = 0.2, 1_000_000
 
 
 def verification_frames(height: int, width: int, channels: int = 3, seed: int = 1) -> list[Frame]:
@@ -40,10 +40,16 @@ def integer_logits(model: ModelWrapper, frames: Sequence[Frame], logit_scale: fl
     if not model.get_tensor_datatype(model.graph.output[0].name).is_integer():
         outputs = outputs / logit_scale
     rounded = np.rint(outputs)
-    if np.abs(outputs - rounded).max() > _ROUNDING:
+    away, largest = np.abs(outputs - rounded).max(), np.abs(rounded).max()
+    if away > _ROUNDING and largest > _LARGEST:
         raise UserError(
-            f"an output is {np.abs(outputs - rounded).max():.3f} of a step away from an integer: the description's "
-            f"logit_scale = {logit_scale:.9g} is not the network's, or a layer is not quantized"
+            f"a logit reaches {largest:,.0f} steps of its scale: the graph cannot be verified, since float32 does not "
+            f"tell one step from the next much beyond {_LARGEST:,}; give the last layer fewer bits or inputs"
+        )
+    if away > _ROUNDING:
+        raise UserError(
+            f"an output is {away:.3f} of a step away from an integer: the description's logit_scale = "
+            f"{logit_scale:.9g} is not the network's, or a layer is not quantized"
         )
     return rounded.astype(np.int64)
 
