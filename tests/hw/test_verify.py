@@ -24,6 +24,9 @@ def logits(monkeypatch: pytest.MonkeyPatch, outputs: list[float]) -> np.ndarray:
 
 def test_logits_are_steps_of_their_scale(monkeypatch: pytest.MonkeyPatch) -> None:
     assert logits(monkeypatch, [-1.5, 2.04, 400_000.0]).tolist() == [[-3, 4, 800_000]]
+    assert logits(monkeypatch, [400_000.15, 1.0]).tolist() == [[800_000, 2]]  # 0.3 of a step is rounding there
+    with pytest.raises(UserError, match=r"an output is 0\.300 of a step away"):
+        logits(monkeypatch, [40_000.15, 1.0])
     with pytest.raises(UserError, match=r"an output is 0\.500 of a step away from an integer: .*logit_scale = 0\.5"):
         logits(monkeypatch, [0.25, 3.0])
 
