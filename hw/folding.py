@@ -8,7 +8,7 @@ width converter never is the bottleneck (FINN's own folding counts none of its c
 import bisect
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,11 +152,8 @@ def _shortage(model: ModelWrapper, board: Board) -> str | None:
     return resources.shortage(resources.total(model, board.part), board.resources)
 
 
-def _first_that_fits(
-    model: ModelWrapper, board: Board, targets: Sequence[int], reached: bool = False
-) -> tuple[int, ModelWrapper] | None:
-    """The first of `targets`, ascending, whose folding fits the board (and, with `reached`, is as fast as that), with
-    the folded graph; None where none does.
+def _those_that_fit(model: ModelWrapper, board: Board, most: float = math.inf) -> Iterator[ModelWrapper]:
+    """The foldings for at most `most` cycles that fit the board, the one for the fewest first.
 
     DSPs fall steadily with more cycles, so where they suffice is found by bisection; from there on each is tried: a
     memory that becomes deeper may move from LUTs into block RAM and need more of it, not less.
@@ -166,21 +163,26 @@ def _first_that_fits(
         fold(model, target, board.part)
         return resources.total(model, board.part)["DSP"] <= board.resources.DSP * USABLE
 
+    targets = [target for target in _achievable(model) if target <= most]
     for target in targets[bisect.bisect_left(targets, True, key=dsps_suffice) :]:
         fold(model, target, board.part)
-        if _shortage(model, board) is not None:
-            continue
-        folded = _folded(model, target, board.part)
-        if _shortage(folded, board) is None and not (reached and cycles(slowest(folded)) > target):
-            return target, folded
-    return None
+        if _shortage(model, board) is None:
+            folded = _folded(model, target, board.part)
+            if _shortage(folded, board) is None:
+                yield folded
 
 
-def _fold_for_best(model: ModelWrapper, board: Board) -> ModelWrapper:
-    found = _first_that_fits(model, board, _achievable(model))
-    if found is None:
-        raise UserError(f'hardware.target_fps = "best": {_nothing_fits(model, board)}')
-    return found[1]
+def _best(model: ModelWrapper, board: Board) -> ModelWrapper | None:
+    """The fastest folding that fits the board; None where none does."""
+    return next(_those_that_fit(model, board), None)
+
+
+def _reaching(model: ModelWrapper, board: Board, target: int) -> ModelWrapper | None:
+    """A folding that fits the board and is as fast as `target`, though the one for `target` itself is not: widths of
+    streams go in whole ratios, so one for fewer cycles may widen just the layer that was too slow. Of several the one
+    for the most cycles, as the cheapest; None where none is."""
+    fast = [folded for folded in _those_that_fit(model, board, target) if cycles(slowest(folded)) <= target]
+    return fast[-1] if fast else None
 
 
 def _nothing_fits(model: ModelWrapper, board: Board) -> str:
@@ -200,23 +202,27 @@ def fold_for(model: ModelWrapper, board: Board, target_fps: int | None) -> Model
     """
     clock = board.clock_mhz * 1e6
     if target_fps is None:
-        folded = _fold_for_best(model, board)
-    else:
-        target = int(clock / target_fps)
-        folded = _folded(model, target, board.part)
-        why = _shortage(folded, board)
-        slow = max(slowest(model), slowest(folded), key=cycles)  # `model` has the names of the user's layers
-        if cycles(slow) > target and not why:
-            why = f"{slow.name} takes {cycles(slow)} cycles even when fully unfolded"
-        if why:
-            rates = sorted({int(clock / cycles) for cycles in _achievable(model)} - {0}, reverse=True)
-            best = _first_that_fits(model, board, [int(clock / rate) for rate in rates], reached=True)
-            instead = f"the best that fits is {int(clock / best[0])} frames per second" if best else None
-            raise UserError(
-                f"hardware.target_fps = {target_fps}: not met on {board.name} at {board.clock_mhz:g} MHz: {why}; "
-                f"{instead or _nothing_fits(model, board)}"
-            )
-    return named(folded)
+        best = _best(model, board)
+        if best is None:
+            raise UserError(f'hardware.target_fps = "best": {_nothing_fits(model, board)}')
+        return named(best)
+    target = int(clock / target_fps)
+    folded = _folded(model, target, board.part)
+    why = _shortage(folded, board)
+    slow = max(slowest(model), slowest(folded), key=cycles)  # `model` has the names of the user's layers
+    if cycles(slow) > target and not why:
+        why = f"{slow.name} takes {cycles(slow)} cycles even when fully unfolded"
+    if not why:
+        return named(folded)
+    reaching = _reaching(model, board, target)
+    if reaching is not None:
+        return named(reaching)
+    best = _best(model, board)
+    instead = f"the best that fits is {int(clock / cycles(slowest(best)))} frames per second" if best else None
+    raise UserError(
+        f"hardware.target_fps = {target_fps}: not met on {board.name} at {board.clock_mhz:g} MHz: {why}; "
+        f"{instead or _nothing_fits(model, board)}"
+    )
 
 
 def convert_widths(model: ModelWrapper, part: str) -> ModelWrapper:

@@ -103,6 +103,21 @@ def test_the_best_that_fits_does(graph: ModelWrapper, there: dict[str, float]) -
         assert folding.cycles(folding.slowest(folded)) <= board.clock_mhz * 1e6 / best
 
 
+def test_no_rate_up_to_the_best_is_refused(graph: ModelWrapper) -> None:
+    """Where the folding for just that rate leaves a window or a pool too slow, a faster one serves."""
+    clock = BOARD.clock_mhz * 1e6
+    best = int(clock / folding.cycles(folding.slowest(folding.fold_for(graph, BOARD, None))))
+    products = {int(clock / cycles) for cycles in folding._achievable(graph)}
+    rates = sorted({rate for rate in products if best / 4 < rate < best} | {best, best - 1, best // 2})
+    for rate in rates:
+        folded = folding.fold_for(graph, BOARD, rate)
+        assert folding.cycles(folding.slowest(folded)) <= clock / rate
+        assert resources.shortage(resources.total(folded, BOARD.part), BOARD.resources) is None
+    assert len(rates) >= 5
+    with pytest.raises(UserError, match=f"the best that fits is {best} frames per second"):
+        folding.fold_for(graph, BOARD, 2 * best)
+
+
 def test_every_resource_that_runs_out_is_named() -> None:
     there = scarce(DSP=4, BRAM=2).resources
     assert (

@@ -95,3 +95,38 @@ def test_parts_are_known_by_content(tmp_path: Path) -> None:
     content = {part.path: part.content for part in design.parts}
     assert content["top.one"] == content["top.two"]
     assert len(set(content.values())) == 3
+
+
+SINGLE_PORT = """\
+`default_nettype none
+module single_port #(parameter int DEPTH = 64, WIDTH = 2) (
+    input wire clk, we, input wire [$clog2(DEPTH)-1:0] address, input wire [WIDTH-1:0] d, output wire [WIDTH-1:0] q
+);
+    (* ram_style = "distributed" *) logic [WIDTH-1:0] memory[DEPTH];
+    assign q = memory[address];
+    always_ff @(posedge clk) if (we) memory[address] <= d;
+endmodule
+`default_nettype wire
+"""
+
+
+@pytest.mark.parametrize("family", ["xc7", "xcup"])
+def test_memories_of_any_depth_find_a_cell(family: str, tmp_path: Path) -> None:
+    """Yosys' own list of UltraScale+'s ends in one of 65,536 words that it has no cell for."""
+    file, depths = tmp_path / "single_port.sv", (32, 64, 128, 256, 512, 1024)
+    file.write_text(SINGLE_PORT)
+    ports, instances = ["input wire clk, we, input wire [9:0] address, input wire [1:0] d"], ""
+    for depth in depths:
+        ports.append(f"output wire [1:0] q{depth}")
+        instances += (
+            f"single_port #(.DEPTH({depth})) m{depth} (.clk, .we, .address(address[{depth.bit_length() - 2}:0]), .d, "
+            f".q(q{depth}));\n"
+        )
+    top = tmp_path / "top.sv"
+    top.write_text(f"module top ({', '.join(ports)});\n{instances}endmodule\n")
+    design = split(yosys.Sources((file, top), "top", tmp_path), tmp_path / "read", lambda h: children(h, "\\top"))
+    found = synthesize(design.parts, family, lambda _line: None)
+    for depth in depths:
+        cells = json.loads((found[f"top.m{depth}"] / "cells.json").read_text())
+        assert count(cells)["LUTRAM"] >= 2 * depth // 64, (depth, cells)
+        assert set(cells) <= {name for name in cells if name.startswith(("RAM", "LUT", "MUXF", "INV"))}, cells

@@ -139,7 +139,12 @@ def test_the_mends_that_nextpnr_needs(tmp_path: Path) -> None:
     )
     netlist = tmp_path / "netlist.json"
     sources = yosys.Sources((source,), "top_zynq7", tmp_path)
-    steps = [*yosys.read(sources, tmp_path / "yosys"), yosys.synth("xc7"), *openxc7.MENDS, f"write_json {netlist}"]
+    steps = [
+        *yosys.read(sources, tmp_path / "yosys"),
+        *yosys.synth("xc7", tmp_path),
+        *openxc7.MENDS,
+        f"write_json {netlist}",
+    ]
     yosys.run(steps, tmp_path / "yosys", "mends", tmp_path)
     openxc7.open_cascades(netlist)
     dsp = next(cell for cell in cells(netlist).values() if cell["type"] == "DSP48E1")

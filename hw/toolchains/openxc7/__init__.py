@@ -78,7 +78,7 @@ def prepare(chip: Path, board: Board, folder: Path) -> list[str]:
         netlist = plain(temporary.resolve()) / "netlist.json"
         commands = [
             *yosys.read(sources, temporary / "yosys"),
-            yosys.synth("xc7", "-flatten -noiopad -noclkbuf"),
+            *yosys.synth("xc7", temporary, "-flatten -noiopad -noclkbuf"),
             *MENDS,
         ]
         yosys.run([*commands, f"write_json {netlist}"], temporary / "yosys", "synthesis", sources.data)

@@ -142,7 +142,17 @@ def run(commands: list[str], folder: Path, name: str, data: Path | None = None) 
     return log
 
 
-def synth(family: str, options: str = "-noiopad -noclkbuf") -> str:
-    """The command that synthesizes what has been read, for a family (`xc7` or `xcup`); no pads and no clock buffer
-    are put in unless `options` of synth_xilinx say so."""
-    return f"synth_xilinx -family {family} {options}"
+def synth(family: str, folder: Path, options: str = "-noiopad -noclkbuf") -> list[str]:
+    """The commands that synthesize what has been read, for a family (`xc7` or `xcup`); no pads and no clock buffer
+    are put in unless `options` of synth_xilinx say so. Files of theirs go to `folder`."""
+    command = f"synth_xilinx -family {family} {options}"
+    if family != "xcup":
+        return [command]
+    # Yosys' list of UltraScale+'s memories gives RAM512X1S 16 address bits, and then finds no cell for it: memories are
+    # chosen from a mended list, and synth_xilinx does the rest.
+    listed = (share() / "xilinx" / "lutrams_xcu.txt").read_text()
+    lists = plain(folder.resolve()) / "lutrams_xcu.txt"
+    lists.write_text(listed.replace('option "ABITS" 16 {\n\t\tabits 16;', 'option "ABITS" 9 {\n\t\tabits 9;'))
+    memories = f"-lib {lists} -lib +/xilinx/brams_xc4v.txt -lib +/xilinx/urams.txt -no-auto-huge"
+    choose = f"memory_libmap -logic-cost-rom 0.015625 {memories} -D HAS_SIZE_36 -D HAS_MIXWIDTH_SDP -D HAS_ADDRCE"
+    return [f"{command} -run begin:map_memory", choose, f"{command} -run map_memory:"]

@@ -162,7 +162,7 @@ def _synthesize(batch: list[Part], family: str) -> None:
         commands = [
             "read_rtlil batch.il",
             "hierarchy -top batch",
-            yosys.synth(family),
+            *yosys.synth(family, folder),
             "tee -q -o stat.json stat -json",
         ]
         for name in names:
