@@ -25,7 +25,7 @@ from shiftcore.driver.sinks import Foreign, Settings, Sinks
 from shiftcore.driver.sinks.lines import FileSettings, JsonLines
 from shiftcore.driver.sinks.mqtt import Broker, MqttSettings
 from shiftcore.driver.sinks.said import SaidSettings
-from shiftcore.driver.sources import Image, check_sources
+from shiftcore.driver.sources import Image, Source, check_sources
 from shiftcore.driver.terminal import Voice, interruptible, shown, stopped_by_signals
 from shiftcore.driver.thresholds import read as read_thresholds
 from shiftcore.errors import UserError
@@ -96,9 +96,13 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         with shown(going, json or events == "-", say), stopped_by_signals(going.sources), service.read_anew(again):
             going()
         say.warn(problems(going.channels))
-    lost = [*sinks.losses, *frames.lost()]
+    _end([*sinks.losses, *frames.lost()], going.sources, say)
+
+
+def _end(lost: Sequence[str], sources: Sequence[Source], say: Voice) -> None:
+    """Say what is `lost`. Exit code 2 where anything is, or a source had problems."""
     say.warn(lost)
-    if lost or any(source.problems for source in going.sources):
+    if lost or any(source.problems for source in sources):
         raise typer.Exit(cli.USER_ERROR)
 
 
