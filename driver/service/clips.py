@@ -144,11 +144,12 @@ class Clips:
         event, at = cut.event, re.sub(r"[-:]|\..*", "", cut.event["utc"])
         name = f"{at}-{re.sub(r'[^A-Za-z0-9_-]+', '_', event['camera'])[:80]}-{event['id'][:8]}"
         begin = reel.packets[0].arrival
-        about = {**event, "begins": round(max(cut.begin + AROUND_S - begin, 0.0), 3), "scores": course}
+        begins = round(max(cut.begin + AROUND_S - begin, 0.0), 3)
+        about = {**event, "begins": begins, "scores": course}
         parts = {suffix: self._folder / f".{name}.part{suffix}" for suffix in PARTS}
         try:
             (write_masked if cover.masks else write)(parts[".mp4"], reel, cover)
-            parts[".jpg"].write_bytes(picture(parts[".mp4"], about["begins"]))
+            parts[".jpg"].write_bytes(picture(parts[".mp4"], begins))
             parts[".json"].write_text(json.dumps(about) + "\n")
             for suffix, part in parts.items():
                 with open(part, "rb") as file:

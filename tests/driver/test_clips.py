@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -63,11 +64,11 @@ def test_a_clip_is_what_the_camera_sent_and_a_masked_one_shows_nothing_of_it(
     assert len(copied) > 10 and all(frame.tobytes() in sent for frame in copied)  # not one was made anew
     hidden = np.stack(list(video.frames(written(".mp4")["masked"], luma=True)))
     assert hidden[:, 8:-8, :30].max() < 40 and hidden[:, :, 50:].std() > 10
-    for camera in ("bare", "masked"):
-        about = json.loads(written(".json")[camera].read_text())
-        assert about["camera"] == camera and about["kind"] == "alarm" and about["begins"] >= 0
+    for name in ("bare", "masked"):
+        about = json.loads(written(".json")[name].read_text())
+        assert about["camera"] == name and about["kind"] == "alarm" and about["begins"] >= 0
         assert len(about["scores"]) > 5 and all(0 <= score <= 1 for _, score in about["scores"])
-        with av.open(str(written(".jpg")[camera])) as picture:
+        with av.open(str(written(".jpg")[name])) as picture:
             assert next(picture.decode(video=0)).width == 80
 
 
@@ -83,7 +84,7 @@ def reel_of(path: Path) -> Tape:
 def test_codecs_that_are_copied(tmp_path: Path, codec: str) -> None:
     path, rng = tmp_path / "a.mkv", np.random.default_rng(1)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25)
+        stream: Any = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.gop_size = 64, 48, 10
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         for pixels in rng.integers(0, 256, (50, 48, 64, 3), dtype=np.uint8):
