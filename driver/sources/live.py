@@ -195,7 +195,7 @@ def _pyav_live(address: Address, wanted: Wanted = RGB, tape: Tape | None = None)
             timed = not int(container.format.flags) & _NO_TIMESTAMPS and not container.format.name.endswith("pipe")
             opened, begun, last = True, False, time.monotonic()
             # sound, too: it may go on where the picture stalls
-            for packet in _taped(container, stream, tape) if tape else container.demux():
+            for packet in _taped(container, stream, tape, timed) if tape else container.demux():
                 if packet.stream.index == stream.index:
                     begun = begun or packet.is_keyframe  # before the first one, as in model.video
                     for frame in packet.decode() if begun else []:
@@ -214,9 +214,9 @@ def _pyav_live(address: Address, wanted: Wanted = RGB, tape: Tape | None = None)
         raise UserError(address.clean(error.strerror or type(error).__name__)) from None
 
 
-def _taped(container: Any, stream: Any, tape: Tape) -> Iterator[Any]:
+def _taped(container: Any, stream: Any, tape: Tape, timed: bool) -> Iterator[Any]:
     """A container's packets; those of its video `stream`, from a key frame on, are on the tape as well."""
-    tape.begin()
+    tape.begin(timed)
     begun = False
     for packet in container.demux():
         begun = begun or (packet.stream.index == stream.index and packet.is_keyframe)

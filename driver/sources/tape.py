@@ -36,21 +36,25 @@ class Tape:
     def __init__(self, seconds: float) -> None:
         self._seconds, self._lock = seconds, threading.Lock()
         self._packets: deque[Packet] = deque()
+        self._timed = True
         self._header, self._base, self._broken = b"", Fraction(1), False
         self.hold: Callable[[], float | None] = lambda: None
 
-    def begin(self) -> None:
-        """Another connection: nothing connects it to what was before."""
+    def begin(self, timed: bool = True) -> None:
+        """Another connection: nothing connects it to what was before. Packets that are not `timed` by the camera have
+        the time of their arrival."""
+        self._timed = timed
         with self._lock:
             self._packets.clear()
             self._header, self._broken = b"", False
 
     def add(self, packet: Any, arrival: float) -> None:
         """Keep one of PyAV's packets, the first of which is a key frame's. One without a time is left out."""
-        if packet.pts is None or not packet.size or self._broken:
+        pts = packet.pts if self._timed else round(arrival / packet.time_base)
+        if pts is None or not packet.size or self._broken:
             return
-        dts = packet.dts if packet.dts is not None else packet.pts
-        kept = Packet(bytes(packet), packet.pts, dts, packet.is_keyframe, arrival)
+        dts = packet.dts if self._timed and packet.dts is not None else pts
+        kept = Packet(bytes(packet), pts, dts, packet.is_keyframe, arrival)
         try:
             header = self._header or _header(packet)
         except Exception:  # a codec that cannot be copied costs the tape, and not the camera
