@@ -16,7 +16,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -57,9 +57,13 @@ class _Cut:
 
 
 class Clips:
-    """Cuts clips of the tapes of cameras; a thread writes them. Raises UserError where the folder cannot be written."""
+    """Cuts clips of the tapes of cameras; a thread writes them, and has `shown` the picture of each, a JPEG, with the
+    camera's name. Raises UserError where the folder cannot be written."""
 
-    def __init__(self, settings: ClipSettings, say: Say) -> None:
+    def __init__(
+        self, settings: ClipSettings, say: Say, shown: Callable[[str, bytes], None] = lambda _camera, _jpeg: None
+    ) -> None:
+        self._shown = shown
         self._settings, self._say, self._folder = settings, say, Path(settings.folder)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -149,12 +153,14 @@ class Clips:
         parts = {suffix: self._folder / f".{name}.part{suffix}" for suffix in PARTS}
         try:
             (write_masked if cover.masks else write)(parts[".mp4"], reel, cover)
-            parts[".jpg"].write_bytes(picture(parts[".mp4"], begins))
+            jpeg = picture(parts[".mp4"], begins)
+            parts[".jpg"].write_bytes(jpeg)
             parts[".json"].write_text(json.dumps(about) + "\n")
             for suffix, part in parts.items():
                 with open(part, "rb") as file:
                     os.fsync(file.fileno())
                 part.replace(self._folder / f"{name}{suffix}")
+            self._shown(event["camera"], jpeg)
         finally:
             for part in parts.values():
                 part.unlink(missing_ok=True)

@@ -47,7 +47,7 @@ class Service:
     ) -> None:
         self._accelerator, self._site, self._sinks, self._say = accelerator, site, sinks, say
         self._wanted, self._thresholds, self._more, self._spools = wanted, thresholds, more, spools
-        self._clips, self._on_result = Clips(site.clips, say) if site.clips else None, on_result
+        self._clips, self._on_result = Clips(site.clips, say, sinks.picture) if site.clips else None, on_result
         self._leaving: list[threading.Thread] = []
         self._next, self._asked = 0.0, False
         self._systemd, self._ready = Notifier(), False

@@ -57,7 +57,7 @@ class Listener:
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
         self._client.on_message = lambda _client, _data, message: self.kept.update(
-            {message.topic: message.payload.decode()}
+            {message.topic: message.payload.decode("latin-1")}
         )
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
@@ -94,7 +94,12 @@ def test_home_assistant_finds_each_camera(broker: Mosquitto, tmp_path: Path) -> 
         expected = {("door", "risk"): 97, ("door", "alarm"): "ON", ("door", "problem"): "OFF",
                     ("yard", "risk"): 0, ("yard", "alarm"): "OFF", ("yard", "problem"): "ON"}  # fmt: skip
         assert value == expected[camera, key] and late.kept[entity["availability_topic"]] == "online"
+    sink.picture("door", b"\xff\xd8 a JPEG")
     sink.show([ALARM])
+    image = f"homeassistant/image/{node}/door_picture/config"
+    assert eventually(lambda: late.kept.keys() >= {image, f"{base}/camera/door/picture"}, 60)
+    assert json.loads(late.kept[image])["image_topic"] == f"{base}/camera/door/picture"
+    assert late.kept[f"{base}/camera/door/picture"].encode("latin-1") == b"\xff\xd8 a JPEG"
     assert eventually(
         lambda: not any(late.kept[topic] for (camera, _), topic in topics.items() if camera == "yard"), 60
     )
