@@ -77,7 +77,7 @@ class Clips:
         self._scores: dict[str, deque[tuple[float, float, float]]] = {}
         self._cuts: dict[str, _Cut] = {}
         self._jobs: queue.Queue[tuple[_Cut, Reel, Cover, list[list[float]]] | None] = queue.Queue()
-        self._thread = threading.Thread(target=self._write_all, name="clips")
+        self._thread = threading.Thread(target=self._write_all, name="clips", daemon=True)
         self._thread.start()
 
     def tape(self, camera: str, cover: Cover) -> Tape:

@@ -25,15 +25,18 @@ class Retained:
         self._base, self._node, self._discovery = f"{prefix}/{host}", f"{_plain(prefix)}_{_plain(host)}", discovery
         self.status = f"{self._base}/status"
         self._kept: dict[str, str | bytes] = {}
+        self._forgotten = False
         self.pictures: dict[str, bytes] = {}  # of each camera's last clip, a JPEG
 
     def forget(self) -> None:
-        """Give all again: the broker may have lost what it kept."""
-        self._kept = {topic: "" for topic in self._kept}
+        """Give all again: the broker may have lost what it kept. Another thread than `changed`'s may call this."""
+        self._forgotten = True
 
     def changed(self, cameras: Sequence[CameraState]) -> Iterator[Message]:
         """What is to be kept otherwise than it is, with `cameras` as they are now; nothing of those that are gone."""
         wanted: dict[str, str | bytes] = dict(message for camera in cameras for message in self._messages(camera))
+        if self._forgotten:
+            self._forgotten, self._kept = False, dict.fromkeys(self._kept, "")
         for topic in self._kept.keys() - wanted.keys():
             del self._kept[topic]
             yield topic, ""

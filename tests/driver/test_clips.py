@@ -4,6 +4,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from shiftcore.driver.sources.tape import Tape
 from shiftcore.errors import UserError
 from shiftcore.flow.command import app
 from shiftcore.model import video
+from tests.checkout import ROOT
 from tests.driver.footage import alarming
 from tests.driver.rtsp_camera import Camera
 
@@ -125,6 +128,41 @@ def test_a_tape_keeps_seconds_from_a_key_frame_on_and_no_more() -> None:
     assert reel is not None and [packet.pts for packet in reel.packets] == list(range(70, 81))
     tape.begin()
     assert tape.reel(0.0, 100.0) is None
+
+
+WRITES = """
+import sys
+from itertools import count
+from pathlib import Path
+from shiftcore.driver.events import Reporter
+from shiftcore.driver.service.clips import Clips, ClipSettings, Cover, _Cut
+from shiftcore.model.alarm import Change
+from tests.driver.test_clips import reel_of
+reel, made = reel_of(Path(sys.argv[1])).reel(0.0, 100.0), Clips(ClipSettings(sys.argv[2]), print)
+for number in count():
+    event = Reporter(0, f"camera{number}").event(Change(True, 1.0, 1.0, "fight", 0.9), "a")
+    made._write(_Cut(event, 0.0, 1.0), reel, Cover(), [[0.0, 0.5]])
+    print(number, flush=True)
+"""
+
+
+def test_a_run_that_is_killed_leaves_whole_clips(tmp_path: Path) -> None:
+    """At any moment: each JSON has its video and picture, and the next run removes what is half-written."""
+    alarming(tmp_path / "a.ts", clips=2)
+    folder, sent = tmp_path / "clips", len(list(video.frames(tmp_path / "a.ts")))
+    for pause_s in (0.0, 0.013, 0.037):
+        command = [sys.executable, "-c", WRITES, str(tmp_path / "a.ts"), str(folder)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None and process.stdout.readline() == b"0\n"
+            time.sleep(pause_s)
+            process.kill()
+    told = list(folder.glob("*.json"))
+    assert len(told) >= 3
+    for path in told:
+        assert json.loads(path.read_text())["kind"] == "alarm" and path.with_suffix(".jpg").stat().st_size > 100
+        assert len(list(video.frames(path.with_suffix(".mp4")))) == sent
+    Clips(ClipSettings(str(folder)), print).close()
+    assert not list(folder.glob(".*"))
 
 
 def filled(folder: Path, settings: Callable[[str], ClipSettings], sizes: list[int]) -> Clips:

@@ -18,6 +18,7 @@ from shiftcore.driver.sinks.frigate import FrigateSettings
 from shiftcore.driver.sinks.lines import FileSettings
 from shiftcore.driver.sinks.metrics import MetricsSettings, lines
 from shiftcore.driver.sinks.mqtt import Mqtt, MqttSettings
+from shiftcore.driver.sinks.retained import Retained
 from shiftcore.driver.sinks.webhook import WebhookSettings
 from shiftcore.errors import UserError
 from shiftcore.model.alarm import Change
@@ -110,6 +111,19 @@ def test_home_assistant_finds_each_camera(broker: Mosquitto, tmp_path: Path) -> 
     assert sink.close() == 0
     assert eventually(lambda: late.kept[f"{base}/status"] == "offline", 60)
     late.close()
+
+
+def test_what_a_broker_keeps_is_given_once_and_again_to_one_that_may_have_lost_it() -> None:
+    kept = Retained("shiftcore", "pynq", "homeassistant")
+    first = list(kept.changed([QUIET, AWAY]))
+    assert len(first) == 8 and list(kept.changed([QUIET, AWAY])) == []
+    assert [topic for topic, _ in kept.changed([ALARM, AWAY])] == ["shiftcore/pynq/camera/door"]
+    kept.forget()
+    again = dict(kept.changed([QUIET]))  # and of the yard, that it is gone
+    assert {topic for topic, payload in again.items() if payload == ""} == {one for one, _ in first if "yard" in one}
+    assert {topic: payload for topic, payload in again.items() if payload} == {
+        topic: payload for topic, payload in first if "yard" not in topic
+    }
 
 
 @needs_broker
