@@ -74,12 +74,13 @@ def broker(folder: Path) -> Mosquitto:
 
 @needs_broker
 @pytest.mark.skipif(not shutil.which("mosquitto_passwd"), reason="no mosquitto_passwd here")
-def test_nothing_secret_leaves_a_service(tiny_export: Path, tmp_path: Path) -> None:
+def test_nothing_secret_leaves_a_service(tiny_export: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     images = [image for k in range(3) for image in synthetic.clip(EVENTS, 3, (8, 64, 80), (77, k))]
     works = MjpegCamera(images, 25, login=f"CANARYuser:{SECRET}")
     refuses = MjpegCamera(images, 25, login="another:one")
     server, hook, frigate = broker(tmp_path / "broker"), HttpServer(), Frigate({"works"}, ("CANARYuser", SECRET))
     server.start()
+    request.addfinalizer(server.stop)
     arrived: list[bytes] = []
     listener = paho.Client(paho.CallbackAPIVersion.VERSION2)
     listener.username_pw_set("CANARYuser", SECRET)
@@ -97,6 +98,7 @@ def test_nothing_secret_leaves_a_service(tiny_export: Path, tmp_path: Path) -> N
     (home / "secrets.env").chmod(0o600)
     (home / "site.toml").write_text(SITE % ports)
     run = Began(tiny_export / "model.npz", home / "site.toml", "--json", "--record", out / "out.mp4")
+    request.addfinalizer(run.process.kill)
     run.wait_for(lambda: any(made["camera"] == "works" for made in list(frigate.events.values())))
     run.wait_for(lambda: any(value["kind"] == "alarm" for _, _, value, _ in hook.received))
     run.wait_for(lambda: any(b"/alarm{" in message for message in arrived))
