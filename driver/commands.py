@@ -28,7 +28,7 @@ from shiftcore.driver.sinks import Foreign, Settings, Sinks
 from shiftcore.driver.sinks.lines import FileSettings, JsonLines
 from shiftcore.driver.sinks.mqtt import Broker, MqttSettings
 from shiftcore.driver.sinks.said import SaidSettings
-from shiftcore.driver.sources import Image, check_sources
+from shiftcore.driver.sources import Image, Source, check_sources
 from shiftcore.driver.terminal import Voice, interruptible, shown, stopped_by_signals
 from shiftcore.driver.thresholds import read as read_thresholds
 from shiftcore.errors import UserError
@@ -166,9 +166,13 @@ def _watch(say: Voice, site: Site, again: Callable[[], Site] | None, given: _Giv
         with shown(going, quiet, say), stopped, service.read_anew(again):
             going()
         say.warn(problems(going.channels))
-    lost = [*sinks.losses, *frames.lost()]
+    _end([*sinks.losses, *frames.lost()], going.sources, say)
+
+
+def _end(lost: Sequence[str], sources: Sequence[Source], say: Voice) -> None:
+    """Say what is `lost`. Exit code 2 where anything is, or a source had problems."""
     say.warn(lost)
-    if lost or any(source.problems for source in going.sources):
+    if lost or any(source.problems for source in sources):
         raise typer.Exit(cli.USER_ERROR)
 
 

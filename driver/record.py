@@ -9,6 +9,7 @@ import os
 import struct
 import tempfile
 import time
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -236,6 +237,17 @@ class _PyAv:
     def close(self) -> None:
         self._container.mux(self._stream.encode(None))
         self._container.close()
+
+
+@contextlib.contextmanager
+def encoded(path: Path, size: tuple[int, int], rate: Fraction) -> Iterator[_PyAv]:
+    """A writer of an MP4 file at `path`, of RGB pictures of `size` (width, height, both even), `rate` a second;
+    for where PyAV is."""
+    writer = _PyAv(path, size, rate)
+    try:
+        yield writer
+    finally:
+        writer.close()
 
 
 class _OpenCv:

@@ -97,7 +97,7 @@ class Run:
     publishers: Sequence[Callable[[Event], None]]
     say: Say
     rules: Mapping[str, Rules] = field(default_factory=dict)
-    between: Callable[[], None] = lambda: None
+    between: Callable[["Run"], None] = lambda _run: None
     expected: Callable[[], bool] = lambda: False
     channels: list[Channel] = field(init=False)
     failures: int = field(init=False, default=0)
@@ -130,7 +130,7 @@ class Run:
                     self._collect(0.0)
                 self._end_alarms()
                 self._tell_losses()
-                self.between()
+                self.between(self)
             while self._pending:
                 self._collect(1.0)
         finally:

@@ -13,10 +13,11 @@ from shiftcore.driver.address import Address
 from shiftcore.driver.events import Event
 from shiftcore.driver.feeding.listener import Listener
 from shiftcore.driver.run import LOST, Channel, Rules, Run
+from shiftcore.driver.service.clips import Clips
 from shiftcore.driver.service.site import Camera, Site, SiteError
 from shiftcore.driver.service.systemd import Notifier
 from shiftcore.driver.sinks import CameraState, Settings, Sinks
-from shiftcore.driver.sources import Image, Say, Source, open_source
+from shiftcore.driver.sources import Image, Say, Source, is_live, open_source
 from shiftcore.errors import UserError
 from shiftcore.model.records import Result
 from shiftcore.model.sampling import Wanted
@@ -49,6 +50,7 @@ class Service:
     ) -> None:
         self._accelerator, self._site, self._sinks, self._say = accelerator, site, sinks, say
         self._wanted, self._thresholds, self._more, self._spools = wanted, thresholds, more, spools
+        self._clips, self._on_result = Clips(site.clips, say, sinks.picture) if site.clips else None, on_result
         self._leaving: list[threading.Thread] = []
         self._door = door
         self._next, self._asked = 0.0, False
@@ -60,10 +62,12 @@ class Service:
             for name, camera in site.cameras.items():
                 sources.append(self._opened(name, camera))
             rules = {name: self._rules(name, camera) for name, camera in site.cameras.items()}
-            self.going = Run(accelerator, sources, on_result, [self._publish], say, rules, self._between, self._expects)
+            self.going = Run(accelerator, sources, self._show, [self._publish], say, rules, self._between, self._expects)
         except BaseException:
             for source in sources:
                 source.close()
+            if self._clips:
+                self._clips.close()
             raise
 
     def close(self) -> None:
@@ -73,6 +77,8 @@ class Service:
             source.close()
         for thread in self._leaving:
             thread.join()
+        if self._clips:
+            self._clips.close()
 
     @contextmanager
     def read_anew(self, again: Callable[[], Site] | None) -> Iterator[None]:
@@ -93,7 +99,7 @@ class Service:
     def _ask(self, _number: int, _frame: object) -> None:
         self._asked = True
 
-    def _between(self) -> None:
+    def _between(self, _run: Run) -> None:
         if not self._ready:
             self._ready = True
             self._systemd.ready()
@@ -107,7 +113,14 @@ class Service:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + SHOWN_S
+            if self._clips:
+                self._clips.look()
             self._sinks.show(self.states())
+
+    def _show(self, channel: Channel, image: Image, result: Result) -> None:
+        if self._clips:
+            self._clips.saw(channel.source.name, image, result.score)
+        self._on_result(channel, image, result)
 
     def _expects(self) -> bool:
         return self._door is not None and not self._door.stopped
@@ -120,6 +133,8 @@ class Service:
 
     def _publish(self, event: Event) -> None:
         self._sinks.publish(event)
+        if self._clips:
+            self._clips.publish(event)
         self._next = 0.0  # it changes how a camera is
 
     def _reload(self) -> None:
@@ -135,25 +150,34 @@ class Service:
             self._say("the site goes on as it was")
             return
         before, self._site = self._site, site
+        self._change(before)
+        try:
+            self._sinks.set({**site.sinks, **self._more}, self._spools)
+        except UserError as error:
+            self._say(str(error))
+        if site.clips != before.clips:
+            self._say("clips: what the site now says of them holds from the next start on")
+        self._say("the site was read anew")
+
+    def _change(self, before: Site) -> None:
+        """Leave, call and tell the cameras in which the site differs from the one of `before`."""
         known = {channel.source.name: channel for channel in self.going.channels if not channel.gone}
         for name, channel in known.items():
-            if not _same_source(before.cameras[name], site.cameras.get(name)):
+            if not _same_source(before.cameras[name], self._site.cameras.get(name)):
                 self._leave(channel)
-        for name, camera in site.cameras.items():
+        for name, camera in self._site.cameras.items():
             rules = self._rules(name, camera)
             if name not in known or known[name].gone:
                 self.going.add(self._opened(name, camera), rules)
             elif rules != known[name].rules:
                 self.going.change(known[name], rules)
-        try:
-            self._sinks.set({**site.sinks, **self._more}, self._spools)
-        except UserError as error:
-            self._say(str(error))
-        self._say("the site was read anew")
+                if self._clips:
+                    self._clips.cover(name, rules.cover)
 
     def _opened(self, name: str, camera: Camera) -> Source:
         rate = self._accelerator.description.preprocess.images_per_second
-        return open_source(camera.address, rate, self._say, self._wanted, name, camera.mode)
+        tape = self._clips.tape(name, camera.rules().cover) if self._clips and is_live(camera.address) else None
+        return open_source(camera.address, rate, self._say, self._wanted, name, camera.mode, tape)
 
     def _rules(self, name: str, camera: Camera) -> Rules:
         return camera.rules(self._thresholds.get(name, self._thresholds.get(Address(camera.address).shown)))

@@ -10,6 +10,7 @@ from typing import Any
 
 from shiftcore.driver.address import Address
 from shiftcore.driver.run import Rules
+from shiftcore.driver.service.clips import ClipSettings
 from shiftcore.driver.service.cover import Cover, problem
 from shiftcore.driver.service.schedule import Schedule
 from shiftcore.driver.service.secrets import Secrets
@@ -82,6 +83,7 @@ class _Top:
     """A site file without its sinks, whose tables are of many kinds."""
 
     cameras: dict[str, Camera]
+    clips: ClipSettings | None = None
     build: str = ""
     state: str = ""
 
@@ -95,12 +97,14 @@ class _Top:
 
 @dataclass(frozen=True)
 class Site:
-    """`cameras` by their names; what the `sinks` are told, by theirs; the `build` to run, None where that is not said;
+    """`cameras` by their names; what the `sinks` are told, by theirs; where `clips` go, if
+    anywhere; the `build` to run, None where that is not said;
     the folder `state`, for what must outlive the run, None likewise; the `secrets` that were put in, for whoever must
     not show them."""
 
     cameras: Mapping[str, Camera]
     sinks: Mapping[str, Settings]
+    clips: ClipSettings | None = None
     build: Path | None = None
     state: Path | None = None
     secrets: Secrets = field(default_factory=Secrets, repr=False)
@@ -123,11 +127,22 @@ def read_site(path: Path) -> Site:
     elif named:
         secrets.read(here / named, mistakes)
     filled = _filled(values, "", secrets, mistakes)
-    tables = filled.pop("sinks", {})
+    tables, clips = filled.pop("sinks", {}), filled.get("clips")
+    if isinstance(clips, dict) and isinstance(clips.get("folder"), str):
+        clips["folder"] = str(here / clips["folder"])
     for camera in filled.get("cameras", {}).values() if isinstance(filled.get("cameras"), dict) else ():
         if isinstance(camera, dict) and isinstance(camera.get("address"), str):
             camera["address"] = _from(here, camera["address"])
     top = collected(_Top, filled, "", mistakes)
+    sinks = _sinks(tables, here, mistakes)
+    if mistakes or top is None:
+        raise SiteError(path, map(secrets.hide, sorted(set(mistakes))))
+    build, state = (here / part if part else None for part in (top.build, top.state))
+    return Site(top.cameras, sinks, top.clips, build, state, secrets)
+
+
+def _sinks(tables: Any, here: Path, mistakes: list[str]) -> dict[str, Settings]:
+    """The sinks of the tables `[sinks.NAME]`; paths in them begin in the folder `here`."""
     sinks = {}
     for name, table in tables.items() if isinstance(tables, dict) else [("", tables)]:
         if not NAME.fullmatch(name):
@@ -136,10 +151,7 @@ def read_site(path: Path) -> Site:
             if isinstance(table.get(key), str) and table[key] not in ("", "-"):
                 table[key] = str(here / table[key])
         sinks[name] = settings(name, table, f"sinks.{name}", mistakes)
-    if mistakes or top is None:
-        raise SiteError(path, map(secrets.hide, sorted(set(mistakes))))
-    build, state = (here / part if part else None for part in (top.build, top.state))
-    return Site(top.cameras, {name: one for name, one in sinks.items() if one}, build, state, secrets)
+    return {name: one for name, one in sinks.items() if one}
 
 
 def of_sources(sources: Iterable[str]) -> Site:

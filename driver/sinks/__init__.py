@@ -109,6 +109,11 @@ class Sinks:
         for _, sink, _ in self._open.values():
             sink.show(cameras)
 
+    def picture(self, camera: str, jpeg: bytes) -> None:
+        """Tell all the picture of a camera's last clip; another thread may call this."""
+        for _, sink, _ in list(self._open.values()):
+            sink.picture(camera, jpeg)
+
     def close(self) -> None:
         """Close all. What is lost for good is then in `losses`, a line each."""
         for name in list(self._open):

@@ -161,6 +161,11 @@ class Mqtt(Sink):
             for topic, payload in self._retained.changed(cameras):
                 self._client.publish(topic, payload, qos=0, retain=True)
 
+    def picture(self, camera: str, jpeg: bytes) -> None:
+        """It is told when the cameras are shown the next time."""
+        if self._retained:
+            self._retained.pictures[camera] = jpeg
+
     def losses(self) -> Iterator[str]:
         """As of the spool."""
         return self._spool.losses()

@@ -14,7 +14,7 @@ from shiftcore.driver.sinks.sink import CameraState
 from shiftcore.model.alarm import RAISED
 
 ONLINE, OFFLINE = "online", "offline"
-Message = tuple[str, str]  # topic and payload; an empty one takes back what was kept there
+Message = tuple[str, str | bytes]  # topic and payload; an empty one takes back what was kept there
 
 
 class Retained:
@@ -24,15 +24,19 @@ class Retained:
     def __init__(self, prefix: str, host: str, discovery: str) -> None:
         self._base, self._node, self._discovery = f"{prefix}/{host}", f"{_plain(prefix)}_{_plain(host)}", discovery
         self.status = f"{self._base}/status"
-        self._kept: dict[str, str] = {}
+        self._kept: dict[str, str | bytes] = {}
+        self._forgotten = False
+        self.pictures: dict[str, bytes] = {}  # of each camera's last clip, a JPEG
 
     def forget(self) -> None:
-        """Give all again: the broker may have lost what it kept."""
-        self._kept = {topic: "" for topic in self._kept}
+        """Give all again: the broker may have lost what it kept. Another thread than `changed`'s may call this."""
+        self._forgotten = True
 
     def changed(self, cameras: Sequence[CameraState]) -> Iterator[Message]:
         """What is to be kept otherwise than it is, with `cameras` as they are now; nothing of those that are gone."""
-        wanted = dict(message for camera in cameras for message in self._messages(camera))
+        wanted: dict[str, str | bytes] = dict(message for camera in cameras for message in self._messages(camera))
+        if self._forgotten:
+            self._forgotten, self._kept = False, dict.fromkeys(self._kept, "")
         for topic in self._kept.keys() - wanted.keys():
             del self._kept[topic]
             yield topic, ""
@@ -54,6 +58,8 @@ class Retained:
             "troubles": list(camera.troubles),
         }
         yield topic, json.dumps(state)
+        if camera.name in self.pictures:
+            yield f"{topic}/picture", self.pictures[camera.name]
 
     def _discoveries(self, called: str, name: str, topic: str) -> Iterator[Message]:
         """A message for each entity. Keys are those of Home Assistant's MQTT integration."""
@@ -65,18 +71,25 @@ class Retained:
         )
         device = f"{self._node}_{name}"
         for component, key, label, more in entities:
-            entity = {
-                "name": label,
-                "unique_id": f"{device}_{key}",
-                "state_topic": topic,
-                "value_template": f"{{{{ value_json.{key} }}}}",
-                "json_attributes_topic": topic,
-                "availability_topic": self.status,
-                "device": {"identifiers": [device], "name": called, "manufacturer": "Shiftcore"},
-                "origin": {"name": "Shiftcore", "sw_version": __version__},
-                **more,
-            }
-            yield f"{self._discovery}/{component}/{self._node}/{name}_{key}/config", json.dumps(entity)
+            value = {"state_topic": topic, "value_template": f"{{{{ value_json.{key} }}}}"}
+            yield self._discovery_of(component, device, name, called, key, label, {**value, **more})
+        if called in self.pictures:
+            image = {"image_topic": f"{topic}/picture", "content_type": "image/jpeg"}
+            yield self._discovery_of("image", device, name, called, "picture", "Last alarm", image)
+
+    def _discovery_of(
+        self, component: str, device: str, name: str, called: str, key: str, label: str, more: dict[str, str]
+    ) -> Message:
+        entity = {
+            "name": label,
+            "unique_id": f"{device}_{key}",
+            "json_attributes_topic": f"{self._base}/camera/{name}",
+            "availability_topic": self.status,
+            "device": {"identifiers": [device], "name": called, "manufacturer": "Shiftcore"},
+            "origin": {"name": "Shiftcore", "sw_version": __version__},
+            **more,
+        }
+        return f"{self._discovery}/{component}/{self._node}/{name}_{key}/config", json.dumps(entity)
 
 
 def _plain(name: str) -> str:

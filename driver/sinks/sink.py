@@ -40,6 +40,9 @@ class Sink:
     def show(self, cameras: Sequence[CameraState]) -> None:
         """How all cameras are; told about once a second."""
 
+    def picture(self, camera: str, jpeg: bytes) -> None:
+        """The picture of a camera's last clip; another thread may call this."""
+
     def close(self, wait_s: float = WAIT_S) -> int:
         """Let go, after up to `wait_s` seconds for what is under way. Returns how many events wait for the next run."""
         return 0

@@ -13,6 +13,7 @@ from shiftcore.driver.address import Address
 from shiftcore.driver.sources.files import Files
 from shiftcore.driver.sources.live import Live
 from shiftcore.driver.sources.source import AS_IT_IS, Image, Mode, Say, Source
+from shiftcore.driver.sources.tape import Tape
 from shiftcore.errors import UserError
 from shiftcore.model import decoders
 from shiftcore.model.sampling import RGB, Wanted
@@ -27,6 +28,7 @@ __all__ = [
     "check_source",
     "check_sources",
     "interleave",
+    "is_live",
     "open_source",
     "open_sources",
 ]
@@ -67,7 +69,8 @@ def interleave(
             yield None
 
 
-def _is_live(argument: str) -> bool:
+def is_live(argument: str) -> bool:
+    """Whether that names a camera, rather than files."""
     return "://" in argument or argument.startswith("/dev/")
 
 
@@ -76,7 +79,7 @@ def check_source(argument: str) -> None:
     if argument.startswith("/dev/") and not decoders.opencv().usable:
         raise UserError(f"{argument}: such cameras need OpenCV: {decoders.opencv().problem} ({decoders.advice()})")
     if "://" not in argument and not Path(argument).exists():
-        what = "no such camera" if _is_live(argument) else "no such video file or folder"
+        what = "no such camera" if is_live(argument) else "no such video file or folder"
         shown = Address(argument).shown if "@" in argument else argument  # an address with a slip in it
         raise UserError(f"{shown}: {what}")
     if Path(argument).is_dir() and not find(Path(argument)).videos:
@@ -84,12 +87,18 @@ def check_source(argument: str) -> None:
 
 
 def open_source(
-    argument: str, rate: int | None, say: Say, wanted: Wanted = RGB, name: str = "", mode: Mode = AS_IT_IS
+    argument: str,
+    rate: int | None,
+    say: Say,
+    wanted: Wanted = RGB,
+    name: str = "",
+    mode: Mode = AS_IT_IS,
+    tape: Tape | None = None,
 ) -> Source:
-    """As `open_sources`, of one argument that is one; `name`: what it is called, where that is not its address; `mode`:
-    what a camera of this machine is asked for."""
-    if _is_live(argument):
-        return Live(argument, rate, say, wanted, name, mode)
+    """As `open_sources`, of one argument that is one; `name`: what it is called, where that is not its address; `mode`
+    and `tape`: as of `Live`."""
+    if is_live(argument):
+        return Live(argument, rate, say, wanted, name, mode, tape)
     path = Path(argument)
     if not path.is_dir():
         return Files(name or argument, [path], rate, say, wanted)

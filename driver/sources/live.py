@@ -8,11 +8,13 @@ from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from shiftcore.driver.address import Address
 from shiftcore.driver.knock import status
 from shiftcore.driver.sources.opencv import opencv_frames
 from shiftcore.driver.sources.source import AS_IT_IS, Image, Mode, Say, Source, Stamped
+from shiftcore.driver.sources.tape import Tape
 from shiftcore.errors import UserError
 from shiftcore.model import decoders
 from shiftcore.model.sampling import RGB, Sampler, Wanted
@@ -37,15 +39,22 @@ class Live(Source):
 
     Time is the camera's own clock, counted from the arrival of a connection's first frame; where it has none, or that
     one jumps, the time of arrival. `name`: what it is called, where that is not its address; `mode`: what a camera of
-    this machine is asked for.
+    this machine is asked for; `tape`: what keeps its last seconds as they came, where PyAV reads it.
     """
 
     live = True
 
     def __init__(
-        self, address: str, rate: int | None, say: Say, wanted: Wanted = RGB, name: str = "", mode: Mode = AS_IT_IS
+        self,
+        address: str,
+        rate: int | None,
+        say: Say,
+        wanted: Wanted = RGB,
+        name: str = "",
+        mode: Mode = AS_IT_IS,
+        tape: Tape | None = None,
     ) -> None:
-        self._address, self._mode = Address(address), mode
+        self._address, self._mode, self._tape = Address(address), mode, tape
         super().__init__(name or self._address.shown, rate, say, wanted)
         self._images: deque[Image] = deque()
         self._started, self._last = time.monotonic(), 0.0  # of the run, and the time of the newest frame
@@ -117,7 +126,8 @@ class Live(Source):
         camera's own clock."""
         begin, sample = 0.0, Sampler(self._rate, say=lambda why: self._say(f"{self.name}: {why}"))
         refused = self._pauses is REFUSED_S
-        for number, (stamp, convert) in enumerate(_read_live(self._address, self._wanted, refused, self._mode)):
+        frames = _read_live(self._address, self._wanted, refused, self._mode, self._tape)
+        for number, (stamp, convert) in enumerate(frames):
             if self._stopped.is_set():
                 return
             now = time.monotonic() - self._started
@@ -153,11 +163,13 @@ class Live(Source):
         self._say(f"{self.name}: {problem}; called again {'every' if longest else 'in'} {pause:g} s")
 
 
-def _read_live(address: Address, wanted: Wanted, refused: bool, mode: Mode) -> Iterator[Stamped]:
+def _read_live(
+    address: Address, wanted: Wanted, refused: bool, mode: Mode, tape: Tape | None = None
+) -> Iterator[Stamped]:
     """Every frame that a camera sends, which has or has not `refused` user and password the last time. Raises
     UserError, without the camera's name, when no more come, and RefusedError where it refuses them."""
     if decoders.pyav().usable and not address.secret.startswith("/dev/"):
-        return _pyav_live(address, wanted)
+        return _pyav_live(address, wanted, tape)
     return _opencv_live(address, wanted, refused, mode)
 
 
@@ -169,7 +181,7 @@ def _refused(code: int) -> RefusedError:
     return RefusedError(f"refuses user and password ({code} {HTTPStatus(code).phrase}); look at its address")
 
 
-def _pyav_live(address: Address, wanted: Wanted = RGB) -> Iterator[Stamped]:
+def _pyav_live(address: Address, wanted: Wanted = RGB, tape: Tape | None = None) -> Iterator[Stamped]:
     import av
 
     from shiftcore.model.video import seen, video_stream
@@ -182,7 +194,8 @@ def _pyav_live(address: Address, wanted: Wanted = RGB) -> Iterator[Stamped]:
                 raise UserError("sends no video")
             timed = not int(container.format.flags) & _NO_TIMESTAMPS and not container.format.name.endswith("pipe")
             opened, begun, last = True, False, time.monotonic()
-            for packet in container.demux():  # sound, too: it may go on where the picture stalls
+            # sound, too: it may go on where the picture stalls
+            for packet in _taped(container, stream, tape, timed) if tape else container.demux():
                 if packet.stream.index == stream.index:
                     begun = begun or packet.is_keyframe  # before the first one, as in model.video
                     for frame in packet.decode() if begun else []:
@@ -199,6 +212,17 @@ def _pyav_live(address: Address, wanted: Wanted = RGB) -> Iterator[Stamped]:
         raise _refused(403) from None
     except av.FFmpegError as error:
         raise UserError(address.clean(error.strerror or type(error).__name__)) from None
+
+
+def _taped(container: Any, stream: Any, tape: Tape, timed: bool) -> Iterator[Any]:
+    """A container's packets; those of its video `stream`, from a key frame on, are on the tape as well."""
+    tape.begin(timed)
+    begun = False
+    for packet in container.demux():
+        begun = begun or (packet.stream.index == stream.index and packet.is_keyframe)
+        if begun and packet.stream.index == stream.index:
+            tape.add(packet, time.monotonic())
+        yield packet
 
 
 def _opencv_live(

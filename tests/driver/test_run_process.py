@@ -94,7 +94,7 @@ def test_nothing_secret_leaves_a_run(tiny_build: Path, tmp_path: Path) -> None:
     outputs = ["--events", out / "events.jsonl", "--record", out / "out.mp4", "--spool", out / "spool"]
     broker = "mqtt://CANARYuser:CANARY@127.0.0.1:9"
     run = Began(tiny_build, *there, *outputs, "--json", "--mqtt", broker)
-    run.wait_for(lambda: (out / "events.jsonl").exists() and "begin" in (out / "events.jsonl").read_text())
+    run.wait_for(lambda: (out / "events.jsonl").exists() and '"alarm"' in (out / "events.jsonl").read_text())
     status, errors = run.end()
     plain = Began(tiny_build, *there[:1])  # with the table instead of JSON
     time.sleep(8)

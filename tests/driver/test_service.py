@@ -99,7 +99,7 @@ def test_a_site_is_read_anew_and_no_camera_is_lost(driver: Callable[..., Result]
     mistake changes nothing."""
     images = [image for k in range(3) for image in synthetic.clip(EVENTS, 3, (8, 64, 80), (77, k))] * 200
     content = transport_stream(tmp_path / "a.ts", images[:48]).read_bytes() * 40
-    stays, goes, comes = (Camera(content, pace_s=0.01) for _ in range(3))
+    stays, goes, comes, changes = (Camera(content, pace_s=0.01) for _ in range(4))
     path = tmp_path / "site.toml"
     events = tmp_path / "events.jsonl"
 
@@ -107,8 +107,8 @@ def test_a_site_is_read_anew_and_no_camera_is_lost(driver: Callable[..., Result]
         tables = "".join(f"[cameras.{name}]\n{table}\n" for name, table in cameras.items())
         path.write_text(f'{tables}[sinks.file]\npath = "{events}"\n')
 
-    stay = f'address = "{stays.address}"'
-    write(stays=stay, goes=f'address = "{goes.address}"\nthreshold = 1.0')
+    stay, change = (f'address = "{camera.address}"' for camera in (stays, changes))
+    write(stays=stay, goes=f'address = "{goes.address}"', changes=f"{change}\nthreshold = 1.0")
     steps: list[str] = []
 
     def until(what: str, condition: Callable[[], bool]) -> None:
@@ -121,26 +121,25 @@ def test_a_site_is_read_anew_and_no_camera_is_lost(driver: Callable[..., Result]
         return events.exists() and f'"camera": "{camera}"' in events.read_text()
 
     def conduct() -> None:
-        until("begun", lambda: told("stays") and goes.connections > 0)
+        until("begun", lambda: told("stays") and told("goes") and changes.connections > 0)
         path.write_text("[cameras")
         os.kill(os.getpid(), signal.SIGHUP)
         time.sleep(0.5)
-        write(stays=stay, comes=f'address = "{comes.address}"')
+        steps.append(f"as it was: {told('changes')}")
+        write(stays=stay, comes=f'address = "{comes.address}"', changes=change)
         os.kill(os.getpid(), signal.SIGHUP)
-        until("come", lambda: told("comes"))
-        before = goes.connections
-        time.sleep(1.5)
-        until("gone", lambda: goes.connections == before)
+        until("come and changed", lambda: told("comes") and told("changes"))
         os.kill(os.getpid(), signal.SIGTERM)
 
     conductor = threading.Thread(target=conduct)
     conductor.start()
     result = driver(path)
     conductor.join()
-    for camera in (stays, goes, comes):
+    for camera in (stays, goes, comes, changes):
         camera.close()
-    assert steps == ["begun: True", "come: True", "gone: True"]
-    assert result.exit_code == 0 and stays.connections == 1, result.stderr
+    assert steps == ["begun: True", "as it was: False", "come and changed: True"]
+    assert result.exit_code == 0 and stays.connections == changes.connections == 1, result.stderr
+    assert [name in result.stdout for name in ("stays", "goes", "comes", "changes")] == [True, False, True, True]
     said = result.stderr.splitlines()
     assert f"{path}: not a TOML file" in result.stderr and "the site goes on as it was" in said
     assert said.count("the site was read anew") == 1

@@ -18,6 +18,7 @@ from shiftcore.driver.sinks.frigate import FrigateSettings
 from shiftcore.driver.sinks.lines import FileSettings
 from shiftcore.driver.sinks.metrics import MetricsSettings, lines
 from shiftcore.driver.sinks.mqtt import Mqtt, MqttSettings
+from shiftcore.driver.sinks.retained import Retained
 from shiftcore.driver.sinks.webhook import WebhookSettings
 from shiftcore.errors import UserError
 from shiftcore.model.alarm import Change
@@ -57,7 +58,7 @@ class Listener:
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
         self._client.on_message = lambda _client, _data, message: self.kept.update(
-            {message.topic: message.payload.decode()}
+            {message.topic: message.payload.decode("latin-1")}
         )
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
@@ -94,7 +95,12 @@ def test_home_assistant_finds_each_camera(broker: Mosquitto, tmp_path: Path) -> 
         expected = {("door", "risk"): 97, ("door", "alarm"): "ON", ("door", "problem"): "OFF",
                     ("yard", "risk"): 0, ("yard", "alarm"): "OFF", ("yard", "problem"): "ON"}  # fmt: skip
         assert value == expected[camera, key] and late.kept[entity["availability_topic"]] == "online"
+    sink.picture("door", b"\xff\xd8 a JPEG")
     sink.show([ALARM])
+    image = f"homeassistant/image/{node}/door_picture/config"
+    assert eventually(lambda: late.kept.keys() >= {image, f"{base}/camera/door/picture"}, 60)
+    assert json.loads(late.kept[image])["image_topic"] == f"{base}/camera/door/picture"
+    assert late.kept[f"{base}/camera/door/picture"].encode("latin-1") == b"\xff\xd8 a JPEG"
     assert eventually(
         lambda: not any(late.kept[topic] for (camera, _), topic in topics.items() if camera == "yard"), 60
     )
@@ -105,6 +111,19 @@ def test_home_assistant_finds_each_camera(broker: Mosquitto, tmp_path: Path) -> 
     assert sink.close() == 0
     assert eventually(lambda: late.kept[f"{base}/status"] == "offline", 60)
     late.close()
+
+
+def test_what_a_broker_keeps_is_given_once_and_again_to_one_that_may_have_lost_it() -> None:
+    kept = Retained("shiftcore", "pynq", "homeassistant")
+    first = list(kept.changed([QUIET, AWAY]))
+    assert len(first) == 8 and list(kept.changed([QUIET, AWAY])) == []
+    assert [topic for topic, _ in kept.changed([ALARM, AWAY])] == ["shiftcore/pynq/camera/door"]
+    kept.forget()
+    again = dict(kept.changed([QUIET]))  # and of the yard, that it is gone
+    assert {topic for topic, payload in again.items() if payload == ""} == {one for one, _ in first if "yard" in one}
+    assert {topic: payload for topic, payload in again.items() if payload} == {
+        topic: payload for topic, payload in first if "yard" not in topic
+    }
 
 
 @needs_broker

@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A site file: what may stand in it, and that all its mistakes are told at once, without a secret in them."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from shiftcore.driver.service.clips import ClipSettings
 from shiftcore.driver.service.cover import Cover, inside
 from shiftcore.driver.service.schedule import Schedule
-from shiftcore.driver.service.site import SiteError, of_sources, read_site
+from shiftcore.driver.service.site import Camera, SiteError, of_sources, read_site
+from shiftcore.driver.sinks import KINDS
 from shiftcore.driver.sinks.lines import FileSettings
 from shiftcore.driver.sources import Image
 from shiftcore.errors import UserError
 from shiftcore.model.colour import BLACK
+from tests.checkout import ROOT
 
 SITE = """
 secrets = "secrets.env"
@@ -97,7 +101,7 @@ def test_all_mistakes_are_told_at_once_and_no_secret(tmp_path: Path) -> None:
     assert text.splitlines() == [("error: " if index else "") + one for index, one in enumerate(caught.value.mistakes)]
     for line in (
         f"secrets: {tmp_path}/secrets.env, line 3: not NAME=VALUE",
-        "biuld: not known; there are cameras, build, state",
+        "biuld: not known; there are cameras, clips, build, state",
         "cameras.hall.address: not of the right type",
         "cameras.yard.adress: not known; there are address, threshold",
         "cameras.yard.address: missing",
@@ -114,6 +118,17 @@ def test_all_mistakes_are_told_at_once_and_no_secret(tmp_path: Path) -> None:
     ):
         assert f"site.toml: {line}" in text, line
     assert len(set(caught.value.mistakes)) == 15
+
+
+def test_the_site_in_the_docs_can_be_copied(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "service.md").read_text()
+    tables = "".join(re.findall(r"```toml\n(.*?)```", page, re.S))
+    names = set(re.findall(r"\$\{([A-Z_]+)\}", tables))
+    found = read_site(site(tmp_path, tables, "".join(f"{name}=x\n" for name in names)))
+    assert set(found.cameras) == {"door", "yard"} and set(found.sinks) == {"mqtt", "metrics", "frigate"} and found.clips
+    keys = {*Camera.__dataclass_fields__, *ClipSettings.__dataclass_fields__}
+    keys |= {key for kind in KINDS.values() for key in kind.__dataclass_fields__}
+    assert keys <= set(re.findall(r"`([a-z_]+)`", page)), "each key has its place on the page"
 
 
 def test_secrets_are_their_owners_alone(tmp_path: Path) -> None:
