@@ -35,6 +35,27 @@ CORNERS: dict[str, tuple[Parameters, ...]] = {
     ),
     "dma_write": parameter_sets("ADDR_WIDTH RECORD_BYTES MAX_BURST_BEATS", (4, 8, 1), (33, 32, 16), (64, 4096, 256)),
     "axi3_to_axil": parameter_sets("ID_BITS ADDR_BITS", (1, 3), (12, 12)),
+    "box_divide": parameter_sets("AREA_BITS", (1,), (17,)),
+    "motion_pixels": parameter_sets("TAG_BITS", (1,), (42,)),
+    "axi_read_arbiter": parameter_sets("PORTS ADDR_WIDTH BURSTS", (2, 33, 8), (3, 41, 5)),
+    "plane_read": parameter_sets(
+        "ADDR_WIDTH SIZE_BITS STRIDE_BITS MAX_BURST_BEATS FIFO_WORDS",
+        (4, 4, 1, 1, 2),
+        (33, 13, 16, 16, 512),
+        (41, 13, 16, 256, 512),
+    ),
+    "box_average": parameter_sets(
+        "WIDTH HEIGHT COLUMN_BITS ROW_BITS AREA_BITS", (8, 2, 10, 11, 20), (512, 512, 4, 3, 6)
+    ),
+    "plane_geometry": parameter_sets(
+        "ADDR_WIDTH WIDTH HEIGHT COLUMN_BITS ROW_BITS AREA_BITS", (33, 8, 8, 10, 9, 18), (41, 512, 512, 4, 3, 6)
+    ),
+    "ingest": parameter_sets(
+        "WIDTH HEIGHT STREAMS ADDR_WIDTH TAG_BITS MAX_BURST_BEATS WRITE_BURST FIFO_WORDS",
+        (112, 80, 32, 33, 40, 16, 16, 512),
+        (8, 8, 2, 29, 1, 1, 1, 2),
+        (512, 511, 128, 41, 40, 256, 16, 512),
+    ),
 }
 """Parameter sets for the linter; a module that is not here is linted with its defaults."""
 
@@ -239,6 +260,68 @@ PROOFS = (
         needs=_files("context_pkg", "chip_pkg", "lutram_fifo"),
     ),
     Block(
+        name="box_divide",
+        source=RTL / "box_divide.sv",
+        claim="every quotient is exact, for every sum below 256 times its area, in order",
+        parameters=(dict(AREA_BITS=3), dict(AREA_BITS=1)),
+        mutants=(
+            Mutant(
+                "a sum that is a multiple is one too little", "longer >= {1'b0, area[i]}", "longer > {1'b0, area[i]}"
+            ),
+            Mutant("an area of the next box", "Area <= area[i];", "Area <= s_area;"),
+            Mutant("a waiting quotient is overwritten", "s_tready = !m_tvalid || m_tready", "s_tready = 1'b1"),
+        ),
+        depth=14,
+    ),
+    Block(
+        name="motion_pixels",
+        source=RTL / "motion_pixels.sv",
+        claim="each beat has the newest image's pixel and both differences, doubled around 127 and clipped",
+        parameters=(dict(TAG_BITS=2),),
+        mutants=(
+            Mutant("the lanes are taken the other way", "s_lane - 2'd1", "s_lane + 2'd1"),
+            Mutant("bright differences wrap", "(difference > 11'sd255)? 8'd255 : ", ""),
+            Mutant("a waiting beat is overwritten", "s_tready = !m_tvalid || m_tready", "s_tready = 1'b1"),
+        ),
+    ),
+    Block(
+        name="axi_read_arbiter",
+        source=RTL / "axi_read_arbiter.sv",
+        claim="every burst goes out once, as it is, the lowest port's first; every answer goes to its burst's port",
+        parameters=(dict(PORTS=2, ADDR_WIDTH=2, BURSTS=2), dict(PORTS=3, ADDR_WIDTH=1, BURSTS=1)),
+        mutants=(
+            Mutant(
+                "a waiting address is overwritten",
+                "free = (!m_axi_arvalid || m_axi_arready) && owners_ready",
+                "free = owners_ready",
+            ),
+            Mutant("every answer goes to the first port", "owned && owner == PORT_BITS'(i)", "owned && i == 0"),
+            Mutant("an answer's first beat ends it", "m_axi_rvalid && m_axi_rlast)", "m_axi_rvalid)"),
+        ),
+        cover_depth=24,
+        needs=_files("lutram_fifo"),
+    ),
+    Block(
+        name="plane_read",
+        source=RTL / "plane_read.sv",
+        claim="AXI's rules on AR and R; bursts within length, 4 KB and the window; every word of every row once, in "
+        "order, as memory has it; nothing new after stop, quiet is quiet and stays",
+        parameters=(dict(ADDR_WIDTH=6, SIZE_BITS=4, STRIDE_BITS=4, MAX_BURST_BEATS=2, FIFO_WORDS=2),),
+        mutants=(
+            Mutant("a row's last word is left out", "4'd7 + 4'(Address[2:0])", "4'd7"),
+            Mutant("bursts cross their boundary", "- (9'(Word) & 9'(MAX_BURST_BEATS - 1))", "- 9'd0"),
+            Mutant("bursts are issued after stop", "wire  issue = run && Stage", "wire  issue = Stage"),
+            Mutant("there need be no room", " && 32'(Room) >= 32'(length);", ";"),
+            Mutant(
+                "quiet with a burst under way",
+                "assign  quiet = Outstanding == '0;",
+                "assign  quiet = Outstanding <= 1;",
+            ),
+        ),
+        depth=12,
+        cover_depth=24,
+    ),
+    Block(
         name="shell",
         source=RTL / "shell.sv",
         claim="no path through the whole shell leads from a ready to a valid without a register",
@@ -260,6 +343,25 @@ PROOFS = (
             "dma_read",
             "dma_write",
             "result_writer",
+        ),
+        properties=False,
+    ),
+    Block(
+        name="ingest",
+        source=RTL / "ingest.sv",
+        claim="no path through the whole of it leads from a ready to a valid without a register",
+        parameters=(dict(WIDTH=8, HEIGHT=8, STREAMS=2, FIFO_WORDS=32),),
+        mutants=(
+            Mutant(
+                "a beat is offered only when the core is ready",
+                "m_tvalid = pixels_valid && !stop",
+                "m_tvalid = pixels_valid && !stop && m_tready",
+                check="ready_to_valid",
+            ),
+        ),
+        needs=_files(
+            *("lutram_fifo", "byte_gearbox", "dma_read", "dma_write", "plane_geometry", "plane_read", "box_divide"),
+            *("box_average", "motion_pixels", "axi_read_arbiter"),
         ),
         properties=False,
     ),

@@ -16,7 +16,10 @@ from shiftcore.hw.formal.prover import Job
 from tests.checkout import ROOT
 
 BLOCKS = ours()
-SLOW = {"dma_read", "dma_read_data", "dma_write", "result_writer", "result_writer_data", "axi3_to_axil"}
+SLOW = {
+    *("dma_read", "dma_read_data", "dma_write", "result_writer", "result_writer_data", "axi3_to_axil"),
+    *("box_divide", "axi_read_arbiter", "plane_read"),
+}
 """Blocks whose proofs take minutes together: `make formal` runs them, this test does not."""
 
 
