@@ -95,8 +95,9 @@ trace: $(READY) ## compare every layer of the RTL with the reference; name the f
 demo: $(READY) ## watch drawn scenes or VIDEO=file: verdict, picture, and the simulated chip's proof
 	@$(RUN) demo $(if $(filter file,$(PRESET_FROM)),,--preset "$$PRESET") $(if $(VIDEO),--video "$$VIDEO")
 
+# One more than the cores of a small machine: many tests wait for cameras, brokers and each other's compilations.
 test: $(READY) ## all tests
-	@.venv/bin/python -m pytest -n 2
+	@.venv/bin/python -m pytest -n 3 --dist worksteal
 
 bench: $(READY) ## measure everything; writes build/bench/report.json (some minutes)
 	@$(RUN) bench

@@ -75,8 +75,10 @@ def stopped_by_signals(sources: list[Source], door: Listener | None = None) -> I
 
     def stop(_number: int, _frame: object) -> None:
         restore()
-        for part in (*sources, door) if door else sources:
-            part.stop()
+        for source in sources:
+            source.stop()
+        if door:
+            door.stop()
 
     for number in interrupts:
         signal.signal(number, stop)

@@ -177,7 +177,8 @@ class BoardKeys:
             own.touch(mode=0o600)
             feeders.touch(mode=0o600)
             curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "36500"]
-            command = [program, "req", "-x509", *curve, "-subj", "/CN=shiftcore", "-keyout", own, "-out", feeders]
+            places = ["-keyout", str(own), "-out", str(feeders)]
+            command = [program, "req", "-x509", *curve, "-subj", "/CN=shiftcore", *places]
             done = subprocess.run(command, check=False, capture_output=True, text=True)
             if done.returncode:
                 reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]

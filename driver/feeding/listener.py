@@ -232,7 +232,7 @@ class Listener:
                 header = Header.parse(head, len(taken))
                 if header.kind == IMAGE:
                     pixels = np.empty(shape, np.uint8)
-                    if not receive(connection, memoryview(pixels).cast("B")):
+                    if not receive(connection, pixels.data.cast("B")):
                         raise LinkError("broke off")
                     taken[header.camera].put(connection, header, pixels)
                 elif header.kind == LOST:

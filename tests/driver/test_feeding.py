@@ -21,7 +21,7 @@ from shiftcore.driver.feeding import link
 from shiftcore.driver.feeding.feeder import Feeder
 from shiftcore.driver.feeding.link import Answer, BoardKeys, FeederKey, Header, Hello, RefusedError
 from shiftcore.driver.feeding.listener import QUEUED, Fed, Listener
-from shiftcore.driver.sources import Image, open_sources
+from shiftcore.driver.sources import Image, Source, open_sources
 from shiftcore.errors import UserError
 from shiftcore.model import video
 from shiftcore.model.preprocess import Preprocessor
@@ -75,7 +75,7 @@ class Board:
                 time.sleep(0.002)
 
     def feeder(self, *places: Path | str, names: tuple[str, ...] = (), port: int = 0) -> Feeder:
-        def open_all(wanted: Answer) -> list:  # type: ignore[type-arg]
+        def open_all(wanted: Answer) -> list[Source]:
             return open_sources([str(place) for place in places], wanted.rate, self.said.append, Wanted(wanted.luma))
 
         given = names or tuple(f"camera {index}" for index in range(len(places)))
