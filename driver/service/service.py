@@ -62,7 +62,9 @@ class Service:
             for name, camera in site.cameras.items():
                 sources.append(self._opened(name, camera))
             rules = {name: self._rules(name, camera) for name, camera in site.cameras.items()}
-            self.going = Run(accelerator, sources, self._show, [self._publish], say, rules, self._between, self._expects)
+            self.going = Run(
+                accelerator, sources, self._show, [self._publish], say, rules, self._between, self._expects
+            )
         except BaseException:
             for source in sources:
                 source.close()
