@@ -17,7 +17,7 @@ from shiftcore.quant.preset import PRESETS, load_preset
 
 BOARD = load_board("pynq-z2")
 CLASSES = ("enter_put", "enter_pick", "leave_put", "leave_pick")  # as many as the shipped weights have
-LEARNED = ("model", "content")  # of a core's manifest: which network this is, and the digest of all
+LEARNED = ("model", "content")  # of a core's manifest: which network this is, and the digest of all of it
 
 
 def core(network: ReducedTSM, folder: Path) -> Path:
@@ -67,11 +67,13 @@ def test_two_checkpoints_give_the_same_core(cores: tuple[Path, Path]) -> None:
     assert [name for name in one if one[name] != other[name]] == []
 
 
-def test_their_memories_differ_in_every_layer(cores: tuple[Path, Path]) -> None:
-    """Of the same sizes, that is: so many words, of so many digits."""
+def test_their_memories_differ(cores: tuple[Path, Path]) -> None:
+    """In every layer but the quantizers behind additions, whose scales nobody learns; and they have the same sizes: so
+    many words, of so many digits."""
     one, other = ({path.name: path.read_text() for path in (core / "data").iterdir()} for core in cores)
     assert {name: list(map(len, text.split())) for name, text in one.items()} == {
         name: list(map(len, text.split())) for name, text in other.items()
     }
     layers = {name.partition("_memblock")[0].partition("_threshs")[0] for name in one}
-    assert {name for name in layers if all(one[f] == other[f] for f in one if f.startswith(name))} == set()
+    same = {name for name in layers if all(one[f] == other[f] for f in one if f.startswith(name))}
+    assert same == {"stage0_block0_threshold", "stage1_block0_threshold"}
