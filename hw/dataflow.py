@@ -143,7 +143,9 @@ class BoundedThresholds(Transformation):
             low, high = _reached(model, node.input[0])
             most = max(-low - 1, high + 1).bit_length() + 1 if source.signed() else (high + 1).bit_length()
             chosen = DataType[f"{'' if source.signed() else 'U'}INT{max(source.bitwidth(), most)}"]
-            model.set_initializer(node.input[1], np.clip(model.get_initializer(node.input[1]), low, high + 1))
+            model.set_initializer(
+                node.input[1], np.clip(model.get_initializer(node.input[1]), chosen.min(), chosen.max())
+            )
             model.set_tensor_datatype(node.input[1], chosen)
             getCustomOp(node).set_nodeattr("weightDataType", chosen.name)
         return model, False

@@ -4,6 +4,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,8 @@ from shiftcore.hw import compile as flow
 from shiftcore.hw import dataflow, fifo, lockfile
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.core import build_core
+from shiftcore.model import image
+from shiftcore.model.manifest import CoreManifest
 from shiftcore.quant.export import export
 from shiftcore.quant.network import ReducedTSM, random_network
 from shiftcore.quant.preset import PRESETS, load_preset
@@ -74,6 +77,27 @@ def test_their_memories_differ(cores: tuple[Path, Path]) -> None:
     assert {name: list(map(len, text.split())) for name, text in one.items()} == {
         name: list(map(len, text.split())) for name, text in other.items()
     }
-    layers = {name.partition("_memblock")[0].partition("_threshs")[0] for name in one}
-    same = {name for name in layers if all(one[f] == other[f] for f in one if f.startswith(name))}
+    layers = {held.layer.replace(".", "_") for held in CoreManifest.read(cores[0]).memories}
+    same = {layer for layer in layers if all(one[name] == other[name] for name in one if name.startswith(f"{layer}_"))}
     assert same == {"stage0_block0_threshold", "stage1_block0_threshold"}
+
+
+def test_an_integer_model_gives_what_the_compiler_wrote(cores: tuple[Path, Path]) -> None:
+    """The load stream of model.npz, made by NumPy alone, holds for each memory the words of FINN's own file; and the
+    arrays can be had back from it."""
+    for core in cores:
+        memories = CoreManifest.read(core).memories
+        with np.load(core.parent / "export" / "model.npz") as content:
+            arrays = {key: content[key] for key in content.files if key != "graph"}
+        for held in memories:
+            if held.kind == "weights":
+                stream = image.packed(held, image.matrix(held, arrays)).astype("<u4")
+                words = stream.reshape(-1, -(-held.pe * held.simd * held.bits // 32))
+                file = core / "data" / f"{held.layer.replace('.', '_')}_memblock.dat"
+                assert [int.from_bytes(word.tobytes(), "little") for word in words] == [
+                    int(word, 16) for word in file.read_text().split()
+                ], held.layer
+        again = image.arrays(memories, image.payload(memories, arrays), arrays)
+        for key, array in arrays.items():
+            if key.endswith("weight"):
+                assert np.array_equal(again[key], array), key
