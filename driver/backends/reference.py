@@ -55,8 +55,9 @@ class ReferenceChip:
     def __init__(self, build: Build, load: Load) -> None:
         self.memory: dict[int, np.ndarray] = {}
         self._load = load
-        self._infer: Infer | None = None  # None: there is no model
-        self._model_hash = 0
+        stream = build.load_stream(build.model)  # as in the chip's memories after power-on
+        self._infer: Infer | None = load(stream)  # None: there is no model
+        self._model_hash = int(image.model_hash(stream), 16)
         self._shape_hash, self._load_words = build.manifest.shape, build.manifest.load_words
         self._shape = build.input_shape
         self._bytes, self._record_bytes = build.input_bytes, build.manifest.record_bytes
