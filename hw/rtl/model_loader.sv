@@ -12,8 +12,8 @@
 // Throughput  A word a cycle, and SETTLE + HOLD cycles behind the last.
 // Latency     A word reaches the core a cycle later.
 //
-// `clear` (the soft reset) ends a load. What is known of the memories stays, as their content does: a load that was ended
-// in the middle leaves no model, one that had not written yet leaves the model in use.
+// Reset and `clear` (the soft reset) end a load. What is known of the memories stays, as their content does: a load that
+// was ended in the middle leaves no model, one that had not written yet leaves the model in use.
 `default_nettype none
 
 module model_loader #(
@@ -131,23 +131,24 @@ module model_loader #(
 	always_ff @(posedge clk)  m_load_tdata <= s_tdata;
 
 	always_ff @(posedge clk) begin
-		if(!rst_n) begin
-			good <= MODEL_HASH != '0;
-			model_hash <= MODEL_HASH;
-			cycles <= '0;
+		if(!rst_n || clear)     cycles <= '0;
+		else if(State != IDLE)  cycles <= cycles + 1;
+		else if(begin_load)     cycles <= 32'd1;
+	end
+
+	// What is in the memories is lost when the FPGA is configured and by no reset, and so it is with what is known of it.
+	initial begin
+		good = MODEL_HASH != '0;
+		model_hash = MODEL_HASH;
+	end
+	always_ff @(posedge clk) begin
+		if(rst_n && writes) begin
+			good <= 1'b0;
+			model_hash <= '0;
 		end
-		else begin
-			if(writes) begin
-				good <= 1'b0;
-				model_hash <= '0;
-			end
-			else if(!clear && (State == RESET) && (Wait == '0) && Right) begin
-				good <= 1'b1;
-				model_hash <= NewHash;
-			end
-			if(clear)             cycles <= '0;
-			else if(State != IDLE)  cycles <= cycles + 1;
-			else if(begin_load)   cycles <= 32'd1;
+		else if(rst_n && !clear && (State == RESET) && (Wait == '0) && Right) begin
+			good <= 1'b1;
+			model_hash <= NewHash;
 		end
 	end
 

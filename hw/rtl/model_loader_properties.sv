@@ -46,7 +46,8 @@ module model_loader_properties #(
 	logic  Ours;	// the words that tell whose image it is are right so far
 	logic [31:0]  Sum;
 	logic [31:0]  Hash;
-	logic  Given;	// a word of it was written, and since then no whole image has come
+	logic  Given = 0;	// a word of it was written, and since then no whole image has come
+	logic  Untouched = 1;	// since power-on nothing was loaded
 	logic [7:0]  Count;	// of the words given
 	logic [31:0]  Last;
 	logic  LastValid;
@@ -81,8 +82,8 @@ module model_loader_properties #(
 		end
 		Last <= s_tdata;
 		LastValid <= rst_n && !clear && take && Ours && (Came >= 4) && (32'(Came) < WORDS - 1);
-		if(!rst_n)  Given <= MODEL_HASH == '0;
-		else if(load_begins)  Given <= 1;
+		if(load_begins)  Untouched <= 0;
+		if(load_begins)  Given <= 1;
 		else if(good)  Given <= 0;
 	end
 
@@ -98,7 +99,8 @@ module model_loader_properties #(
 		if(reset_core)  reset_behind_the_last: assert(busy && (32'(Came) == WORDS) && !m_load_tvalid);
 		if(error_shape)  not_ours: assert(!Ours && (Count == 0));
 		if(error_crc)  wrong_sum: assert(Ours && !RightSum && !good);
-		if(was_reset)  after_power_up: assert(!busy && (good == (MODEL_HASH != '0)) && (model_hash == MODEL_HASH));
+		if(was_reset)  idle_after_reset: assert(!busy);
+		if(Untouched)  after_power_up: assert((good == (MODEL_HASH != '0)) && (model_hash == MODEL_HASH));
 		refused: cover(error_shape);
 		wrong: cover(error_crc);
 		written: cover(m_load_tvalid && (32'(Count) == LOAD_WORDS - 1));

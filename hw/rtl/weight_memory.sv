@@ -65,10 +65,12 @@ module weight_memory #(
 		end
 	end
 
+	// In LUTs a power of two of words costs no multiplexer: the cells that join them are there anyway.
+	localparam int unsigned  SIZE = 88'(RAM_STYLE) == 88'("block")? DEPTH : 2**ADDRESS_BITS;
 	(* ram_style = RAM_STYLE *)
-	logic [WIDTH-1:0]  Memory[DEPTH];
+	logic [WIDTH-1:0]  Memory[SIZE];
 	if(FILE != "") begin : genContent
-		initial  $readmemh(FILE, Memory);
+		initial  $readmemh(FILE, Memory, 0, DEPTH-1);
 	end : genContent
 	wire [ADDRESS_BITS-1:0]  at = write? write_address : Next;
 	always_ff @(posedge clk) begin

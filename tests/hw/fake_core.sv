@@ -51,9 +51,11 @@ module core
 	int unsigned  Loaded;	// words
 	logic [31:0]  Added;
 	assign  load_ends = s_axis_load_tvalid && (Loaded == LOAD_WORDS-1);
+	bit  Up;	// it was reset once
 	initial  Added = 0;
 	always_ff @(posedge ap_clk) begin
-		if(load_begins) begin
+		if(!Up)  Added <= 0;
+		else if(load_begins) begin
 			Loaded <= 0;
 			Added <= 0;
 		end
@@ -61,8 +63,9 @@ module core
 			Loaded <= Loaded + 1;
 			Added <= Added + s_axis_load_tdata;
 		end
-		if((load_begins || s_axis_load_tvalid) && ((Wr != Rd) || (Beat != 0)))  $error("%m: a load while a frame is inside.");
-		if(s_axis_load_tvalid && ((Loaded >= LOAD_WORDS) || !ap_rst_n))  $error("%m: a word too many, or during reset.");
+		if(!ap_rst_n)  Up <= 1;
+		if(Up && ap_rst_n && (load_begins || s_axis_load_tvalid) && ((Wr != Rd) || (Beat != 0)))  $error("%m: a load while a frame is inside.");
+		if(Up && s_axis_load_tvalid && ((Loaded >= LOAD_WORDS) || !ap_rst_n))  $error("%m: a word too many, or during reset.");
 	end
 
 	// The context is taken with a frame's last beat.

@@ -29,6 +29,7 @@ READ, WRITE = 0x10000, 0x40000  # the two windows
 READ_BYTES, WRITE_BYTES = 0x10000, 0x4000
 IMAGE_BYTES = 4 * (N.LOAD_WORDS + 5)
 IMAGES, IMAGE_STRIDE = 8, IMAGE_BYTES + 64 + -IMAGE_BYTES % 8
+FRAME_BYTES = READ_BYTES - IMAGES * IMAGE_STRIDE  # of the window, in front of the images
 PATIENCE = 40 * (N.FRAME_INTERVAL + LATENCY)
 
 
@@ -117,6 +118,8 @@ class Model:
 class Bench:
     """The chip, its registers through AxiLiteMaster, its memory, and the frames under way."""
 
+    before: "Bench | None" = None  # of the test before in this simulation: what it loaded is there still
+
     def __init__(self, dut: Any, pause: float) -> None:
         logging.getLogger("cocotb").setLevel(logging.WARNING)
         self.dut, self.rng = dut, random.Random(PLAN["seed"])
@@ -124,7 +127,9 @@ class Bench:
         self.ram = LateRam(AxiBus.from_prefix(dut, "m_axi"), dut.clk)
         self.stall(pause)
         self.images = 0
-        self.model_hash = int(PLAN["hashes"]["MODEL_HASH"], 16)
+        self.model = Model(Bench.before.model.added if Bench.before else 0)
+        self.model_hash = Bench.before.model_hash if Bench.before else int(PLAN["hashes"]["MODEL_HASH"], 16)
+        Bench.before = self
         self.ram.read_if.write(READ, self.rng.randbytes(READ_BYTES))
         self.forget()
         self.frame_id = 0
@@ -133,7 +138,7 @@ class Bench:
 
     def forget(self) -> None:
         """The state after a reset: no frame, no record."""
-        self.model = Model(self.model.added if hasattr(self, "model") else 0)
+        self.model = Model(self.model.added)
         self.waiting: deque[tuple[int, int, list[int]]] = deque()  # frame id, context, logits of frames to come
         self.sequence = self.slot = 0
         self.entered: deque[int] = deque()  # cycles in which frames entered the core
@@ -188,7 +193,7 @@ class Bench:
         """Windows, ring, and go."""
         for offset, value in (
             (reg.READ_BASE_LO, READ),
-            (reg.READ_LIMIT_LO, READ + READ_BYTES + IMAGES * IMAGE_STRIDE),
+            (reg.READ_LIMIT_LO, READ + READ_BYTES),
             (reg.WRITE_BASE_LO, WRITE),
             (reg.WRITE_LIMIT_LO, WRITE + WRITE_BYTES),
             (reg.RESULT_SLOTS, slots),
@@ -216,7 +221,7 @@ class Bench:
         images of the last IMAGES calls stay."""
         content = image.image(shape, stream).tobytes()
         self.images += 1
-        address = READ + READ_BYTES + self.images % IMAGES * IMAGE_STRIDE + self.rng.randrange(64)
+        address = READ + FRAME_BYTES + self.images % IMAGES * IMAGE_STRIDE + self.rng.randrange(64)
         self.ram.read_if.write(address, content)
         return address
 
@@ -236,7 +241,7 @@ class Bench:
 
     def address(self, stuck: bool = False) -> int:
         """Where a frame may begin, at any alignment; its first byte is 255 only if it is to make the core stuck."""
-        address = READ + self.rng.randrange(READ_BYTES - N.INPUT_BYTES + 1)
+        address = READ + self.rng.randrange(FRAME_BYTES - N.INPUT_BYTES + 1)
         self.ram.read_if.write(address, b"\xff" if stuck else bytes([self.rng.randrange(255)]))
         return address
 
@@ -249,9 +254,9 @@ class Bench:
         for _ in range(count):
             while not reg.DescriptorLevel.FREE.of(await self.read(reg.DESCRIPTOR_LEVEL)):
                 await self.take()
-            address = READ + self.rng.randrange(READ_BYTES - N.INPUT_BYTES + 1)
+            address = READ + self.rng.randrange(FRAME_BYTES - N.INPUT_BYTES + 1)
             while self.ram.read_if.read(address, 1) == b"\xff":
-                address = READ + self.rng.randrange(READ_BYTES - N.INPUT_BYTES + 1)
+                address = READ + self.rng.randrange(FRAME_BYTES - N.INPUT_BYTES + 1)
             await self.push(address, self.context())
 
     async def take(self) -> int:
