@@ -42,15 +42,6 @@ def values(model: ModelWrapper, node: NodeProto, held: LoadedMemory) -> np.ndarr
     return content.T if held.kind == "weights" else np.broadcast_to(content, (held.rows, held.columns))
 
 
-def payload(model: ModelWrapper, names: dict[str, str]) -> np.ndarray:
-    """The whole load stream of the graph's own weights (model.image): uint32 `[words]`."""
-    parts = []
-    for node in learned(model):
-        held = memory(model, node, names.get(node.name, node.name))
-        parts.append(image.packed(held, values(model, node, held)))
-    return np.concatenate(parts) if parts else np.zeros(0, "<u4")
-
-
 def is_searched(model: ModelWrapper, node: NodeProto) -> bool:
     """Whether a threshold layer's beats come slowly enough for rtl/threshold_search.sv, which takes one in two cycles a
     bit of the result, and as long as FINN's pipeline from in to out."""

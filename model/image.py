@@ -36,28 +36,29 @@ def words(memory: LoadedMemory) -> int:
     return depth * -(-memory.pe * memory.simd * memory.bits // WORD_BITS)
 
 
-def _key(memory: LoadedMemory) -> str:
+def key(memory: LoadedMemory) -> str:
+    """What an integer model calls the array that `memory` holds."""
     return f"{memory.layer}.{'weight' if memory.kind == 'weights' else 'thresholds'}"
 
 
 def matrix(memory: LoadedMemory, of: Mapping[str, np.ndarray]) -> np.ndarray:
     """What `memory` holds of an integer model's arrays (docs/integer-model.md): int64 `[rows, columns]`. Raises
     ValueError, which says what differs, where the model has another shape."""
-    key = _key(memory)
-    if key not in of:
-        raise ValueError(f"it has no {key}")
-    values = np.asarray(of[key], np.int64)
+    name = key(memory)
+    if name not in of:
+        raise ValueError(f"it has no {name}")
+    values = np.asarray(of[name], np.int64)
     shape = list(values.shape)
     if memory.kind == "weights":
         values = values.transpose(0, 2, 3, 1) if values.ndim == 4 else values
         values = values.reshape(len(values), -1)
         most = 2 ** (memory.bits - 1) - 1
         if values.size and np.abs(values).max() > most:
-            raise ValueError(f"{key} reaches {np.abs(values).max()}, the chip takes {most}")
+            raise ValueError(f"{name} reaches {np.abs(values).max()}, the chip takes {most}")
     elif len(values) == 1:
         values = np.broadcast_to(values, (memory.rows, values.shape[1]))
     if values.shape != (memory.rows, memory.columns):
-        raise ValueError(f"{key} is {shape}, the chip takes {memory.rows} rows of {memory.columns}")
+        raise ValueError(f"{name} is {shape}, the chip takes {memory.rows} rows of {memory.columns}")
     return values
 
 
@@ -106,13 +107,13 @@ def arrays(
     for memory in memories:
         values = unpacked(memory, stream[at : at + words(memory)])
         at += words(memory)
-        key = _key(memory)
-        shape = like[key].shape
+        name = key(memory)
+        shape = like[name].shape
         if memory.kind == "thresholds":
             values = values[: shape[0]]
         elif len(shape) == 4:
             values = values.reshape(shape[0], shape[2], shape[3], shape[1]).transpose(0, 3, 1, 2)
-        found[key] = values.reshape(shape)
+        found[name] = values.reshape(shape)
     return found
 
 

@@ -23,7 +23,8 @@ def test_300_frames_through_the_whole_chip(build: Build) -> None:
     counts = soak.batch(build, seed=1, number=0, frames=300, progress=lambda _: None)
     print(f"seed 1: {counts}")
     assert counts["frames"] >= 300
-    assert counts["clips"] > 30 and counts["soft_resets"] > 5
+    assert counts["clips"] > 30 and counts["soft_resets"] > 5 and counts["swaps"] > 5
+    assert counts["load_cycles_max"] > build.manifest.load_words
     assert counts["cycles"] > 300 * build.manifest.frame_interval
 
 
