@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`make soak`: thousands of frames through the whole Verilated chip, with memory that stalls, several streams, models
-that are swapped, and soft resets between clips and in the middle of transfers. Nothing may be lost, doubled, out of order,
-or differ in a bit from the model that was loaded last.
+that are swapped, and soft resets between clips and in the middle of transfers. Nothing may be lost, doubled, out of
+order, or differ in a bit from the model that was loaded last.
 
 The driver compares every result with the reference (compare=True) and checks every record's place; here it is counted
 that what was sent comes back. A batch's random numbers come from the seed and its number alone, so that an interrupted

@@ -182,7 +182,7 @@ PROOFS = (
         mutants=(
             Mutant("the sum does not matter", "(Wait == '0) && Right)", "(Wait == '0))"),
             Mutant("an image of another shape is written", "s_tdata != SHAPE_HASH)", "1'b0)"),
-            Mutant("the model in use stays during a load", "\t\t\t\tgood <= 1'b0;\n", "", parameters=1),
+            Mutant("the model in use stays during a load", "\t\t\tgood <= 1'b0;\n", "", parameters=1),
             Mutant("the sum is written as well", "&& !last && !Refused", "&& !Refused"),
         ),
         depth=18,

@@ -57,7 +57,7 @@ module threshold_load_properties #(
 		written_when_it_comes: assert(write == take);
 		ends_with_the_last: assert(ends == (take && (32'(Count) == WORDS - 1)));
 		if(was_reset)  reset_stops: assert(!write);
-		again: cover(begins && Mine && (Count != 0));
+		again: cover(begins && Mine && ((WORDS == 1) || (Count != 0)));
 		done: cover(ends && !was_reset);
 	end
 
