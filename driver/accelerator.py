@@ -204,21 +204,23 @@ class Accelerator:
         change = Change.read(self._build, Path(model))
         while self._device.flights:
             self._advance()
-        self._apply(change)
-
-    async def aload(self, model: Path | str) -> None:
-        """As `load`, for asyncio: other tasks run while frames under way are waited for."""
-        self._check()
-        change = Change.read(self._build, Path(model))
-        while self._device.flights:
-            await self._advance_async()
-        self._apply(change)
-
-    def _apply(self, change: Change) -> None:
         try:
             self._device.load(change.stream)
         except (ChipError, ResetError) as error:
             self._lose(error)
+        self._take(change)
+
+    async def aload(self, model: Path | str) -> None:
+        """As `load`, for asyncio: other tasks run while the frames that are under way now are waited for. What they
+        send meanwhile is of the model before as well, and is waited for in the end."""
+        self._check()
+        last = self._device.flights[-1] if self._device.flights else None
+        while any(flight is last for flight in self._device.flights):
+            await self._advance_async()
+        self.load(model)
+
+    def _take(self, change: Change) -> None:
+        """Go by the model that the chip has now."""
         self._begin.update(range(self.streams))
         reference = change.reference
         self.description, self.classes = reference.description, list(reference.classes)

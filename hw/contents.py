@@ -38,7 +38,7 @@ def memory(model: ModelWrapper, node: NodeProto, name: str) -> LoadedMemory:
 
 def values(model: ModelWrapper, node: NodeProto, held: LoadedMemory) -> np.ndarray:
     """What the memory `held` of a layer holds of the graph's weights: int64 `[rows, columns]`."""
-    content = model.get_initializer(node.input[1]).astype(np.int64)
+    content: np.ndarray = model.get_initializer(node.input[1]).astype(np.int64)
     return content.T if held.kind == "weights" else np.broadcast_to(content, (held.rows, held.columns))
 
 

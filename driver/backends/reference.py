@@ -127,7 +127,7 @@ class ReferenceChip:
         if context is not None and self._infer is None:
             self._error(reg.Error.MODEL_MISSING)
             return True
-        content = self._fetch(address, self._bytes if context else image.size(self._load_words))
+        content = self._fetch(address, self._bytes if context is not None else image.size(self._load_words))
         if content is None:
             return True
         if context is None:

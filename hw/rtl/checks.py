@@ -119,6 +119,7 @@ PROOFS = (
             Mutant("words are taken before their turn", "take = Active && s_tvalid", "take = s_tvalid"),
             Mutant("parts in the wrong order", "{s_tdata, Held}", "{Held, s_tdata}"),
         ),
+        depth=14,
     ),
     Block(
         name="weight_memory",
@@ -131,6 +132,7 @@ PROOFS = (
             Mutant("loaded words go where is read", "at = write? write_address : Next", "at = Next"),
         ),
         needs=_files("load_port"),
+        depth=14,
     ),
     Block(
         name="threshold_load",
@@ -147,6 +149,7 @@ PROOFS = (
             Mutant("words are taken before their turn", "write = Active && s_tvalid", "write = s_tvalid"),
             Mutant("lanes change with every threshold", "if(last_index)  lane", "if(1'b1)  lane"),
         ),
+        depth=18,
     ),
     Block(
         name="threshold_search",
@@ -166,9 +169,9 @@ PROOFS = (
             Mutant("every fold has the first one's", "{Fold, Place}", "{FOLD_BITS'(0), Place}", parameters=2),
             Mutant("a result is lost", "&& (!ResultValid || shift);", ";"),
         ),
-        depth=20,
-        cover_depth=24,
         needs=_files("threshold_load"),
+        depth=18,
+        cover_depth=24,
     ),
     Block(
         name="model_loader",
@@ -185,7 +188,7 @@ PROOFS = (
             Mutant("the model in use stays during a load", "\t\t\tgood <= 1'b0;\n", "", parameters=1),
             Mutant("the sum is written as well", "&& !last && !Refused", "&& !Refused"),
         ),
-        depth=18,
+        depth=16,
         cover_depth=18,
     ),
     Block(
