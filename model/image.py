@@ -125,7 +125,8 @@ def plain(layers: Iterable[str], of: Mapping[str, np.ndarray]) -> tuple[LoadedMe
         if weights is not None:
             memories.append(LoadedMemory(layer, "weights", len(weights), weights[0].size, 1, 1, 32, signed=True))
         elif thresholds is not None:
-            memories.append(LoadedMemory(layer, "thresholds", *thresholds.shape, 1, 1, 32, signed=True))
+            rows, columns = thresholds.shape
+            memories.append(LoadedMemory(layer, "thresholds", rows, columns, 1, 1, 32, signed=True))
     return tuple(memories)
 
 

@@ -35,11 +35,6 @@ module model_loader_properties #(
 	localparam int unsigned  WORDS = LOAD_WORDS + 5;
 	logic  was_reset;
 	power_up  start(.clk, .rst_n, .was_reset);
-	always_comb if(rst_n) begin
-		begins_when_free: assume(!begin_load || (!busy && !clear));
-		comes_while_loading: assume(!s_tvalid || busy);
-		gives_up_before_it_comes: assume(!give_up || (Came == 0 && !s_tvalid));
-	end
 
 	// What came of the image under way, and what the core was given.
 	logic [7:0]  Came;
@@ -51,6 +46,12 @@ module model_loader_properties #(
 	logic [7:0]  Count;	// of the words given
 	logic [31:0]  Last;
 	logic  LastValid;
+	always_comb if(rst_n) begin
+		begins_when_free: assume(!begin_load || (!busy && !clear));
+		comes_while_loading: assume(!s_tvalid || busy);
+		gives_up_before_it_comes: assume(!give_up || (Came == 0 && !s_tvalid));
+	end
+
 	wire  take = s_tvalid && s_tready;
 	wire  fits = Came == 0? s_tdata == 32'h314D4653 : Came == 1? s_tdata == SHAPE_HASH :
 		Came == 3? s_tdata == LOAD_WORDS : 1'b1;

@@ -44,7 +44,7 @@ module threshold_search_properties #(
 	// The thresholds as they were loaded, and whether all were. They ascend.
 	logic [BITS-1:0]  Table[WORDS];
 	count_t  Count;
-	logic    Loaded;
+	logic    Loaded = 0;
 	function automatic logic not_above(input logic [BITS-1:0] left, input logic [BITS-1:0] right);
 		not_above = SIGNED? $signed(left) <= $signed(right) : left <= right;
 	endfunction : not_above
@@ -59,10 +59,7 @@ module threshold_search_properties #(
 			Count <= Count + 1'b1;
 			if(load_ends)  Loaded <= 1;
 		end
-		if(was_reset && !Known)  Loaded <= 0;
 	end
-	logic  Known = 0;
-	always_ff @(posedge clk)  Known <= Known || was_reset;
 	always_comb begin
 		if(write && !first)  ascend: assume(not_above(Table[Count-1], s_load_tdata[BITS-1:0]));
 		if(s_tvalid)  loaded_before: assume(Loaded && !write && !load_begins);
