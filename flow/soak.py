@@ -115,7 +115,7 @@ def models(build: Build, folder: Path, seed: int) -> list[Path]:
             else:
                 other[key] = np.sort(rng.permutation(ours[key].reshape(-1)).reshape(ours[key].shape), axis=1)
         written.append(folder / f"model{number}.npz")
-        np.savez(written[-1], **other)  # type: ignore[arg-type]
+        np.savez(written[-1], **other)
     return written
 
 

@@ -82,7 +82,7 @@ module threshold_search_properties #(
 			wanted[lane] = sum[OUT_BITS-1:0];
 		end
 	end
-	wire [3:0]  held;
+	wire [2:0]  held;
 	in_order #(.WIDTH(LANES*OUT_BITS), .CAPACITY(3))  order(
 		.clk, .rst_n, .push(accept), .push_data(wanted), .pop(m_tvalid && m_tready), .pop_data(m_tdata), .held);
 

@@ -118,6 +118,8 @@ class Model:
 class Bench:
     """The chip, its registers through AxiLiteMaster, its memory, and the frames under way."""
 
+    model: Model
+    model_hash: int
     before: "Bench | None" = None  # of the test before in this simulation: what it loaded is there still
 
     def __init__(self, dut: Any, pause: float) -> None:

@@ -52,6 +52,11 @@ CHIPS = {
 }
 
 
+def config(chip: dict[str, int]) -> str:
+    """The text of chip_config_pkg.sv with a chip's numbers."""
+    return config_package(HASHES["BUILD_HASH"], HASHES["SHAPE_HASH"], HASHES["MODEL_HASH"], chip)
+
+
 class Mutant(NamedTuple):
     """A fault: in `file`, `old` becomes `new`, and the test `seen_by` has to notice it."""
 
@@ -110,10 +115,10 @@ MUTANTS = {
 def bench(name: str, folder: Path, rtl: Path = RTL, only: str = "") -> int:
     """Build the chip of CHIPS[name] from the sources in `rtl` and run its tests, or `only` one; how many passed."""
     folder.mkdir(parents=True, exist_ok=True)
-    plan, config = folder / "plan.json", folder / "chip_config_pkg.sv"
+    plan, package = folder / "plan.json", folder / "chip_config_pkg.sv"
     write_json(plan, {"numbers": CHIPS[name], "hashes": HASHES, "seed": SEED, "latency": LATENCY})
-    config.write_text(config_package(*HASHES.values(), CHIPS[name]))
-    sources = [*(rtl / file for file in PACKAGES), config, HERE / "fake_core.sv", *(rtl / file for file in SHELL)]
+    package.write_text(config(CHIPS[name]))
+    sources = [*(rtl / file for file in PACKAGES), package, HERE / "fake_core.sv", *(rtl / file for file in SHELL)]
     cocotb_runner.build("chip", sources, folder, [f"+define+LATENCY={LATENCY}", "-Wno-lint", "-Wno-style"])
     variables = {"SHELL_PLAN": str(plan)} | ({"COCOTB_TEST_FILTER": rf"\.{only}$"} if only else {})
     return cocotb_runner.run("chip", "tests.hw.shell_cocotb", folder, variables, SEED)
@@ -154,13 +159,13 @@ def test_a_broken_shell_is_noticed(name: str) -> None:
 
 def test_numbers_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
     """A write burst that the port does not take, a shape that no register holds, a frame that is none of the shape."""
-    top, config = tmp_path / "top.sv", tmp_path / "chip_config_pkg.sv"
+    top, package = tmp_path / "top.sv", tmp_path / "chip_config_pkg.sv"
     top.write_text(
         "module top;\nshell #(.AXI_MAX_BURST(16), .AXI_WRITE_BURST(32)) burst ();\n"
         "axil_registers #(.INPUT_WIDTH(4096)) shape ();\nchip frame ();\ninitial $finish;\nendmodule\n"
     )
-    config.write_text(config_package(*HASHES.values(), CHIPS["axi3"] | {"INPUT_BYTES": 189}))
-    sources = [*(RTL / file for file in PACKAGES), config, HERE / "fake_core.sv", *(RTL / file for file in SHELL), top]
+    package.write_text(config(CHIPS["axi3"] | {"INPUT_BYTES": 189}))
+    sources = [*(RTL / file for file in PACKAGES), package, HERE / "fake_core.sv", *(RTL / file for file in SHELL), top]
     command = ["verilator", "--cc", "--exe", "--build", "--main", "-Wno-lint", "-CFLAGS", "-O0", "--top-module", "top"]
     subprocess.run([*command, *sources], cwd=tmp_path, env=environment(), check=True, capture_output=True)
     run = [str(tmp_path / "obj_dir" / "Vtop"), "+verilator+error+limit+100"]

@@ -37,7 +37,7 @@ def test_every_logit_is_of_the_model_loaded_last(
     latencies = set()
     for content in (arrays, another(arrays, 1), another(arrays, 2), arrays):
         path = tmp_path / "model.npz"
-        np.savez(path, **content)  # type: ignore[arg-type]
+        np.savez(path, **content)
         reference = Reference.load(path)
         model.load(image.payload(model.manifest.memories, content))
         for frame in frames:
