@@ -86,6 +86,8 @@ module threshold_search_properties #(
 	in_order #(.WIDTH(LANES*OUT_BITS), .CAPACITY(3))  order(
 		.clk, .rst_n, .push(accept), .push_data(wanted), .pop(m_tvalid && m_tready), .pop_data(m_tdata), .held);
 
+	always_comb if(write || load_begins)  nothing_inside: assume(held == 0);
+
 	// A beat that goes in while the block is empty comes out in time.
 	logic [4:0]  Since;	// cycles
 	always_ff @(posedge clk) begin

@@ -11,6 +11,7 @@ import pytest
 from shiftcore.driver import Accelerator
 from shiftcore.driver.errors import MemoryReadError, ShapeError
 from shiftcore.errors import UserError
+from shiftcore.model.records import Result
 from shiftcore.model.reference import Reference
 from tests.driver.rig import Rig, behind, logits, spoil
 
@@ -68,7 +69,7 @@ def test_frames_under_way_are_finished_by_the_model_before(rig: Rig, opened: Acc
     opened.load(other)
     for frame in frames[:2]:
         opened.submit(frame)
-    results = []
+    results: list[Result] = []
     while len(results) < 7:
         results += opened.results(wait_s=1.0)
     assert logits(results) == clip(rig.build.model, frames, 0) + clip(other, frames[:2], 0)
