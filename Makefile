@@ -9,7 +9,7 @@ PRESET_FROM := $(origin PRESET)# where it is not given, the demo takes another
 
 # What users give reaches the commands as it stands, whatever it holds: not expanded here, and quoted in the shell.
 GIVEN := PYTHON PRESET BOARD VIDEO DATA TORCH TORCH_INDEX CLIPS STRATEGY FROM TEACHER TRIALS STORAGE MODEL TOOLCHAIN \
-	MINUTES SEED CASE UNSEEN
+	MINUTES SEED CASE UNSEEN ALSO MOCAP
 $(foreach name,$(GIVEN),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
 export $(GIVEN)
 
@@ -20,7 +20,7 @@ INSTALL = @command -v "$$PYTHON" >/dev/null || \
 	"$$PYTHON" flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup synthesize qat crossval search export data-report evaluate alarms compare temporal adapt rollback compile deploy registers bitstream estimate trace demo test bench soak fuzz formal lint docs clean
+.PHONY: help setup synthesize qat crossval search export data-report evaluate alarms why compare temporal adapt rollback compile deploy registers bitstream estimate trace demo test bench soak fuzz formal lint docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,15 +33,15 @@ $(READY): requirements.lock flow/install.py
 setup: ## the environment in .venv, pinned by requirements.lock (TORCH=cuda: the CUDA build of torch)
 	$(INSTALL) $(if $(TORCH),--torch "$$TORCH") $(if $(TORCH_INDEX),--torch-index "$$TORCH_INDEX")
 
-synthesize: $(READY) ## write drawn videos of fights and calm scenes into DATA, to learn from first (CLIPS=n)
-	@$(RUN) synthesize --data "$$DATA" $(if $(CLIPS),--clips "$$CLIPS")
+synthesize: $(READY) ## write drawn videos of fights and calm scenes into DATA, to learn from first (CLIPS=n, MOCAP=folder)
+	@$(RUN) synthesize --data "$$DATA" $(if $(CLIPS),--clips "$$CLIPS") $(if $(MOCAP),--mocap "$$MOCAP")
 
 qat: $(READY) ## train PRESET: float warm-up, then quantization-aware (DATA=folder; STRATEGY=, FROM=, TEACHER=)
 	@$(RUN) qat --preset "$$PRESET" $(if $(DATA),--data "$$DATA") $(if $(STRATEGY),--strategy "$$STRATEGY") \
 		$(if $(FROM),--from "$$FROM") $(if $(TEACHER),--teacher "$$TEACHER")
 
-crossval: $(READY) ## score PRESET's recipe on DATA, five folds by source; then train it on all of DATA (UNSEEN=folder)
-	@$(RUN) crossval --preset "$$PRESET" --data "$$DATA" $(if $(UNSEEN),--unseen "$$UNSEEN")
+crossval: $(READY) ## score PRESET's recipe on DATA, five folds by source; then train it on all of DATA (UNSEEN=, ALSO=folder)
+	@$(RUN) crossval --preset "$$PRESET" --data "$$DATA" $(if $(UNSEEN),--unseen "$$UNSEEN") $(if $(ALSO),--also "$$ALSO")
 
 search: $(READY) ## a better recipe for PRESET on the folds of DATA (TRIALS=n, STORAGE=url of a shared database)
 	@$(RUN) search --preset "$$PRESET" $(if $(DATA),--data "$$DATA") $(if $(TRIALS),--trials "$$TRIALS") \
@@ -58,6 +58,9 @@ evaluate: $(READY) ## how good PRESET is on the videos in DATA: figures, predict
 
 alarms: $(READY) ## false alarms an hour and events found on the videos in DATA (several folders: DATA=one:other)
 	@$(RUN) alarms --preset "$$PRESET" --data "$$DATA" $(if $(MODEL),--model "$$MODEL")
+
+why: $(READY) ## whether PRESET's alarms are raised for what they should: evidence and fighters' places on drawn clips in DATA
+	@$(RUN) why --preset "$$PRESET" --data "$$DATA" $(if $(MODEL),--model "$$MODEL")
 
 compare: $(READY) ## PRESET's network beside TSN, bi-directional TSM and SlowFast, all trained on the videos in DATA
 	@$(RUN) compare --preset "$$PRESET" --data "$$DATA"

@@ -35,6 +35,9 @@ Build = Annotated[Path, typer.Option(help="a build folder, build/PRESET/BOARD")]
 BuildOrModel = Annotated[
     Path | None, typer.Option(help=f"a build folder, build/PRESET/BOARD, or an exported model.npz; default: {PRESET}'s")
 ]
+EventsFile = Annotated[
+    str | None, typer.Option(help="a file for alarm events, one JSON object a line; - for standard output")
+]
 CaFile = Annotated[Path | None, typer.Option(help="the certificate that signed the broker's; else the system's")]
 SpoolFolder = Annotated[
     Path | None, typer.Option(help="where events wait for the broker; default: spool/ in the build")
@@ -51,9 +54,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     compare: Annotated[bool, typer.Option("--compare", help="check each result against the reference")] = False,
     record: Annotated[Path | None, typer.Option(help="an MP4 file for the frames with the score on them")] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object a frame on standard output, no table")] = False,
-    events: Annotated[
-        str | None, typer.Option(help="a file for alarm events, one JSON object a line; - for standard output")
-    ] = None,
+    events: EventsFile = None,
     mqtt: Annotated[
         str | None, typer.Option(help="a broker for alarm events: mqtt://[USER:PASSWORD@]HOST[:PORT], mqtts:// for TLS")
     ] = None,

@@ -165,7 +165,7 @@ def main(
         result |= {"preset": description.preset.name, "weights": description.weights, **machine.describe()}
         everything = {"all": result, **result["data"]} if len(seen) > 1 else result["data"]
         draw_curve(folder / "curve.png", everything)
-        write_page(folder, [pair for part in seen.values() for pair in part], watcher.settings, result)
+        write_page(folder, [pair for part in seen.values() for pair in part], result, watcher.reference)
         write_json(folder / "report.json", without_nan(result))
         Console().print(table(everything))
     print(f"figures: {folder / 'report.json'}\ncurve: {folder / 'curve.png'}\nworst alarms: {folder / 'report.html'}")

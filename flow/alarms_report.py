@@ -13,13 +13,16 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from shiftcore.artifacts import atomic_file, atomic_folder
+from shiftcore.errors import UserError
 from shiftcore.flow import page
 from shiftcore.flow.alarm_figures import Figures, Footage, verdict
+from shiftcore.flow.evidence import Evidence, gather
 from shiftcore.flow.thumbnail import thumbnail
 from shiftcore.model import video
 from shiftcore.model.alarm import AlarmSettings
 from shiftcore.model.calibration import Raised
 from shiftcore.model.preprocess import pixel_aspect
+from shiftcore.model.reference import Reference
 
 WORST, THUMBNAILS = 12, 6
 BEFORE_S, AFTER_S, LONGEST_S = 1.0, 2.0, 12.0  # of a clip around an alarm
@@ -80,12 +83,19 @@ class _Shown:
 
 
 def write_page(
-    folder: Path, seen: Sequence[tuple[Path, Footage]], settings: AlarmSettings, result: dict[str, Any]
+    folder: Path,
+    seen: Sequence[tuple[Path, Footage]],
+    result: dict[str, Any],
+    reference: Reference,
 ) -> None:
     """The page report.html in `folder`, and in worst/ below it a playable clip of each of the worst false alarms: those
-    of the highest scores, no more than one a camera while there are others."""
+    of the highest scores, no more than one a camera while there are others, with what `reference` saw in them."""
+    settings = reference.description.alarm
+    assert settings
     with atomic_folder(folder / "worst") as clips:
-        shown = [_show(clips, number, *false) for number, false in enumerate(worst(seen, settings)[:WORST], 1)]
+        shown = [
+            _show(clips, number, *false, reference) for number, false in enumerate(worst(seen, settings)[:WORST], 1)
+        ]
     page.write(folder / "report.html", "alarms_report.html", result=result, alarms=shown, settings=settings)
 
 
@@ -102,17 +112,35 @@ def worst(seen: Sequence[tuple[Path, Footage]], settings: AlarmSettings) -> list
     return [item for _, item in sorted(ranked, key=lambda pair: pair[0])]
 
 
-def _show(folder: Path, number: int, path: Path, footage: Footage, alarm: Raised) -> _Shown:
-    """Cut the clip around an alarm out of its video, into `folder`."""
+def _show(folder: Path, number: int, path: Path, footage: Footage, alarm: Raised, reference: Reference) -> _Shown:
+    """Cut the clip around an alarm out of its video, into `folder`, with the evidence for it drawn in."""
     begin = max(0.0, alarm.since - BEFORE_S)
     end = min(alarm.ended + AFTER_S, begin + LONGEST_S)
     upto = takewhile(lambda frame: frame.seconds <= end, video.timed(path, RATE))
-    images = [_small(frame.pixels) for frame in upto if frame.seconds >= begin]
+    evidence = _evidence(reference, path, begin, end)
+    strongest = max((float(seen.map.max()) for seen in evidence), default=0.0)
+    images = [
+        _explained(_small(frame.pixels), frame.seconds, evidence, strongest) for frame in upto if frame.seconds >= begin
+    ]
     name = f"{number:02}.mp4"
     video.write(folder / name, images, max(1, min(RATE, round(video.rate(path)))), crf=23)
     chosen = np.linspace(0, len(images) - 1, min(THUMBNAILS, len(images))).round().astype(int)
     title = f"{footage.origin}, {footage.clip}: raised at {alarm.raised:.1f} s, score up to {alarm.score:.3f}"
     return _Shown(title, footage.camera, name, [thumbnail(images[index]) for index in chosen])
+
+
+def _evidence(reference: Reference, path: Path, begin: float, end: float) -> list[Evidence]:
+    """What was seen from `begin` to `end`; nothing of a model that says nothing of places."""
+    try:
+        return [seen for seen in gather(reference, path, end) if seen.seconds >= begin]
+    except UserError:
+        return []
+
+
+def _explained(picture: np.ndarray, seconds: float, evidence: Sequence[Evidence], strongest: float) -> np.ndarray:
+    """`picture` with the newest evidence of that moment; as it is where there is none, or it speaks for nothing."""
+    so_far = [seen for seen in evidence if seen.seconds <= seconds]
+    return so_far[-1].drawn(picture, strongest) if so_far and strongest > 0 else picture
 
 
 def _small(pixels: np.ndarray) -> np.ndarray:

@@ -39,6 +39,7 @@ PANELS: dict[str, dict[str, Entry]] = {
         "search": Entry("flow.search:main", "Search a better recipe on the folds of a data set."),
         "evaluate": Entry("flow.evaluate:main", "Say how good a preset is on videos: figures and a report."),
         "alarms": Entry("flow.alarms:main", "Count false alarms an hour and events found on whole videos."),
+        "why": Entry("flow.why:main", "Say whether an alarm's evidence lies where drawn fighters are."),
         "compare": Entry("flow.compare:main", "Train TSN, bi-directional TSM and SlowFast beside a preset."),
         "temporal": Entry("flow.temporal:main", "Measure what the shift is worth where the order of time decides."),
         "adapt": Entry("flow.adapt:run", "Fine-tune a preset on your videos; keep the result if it is better."),

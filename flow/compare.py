@@ -17,7 +17,7 @@ from rich.table import Table
 from shiftcore.artifacts import atomic_file, digest, lock, without_nan, write_json
 from shiftcore.flow import machine
 from shiftcore.options import LabelledVideos, PresetName
-from shiftcore.quant import layouts, metrics
+from shiftcore.quant import layouts, metrics, splits
 from shiftcore.quant.preset import check_alarm, load_preset
 from shiftcore.sources import code
 
@@ -31,9 +31,9 @@ def compare(
     results: Mapping[str, Rows], classes: Sequence[str], alarm: Sequence[str], base: str = BASE
 ) -> dict[str, dict[str, Any]]:
     """The figures of each network, from a row a clip with `clip`, `label` (a class name), `source`, and `scores`, a
-    probability for each of `classes`: those of `metrics.summary` for an alarm at 0.5, `top5`, and beside those of
-    `base` `auc_difference`, the network's AUC minus that of `base`, with `auc_difference_ci95`. Without alarm classes
-    what concerns the alarm is None. Raises ValueError where networks were not scored on the same clips."""
+    probability for each of `classes`: those of `metrics.summary` for an alarm at 0.5, and beside those of `base`
+    `top1_difference` and `auc_difference`, the network's minus that of `base`, each with `..._ci95`. Without alarm
+    classes what concerns the alarm is None. Raises ValueError where networks were not scored on the same clips."""
     return {
         name: {**_figures(rows, classes, alarm), **_difference(rows, results[base], classes, alarm)}
         for name, rows in results.items()
@@ -41,25 +41,31 @@ def compare(
 
 
 def _figures(rows: Rows, classes: Sequence[str], alarm: Sequence[str]) -> dict[str, Any]:
-    scores = np.array([row["scores"] for row in rows])
-    labels = np.array([classes.index(row["label"]) for row in rows])
-    return {
-        **metrics.summary(metrics.judged(rows, classes, alarm), classes, alarm, THRESHOLD),
-        "top5": metrics.top_k(labels, scores, 5),
-    }
+    return {**metrics.summary(metrics.judged(rows, classes, alarm), classes, alarm, THRESHOLD)}
 
 
 def _difference(rows: Rows, base: Rows, classes: Sequence[str], alarm: Sequence[str]) -> dict[str, Any]:
     """Paired: each resample takes the same clips for both, so what makes a clip hard for both cancels."""
     if [row["clip"] for row in rows] != [row["clip"] for row in base]:
         raise ValueError("the networks were not scored on the same clips in the same order")
-    if not alarm or rows is base:
-        return {"auc_difference": None, "auc_difference_ci95": None}
+    keys = ("top1_difference", "auc_difference")
+    if rows is base:
+        return {name: None for key in keys for name in (key, f"{key}_ci95")}
+    sources = [row["source"] for row in rows]
+    right, base_right = (
+        np.array([row["guess"] == row["label"] for row in metrics.judged(some, classes, alarm)]).astype(float)
+        for some in (rows, base)
+    )
+    top1 = {
+        "top1_difference": float((right - base_right).mean()),
+        "top1_difference_ci95": metrics.interval(lambda gain: float(gain.mean()), sources, right - base_right),
+    }
+    if not alarm:
+        return {**top1, "auc_difference": None, "auc_difference_ci95": None}
     positive, scores = metrics.alarm_columns(rows, classes, alarm)
     _, base_scores = metrics.alarm_columns(base, classes, alarm)
-
-    sources = [row["source"] for row in rows]
     return {
+        **top1,
         "auc_difference": metrics.auc_difference(positive, scores, base_scores),
         "auc_difference_ci95": metrics.interval(metrics.auc_difference, sources, positive, scores, base_scores),
     }
@@ -80,6 +86,8 @@ def table(figures: dict[str, dict[str, Any]], title: str) -> Table:
     row("top-1", "top1", ".3f")
     interval("top1", ".3f")
     row("top-5", "top5", ".3f")
+    row(f"top-1 - {BASE}", "top1_difference", "+.3f")
+    interval("top1_difference", "+.3f")
     if any(network["auc"] is not None for network in figures.values()):
         for name, key in (("precision", "precision"), ("recall", "recall"), ("F1", "f1")):
             row(name, key, ".3f")
@@ -121,7 +129,8 @@ def main(
     from shiftcore.quant.cross_validation import out_of_fold, train_in_float
     from shiftcore.quant.data import usable
 
-    settings, whole = load_preset(preset), layouts.read(data)
+    settings = load_preset(preset)
+    whole = splits.arranged(layouts.read(data), settings.data)
     classes, alarm, folder = whole.classes, settings.alarm.classes, settings.build / "compare"
     check_alarm(settings, classes)  # now, not after hours
     networks = {name: build(settings, classes) for name, build in BASELINES.items()}

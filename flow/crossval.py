@@ -4,7 +4,8 @@
 Every clip is scored by the integer model (what the chip computes) of a network that never saw its source. The figures
 are pooled over the folds; nothing is chosen on the scores that it is quoted on. The final network learns from all
 clips; its alarm threshold is chosen on the out-of-fold scores and stored with its weights. Of several data sets each is
-also left out as a whole.
+also left out as a whole. Where the preset names test sources, there is one round: they are scored by the network that
+learned from the others, and that one is shipped.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shiftcore.artifacts import digest, lock, without_nan, write_json
+from shiftcore.errors import UserError
 from shiftcore.flow import crossval_alarms, data_sets
 from shiftcore.flow.alarm_figures import Figures
 from shiftcore.flow.bias import bias_floor, examine
@@ -27,8 +29,8 @@ from shiftcore.flow.judging import judge
 from shiftcore.flow.operating_point import choose_threshold, parted
 from shiftcore.model.reference import Reference
 from shiftcore.options import PresetName
-from shiftcore.quant import checkpoint, layouts, metrics
-from shiftcore.quant.cross_validation import FOLDS, Scorer, TrainFold, each_fold, out_of_fold, torch_scorer
+from shiftcore.quant import checkpoint, layouts, metrics, splits
+from shiftcore.quant.cross_validation import FOLDS, Scorer, TrainFold, one_fold, out_of_fold, torch_scorer
 from shiftcore.quant.data import Clips, inputs, usable, video_clips
 from shiftcore.quant.export import export
 from shiftcore.quant.identity import fingerprint
@@ -37,6 +39,7 @@ from shiftcore.quant.learner import begin, draw_curves, recipe_key, two_phases
 from shiftcore.quant.metrics import Row
 from shiftcore.quant.network import ReducedTSM
 from shiftcore.quant.preset import Preset, check_alarm, load_preset
+from shiftcore.quant.side_by_side import side_by_side
 from shiftcore.quant.strategies import Strategy, own
 from shiftcore.quant.tuning import trained_parameters
 from shiftcore.sources import code
@@ -75,7 +78,7 @@ def summarize(rows: Sequence[Row], preset: Preset, classes: Sequence[str]) -> di
 
 def _is_apart(preset: Preset, source: str) -> bool:
     """Whether `source`, with or without its data set's name in front, is one that figures are also given without."""
-    return source.rpartition("/")[2] in preset.data.apart
+    return splits.plain(source) in preset.data.apart
 
 
 def _figures(rows: Sequence[Row], unseen: Sequence[Row], preset: Preset, classes: Sequence[str]) -> dict[str, Any]:
@@ -119,13 +122,22 @@ def add_floor(figures: dict[str, Any], preset: Preset, dataset: Dataset) -> None
 
 
 def final_network(
-    preset: Preset, strategy: Strategy, dataset: Dataset, folder: Path, threshold: float | None
+    preset: Preset,
+    strategy: Strategy,
+    classes: Sequence[str],
+    clips: Sequence[Sample],
+    folder: Path,
+    threshold: float | None,
 ) -> ReducedTSM:
-    """Train on all clips and save the weights with `threshold` where `make export` finds them."""
-    begin(folder, recipe_key(preset, strategy, fingerprint(dataset.samples)))
-    print(f"final network: all {len(dataset.samples)} clips teach")
-    clips = video_clips(preset, dataset.classes, dataset.samples, ())
-    trained = two_phases(preset, clips, folder, strategy)
+    """Train on all `clips` and save the weights with `threshold` where `make export` finds them; those of the one round
+    where the preset names test sources."""
+    if preset.data.test:
+        network, _ = checkpoint.load(folder.with_name("fold0") / "best.pt")
+        checkpoint.save(network, preset, checkpoint.trained_path(preset))
+        return network
+    begin(folder, recipe_key(preset, strategy, fingerprint(clips)))
+    print(f"final network: all {len(clips)} clips teach")
+    trained = two_phases(preset, video_clips(preset, classes, clips, ()), folder, strategy)
     draw_curves(trained.epochs, folder / "curves.png")
     checkpoint.save(trained.network, preset, checkpoint.trained_path(preset), threshold)
     return trained.network
@@ -152,43 +164,55 @@ def guard(
     }
 
 
-def leave_one_out(
-    preset: Preset, videos: Path, dataset: Dataset, folders: dict[str, Path], train: TrainFold, folder: Path, stamp: str
-) -> dict[str, list[Row]]:
+def leave_one_out(preset: Preset, given: "_Data", train: TrainFold, folder: Path, stamp: str) -> dict[str, list[Row]]:
     """The rows of each data set, by networks that learned from the others alone; of those that the others' classes are
     enough to learn without."""
-    parts: dict[str, list[Sample]] = {name: [] for name in folders}
+    dataset = given.usable
+    parts: dict[str, list[Sample]] = {name: [] for name in given.teaching}
     for sample in dataset.samples:
-        parts[data_sets.origin(folders, sample.path)].append(sample)
-    rows = {}
+        parts[data_sets.origin(given.folders, sample.path)].append(sample)
+    tasks = {}
     for name, held in parts.items() if len(parts) > 1 else ():
         teach = [sample for other, part in parts.items() if other != name for sample in part]
         if missing := sorted(set(dataset.classes) - {str(sample.label) for sample in teach}):
             print(f"{name} is not left out: without it there is no clip of {', '.join(missing)}")
             continue
-        fold = each_fold(preset, dataset.classes, [held], videos, train, folder / name.replace("/", "-"), stamp, teach)
-        rows[name] = [row | {"origin": name} for part in fold for row in part]
-    return rows
+        place = folder / name.replace("/", "-") / "fold0"
+        teach = [*given.also, *teach]
+        tasks[name] = partial(one_fold, preset, dataset.classes, teach, held, given.root, train, place, stamp)
+    found = side_by_side(list(tasks.values()))
+    return {name: [row | {"origin": name} for row in rows] for name, rows in zip(tasks, found, strict=True)}
 
 
 @dataclass(frozen=True)
 class _Data:
-    """What is cross-validated: the data sets that teach, `whole` as it lies there and `usable`; the videos that only
-    are scored, `unseen`; the `folders` of all by their names, and the `root` above them."""
+    """What is cross-validated: the data sets named `teaching`, `whole` as they lie there and `usable`; the videos that
+    only are scored, `unseen`, and those that only teach, `also`; the `folders` of all by their names, and the
+    `root` above them."""
 
+    teaching: list[str]
     whole: Dataset
     usable: Dataset
     unseen: list[Sample]
+    also: list[Sample]
     folders: dict[str, Path]
     root: Path
 
     @classmethod
-    def read(cls, preset: Preset, data: dict[str, Path], unseen: dict[str, Path]) -> "_Data":
-        whole = data_sets.pooled(data)
+    def read(cls, preset: Preset, data: dict[str, Path], unseen: dict[str, Path], also: dict[str, Path]) -> "_Data":
+        def pooled(folders: dict[str, Path]) -> Dataset:
+            return data_sets.pooled(folders).with_rest(preset.data.rest, preset.alarm.classes)
+
+        whole = splits.arranged(pooled(data), preset.data)
         check_alarm(preset, whole.classes)
-        others = unseen_samples(preset, data_sets.pooled(unseen)) if unseen else []
-        folders = {**data, **unseen}
-        return cls(whole, usable(preset, whole), others, folders, data_sets.root(folders))
+        others = unseen_samples(preset, pooled(unseen)) if unseen else []
+        besides = usable(preset, pooled(also)).samples if also else []
+        if foreign := sorted({str(sample.label) for sample in besides} - set(whole.classes)):
+            raise UserError(
+                f"--also: {', '.join(foreign)} is no class of the data, which has {', '.join(whole.classes)}"
+            )
+        folders = {**data, **unseen, **also}
+        return cls(list(data), whole, usable(preset, whole), others, besides, folders, data_sets.root(folders))
 
     def marked(self, rows: Sequence[Row]) -> list[Row]:
         """`rows` with the data set that each is of, as `origin`, and whether it is `unseen`."""
@@ -205,40 +229,58 @@ def main(
     unseen: Annotated[
         list[Path] | None, typer.Option(help="footage that teaches nothing: ordinary scenes, which set the threshold")
     ] = None,
+    also: Annotated[
+        list[Path] | None, typer.Option(help="videos that teach every fold and are scored in none: drawn ones")
+    ] = None,
 ) -> None:
     """Cross-validate PRESET on the videos in DATA, then train it on all of them; goes on where it was interrupted."""
     settings = load_preset(preset)
-    folder, strategy = settings.build / "crossval", own(settings)
+    if settings.data.test and settings.alarm.classes:
+        raise UserError(f"preset {settings.name!r}: data.test leaves no folds to choose the alarm's threshold on")
+    folder = settings.build / "crossval"
     teaching = data_sets.named(data)
+    others = data_sets.named(unseen or [], besides=teaching)
+    beside = data_sets.named(also or [], besides={**teaching, **others})
     with lock(folder), lock(settings.build / "qat"):
-        given = _Data.read(settings, teaching, data_sets.named(unseen or [], besides=teaching))
-        classes, dataset = given.whole.classes, given.usable
-        train = partial(train_fold, settings, strategy, frozenset(sample.path for sample in given.unseen))
-        stamp = digest(strategy.stamp(), code("shiftcore.flow.crossval"))
-        rows = given.marked(out_of_fold(settings, given.root, dataset, train, folder, stamp, given.unseen))
-        without = leave_one_out(settings, given.root, dataset, teaching, train, folder / "without", stamp)
-        figures, alarm = summarize(rows, settings, classes), settings.alarm.classes
-        add_floor(figures, settings, given.whole)
-        threshold = choose_threshold(rows, settings, classes) if alarm else None
-        about = {"preset": settings.name, "data": " and ".join(teaching), "classes": classes, "threshold": threshold}
-        felt = guard(settings, rows, classes, without) if alarm else None
-        report = without_nan({**about, "alarms": felt, "figures": figures})
-        write_json(folder / "metrics.json", report)
-        write_json(folder / "predictions.json", rows)
-        Console().print(table(figures, settings))
-        network = final_network(settings, strategy, dataset, folder / "final", threshold)
-        write_card(folder / "model-card.md", settings, report, trained_parameters(network))
-        if alarm:
-            taught = parted(rows)[0]
-            positive, scores = metrics.alarm_columns(taught, classes, alarm)
-            write_picture(folder / "crossval.png", positive, scores, [r["fold"] for r in taught], figures["all"]["auc"])
+        _cross_validate(settings, _Data.read(settings, teaching, others, beside), folder)
     print(f"weights: {checkpoint.trained_path(settings)}\ncard: {folder / 'model-card.md'}")
     print(f"figures: {folder / 'metrics.json'}")
 
 
+def _cross_validate(preset: Preset, given: _Data, folder: Path) -> None:
+    """Score `given` out of fold, train the network to ship, and leave figures, pictures and card in `folder`."""
+    strategy, classes, alarm = own(preset), given.whole.classes, preset.alarm.classes
+    train = partial(train_fold, preset, strategy, frozenset(sample.path for sample in given.unseen))
+    stamp = digest(strategy.stamp(), code("shiftcore.flow.crossval"))
+    rows = given.marked(out_of_fold(preset, given.root, given.usable, train, folder, stamp, given.unseen, given.also))
+    without = leave_one_out(preset, given, train, folder / "without", stamp)
+    figures = summarize(rows, preset, classes)
+    if not preset.data.test:  # the floor is that of folds
+        add_floor(figures, preset, given.whole)
+    threshold = choose_threshold(rows, preset, classes) if alarm else None
+    about = {"preset": preset.name, "data": " and ".join(given.teaching), "classes": classes, "threshold": threshold}
+    felt = guard(preset, rows, classes, without) if alarm else None
+    report = without_nan({**about, "alarms": felt, "figures": figures})
+    write_json(folder / "metrics.json", report)
+    write_json(folder / "predictions.json", rows)
+    Console().print(table(figures, preset))
+    clips = [*given.usable.samples, *given.also]
+    network = final_network(preset, strategy, classes, clips, folder / "final", threshold)
+    write_card(folder / "model-card.md", preset, report, trained_parameters(network))
+    if alarm:
+        draw(folder / "crossval.png", parted(rows)[0], classes, alarm, figures["all"]["auc"])
+
+
+def draw(path: Path, rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str], auc: float) -> None:
+    """The ROC curve of `rows`, by fold, as a PNG."""
+    positive, scores = metrics.alarm_columns(rows, classes, alarm)
+    write_picture(path, positive, scores, [row["fold"] for row in rows], auc)
+
+
 def table(figures: dict[str, Any], preset: Preset) -> Table:
     """The pooled figures for a terminal."""
-    view = Table("out-of-fold, integer model", *figures, title=f"{preset.name}, {FOLDS} folds by source")
+    rounds = "test sources" if preset.data.test else f"{FOLDS} folds by source"
+    view = Table("out-of-fold, integer model", *figures, title=f"{preset.name}, {rounds}")
     for name, cells in lines(figures):
         view.add_row(name.replace("*", ""), *cells)
     return view

@@ -26,6 +26,7 @@ LINES = (
     ("recall there", "recall", ".1%"),
     ("F1 there", "f1", ".3f"),
     ("right class", "top1", ".1%"),
+    ("right class among the first five", "top5", ".1%"),
     ("bias floor: AUC", "floor_auc", ".3f"),
     ("bias floor: accuracy", "floor_accuracy", ".1%"),
 )
@@ -36,6 +37,8 @@ def lines(figures: dict[str, dict[str, Any]]) -> list[tuple[str, list[str]]]:
     table = []
     for name, key, form in LINES:
         if any(part.get(key) is None for part in figures.values()):
+            continue
+        if key == "top5" and any(len(part["per_class"]) < 5 for part in figures.values()):
             continue
         cells = []
         for part in figures.values():
@@ -69,6 +72,22 @@ def _felt(part: dict[str, Any]) -> list[str]:
     ]
 
 
+_RECIPE = ("data", "augmentation", "training")
+TOLD_HEAD = ("class", "clips", "told right", "of those told so, right", "most often taken for")
+
+
+def told_lines(figures: metrics.Summary, classes: Sequence[str]) -> list[list[str]]:
+    """How each of `classes` is told, a line of cells (`TOLD_HEAD`) each, of the `figures` of one part of the data."""
+    table = []
+    for name, row in zip(classes, figures["confusion"], strict=True):
+        each = figures["per_class"][name]
+        wrong = [(count, other) for other, count in zip(classes, row, strict=True) if other != name and count]
+        count, other = max(wrong, key=lambda pair: pair[0], default=(0, ""))
+        shares = [f"{each['recall']:.0%}", f"{each['precision']:.0%}"]
+        table.append([name, str(each["n"]), *shares, f"{other} ({count})" if other else ""])
+    return table
+
+
 def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: int) -> None:
     """The model card in Markdown. `report`: what metrics.json holds."""
     figures, about = report["figures"], machine.describe()
@@ -78,11 +97,6 @@ def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: i
         "recall": f"the highest that finds {value:.0%} of what should raise it",
         "false_alarms_per_hour": f"the lowest of no more than {value:g} false alarms an hour",
     }
-    tables = ("data", "augmentation", "training")
-    recipe = [
-        (key, ", ".join(f"{k} = {v}" for k, v in getattr(preset, key).model_dump(mode="json").items()))
-        for key in tables
-    ]
     everything = figures["all"]
     page.write(
         path,
@@ -93,7 +107,11 @@ def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: i
         date=about["date"],
         cores=about["machine"]["cores"],
         cpu=about["machine"]["cpu"],
+        told=[] if report["alarms"] else told_lines(everything, report["classes"]),
+        told_head=TOLD_HEAD,
         folds=FOLDS,
+        test=preset.data.test,
+        by_fold_top1=", ".join(f"{share:.1%}" for share in everything["top1_by_fold"]),
         guard=guard_lines(report["alarms"]) if report["alarms"] else [],
         guard_head=GUARD_HEAD,
         parts=list(figures),
@@ -104,8 +122,14 @@ def write_card(path: Path, preset: Preset, report: dict[str, Any], parameters: i
         data=report["data"],
         clips=everything["n"],
         sources=everything["sources"],
-        recipe=recipe,
+        recipe=_recipe(preset),
     )
+
+
+def _recipe(preset: Preset) -> list[tuple[str, str]]:
+    """The tables of the preset that say how it learned, each in a line."""
+    tables = {key: getattr(preset, key).model_dump(mode="json", exclude={"together"}) for key in _RECIPE}
+    return [(key, ", ".join(f"{name} = {value}" for name, value in values.items())) for key, values in tables.items()]
 
 
 def write_picture(path: Path, positive: np.ndarray, scores: np.ndarray, folds: Sequence[str], auc: float) -> None:

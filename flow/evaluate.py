@@ -20,7 +20,7 @@ from shiftcore.flow.evaluation_report import write_report
 from shiftcore.flow.judging import Outcome, judge_all
 from shiftcore.model.reference import Reference
 from shiftcore.options import PresetName
-from shiftcore.quant import layouts, metrics
+from shiftcore.quant import layouts, metrics, splits
 from shiftcore.quant.preset import load_preset
 
 COLUMNS = ("clip", "label", "source", "guess", "score", "frames", "seconds", "alarms")
@@ -39,6 +39,7 @@ def measure(outcomes: Sequence[Outcome], reference: Reference) -> dict[str, Any]
             "label": str(outcome.sample.label),
             "guess": outcome.decision.name,
             "score": outcome.score(indices),
+            "scores": outcome.decision.scores.tolist(),
             "source": outcome.sample.source,
         }
         for outcome in labelled
@@ -75,6 +76,8 @@ def table(figures: dict[str, Any], model: Path) -> Table:
             view.add_row(name, format(figures[key], form), f"{low:{form}} to {high:{form}}" if low is not None else "")
 
     row("right class", "top1")
+    if len(figures["confusion"]) > 5:
+        row("right class among the first five", "top5")
     row("AUC of the alarm", "auc", ".3f")
     row("alarm right, at its threshold", "accuracy")
     row("alarm right, at 0.5", "accuracy_at_half")
@@ -93,7 +96,10 @@ def main(
 ) -> None:
     """Score the integer model of PRESET on the videos in DATA; figures, predictions and a report to look at."""
     settings = load_preset(preset)
-    dataset = layouts.read(data)
+    whole = layouts.read(data)
+    dataset = splits.tested(whole, settings.data)
+    if left := len(whole.samples) - len(dataset.samples):
+        print(f"{left} of {len(whole.samples)} clips are of sources that are not in data.test: they are not scored")
     if model is None:
         from shiftcore.flow.build import exported_model
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What figures were measured on, and with."""
 
+import contextlib
 import os
 import platform
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,5 +21,14 @@ def describe() -> dict[str, Any]:
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {"cpu": models[0] if models else platform.processor(), "cores": os.cpu_count()},
         "system": platform.platform(),
-        "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
+        "versions": {"python": platform.python_version()} | _versions(packages),
     }
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    """Of those that are installed: whoever trains need not compile."""
+    found = {}
+    for package in packages:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found

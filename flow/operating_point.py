@@ -21,7 +21,8 @@ def choose_threshold(rows: Sequence[Row], preset: Preset, classes: Sequence[str]
     rule, value = preset.alarm.choose.rule
     if rule == "false_alarms_per_hour":
         calm = [row for row in rows if row["label"] not in preset.alarm.classes]
-        calm = parted(calm)[1] or calm
+        on = preset.alarm.choose.on
+        calm = [row for row in calm if row["origin"] in on] if on else parted(calm)[1] or calm
         if not calm:
             raise UserError("no clip is without an alarm class: nothing says how often an alarm would be false")
         rate = partial(false_alarms_per_hour, calm, preset)

@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -81,6 +81,15 @@ class Semantics(Protocol):
     output: Map
 
     def __call__(self, *inputs: np.ndarray) -> np.ndarray: ...
+
+
+class Head(NamedTuple):
+    """How a network ends that sums over all places: the logits are the sum over all places of the layer `places`, of
+    `shape` (rows, columns), weighted by `weights`, int64 `[classes, channels]`."""
+
+    places: str
+    shape: tuple[int, int]
+    weights: np.ndarray
 
 
 class _Convolution:
@@ -194,16 +203,16 @@ class _Linear:
     """Integer matrix product with one pixel's channels."""
 
     def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
-        self._weight = arrays["weight"].astype(np.int64)
-        classes, channels = self._weight.shape
+        self.weight = arrays["weight"].astype(np.int64)
+        classes, channels = self.weight.shape
         if source.shape != (channels, 1, 1):
             raise ValueError(f"weights for {channels} channels of one pixel, but the input is {source.shape}")
-        bound = int(np.abs(self._weight).sum(1).max()) * max(-source.low, source.high)
+        bound = int(np.abs(self.weight).sum(1).max()) * max(-source.low, source.high)
         product_dtype(bound)
         self.output = Map((classes, 1, 1), -bound, bound, np.dtype(np.int64))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        return (self._weight @ x.astype(np.int64).reshape(-1))[:, None, None]
+        return (self.weight @ x.astype(np.int64).reshape(-1))[:, None, None]
 
 
 class _Shift:
@@ -298,6 +307,17 @@ class Reference:
     def shifts(self) -> int:
         """How many temporal shifts it has: so many earlier frames reach into a frame's logits."""
         return sum(isinstance(op, _Shift) for _, _, op in self._ops)
+
+    @property
+    def head(self) -> Head:
+        """How it ends. Raises ValueError where that is not linear in a sum over all places."""
+        made = {name: (sources, op) for name, sources, op in self._ops}
+        (pooled, *_), last = made[self.layers[-1]]
+        sources, pool = made.get(pooled, ([], None))
+        if not isinstance(last, _Linear) or not isinstance(pool, _SumPool) or sources[0] not in made:
+            raise ValueError(f"layer {self.layers[-1]!r} is not linear in a sum over all places")
+        _, rows, columns = made[sources[0]][1].output.shape
+        return Head(sources[0], (rows, columns), last.weight)
 
     def consensus(self) -> Consensus:
         """A new decision maker for this model: its consensus window, scale and classes."""

@@ -184,14 +184,22 @@ def rate(path: Path) -> float:
     return float(average)
 
 
-def write(path: Path, images: Sequence[np.ndarray], rate: int = 25, crf: int = 18) -> None:
-    """Write uint8 RGB images `[H, W, 3]` (H and W even) as an H.264 video of `rate` frames per second, atomically.
-    `crf`: x264's constant rate factor, 0 (nothing is lost) to 51."""
+def write(path: Path, images: Sequence[np.ndarray], rate: int = 25, crf: int = 18, preset: str = "medium") -> None:
+    """Write uint8 images, RGB `[H, W, 3]` or luma `[H, W]` as decoders give it (H and W even), as an H.264 video of
+    `rate` frames per second, atomically. `crf`: x264's constant rate factor, 0 (nothing is lost) to 51; `preset`: its
+    name for how much work it spends."""
     height, width = images[0].shape[:2]
     with atomic_file(path) as temporary, av.open(str(temporary), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(rate))
         stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-        stream.options = {"crf": str(crf), "threads": "1"}
+        stream.options = {"crf": str(crf), "threads": "1", "preset": preset}
         for image in images:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            container.mux(stream.encode(_frame(image)))
         container.mux(stream.encode(None))
+
+
+def _frame(image: np.ndarray) -> av.VideoFrame:
+    if image.ndim == 3:
+        return av.VideoFrame.from_ndarray(image, format="rgb24")
+    colourless = np.full((image.shape[0] // 2, image.shape[1]), 128, np.uint8)
+    return av.VideoFrame.from_ndarray(np.concatenate([image, colourless]), format="yuv420p")

@@ -5,9 +5,8 @@ What comes out is made by the same arithmetic as the network's input (model.prep
 at another place might have given.
 """
 
+import cv2
 import numpy as np
-import torch
-from torch.nn.functional import grid_sample
 
 from shiftcore.model.preprocess import assemble
 from shiftcore.model.sampling import EARLY_MS
@@ -25,10 +24,9 @@ def random_clip(frames: Frames, size: Input, length: int, how: Augmentation, rng
     if how.reverse and rng.random() < 0.5:
         chosen = chosen[:, ::-1][::-1]
     steps, inverse = np.unique(chosen, return_inverse=True)
-    pictures = torch.from_numpy(frames.pixels[steps]).float()
-    pictures = random_crop(pictures, size.height, size.width, how.crop, rng)
-    images = random_light(pictures, how.light, rng).round().to(torch.uint8).numpy()[inverse.reshape(chosen.shape)]
-    return np.stack([assemble(size.representation, images_of_one) for images_of_one in images])
+    pictures = random_crop(frames.pixels[steps], size.height, size.width, how.crop, rng)
+    images = random_light(pictures, how.light, rng)[inverse.reshape(chosen.shape)]
+    return assemble(size.representation, images.swapaxes(0, 1))
 
 
 def random_images(
@@ -54,28 +52,28 @@ def random_images(
     return images[newest[:, None] - np.arange(1 + look_back)]
 
 
-def random_crop(
-    pictures: torch.Tensor, height: int, width: int, least: float, rng: np.random.Generator
-) -> torch.Tensor:
-    """A window of `pictures`, float `[F, H, W]` or `[F, H, W, 3]`, brought to `height` x `width`: of at least the share
-    `least` of the largest one of that aspect, anywhere. `least` 1 is the centre, as a live camera's."""
+def random_crop(pictures: np.ndarray, height: int, width: int, least: float, rng: np.random.Generator) -> np.ndarray:
+    """A window of `pictures`, uint8 `[F, H, W]` or `[F, H, W, 3]`, brought to `height` x `width` by bilinear
+    interpolation: of at least the share `least` of the largest one of that aspect, anywhere. `least` 1 is the centre,
+    as a live camera's."""
     rows, columns = pictures.shape[1:3]
     largest = min(rows / height, columns / width)
-    shrink = np.sqrt(rng.uniform(least, 1))
-    tall, wide = largest * height * shrink, largest * width * shrink
+    scale = largest * np.sqrt(rng.uniform(least, 1))
     place = rng.random(2) if least < 1 else (0.5, 0.5)
-    top, left = (rows - tall) * place[0], (columns - wide) * place[1]
-    y = (top + (torch.arange(height) + 0.5) * (tall / height)) / rows * 2 - 1
-    x = (left + (torch.arange(width) + 0.5) * (wide / width)) / columns * 2 - 1
-    grid = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], -1)[None].float()
-    planes = pictures[None] if pictures.ndim == 3 else pictures.permute(3, 0, 1, 2).reshape(1, -1, rows, columns)
-    window = grid_sample(planes, grid, align_corners=False, padding_mode="border")[0]
-    return window if pictures.ndim == 3 else window.unflatten(0, (3, -1)).permute(1, 2, 3, 0)
+    top, left = (rows - scale * height) * place[0], (columns - scale * width) * place[1]
+    first = 0.5 * scale - 0.5  # pixels' centres are what is mapped
+    matrix = np.array([[scale, 0, left + first], [0, scale, top + first]])
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.stack(
+        [cv2.warpAffine(one, matrix, (width, height), flags=how, borderMode=cv2.BORDER_REPLICATE) for one in pictures]
+    )
 
 
-def random_light(pictures: torch.Tensor, amount: float, rng: np.random.Generator) -> torch.Tensor:
+def random_light(pictures: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
     """Contrast up to `1 + amount` times higher or lower, and brightness up to a fifth of the range times `amount`
-    either way; clipped to 0..255."""
+    either way; uint8 as `pictures`, the same for all of them."""
     contrast = (1 + amount) ** rng.uniform(-1, 1)
-    middle = pictures.mean()
-    return ((pictures - middle) * contrast + middle + 51 * amount * rng.uniform(-1, 1)).clamp(0, 255)
+    middle = pictures.mean(dtype=np.float64)
+    levels = (np.arange(256) - middle) * contrast + middle + 51 * amount * rng.uniform(-1, 1)
+    table = levels.clip(0, 255).round().astype(np.uint8)
+    return cv2.LUT(pictures.reshape(len(pictures), -1), table).reshape(pictures.shape)

@@ -8,6 +8,7 @@ is the clip's.
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +36,11 @@ class BidirectionalShift(TemporalShift):
         late, current, kept = frames.tensor_split((self.channels, 2 * self.channels), 2)
         early = torch.cat([current[:, 1:], torch.zeros_like(current[:, :1])], 1)
         return torch.cat([late, early, kept], 2).flatten(0, 1), last
+
+
+def tsn(preset: Preset, classes: Sequence[str]) -> ReducedTSM:
+    """The same network in floating point, without the shift."""
+    return ReducedTSM(without_shift(preset), classes, quantized=False)
 
 
 def bidirectional(preset: Preset, classes: Sequence[str]) -> ReducedTSM:
@@ -97,8 +103,8 @@ def _slowfast_builder() -> Callable[..., Any]:
 
 
 BASELINES: dict[str, Callable[[Preset, Sequence[str]], nn.Module]] = {
-    "tsm": lambda preset, classes: ReducedTSM(preset, classes, quantized=False),
-    "tsn": lambda preset, classes: ReducedTSM(without_shift(preset), classes, quantized=False),
+    "tsm": partial(ReducedTSM, quantized=False),
+    "tsn": tsn,
     "tsm_offline": bidirectional,
     "slowfast": SlowFast,
 }

@@ -4,6 +4,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import lightning
@@ -19,6 +20,7 @@ from shiftcore.quant.layouts import Dataset, Sample
 from shiftcore.quant.learner import PACKAGES, Learner, Phase, begin, fit
 from shiftcore.quant.metrics import Row
 from shiftcore.quant.preset import Preset
+from shiftcore.quant.side_by_side import side_by_side
 from shiftcore.sources import code
 
 FOLDS = 5
@@ -35,17 +37,20 @@ def out_of_fold(
     folder: Path,
     stamp: str,
     besides: Sequence[Sample] = (),
+    always: Sequence[Sample] = (),
 ) -> list[Row]:
-    """Train on all folds but one of `dataset`, what is `usable` in `videos`, and score that one, for each fold in turn.
+    """Train on all folds but one of `dataset`, what is `usable` in `videos`, and score that one, for each fold in turn;
+    where the preset names test sources, train on the others and score those, in one round.
     `folder` keeps what is finished, as long as the preset, the data, our code and `stamp`, the digest of whatever else
     decides what `train_fold` does, stay what they were. The clips `besides` teach in no fold; each fold scores some,
-    whole sources.
+    whole sources. Those of `always` teach in each, and are scored in none.
 
     A row a clip: `clip`, `label`, `source`, `fold`, and what the scorer gives. Raises UserError as `splits.folds`.
     """
-    parts, turns = splits.folds(dataset, FOLDS), sorted({sample.source for sample in besides})
-    more = [[s for s in besides if turns.index(s.source) % FOLDS == fold] for fold in range(FOLDS)]
-    folds = each_fold(preset, dataset.classes, parts, videos, train_fold, folder, stamp, besides=more)
+    teach, parts = splits.rounds(dataset, FOLDS, preset.data)
+    turns = sorted({sample.source for sample in besides})
+    more = [[s for s in besides if turns.index(s.source) % len(parts) == fold] for fold in range(len(parts))]
+    folds = each_fold(preset, dataset.classes, parts, videos, train_fold, folder, stamp, [*teach, *always], more)
     return [row for rows in folds for row in rows]
 
 
@@ -63,15 +68,16 @@ def each_fold(  # noqa: PLR0913, PLR0917 - two more than most: which clips are o
     """The rows of `out_of_fold`, one fold after another, each as soon as it is scored, for folds that are made already,
     of `usable` samples in `videos`, and a network of `classes`. The clips `always` teach in each fold and are scored in
     none; `besides`, a part a fold, they are scored in it and teach in none."""
-    # Lightning's own default for what follows: on several GPUs it would start this whole loop once more for each.
-    os.environ.setdefault("PL_TRAINER_DEVICES", "1")
+    tasks = []
     for fold, held in enumerate(parts):
         teach = [*always, *(sample for other in parts if other is not held for sample in other)]
         scored = [*held, *(besides[fold] if besides else ())]
-        yield _one_fold(preset, classes, teach, scored, videos, train_fold, folder / f"fold{fold}", stamp)
+        place = folder / f"fold{fold}"
+        tasks.append(partial(one_fold, preset, classes, teach, scored, videos, train_fold, place, stamp))
+    yield from side_by_side(tasks)
 
 
-def _one_fold(
+def one_fold(
     preset: Preset,
     classes: Sequence[str],
     teach: Sequence[Sample],
@@ -81,8 +87,12 @@ def _one_fold(
     folder: Path,
     stamp: str,
 ) -> list[Row]:
+    """The rows of `out_of_fold` for the clips `held`, by a network that the clips `teach` have taught; kept in
+    `folder`, and the states of an interrupted training with them."""
     path = folder / "predictions.json"
     clips = fingerprint(teach), fingerprint(held)
+    # Lightning's own default for what follows: on several GPUs it would start this whole program once more for each.
+    os.environ.setdefault("PL_TRAINER_DEVICES", "1")
     key = digest(
         stamp, preset.model_dump_json(), *classes, *clips, code("shiftcore.quant.cross_validation", packages=PACKAGES)
     )
@@ -103,15 +113,17 @@ def _one_fold(
 
 def train_in_float(preset: Preset, build: Callable[[Preset, Sequence[str]], nn.Module]) -> TrainFold:
     """Trains the network that `build` gives (quant.baselines) by the float phase of the preset's recipe alone."""
+    return partial(_train_in_float, preset, build)
 
-    def train_fold(data: Clips, folder: Path) -> Scorer:
-        lightning.seed_everything(preset.training.seed, verbose=False)
-        recipe, network = preset.training, build(preset, data.classes)
-        learner = Learner(network, len(data.classes), recipe, recipe.float_lr, preset.augmentation.mirror)
-        fit(learner, data, recipe, recipe.float_epochs, folder, Phase.FLOAT)
-        return torch_scorer(network, preset)
 
-    return train_fold
+def _train_in_float(
+    preset: Preset, build: Callable[[Preset, Sequence[str]], nn.Module], data: Clips, folder: Path
+) -> Scorer:
+    lightning.seed_everything(preset.training.seed, verbose=False)
+    recipe, network = preset.training, build(preset, data.classes)
+    learner = Learner(network, len(data.classes), recipe, recipe.float_lr, preset.augmentation.mirror)
+    fit(learner, data, recipe, recipe.float_epochs, folder, Phase.FLOAT)
+    return torch_scorer(network.cpu(), preset)
 
 
 def torch_scorer(network: nn.Module, preset: Preset) -> Scorer:

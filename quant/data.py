@@ -2,15 +2,17 @@
 """What a network learns from: clips of synthetic scenes, or of labelled videos in any layout of quant.layouts."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 
+import cv2
 import lightning
 import numpy as np
 import torch
 from rich.progress import track
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, Sampler, TensorDataset
 
 from shiftcore.errors import UserError
 from shiftcore.model.preprocess import Preprocessor, assemble
@@ -19,6 +21,7 @@ from shiftcore.quant.augment import random_clip
 from shiftcore.quant.frames import Frames, Kept
 from shiftcore.quant.layouts import Sample
 from shiftcore.quant.preset import Preset
+from shiftcore.quant.side_by_side import cores
 
 # Which clips of the scene serve for what: no clip of one is in another.
 TRAIN_SEED, VALIDATION_SEED, HELD_OUT_SEED = 1, 2, 3
@@ -26,6 +29,18 @@ VALIDATION_SHARE = 0.2  # of each class's videos, whole sources
 MARGIN = 1.5  # how much finer than the input the pictures are that training crops from
 
 Labelled = tuple[np.ndarray, np.ndarray]  # clips of inputs uint8 [N, T, H, W, C], labels int64 [N]
+Turn = tuple[int, int]  # which of the clips to draw, and the seed to draw it with
+
+
+def _workers() -> int:
+    """How many processes draw training clips: as many as there are cores, up to 16, so that a GPU need not wait; none
+    where the few cores train, or a process cannot begin as a copy of this one."""
+    return min(16, len(cores())) if len(cores()) > 2 and "fork" in get_all_start_methods() else 0
+
+
+def _draw_alone(_worker: int) -> None:
+    """One thread a worker; OpenCV would start as many in each as there are cores."""
+    cv2.setNumThreads(1)
 
 
 class Clips(lightning.LightningDataModule):
@@ -38,16 +53,49 @@ class Clips(lightning.LightningDataModule):
         self._batch_size = batch_size
 
     def train_dataloader(self) -> DataLoader:
+        """Batches in random order. The clips of videos are drawn by several processes where there are many cores; how
+        many does not change what they draw."""
         whole_batches = len(self.train) > self._batch_size  # type: ignore[arg-type]  # ours have a length
-        return DataLoader(self.train, self._batch_size, shuffle=True, drop_last=whole_batches)
+        if not isinstance(self.train, TrainingClips):
+            return DataLoader(self.train, self._batch_size, shuffle=True, drop_last=whole_batches)
+        workers = _workers()
+        return DataLoader(
+            self.train,
+            self._batch_size,
+            sampler=Turns(len(self.train)),
+            drop_last=whole_batches,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            worker_init_fn=_draw_alone,
+            multiprocessing_context="fork" if workers else None,  # a copy has the videos' tables already
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),  # a loader takes seeds for its workers, which do not use them
+        )
 
     def val_dataloader(self) -> DataLoader:
         return DataLoader(self.validation, self._batch_size)
 
 
+class Turns(Sampler[Turn]):
+    """Each of `count` clips once, in random order, with the seed that it is drawn with; every pass gives others. A pass
+    is drawn as it begins, and from a generator of its own: what learns meanwhile, and how far ahead the loader is, do
+    not change it."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._rng = np.random.default_rng(int(torch.randint(2**31, ())))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Turn]:
+        order, seeds = self._rng.permutation(self._count), self._rng.integers(2**63, size=self._count)
+        return iter(list(zip(order.tolist(), seeds.tolist(), strict=True)))
+
+
 class TrainingClips(Dataset):
-    """Random clips of labelled videos. An epoch takes as many of each video as it has room for end to end, and at least
-    one; every epoch takes others (quant.augment)."""
+    """Random clips of labelled videos, each drawn with a seed of its own (`Turns`). An epoch takes as many of each
+    video as it has room for end to end, and at least one; every epoch takes others (quant.augment)."""
 
     def __init__(self, preset: Preset, samples: Sequence[Sample], classes: Sequence[str]) -> None:
         self._preset = preset
@@ -59,9 +107,10 @@ class TrainingClips(Dataset):
     def __len__(self) -> int:
         return len(self._turns)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def __getitem__(self, turn: Turn) -> tuple[Tensor, int]:
+        index, seed = turn
         video, label = self._videos[self._turns[index]]
-        rng = np.random.default_rng(int(torch.randint(2**31, ())))
+        rng = np.random.default_rng(seed)
         length, preset = self._preset.data.num_segments, self._preset
         clip = random_clip(video, preset.input, length, preset.augmentation, rng)
         return torch.from_numpy(clip).permute(0, 3, 1, 2), label
@@ -106,7 +155,8 @@ def folder_clips(preset: Preset, videos: layouts.Dataset | Path) -> Clips:
 
     A video that cannot be used is named on stderr and skipped. Raises UserError for data that cannot be read or split.
     """
-    dataset = usable(preset, layouts.read(videos) if isinstance(videos, Path) else videos)
+    found = splits.arranged(layouts.read(videos), preset.data) if isinstance(videos, Path) else videos
+    dataset = usable(preset, found)
     for name in dataset.classes:
         count = sum(sample.label == name for sample in dataset.samples)
         if count < 2:

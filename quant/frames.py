@@ -5,12 +5,11 @@ An entry is known by the video's content and by what was made of it, so it never
 is whole, so neither an interruption nor a second run beside this one can leave half of one. `make clean` removes all.
 """
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,9 +20,11 @@ from shiftcore.errors import UserError
 from shiftcore.model import video
 from shiftcore.model.preprocess import pixel_aspect, to_input
 from shiftcore.model.sampling import Wanted
+from shiftcore.quant.side_by_side import bound_pool, cores
+
+States = tuple[tuple[str, int, int, int, int, int], ...]  # of a video's files
 
 DECODING = "4"  # changes whenever model.video or model.preprocess make other bytes of a video
-WORKERS = min(8, os.cpu_count() or 1)
 
 
 def work_folder() -> Path:
@@ -32,11 +33,18 @@ def work_folder() -> Path:
 
 
 class Frames(NamedTuple):
-    """The frames kept of one video. `times`: seconds since the video's first, float64 `[F]`; `pixels`: uint8, luma
-    `[F, H, W]` or RGB `[F, H, W, 3]`, on disk until they are touched."""
+    """The frames kept of one video. `times`: seconds since the video's first, float64 `[F]`; `shape` of their pixels:
+    luma `[F, H, W]` or RGB `[F, H, W, 3]`, bytes in the file `raw`."""
 
     times: np.ndarray
-    pixels: np.ndarray
+    raw: Path
+    shape: tuple[int, ...]
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The pixels, uint8, on disk until they are touched. Mapped anew each time: a process may hold 65,530 mappings,
+        and data may have more videos."""
+        return np.memmap(self.raw, np.uint8, "r", shape=self.shape)
 
 
 @dataclass(frozen=True)
@@ -66,50 +74,69 @@ class Kept:
         return max(self.height, rows), max(self.width, columns)
 
 
+_found: dict[tuple[Path, Path, Kept, States], Frames] = {}  # what `load` gave
+
+
 def load(path: Path, kept: Kept) -> Frames:
-    """What is `kept` of the video at `path`, from the cache or else decoded into it. Raises as `model.video.timed`,
-    UserError for frames smaller than what is kept, and OSError where the disk is full."""
+    """What is `kept` of the video at `path`, from the cache or else decoded into it. A command looks for it once, as
+    long as the file stays the one it was. Raises as `model.video.timed`, UserError for frames smaller than what is
+    kept, and OSError where the disk is full."""
+    key = (work_folder(), path, kept, _states(path))
+    if key not in _found:
+        _found[key] = _read(path, kept)
+    return _found[key]
+
+
+def _read(path: Path, kept: Kept) -> Frames:
     entry = work_folder() / digest(content(path), repr(kept), DECODING)
-    index = entry.with_suffix(".npz")
+    raw, index = entry.with_suffix(".raw"), entry.with_suffix(".npz")
     if not index.is_file():
-        _decode(path, kept, entry.with_suffix(".raw"), index)
+        _decode(path, kept, raw, index)
     with np.load(index) as stored:
-        times, shape = stored["times"], tuple(stored["shape"])
-    return Frames(times, np.memmap(entry.with_suffix(".raw"), np.uint8, "r", shape=shape))
+        return Frames(stored["times"], raw, tuple(stored["shape"].tolist()))
 
 
 def content(path: Path) -> str:
     """The digest of the video at `path`. A command computes it once, as long as the file stays the one it was."""
+    return _content(path, _states(path))
+
+
+def _states(path: Path) -> States:
+    """Changes whenever a file of the video is written, replaced or renamed: nobody can set its time of change
+    (ctime)."""
     parts = sorted(path.iterdir()) if path.is_dir() else [path]
-    return _content(path, tuple(_state(part) for part in parts))
-
-
-def _state(path: Path) -> tuple[str, int, int, int, int, int]:
-    """Changes whenever a file is written, replaced or renamed: nobody can set its time of change (ctime)."""
-    about = path.stat()
-    return (path.name, about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+    return tuple(
+        (part.name, about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+        for part in parts
+        for about in [part.stat()]
+    )
 
 
 @cache
-def _content(path: Path, _states: tuple[tuple[str, int, int, int, int, int], ...]) -> str:
+def _content(path: Path, _states: States) -> str:
     return digest(path)
 
 
 def fill(paths: Sequence[Path], kept: Kept) -> Iterator[None]:
-    """Bring the videos at `paths` into the cache, several at a time; a step of the iterator for each. What cannot be
-    read is left for `load` to refuse."""
-
-    def try_one(path: Path) -> None:
-        try:
-            load(path, kept)
-        except UserError:
-            return
-
-    pool = ThreadPoolExecutor(WORKERS)
+    """Bring the videos at `paths` into the cache, as many at a time as there are cores; a step of the iterator for
+    each. What cannot be read is left for `load` to refuse."""
+    # Threads take turns at Python; of many cores that leaves most idle. A copy of this process uses no library that
+    # has threads in it already, so that it may be forked.
+    pool: Executor = bound_pool(len(cores()), "fork") if len(cores()) > 2 else ThreadPoolExecutor(len(cores()))
     try:
-        yield from pool.map(try_one, paths)
+        for path, found in zip(paths, pool.map(partial(_try, kept), paths, chunksize=4), strict=True):
+            if found:
+                _found[work_folder(), path, kept, _states(path)] = found
+            yield
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _try(kept: Kept, path: Path) -> Frames | None:
+    try:
+        return load(path, kept)
+    except UserError:
+        return None
 
 
 def _decode(path: Path, kept: Kept, raw: Path, index: Path) -> None:

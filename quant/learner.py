@@ -26,7 +26,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from shiftcore.artifacts import atomic_file, digest, lock, write_json
 from shiftcore.errors import UserError
 from shiftcore.model.video_files import printable
-from shiftcore.quant import accuracy, checkpoint, identity, layouts, tuning
+from shiftcore.quant import accuracy, checkpoint, identity, layouts, splits, tuning
 from shiftcore.quant.data import Clips, load_clips
 from shiftcore.quant.layouts import Dataset
 from shiftcore.quant.network import ReducedTSM
@@ -172,7 +172,9 @@ def train(preset: Preset, videos: Path | None = None, strategy: Strategy = SCRAT
     """Train `preset`, or go on where an interrupted run of the same preset, data and strategy stopped; returns how good
     it became. `videos`: the folder of its clips, None for synthetic scenes. Raises UserError for data that
     cannot be used, and for what does not fit the strategy."""
-    folder, dataset = preset.build / "qat", layouts.read(videos) if videos else None
+    folder, dataset = preset.build / "qat", splits.arranged(layouts.read(videos), preset.data) if videos else None
+    if dataset:
+        dataset = dataset.with_rest(preset.data.rest, preset.alarm.classes)
     if not is_first():  # it learns along, and leaves nothing
         return _reached(_kept(preset, _learn(preset, dataset, folder, strategy).epochs))
     with lock(folder):
@@ -239,7 +241,7 @@ def two_phases(preset: Preset, data: Clips, folder: Path, strategy: Strategy = S
     # What it was before quantization teaches it, where nobody else does: few clips alone would lead it astray.
     teachers = teachers or ([warm] if recipe.float_epochs else [])
     epochs["quantized"] = train_phase(network, Phase.QUANTIZED, recipe.qat_epochs, recipe.qat_lr, teachers)
-    return Trained(network.snap(), warm.eval(), epochs)
+    return Trained(network.cpu().snap(), warm.cpu().eval(), epochs)  # a teacher has followed its pupil to the GPU
 
 
 def fit(learner: Learner, data: Clips, recipe: Training, epochs: int, folder: Path, phase: Phase) -> History:

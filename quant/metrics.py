@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypedDict
 
 import numpy as np
-from scipy.stats import mannwhitneyu  # type: ignore[import-untyped]
+from scipy.stats import rankdata  # type: ignore[import-untyped]
 
 from shiftcore.model import calibration
 from shiftcore.model.records import alarm_scores
@@ -22,8 +22,9 @@ def auc(positive: np.ndarray, scores: np.ndarray) -> float:
     McNeil, 1982). `positive`: bool `[n]`; `scores`: `[n]`. NaN when one of the two kinds is missing."""
     if positive.all() or not positive.any():
         return float("nan")
-    wins = mannwhitneyu(scores[positive], scores[~positive], method="asymptotic").statistic
-    return float(wins / (positive.sum() * (~positive).sum()))
+    count = int(positive.sum())
+    wins = rankdata(scores)[positive].sum() - count * (count + 1) / 2  # Mann and Whitney's U
+    return float(wins / (count * (len(positive) - count)))
 
 
 def auc_difference(positive: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
@@ -158,6 +159,8 @@ class Summary(TypedDict, total=False):
     sources: int
     top1: float
     top1_ci95: tuple[float, float]
+    top5: float
+    top5_ci95: tuple[float, float]
     per_class: dict[str, dict[str, float]]
     confusion: list[list[int]]
     accuracy: float | None
@@ -190,18 +193,22 @@ def judged(rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str]) ->
 
 
 def summary(rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str], threshold: float) -> Summary:
-    """The figures of labelled clips. Each row has `label` and `guess` (class names), `score` and `source`. Without
-    alarm classes what concerns the alarm is None."""
+    """The figures of labelled clips. Each row has `label` and `guess` (class names), `scores`, `score` and `source`.
+    Without alarm classes what concerns the alarm is None."""
     labels = np.array([classes.index(row["label"]) for row in rows])
     guesses = np.array([classes.index(row["guess"]) for row in rows])
     scores = np.array([row["score"] for row in rows])
     sources = [row["source"] for row in rows]
     right = labels == guesses
+    table = np.array([row["scores"] for row in rows])
+    among = np.array([top_k(labels[[i]], table[[i]], 5) for i in range(len(rows))])
     figures: Summary = {
         "n": len(rows),
         "sources": len(set(sources)),
         "top1": float(right.mean()),
         "top1_ci95": interval(lambda hits: float(hits.mean()), sources, right),
+        "top5": float(among.mean()),
+        "top5_ci95": interval(lambda hits: float(hits.mean()), sources, among),
         "per_class": per_class(labels, guesses, classes),
         "confusion": confusion(labels, guesses, len(classes)).tolist(),
     }

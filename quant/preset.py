@@ -2,7 +2,9 @@
 """A preset: one TOML file that names everything needed to rebuild a result."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -85,7 +87,10 @@ class Quantization(Table):
 class Data(Table):
     """What the network learns from. `synthetic`: the procedural CCTV renderer, whose classes are all orders of
     `events`, or those of one task of quant.orders; `folder`: labelled videos (docs/data.md), given on the command line.
-    `apart`: sources of them without which figures are reported once more, because they are easy."""
+    `apart`: sources of them without which figures are reported once more, because they are easy; `together`: names, and
+    for each the sources that are one under it, as of an actor who is in several recordings; `test`: sources that never
+    teach, where a protocol names them (quant.splits.arranged); `rest`: the class that is learned of every label but
+    those that raise the alarm (None: each label is a class)."""
 
     source: Literal["synthetic", "folder"] = "synthetic"
     events: Annotated[tuple[Event, ...], Field(min_length=1)] = ("door",)
@@ -93,12 +98,17 @@ class Data(Table):
     train_clips: Positive = 2048
     val_clips: Positive = 512
     apart: tuple[str, ...] = ()
+    together: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    test: tuple[str, ...] = ()
+    rest: str | None = None
 
     @model_validator(mode="after")
     def _tasks_fit(self) -> "Data":
         for event in self.events:
             if event not in ("door", "object") and len(self.events) > 1:
                 raise ValueError(f"events: {event!r} is a scene of its own and stands alone")
+        if twice := [name for name, count in Counter(chain(*self.together.values())).items() if count > 1]:
+            raise ValueError(f"together: {twice[0]!r} is named twice")
         if "passes" in self.events and self.num_segments < 8:
             raise ValueError(f"num_segments = {self.num_segments}: `passes` needs 8 frames or more")
         return self
@@ -148,15 +158,17 @@ class Hardware(Table):
 class Choose(Table):
     """How cross-validation chooses the alarm's threshold, one of: so many `false_alarms_per_hour` of footage without
     anything to raise it for (10, the default); the best F-`f_beta` (above 1, missing costs more than raising in vain);
-    the share `recall` of what should raise it."""
+    the share `recall` of what should raise it. `on`: the data sets, by their folders' names, that false alarms are
+    counted on; none: what teaches nothing, or where nothing does all."""
 
     f_beta: Annotated[float, Field(gt=0, le=10)] | None = None
     recall: Annotated[float, Field(gt=0, le=1)] | None = None
     false_alarms_per_hour: Annotated[float, Field(ge=0)] | None = None
+    on: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _one_rule(self) -> "Choose":
-        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        given = [name for name in type(self).model_fields if name != "on" and getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"{given[0]} and {given[1]} are two rules; give one")
         return self
@@ -164,7 +176,7 @@ class Choose(Table):
     @property
     def rule(self) -> tuple[str, float]:
         """The rule's name and its number."""
-        given = self.model_dump(exclude_none=True)
+        given = self.model_dump(exclude_none=True, exclude={"on"})
         return next(iter(given.items()), ("false_alarms_per_hour", 10.0))
 
 

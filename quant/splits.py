@@ -5,9 +5,58 @@ import random
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from shiftcore.errors import UserError
 from shiftcore.quant.layouts import Dataset, Sample
+from shiftcore.quant.preset import Data
+
+
+def arranged(dataset: Dataset, rules: Data) -> Dataset:
+    """`dataset` as a preset's [data] has it: sources that are `together` are one; with `test`, those sources are the
+    data's own test part, and all others its training part. A source may bear its data set's name in front.
+
+    Raises UserError where `test` names a source that the data has not, or leaves nothing to teach.
+    """
+    samples = _united(dataset, rules)
+    if rules.test:
+        found = {plain(sample.source) for sample in samples}
+        if missing := sorted(set(rules.test) - found):
+            raise UserError(f"data.test: the data has no source {missing[0]!r}; its sources are {_listed(found)}")
+        samples = [
+            replace(sample, fold=None, split="test" if plain(sample.source) in rules.test else "train")
+            for sample in samples
+        ]
+        if not any(sample.split == "train" for sample in samples):
+            raise UserError("data.test: every source of the data is in it, and none is left to teach")
+    return replace(dataset, samples=samples)
+
+
+def tested(dataset: Dataset, rules: Data) -> Dataset:
+    """Those samples of `dataset` that the preset's `data.test` names; all where it names none of them. Sources that are
+    `together` are one."""
+    samples = _united(dataset, rules)
+    return replace(dataset, samples=[s for s in samples if plain(s.source) in rules.test] or samples)
+
+
+def rounds(dataset: Dataset, count: int, rules: Data) -> tuple[list[Sample], list[list[Sample]]]:
+    """Of a data set that is `arranged`: the samples that teach in every round, and the parts that are scored, a round
+    each, while the others teach: the test part alone where `rules` name one, else `folds`. Raises as `folds`, and
+    UserError where the test part has a class that nothing teaches."""
+    if not rules.test:
+        return [], folds(dataset, count)
+    teach, held = hold_out(dataset, 0.5)
+    return teach, [held]
+
+
+def _united(dataset: Dataset, rules: Data) -> list[Sample]:
+    one = {source: name for name, sources in rules.together.items() for source in sources}
+    return [replace(sample, source=one.get(plain(sample.source), sample.source)) for sample in dataset.samples]
+
+
+def plain(source: str) -> str:
+    """A source without its data set's name in front."""
+    return source.rpartition("/")[2]
 
 
 def folds(dataset: Dataset, count: int, seed: int = 0) -> list[list[Sample]]:

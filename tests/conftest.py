@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What several folders of tests share: the networks they compile, once for all test processes."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.environments import PYNQ, one_at_a_time, pynq_environment
+
+# Threads that wait for each other are slow where tests run side by side. Before anything loads torch or NumPy, and for
+# all that the tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

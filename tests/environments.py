@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shiftcore.artifacts import build_folder, digest
+from shiftcore.artifacts import atomic_folder, build_folder, digest
 from tests.checkout import ROOT
 
 
@@ -53,19 +53,34 @@ def environment(name: str, *arguments: str) -> Path:
     with one_at_a_time(name):
         if not (folder / ".complete").is_file():
             subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True, capture_output=True)
-            command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *arguments]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800)
-            if done.returncode:
-                why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-                pytest.skip(f"{' '.join(arguments)} cannot be installed here: {why}")
+            _pip_install(str(folder / "bin" / "python"), *arguments)
             (folder / ".complete").touch()
     return folder / "bin" / "python"
 
 
-def pynq_environment(version: str, metadata: str | None = None) -> Path:
-    """The Python of an environment with the real pynq of that version, with what its image has beside it (or with
-    another pynqmetadata), and with the packages that the driver's commands need."""
-    beside = [wanted for wanted in PYNQ[version] if not metadata or not wanted.startswith("pynqmetadata")]
-    beside += [f"pynqmetadata=={metadata}"] if metadata else []
+def overlay(package: str, *options: str) -> str:
+    """A folder for PYTHONPATH with one package as Python 3.10's pip unpacks it, made once; skips where there is no such
+    Python, or pip cannot."""
+    python, folder = old_python(), build_folder() / "tools" / f"only-{package}"
+    if python is None:
+        pytest.skip("no Python 3.10 on this machine (PATH, pyenv)")
+    with one_at_a_time("overlay"):
+        if not folder.is_dir():
+            with atomic_folder(folder) as temporary:
+                _pip_install(python, "--no-deps", *options, "--target", str(temporary), package)
+    return str(folder)
+
+
+def _pip_install(python: str, *arguments: str) -> None:
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800)
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        pytest.skip(f"{' '.join(arguments)} cannot be installed here: {why}")
+
+
+def pynq_environment(version: str) -> Path:
+    """The Python of an environment with the real pynq of that version, with what its image has beside it, and with the
+    packages that the driver's commands need."""
     wheels = re.findall(r"^[\w-]+==\S+", (ROOT / "driver" / "requirements.txt").read_text(), re.MULTILINE)
-    return environment(f"pynq-{version}", f"pynq=={version}", *beside, "numpy<2", *wheels)
+    return environment(f"pynq-{version}", f"pynq=={version}", *PYNQ[version], "numpy<2", *wheels)

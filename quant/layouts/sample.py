@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a data set is made of, and what a way to lay it out has to say."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -38,6 +38,13 @@ class Dataset:
     def classes(self) -> list[str]:
         """The labels, sorted by name."""
         return sorted({sample.label for sample in self.samples if sample.label is not None})
+
+    def with_rest(self, rest: str | None, besides: Collection[str]) -> "Dataset":
+        """The same clips, those labelled `rest` that have a label and none of `besides`; for None as they are."""
+        if rest is None:
+            return self
+        kept = {rest, None, *besides}
+        return replace(self, samples=[s if s.label in kept else replace(s, label=rest) for s in self.samples])
 
 
 class Layout:

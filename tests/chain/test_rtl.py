@@ -32,8 +32,8 @@ def contexts(rng: np.random.Generator, frames: list[np.ndarray], streams: int) -
     return [Frame(f, int(rng.integers(streams)), bool(rng.random() < 0.1)) for f in frames]
 
 
-def noise(rng: np.random.Generator, count: int, height: int, width: int) -> list[np.ndarray]:
-    return list(rng.integers(0, 256, (count, height, width, 3), dtype=np.uint8))
+def noise(rng: np.random.Generator, count: int, height: int, width: int, channels: int = 3) -> list[np.ndarray]:
+    return list(rng.integers(0, 256, (count, height, width, channels), dtype=np.uint8))
 
 
 def referenced(reference: Reference, frames: list[Frame]) -> np.ndarray:
@@ -110,8 +110,8 @@ def test_other_networks(preset: Preset) -> None:
             export(random_network(preset, 3), preset, folder)
         core = compile_model(folder / "model.onnx", "pynq-z2")
     rng = np.random.default_rng(3)
-    height, width = preset.input.height, preset.input.width
-    frames = contexts(rng, noise(rng, 12, height, width), streams=preset.hardware.streams)
+    shape = preset.input.height, preset.input.width, preset.input.made_of.channels
+    frames = contexts(rng, noise(rng, 12, *shape), streams=preset.hardware.streams)
     expected = referenced(Reference.load(folder / "model.npz"), frames)
     assert len({tuple(row) for row in expected}) > 1
     assert np.array_equal(simulated(core, frames), expected)

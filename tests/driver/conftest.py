@@ -8,6 +8,8 @@ import pytest
 
 from shiftcore.driver import Accelerator
 from shiftcore.driver.build import Build
+from shiftcore.model import decoders
+from shiftcore.model.decoders import Library
 from tests.driver import deployed
 from tests.driver.rig import Rig
 from tests.environments import one_at_a_time
@@ -33,6 +35,12 @@ def build_folder(request: pytest.FixtureRequest) -> Path:
     """build/<preset>/<board>: the board's own, or `tiny` for the PYNQ-Z2."""
     board: Path | None = request.config.getoption("--board")
     return board or request.getfixturevalue("tiny_chip").parent
+
+
+@pytest.fixture(scope="session")
+def tiny_build(tiny_chip: Path) -> Path:
+    """The build folder of the shipped `tiny` for the PYNQ-Z2."""
+    return tiny_chip.parent
 
 
 @pytest.fixture(scope="session")
@@ -118,3 +126,17 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clip") / "scene.mp4"
     video.write(path, list(synthetic.clip(("door", "object"), 3, (16, 96, 128), (5, 5))))
     return path
+
+
+@pytest.fixture(params=["PyAV", "OpenCV"])
+def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The library that videos are read with: whoever asks for it runs with both."""
+    if request.param == "OpenCV":
+        monkeypatch.setattr(decoders, "pyav", lambda: Library("PyAV", False, "PyAV is not installed"))
+    return request.param
+
+
+@pytest.fixture
+def said() -> list[str]:
+    """What a source complained of, where it is given `said.append`."""
+    return []

@@ -6,9 +6,6 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-import pytest
-
-from shiftcore.artifacts import atomic_folder, build_folder
 from tests import environments
 
 NAME = "shiftcore-tiny-pynq-z2"
@@ -33,23 +30,3 @@ def shiftcore(board: Path, python: str | None, *arguments: str, **variables: str
 def environment(*packages: str) -> Path:
     """A virtual environment of Python 3.10 with `packages` and nothing else, made once; its folder."""
     return environments.environment("board-python", *packages).parent.parent
-
-
-def folder_of(package: str) -> str:
-    """A folder for PYTHONPATH with one package as Python 3.10's pip unpacks it, made once."""
-    python, folder = environments.old_python(), build_folder() / "tools" / f"only-{package}"
-    if python is None:
-        pytest.skip("no Python 3.10 on this machine (PATH, pyenv)")
-    with environments.one_at_a_time("board-python"):
-        if not folder.is_dir():
-            with atomic_folder(folder) as temporary:
-                _pip(python, "--no-deps", "--only-binary=:all:", "--target", str(temporary), package)
-    return str(folder)
-
-
-def _pip(python: str, *arguments: str) -> None:
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        pytest.skip(f"pip cannot install {arguments[-1]} here: {why}")

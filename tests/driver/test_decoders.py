@@ -18,6 +18,7 @@ from shiftcore.errors import UserError
 from shiftcore.model import decoders, video
 from shiftcore.model.decoders import Library
 from tests.driver import deployed
+from tests.environments import overlay
 
 FRAMES = 16  # of the clip
 OLD_OPENCV, NUMPY_2 = "opencv-python-headless==4.5.4.60", "numpy==2.2.6"  # built for NumPy 1, and what it then finds
@@ -51,9 +52,14 @@ def library_of_another_machine(folder: Path, module: str) -> Path:
     return folder
 
 
+def wheel(package: str) -> str:
+    """A folder for PYTHONPATH with a package that nothing need be compiled for."""
+    return overlay(package, "--only-binary=:all:")
+
+
 @pytest.mark.parametrize("old", ["av==12.0.0", "av==14.0.0"])
 def test_a_pyav_that_is_too_old_leaves_it_to_opencv(run: Callable[..., Done], old: str) -> None:
-    done = run(deployed.folder_of(old))
+    done = run(wheel(old))
     number = old.removeprefix("av==")
     assert done.returncode == 0 and len(done.stdout.splitlines()) == FRAMES, done.stderr
     assert done.stderr == f"PyAV {number} is too old, 14.1 is the oldest that works; OpenCV reads instead\n"
@@ -91,11 +97,11 @@ def test_a_library_that_the_loader_refuses(run: Callable[..., Done], tmp_path: P
 
 def test_an_opencv_for_another_numpy(run: Callable[..., Done]) -> None:
     """NumPy prints a page of its own then; with PyAV there, nobody needs OpenCV but to draw."""
-    paths = [deployed.folder_of(package) for package in (OLD_OPENCV, NUMPY_2)]
+    paths = [wheel(package) for package in (OLD_OPENCV, NUMPY_2)]
     done = run(*paths)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
     assert "OpenCV cannot be imported (" in done.stderr
-    pyav = deployed.folder_of("av==16.1.0")
+    pyav = wheel("av==16.1.0")
     done = run(*paths, pyav)
     assert (done.returncode, len(done.stdout.splitlines()), done.stderr) == (0, FRAMES, "")
     done = run(*paths, pyav, more=("--record", "/tmp/never-written.mp4"))
@@ -105,7 +111,7 @@ def test_an_opencv_for_another_numpy(run: Callable[..., Done]) -> None:
 
 def test_the_oldest_opencv(run: Callable[..., Done], tmp_path: Path) -> None:
     """Ubuntu 22.04's, which PYNQ's images have."""
-    done = run(deployed.folder_of(OLD_OPENCV), more=("--record", str(tmp_path / "out.mp4")))
+    done = run(wheel(OLD_OPENCV), more=("--record", str(tmp_path / "out.mp4")))
     assert (done.returncode, len(done.stdout.splitlines()), done.stderr) == (0, FRAMES, "")
     assert len(list(video.frames(tmp_path / "out.mp4"))) == FRAMES
 

@@ -28,11 +28,6 @@ def writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return request.param
 
 
-@pytest.fixture
-def said() -> list[str]:
-    return []
-
-
 def add(recorder: Recorder, count: int, start: int = 0) -> None:
     for number in range(start, start + count):
         recorder.add(np.roll(SCENE, 10 * number, 1), f"frame {number}", raised=False)

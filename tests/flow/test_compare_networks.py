@@ -46,6 +46,9 @@ def test_figures_of_a_hand_made_example() -> None:
     assert tsm["auc"] == 5.5 / 6  # of six pairs one is equal
     assert tsn["auc"] == 3.5 / 6
     assert tsn["auc_difference"] == pytest.approx(-2 / 6)
+    assert tsn["top1_difference"] == pytest.approx(-3 / 5) and tsm["top1_difference"] is None
+    # Whole cameras: 0 has clips 0 and 3 (both lost), 1 clips 1 and 4 (one lost), 2 clip 2 (as it was).
+    assert tsn["top1_difference_ci95"][0] == -1 and tsn["top1_difference_ci95"][1] == 0
     for figure in (tsm["top1_ci95"], tsm["auc_ci95"], tsn["auc_difference_ci95"]):
         assert figure[0] <= figure[1]
     assert tsm["auc_difference"] is None
@@ -64,6 +67,7 @@ def test_several_alarm_classes_count_as_one() -> None:
 
 def test_without_an_alarm_there_are_classes_only() -> None:
     figures = compare.compare(RESULTS, CLASSES, ())
+    assert figures["tsn"]["top1_difference"] == pytest.approx(-3 / 5)
     assert figures["tsm"]["top1"] == 4 / 5 and figures["tsn"]["auc"] is figures["tsn"]["auc_difference"] is None
 
 

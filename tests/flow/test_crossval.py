@@ -3,10 +3,9 @@
 
 import csv
 import json
-import os
 import shutil
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from shiftcore.model import video
 from shiftcore.quant import checkpoint
 from shiftcore.quant.cross_validation import Row
 from shiftcore.quant.preset import parse_preset
-from tests.checkout import ROOT
+from tests.commands import shiftcore
 from tests.quant import topologies
 from tests.real_clips import REAL_CLIPS, real_clips
 
@@ -56,6 +55,7 @@ classes = ["lively"]
 threshold = "chosen"
 """
 )
+QUICK = PRESET.replace("float_epochs = 12", "float_epochs = 2").replace("qat_epochs = 2", "qat_epochs = 1")
 
 
 def write_clips(folder: Path) -> None:
@@ -72,23 +72,25 @@ def write_clips(folder: Path) -> None:
     (folder / "index.csv").write_text("\n".join(rows) + "\n")
 
 
-def crossval(workplace: Path, *more: str, data: str = "clips") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "shiftcore", "crossval", "--preset", str(workplace / "small.toml")]
-    environment = os.environ | {"SHIFTCORE_BUILD": str(workplace / "build"), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [*command, "--data", str(workplace / data), *more],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+Crossval = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def test_from_videos_to_a_model_card(tmp_path: Path) -> None:
+@pytest.fixture
+def crossval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossval:
+    """Run the command on the preset and the clips in `tmp_path`."""
+    monkeypatch.setenv("PL_TRAINER_DEVICES", "1")  # which a cross-validation would leave behind
+
+    def run(*more: str, data: str = "clips", command: str = "crossval") -> subprocess.CompletedProcess[str]:
+        given = ["--preset", tmp_path / "small.toml", "--data", tmp_path / data, *more]
+        return shiftcore(command, *given, SHIFTCORE_BUILD=tmp_path / "build")
+
+    return run
+
+
+def test_from_videos_to_a_model_card(crossval: Crossval, tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(PRESET)
     write_clips(tmp_path / "clips")
-    done = crossval(tmp_path)
+    done = crossval()
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "build" / "small" / "crossval"
     report = json.loads((folder / "metrics.json").read_text())
@@ -104,26 +106,36 @@ def test_from_videos_to_a_model_card(tmp_path: Path) -> None:
     weights = tmp_path / "build" / "small" / "qat" / "best.pt"
     assert checkpoint.chosen_threshold(weights) == report["threshold"]
 
-    again = crossval(tmp_path)
+    again = crossval()
     assert again.returncode == 0 and "teach" not in again.stdout.replace("all 16 clips teach", "")
     assert json.loads((folder / "predictions.json").read_text()) == rows
 
 
-def test_several_data_sets_are_pooled_each_left_out_and_the_unseen_teaches_nothing(tmp_path: Path) -> None:
-    quick = PRESET.replace("float_epochs = 12", "float_epochs = 2").replace("qat_epochs = 2", "qat_epochs = 1")
-    (tmp_path / "small.toml").write_text(quick)
-    for name in ("here", "there", "ordinary"):
+def test_several_data_sets_are_pooled_each_left_out_and_the_unseen_teaches_nothing(
+    crossval: Crossval, tmp_path: Path
+) -> None:
+    (tmp_path / "small.toml").write_text(QUICK)
+    for name in ("here", "there", "ordinary", "drawn"):
         write_clips(tmp_path / name)
     calm = [line for line in (tmp_path / "ordinary" / "index.csv").read_text().splitlines() if ",lively," not in line]
     (tmp_path / "ordinary" / "index.csv").write_text("\n".join(calm))
-    done = crossval(tmp_path, "--data", str(tmp_path / "there"), "--unseen", str(tmp_path / "ordinary"), data="here")
+    done = crossval(
+        "--data",
+        str(tmp_path / "there"),
+        "--unseen",
+        str(tmp_path / "ordinary"),
+        "--also",
+        str(tmp_path / "drawn"),
+        data="here",
+    )
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "build" / "small" / "crossval"
     rows = json.loads((folder / "predictions.json").read_text())
     assert len({row["clip"] for row in rows}) == len(rows) == 16 + 16 + 8
     assert {row["origin"] for row in rows if row["unseen"]} == {"ordinary"}
     assert {row["fold"] for row in rows if row["unseen"]} == {f"fold{number}" for number in range(5)}
-    assert "fold0: " in done.stdout and "16 clips teach, 16 are held out" in done.stdout
+    assert "fold0: " in done.stdout and "32 clips teach, 16 are held out" in done.stdout  # those left out, and --also
+    assert "final network: all 48 clips teach" in done.stdout
     report = json.loads((folder / "metrics.json").read_text())
     assert report["data"] == "here and there" and report["figures"]["all"]["n"] == 32
     assert report["figures"]["without dull"]["n"] == 30
@@ -137,29 +149,52 @@ def test_several_data_sets_are_pooled_each_left_out_and_the_unseen_teaches_nothi
     assert card.index("---|\n| **all** |") < card.index("| here, left out as a whole |") < card.index("| **AUC** |")
 
 
-def test_a_class_of_one_source_is_one_line(tmp_path: Path) -> None:
+def test_a_protocols_test_sources_are_scored_once_and_again_by_evaluate(crossval: Crossval, tmp_path: Path) -> None:
+    """Sources 1 and 2 together are one, which is tested with those of 4 to 7; the others teach."""
+    recipe = PRESET.replace("float_epochs = 12", "float_epochs = 6").split("[alarm]")[0].replace('apart = ["dull"]', "")
+    tested = [f"camera {number}" for number in (4, 5, 6, 7)]
+    rules = f'test = {json.dumps(["one", *tested])}\ntogether = {{ one = ["camera 1", "camera 2"] }}\n'
+    (tmp_path / "small.toml").write_text(recipe.replace("num_segments = 4\n", f"num_segments = 4\n{rules}"))
+    write_clips(tmp_path / "clips")
+    done = crossval()
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "build" / "small"
+    assert "fold0: 10 clips teach, 6 are held out" in done.stdout and "final network" not in done.stdout
+    rows = json.loads((folder / "crossval" / "predictions.json").read_text())
+    assert {row["source"] for row in rows} == {"one", *tested}
+    figures = json.loads((folder / "crossval" / "metrics.json").read_text())["figures"]["all"]
+    assert (figures["n"], figures["sources"], figures["auc"]) == (6, 5, None)
+    card = (folder / "crossval" / "model-card.md").read_text()
+    assert "one, camera 4, camera 5, camera 6, camera 7, which" in card and "bias floor" not in card
+
+    again = crossval(command="evaluate")
+    assert again.returncode == 0, again.stderr
+    assert "10 of 16 clips are of sources that are not in data.test" in again.stdout
+    evaluated = json.loads((folder / "evaluate" / "metrics.json").read_text())
+    assert (evaluated["n"], evaluated["top1"]) == (6, figures["top1"])
+
+
+def test_a_class_of_one_source_is_one_line(crossval: Crossval, tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(PRESET)
     write_clips(tmp_path / "clips")
     table = (tmp_path / "clips" / "index.csv").read_text().splitlines()
     same = [line if ",lively," not in line else f"{line.split(',')[0]},lively,one," for line in table]
     (tmp_path / "clips" / "index.csv").write_text("\n".join(same))
-    done = crossval(tmp_path)
+    done = crossval()
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: class 'lively' has 1 source (one); 5 are needed")
 
 
 @pytest.mark.skipif(not real_clips(), reason="the real clips are not beside this checkout")
-def test_a_few_real_clips(tmp_path: Path) -> None:
+def test_a_few_real_clips(crossval: Crossval, tmp_path: Path) -> None:
     """Nothing of real files (sizes, rates, containers) stops the pipeline."""
-    (tmp_path / "small.toml").write_text(
-        PRESET.replace('"lively"', '"fight"').replace("float_epochs = 12", "float_epochs = 1")
-    )
+    (tmp_path / "small.toml").write_text(QUICK.replace('"lively"', '"fight"'))
     rows = list(csv.DictReader((REAL_CLIPS / "index.csv").open()))
     chosen = [
         row
         for label in ("fight", "no_fight")
         for fold in "01234"
-        for row in [r for r in rows if (r["label"], r["fold"]) == (label, fold)][:2]
+        for row in [r for r in rows if (r["label"], r["fold"]) == (label, fold)][:1]
     ]
     for row in chosen:
         target = tmp_path / "clips" / row["clip"]
@@ -169,10 +204,10 @@ def test_a_few_real_clips(tmp_path: Path) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(chosen)
-    done = crossval(tmp_path)
+    done = crossval()
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "build" / "small" / "crossval" / "metrics.json").read_text())
-    assert report["figures"]["all"]["n"] == 20
+    assert report["figures"]["all"]["n"] == 10
 
 
 def rows_of(scores: list[float], labels: str, fold: str = "") -> list[Row]:
@@ -207,6 +242,10 @@ def test_thresholds_by_each_rule_and_never_on_the_scores_they_judge() -> None:
     unseen = [row | {"unseen": True, "label": "first"} for row in rows_of([0.2, 0.4], "00")]
     assert choose_threshold([*rows, *unseen], parse_preset(values, "test"), classes) == pytest.approx(0.5)
     assert summarize([*rows, *unseen], parse_preset(values, "test"), classes)["all"]["n"] == 6
+    # Or data sets are named to count on.
+    values["alarm"]["choose"] = {"false_alarms_per_hour": 0, "on": ["street"]}
+    named = [row | {"origin": "shop"} for row in rows] + [row | {"origin": "street"} for row in rows_of([0.15], "0")]
+    assert choose_threshold(named, parse_preset(values, "test"), classes) == pytest.approx(0.175)
     values["alarm"]["choose"] = {}
     assert parse_preset(values, "test").alarm.choose.rule == ("false_alarms_per_hour", 10)
     shifted = rows_of([0.6, 0.9], "01", "a") + rows_of([0.1, 0.4], "01", "b")

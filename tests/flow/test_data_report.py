@@ -2,9 +2,6 @@
 """The data report on small videos made to be told apart without looking, or not at all."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +10,7 @@ import pytest
 from shiftcore.flow import bias, data_report
 from shiftcore.model import video
 from shiftcore.quant import layouts
-from tests.checkout import ROOT
+from tests.commands import shiftcore
 
 
 def clip(path: Path, seed: int, brightness: int, size: tuple[int, int] = (48, 64)) -> None:
@@ -62,9 +59,7 @@ def test_a_video_coded_anew_looks_alike(tmp_path: Path) -> None:
 
 
 def test_what_a_user_sees(footage: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "shiftcore", "data-report", "--data", str(footage)]
-    environment = os.environ | {"SHIFTCORE_BUILD": str(tmp_path)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = shiftcore("data-report", "--data", footage, SHIFTCORE_BUILD=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "does not say which clips share a scene" in done.stdout and "1 pairs of equal videos" in done.stdout
     report = json.loads((tmp_path / "data-report" / "lit" / "report.json").read_text())

@@ -98,7 +98,7 @@ def test_a_fight_alarms_and_a_calm_scene_does_not(tmp_path: Path, monkeypatch: p
     reference = Reference.load(exported_model(CCTV).with_name("model.npz"))
     fight, calm = demo.see(demo.choose(None, CCTV), reference, None, Console())
     assert (len(fight.alarms), len(calm.alarms)) == (1, 0)
-    assert (len(fight.logits), fight.truth, calm.truth) == (35, ("fight",), ("no_fight",))
+    assert (len(fight.logits), fight.truth, calm.truth) == (47, ("fight",), ("no_fight",))
 
 
 def test_a_difference_fails_and_says_so(

@@ -3,9 +3,7 @@
 
 import csv
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +16,7 @@ from shiftcore.model.reference import Reference
 from shiftcore.quant import synthetic
 from shiftcore.quant.checkpoint import load_network
 from shiftcore.quant.preset import load_preset
-from tests.checkout import ROOT
+from tests.commands import shiftcore
 
 PRESET = load_preset("tiny")
 CLASSES = synthetic.class_names(PRESET.data.events)
@@ -37,9 +35,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def evaluate(data: Path, build: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "shiftcore", "evaluate", "--preset", "tiny", "--data", str(data), *more]
-    environment = os.environ | {"SHIFTCORE_BUILD": str(build)}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return shiftcore("evaluate", "--preset", "tiny", "--data", data, *more, SHIFTCORE_BUILD=build)
 
 
 def test_figures_predictions_and_report(footage: Path, tiny_export: Path, tmp_path: Path) -> None:

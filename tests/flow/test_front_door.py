@@ -201,7 +201,7 @@ def door(tmp_path: Path) -> Path:
         ("search", ("PRESET", "DATA", "TRIALS", "STORAGE")),
         ("evaluate", ("PRESET", "DATA", "MODEL")),
         ("alarms", ("PRESET", "DATA", "MODEL")),
-        ("crossval", ("PRESET", "DATA", "UNSEEN")),
+        ("crossval", ("PRESET", "DATA", "UNSEEN", "ALSO")),
         ("adapt", ("PRESET", "DATA", "STRATEGY")),
         ("compile", ("PRESET", "BOARD")),
         ("deploy", ("PRESET", "BOARD")),
@@ -209,7 +209,7 @@ def door(tmp_path: Path) -> Path:
         ("trace", ("PRESET", "BOARD", "VIDEO")),
         ("soak", ("PRESET", "BOARD")),
         ("fuzz", ("MINUTES", "CASE")),
-        ("synthesize", ("DATA", "CLIPS")),
+        ("synthesize", ("DATA", "CLIPS", "MOCAP")),
         ("demo", ("PRESET", "VIDEO")),
     ],
 )

@@ -22,6 +22,7 @@ from shiftcore.quant.layouts import Dataset, Sample
 from shiftcore.quant.learner import DivergedError
 from shiftcore.quant.preset import Preset, load_preset
 from tests.checkout import ROOT
+from tests.commands import shiftcore
 from tests.flow.test_crossval import PRESET, write_clips
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -34,7 +35,7 @@ def workplace(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(workplace: Path, trials: int, *more: str, data: bool = True) -> subprocess.Popen[str]:
+def start(workplace: Path, trials: int, *more: str) -> subprocess.Popen[str]:
     command = [
         sys.executable,
         "-m",
@@ -46,9 +47,9 @@ def start(workplace: Path, trials: int, *more: str, data: bool = True) -> subpro
         str(trials),
     ]
     return subprocess.Popen(
-        [*command, *(["--data", str(workplace / "clips")] if data else []), *more],
+        [*command, "--data", str(workplace / "clips"), *more],
         cwd=ROOT,
-        env=os.environ | {"SHIFTCORE_BUILD": str(workplace / "build"), "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"SHIFTCORE_BUILD": str(workplace / "build")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -151,17 +152,18 @@ def test_what_is_behind_diverges_or_was_killed_is_not_the_best(
 
 @pytest.mark.parametrize("storage", ["nonsense", "sqlite:////no/such/folder/study.db", "nodb://me:secret@nowhere/x"])
 def test_a_bad_storage_is_one_line(workplace: Path, storage: str) -> None:
-    process = start(workplace, 1, "--storage", storage)
-    _, errors = process.communicate()
-    assert process.returncode == 2
+    given = ["--preset", workplace / "small.toml", "--trials", 1, "--data", workplace / "clips", "--storage", storage]
+    done = shiftcore("search", *given, SHIFTCORE_BUILD=workplace / "build")
+    errors = done.stderr
+    assert done.returncode == 2
     assert errors.splitlines()[-1].startswith("error: the search's storage cannot be used") and "secret" not in errors
     assert "Traceback" not in errors
 
 
 def test_a_preset_without_videos_is_one_line(workplace: Path) -> None:
-    process = start(workplace, 1, data=False)
-    assert process.communicate()[1] == "error: a search needs labelled videos (docs/data.md): DATA=folder\n"
-    assert process.returncode == 2
+    done = shiftcore("search", "--preset", workplace / "small.toml", "--trials", 1, SHIFTCORE_BUILD=workplace / "build")
+    assert done.stderr == "error: a search needs labelled videos (docs/data.md): DATA=folder\n"
+    assert done.returncode == 2
 
 
 @pytest.mark.parametrize("name", ["tiny", "cctv"])

@@ -2,18 +2,16 @@
 """`make trace` on the shipped network."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from shiftcore.model import video as files
-from tests.checkout import ROOT
+from tests.commands import shiftcore
 
 
 def trace(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "shiftcore", "trace", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return shiftcore("trace", *arguments)
 
 
 def test_every_layer_is_compared(tiny_core: Path) -> None:

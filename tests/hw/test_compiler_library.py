@@ -73,12 +73,13 @@ def test_steps_are_a_list_that_a_caller_cuts_extends_and_replaces(model: Callabl
 
 
 def test_what_cannot_be_a_list_of_steps_is_one_line(model: Callable[..., Path]) -> None:
+    path = model()
     for todo, text in ((["import", "strimline"], "step 'strimline': not known; the steps are import, streamline"),
                        (["import", "import"], "step 'import' is there twice"),
                        (["import", "core"], "step core: the graph has no frame interval; step fifos"),
                        ([], "no steps")):  # fmt: skip
         with pytest.raises(UserError, match=text):
-            compile_model(model(), BOARD.name, steps=todo)
+            compile_model(path, BOARD.name, steps=todo)
 
 
 def test_a_step_that_changes_the_network_is_an_exception(model: Callable[..., Path]) -> None:

@@ -12,6 +12,7 @@ from shiftcore.errors import UserError
 from shiftcore.flow import estimate as command
 from shiftcore.hw import estimate
 from shiftcore.hw.boards import load_board
+from shiftcore.hw.toolchains.yosys.parts import alone
 
 BOARD = load_board("pynq-z2")
 
@@ -55,4 +56,5 @@ def test_whole_tiny(tiny_core: Path) -> None:
     worst = estimate.largest(report, BOARD)
     assert len(worst) == 10 and worst[0][2] >= worst[-1][2] > 0
     assert estimate.estimate(folder, BOARD, Console(quiet=True)) == report
-    assert not list((build_folder() / "synthesis").glob("*/.batch.*"))
+    with alone("xc7"):  # the test beside this one may be synthesizing
+        assert not list((build_folder() / "synthesis" / "xc7").glob(".batch.*"))

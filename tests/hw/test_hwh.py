@@ -13,7 +13,7 @@ from shiftcore.errors import UserError
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.contract import load_contract
 from shiftcore.hw.hwh import check_clock, write_hwh
-from tests.environments import PYNQ, pynq_environment
+from tests.environments import PYNQ, overlay, pynq_environment
 from tests.hw.fake_vivado import HANDOFF
 
 READER = Path(__file__).with_name("pynq_reads.py")
@@ -35,8 +35,10 @@ def read(reader: tuple[str, str | None, str], tmp_path_factory: pytest.TempPathF
     version, metadata, how = reader
     path = tmp_path_factory.mktemp("hwh") / "shiftcore.hwh"
     write_hwh(path, Z2, "c0ffee42")
-    python = pynq_environment(version, metadata)
+    python = pynq_environment(version)
     variables = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    if metadata:
+        variables["PYTHONPATH"] = overlay(f"pynqmetadata=={metadata}")
     command = [str(part) for part in (python, "-W", "ignore", READER, path, how)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
     assert done.returncode == 0, done.stderr

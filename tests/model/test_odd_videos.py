@@ -259,7 +259,7 @@ def test_both_fields_of_an_interlaced_picture_are_seen_as_they_lie(tmp_path: Pat
         others = [seen.pixels.tolist() for seen in opencv_file(tmp_path / name, None, LUMA)]
         assert [seen.pixels.tolist() for seen in decoded] == others
     for seen, image in zip(decoded, woven, strict=True):
-        assert np.abs(seen.pixels - (gray(image) * 219 / 255 + 16)).mean() < 6
+        assert np.abs(seen.pixels - (gray(image).astype(int) * 219 / 255 + 16)).mean() < 6
 
 
 def anamorphic(path: Path, codec: str, images: list[np.ndarray], aspect: Fraction, rotation: int | None = None) -> Path:

@@ -11,6 +11,7 @@ from PIL import Image
 from shiftcore.errors import UserError
 from shiftcore.model import video
 from shiftcore.model.preprocess import Preprocessor
+from shiftcore.quant import data
 from shiftcore.quant.data import folder_clips, inputs, load_clips, read_clips
 from shiftcore.quant.preset import Preset
 from tests.quant import topologies
@@ -36,10 +37,35 @@ def test_a_video_gives_as_many_clips_as_fit_end_to_end(folder: Path) -> None:
     assert clips.classes == ["calm", "fight"]
     train, held = clips.train, clips.validation
     assert len(train) == 5 * 2 + 5 * 1 and len(held) == 2 + 1  # type: ignore[arg-type]
-    for clip, label in (train[index] for index in range(len(train))):  # type: ignore[arg-type]
+    for clip, label in (train[index, 0] for index in range(len(train))):  # type: ignore[arg-type]
         assert clip.shape == (8, 3, 24, 24) and clip.dtype == torch.uint8
         assert (clip.float().mean() > 110) == label
     assert held[0][0].shape == (8, 3, 24, 24)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_how_many_processes_draw_does_not_change_the_clips(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    how = PRESET.augmentation.model_copy(update={"crop": 0.5, "pace": 1.5, "light": 0.4, "reverse": True})
+    clips = folder_clips(PRESET.model_copy(update={"augmentation": how}), folder)
+    clips._batch_size = 4
+
+    def passes(count: int) -> list[list[torch.Tensor]]:
+        monkeypatch.setattr(data, "_workers", lambda: count)
+        torch.manual_seed(7)
+        loader, drawn = clips.train_dataloader(), []
+        for _ in range(2):
+            for batch in loader:
+                drawn.append(batch)
+                torch.rand(3)  # as training draws, at other moments of the loader's
+        return drawn
+
+    one, several = passes(0), passes(workers)
+    assert len(one) == len(several) == 6
+    for (clip, label), (other, its_label) in zip(one, several, strict=True):
+        assert torch.equal(clip, other) and torch.equal(label, its_label)
+    assert not torch.equal(torch.cat([clip for clip, _ in one[:3]]), torch.cat([clip for clip, _ in one[3:]]))
 
 
 def test_short_videos_give_denser_clips_and_too_short_ones_are_refused(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 
 import filecmp
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from shiftcore.quant.export import export, integer_model
 from shiftcore.quant.network import ReducedTSM, random_network
 from shiftcore.quant.preset import Preset, parse_preset
 from tests.checkout import ROOT
+from tests.commands import shiftcore
 from tests.quant import topologies
 from tests.real_clips import real_clips
 
@@ -149,27 +148,17 @@ def test_same_network_same_bytes_and_nothing_of_this_machine(tmp_path: Path) -> 
     assert str(ROOT).encode() not in content and b"site-packages" not in content
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "shiftcore", "export", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--preset", "nowhere"], "preset 'nowhere': not known; the presets are cctv"),
+        (["--preset", "nowhere"], "preset 'nowhere': not known; the presets are actions27, cctv"),
         (["--preset", "tiny", "--checkpoint", "README.md"], "README.md: not a checkpoint"),
         (["--preset", "tiny", "--checkpoint", "absent.pt"], "absent.pt: no such checkpoint"),
         (["--preset", "cctv", "--checkpoint", "quant/pretrained/tiny.pt"], "whose [network] is another"),
     ],
 )
 def test_mistakes_are_one_line(arguments: list[str], reason: str) -> None:
-    result = run(*arguments)
+    result = shiftcore("export", *arguments)
     assert result.returncode == 2
     assert result.stderr.startswith("error: ") and reason in result.stderr and result.stderr.count("\n") == 1
 

@@ -12,7 +12,7 @@ from PIL import Image
 from shiftcore.errors import UserError
 from shiftcore.model import video
 from shiftcore.quant import layouts
-from shiftcore.quant.layouts import Dataset
+from shiftcore.quant.layouts import Dataset, Sample
 
 
 def write(*paths: Path) -> None:
@@ -136,6 +136,15 @@ def test_a_layout_is_known_and_read(build: Callable[[Path], None], expected: Exp
 def test_videos_without_a_folder_have_no_label(tmp_path: Path) -> None:
     write(tmp_path / "a.mp4")
     assert [sample.label for sample in layouts.read(tmp_path).samples] == [None]
+
+
+def test_labels_that_raise_no_alarm_are_one_class(tmp_path: Path) -> None:
+    labels = ["fight", "walk", "run", "calm", None]
+    samples = [Sample(tmp_path / f"{index}.mp4", label, str(index)) for index, label in enumerate(labels)]
+    whole = Dataset("by hand", samples, True)
+    merged = whole.with_rest("calm", ["fight"])
+    assert [sample.label for sample in merged.samples] == ["fight", "calm", "calm", "calm", None]
+    assert merged.classes == ["calm", "fight"] and whole.with_rest(None, ["fight"]) == whole
 
 
 def test_what_is_listed_and_not_there_is_told(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A preset is checked at the door: every mistake is one line that names the file and the key."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,7 @@ import tomllib
 
 from shiftcore.errors import UserError
 from shiftcore.quant.preset import PRESETS, load_preset
-from tests.checkout import ROOT
+from tests.commands import shiftcore
 
 GOOD = """
 [input]
@@ -110,8 +108,7 @@ def test_unknown_name_lists_the_shipped_ones() -> None:
 @pytest.mark.parametrize("command_name", ["qat", "export", "compile"])
 def test_every_command_answers_in_one_line_with_exit_code_2(tmp_path: Path, command_name: str) -> None:
     old, new, expected = MISTAKES["bits too many"]
-    command = [sys.executable, "-m", "shiftcore", command_name, "--preset", str(preset_file(tmp_path, old, new))]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    result = shiftcore(command_name, "--preset", preset_file(tmp_path, old, new))
     assert result.returncode == 2
     assert expected in result.stderr
     assert len(result.stderr.splitlines()) == 1

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shiftcore.errors import UserError
 from shiftcore.quant import layouts, splits
 from shiftcore.quant.layouts import Dataset, Sample
+from shiftcore.quant.preset import Data
 from tests.real_clips import REAL_CLIPS, real_clips
 
 SAMPLES = st.lists(
@@ -123,3 +124,39 @@ def test_a_class_that_nothing_validates_and_clips_of_no_part_are_told(capsys: py
     assert "warning: class 'fight' has no clip in the data's own validation part" in capsys.readouterr().err
     splits.hold_out(parts(("calm", "train"), ("fight", "train"), ("fight", "validation"), ("calm", None)), 0.2)
     assert "warning: 2 of 8 clips are in no part of the data's own split" in capsys.readouterr().err
+
+
+def subjects(names: str, label: str = "wave") -> list[Sample]:
+    return [Sample(Path(f"{label}{i}.mp4"), label, name, fold=0) for i, name in enumerate(names.split())]
+
+
+def test_a_presets_test_sources_never_teach() -> None:
+    data = Dataset("x", [*subjects("s1 s2 s3 s4"), *subjects("s1 s2 s3 set/s4", "clap")], True)
+    rules = Data(test=("s2", "s4"))
+    found = splits.arranged(data, rules)
+    always, parts = splits.rounds(found, 5, rules)
+    assert [{s.source for s in part} for part in (always, *parts)] == [{"s1", "s3"}, {"s2", "s4", "set/s4"}]
+    teach, held = splits.hold_out(found, 0.2)
+    assert (teach, [held]) == (always, parts)
+    assert {s.source for s in splits.tested(data, rules).samples} == {"s2", "s4", "set/s4"}
+    assert splits.tested(data, Data(test=("s9",))) == splits.tested(data, Data()) == data
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [(("s2", "s9"), "no source 's9'; its sources are s1, s2, s3, s4"), (("s1", "s2", "s3", "s4"), "none is left")],
+)
+def test_test_sources_that_leave_nothing_are_refused(names: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        splits.arranged(Dataset("x", subjects("s1 s2 s3 s4"), True), Data(test=names))
+
+
+def test_sources_that_are_together_are_one() -> None:
+    pairs = [*subjects("a b c d"), *subjects("a b c d", "clap")]
+    found = splits.arranged(Dataset("x", pairs, True), Data(together={"one": ("a", "c")}))
+    assert [s.source for s in found.samples] == ["one", "b", "one", "d"] * 2
+    assert [s.label for s in found.samples] == [s.label for s in pairs]
+    rules = Data(together={"one": ("a", "c")}, test=("one",))
+    assert [s.source for s in splits.tested(Dataset("x", pairs, True), rules).samples] == ["one"] * 4
+    with pytest.raises(ValueError, match="together: 'a' is named twice"):
+        Data(together={"one": ("a",), "two": ("b", "a")})

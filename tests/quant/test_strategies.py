@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Strategies: what they start from and learn from; a mistake is one line; teachers teach; NaN stops in one line."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,7 @@ from shiftcore.quant.learner import two_phases
 from shiftcore.quant.network import random_network
 from shiftcore.quant.preset import Preset, load_preset, parse_preset
 from shiftcore.quant.strategies import Strategy, own
-from tests.checkout import ROOT
+from tests.commands import shiftcore
 from tests.quant import topologies
 from tests.quant.test_frames import PRESET, write
 
@@ -128,15 +125,8 @@ def test_mistakes_of_a_strategy_are_one_line(tmp_path: Path, arguments: list[str
         for index in range(2):
             write(tmp_path / "videos" / label / f"{index}.mp4", index, 6, (64, 64))
     (tmp_path / "small.toml").write_text(PRESET)
-    command = [sys.executable, "-m", "shiftcore", "qat", "--preset", str(tmp_path / "small.toml")]
-    result = subprocess.run(
-        [*command, "--data", str(tmp_path / "videos"), *arguments],
-        cwd=ROOT,
-        env=os.environ | {"SHIFTCORE_BUILD": str(tmp_path / "build")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    given = ["--preset", tmp_path / "small.toml", "--data", tmp_path / "videos", *arguments]
+    result = shiftcore("qat", *given, SHIFTCORE_BUILD=tmp_path / "build")
     assert result.returncode == 2
     last = result.stderr.splitlines()[-1]
     assert last.startswith("error: ") and message in last and "Traceback" not in result.stderr

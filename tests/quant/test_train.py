@@ -22,6 +22,7 @@ from shiftcore.quant.data import Clips
 from shiftcore.quant.learner import Learner, Phase, fit
 from shiftcore.quant.preset import Training
 from tests.checkout import ROOT
+from tests.commands import shiftcore
 from tests.quant import topologies
 
 PRESET = """
@@ -59,7 +60,7 @@ def start(workplace: Path, **more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*command, "--data", str(workplace / "videos")],
         cwd=ROOT,
-        env={**os.environ, "SHIFTCORE_BUILD": str(workplace / "build"), "OMP_NUM_THREADS": "1", **more},
+        env={**os.environ, "SHIFTCORE_BUILD": str(workplace / "build"), **more},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -121,9 +122,7 @@ def test_learns_resumes_and_starts_anew(workplace: Path) -> None:
 
 
 def test_a_mistake_is_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "shiftcore", "qat", "--preset", "cctv", "--data", "tests/absent"]
-    environment = {**os.environ, "SHIFTCORE_BUILD": str(tmp_path)}
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    result = shiftcore("qat", "--preset", "cctv", "--data", "tests/absent", SHIFTCORE_BUILD=tmp_path)
     assert result.returncode == 2
     assert result.stderr.startswith("error: tests/absent: no such folder") and result.stderr.count("\n") == 1
 

@@ -31,7 +31,7 @@ State = dict[str, Tensor]
 
 
 def clips(preset: Preset, count: int, seed: int = 0) -> Tensor:
-    shape = (count, 4, 3, preset.input.height, preset.input.width)
+    shape = (count, 4, preset.input.made_of.channels, preset.input.height, preset.input.width)
     return torch.from_numpy(np.random.default_rng(seed).integers(0, 256, shape)).float()
 
 

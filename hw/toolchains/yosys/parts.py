@@ -5,11 +5,13 @@ A design is cut at instances that stay modules of their own. What the rest of th
 first (constant inputs, outputs that nobody reads), so that a part costs what it would cost in place.
 """
 
+import fcntl
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -109,6 +111,17 @@ def _batches(parts: Iterable[Part]) -> list[list[Part]]:
     return batches
 
 
+@contextmanager
+def alone(family: str) -> Iterator[None]:
+    """Hold what is kept of a family: another process that wants parts synthesized waits, and finds those of this one
+    done. Each runs as many processes as there are cores to spare, so nothing is lost."""
+    kept = build_folder() / "synthesis" / family
+    kept.mkdir(parents=True, exist_ok=True)
+    with open(kept / ".lock", "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
 def synthesize(parts: Iterable[Part], family: str, progress: Callable[[str], None]) -> dict[str, Path]:
     """Synthesize each distinct part for a family unless that has been done; returns its folder by path.
 
@@ -116,26 +129,29 @@ def synthesize(parts: Iterable[Part], family: str, progress: Callable[[str], Non
     What is finished when this is interrupted stays. Raises YosysError.
     """
     folders = {part.path: build_folder() / "synthesis" / family / part.content for part in parts}
-    missing = {part.content: part for part in parts if not (folders[part.path] / "cells.json").is_file()}
-    batches = _batches(missing.values())
-    done = 0
+    with alone(family):
+        missing = {part.content: part for part in parts if not (folders[part.path] / "cells.json").is_file()}
+        _synthesize_all(_batches(missing.values()), family, progress)
+    return folders
+
+
+def _synthesize_all(batches: list[list[Part]], family: str, progress: Callable[[str], None]) -> None:
+    done, wanted = 0, sum(map(len, batches))
     with ThreadPoolExecutor(PROCESSES) as pool:
         jobs = {pool.submit(_synthesize, batch, family): batch for batch in batches}
         try:
             for job in as_completed(jobs):
                 job.result()
                 done += len(jobs[job])
-                progress(f"{done} of {len(missing)} modules synthesized")
+                progress(f"{done} of {wanted} modules synthesized")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             process.stop()
             raise
-    return folders
 
 
 def _synthesize(batch: list[Part], family: str) -> None:
     kept = build_folder() / "synthesis" / family
-    kept.mkdir(parents=True, exist_ok=True)
     names = {f"part_{part.content}": part for part in batch}
     with tempfile.TemporaryDirectory(dir=kept, prefix=".batch.") as temporary:
         folder = Path(temporary).resolve()

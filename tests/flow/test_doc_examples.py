@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The Python of docs/ does what its page says: each example is run as it stands, with the names that its text takes as
+given."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shiftcore.artifacts import build_folder
+from shiftcore.driver import Accelerator
+from shiftcore.model.records import Result
+from shiftcore.model.reference import Reference
+from shiftcore.sim.chip import ChipModel
+from tests.checkout import ROOT
+
+EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLES = {page.stem: EXAMPLE.findall(page.read_text()) for page in sorted((ROOT / "docs").glob("*.md"))}
+FRAMES = list(np.random.default_rng(7).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8))
+
+
+@pytest.fixture(autouse=True)
+def beside_the_build(tiny_chip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A current folder where `tiny` lies in build/, as the pages have it."""
+    build = build_folder()
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(build))
+    (tmp_path / "build").symlink_to(build)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def expected(tiny_export: Path) -> list[list[int]]:
+    """The logits of FRAMES as one clip."""
+    reference = Reference.load(tiny_export / "model.npz")
+    return [reference.infer(frame, 0, index == 0).tolist() for index, frame in enumerate(FRAMES)]
+
+
+@pytest.fixture
+def accelerator(tiny_chip: Path) -> Iterator[Accelerator]:
+    with Accelerator.open(tiny_chip.parent, "reference") as opened:
+        yield opened
+
+
+def run(page: str, number: int, **given: Any) -> dict[str, Any]:
+    """Run a page's example; returns all names that it leaves."""
+    exec(compile(EXAMPLES[page][number], f"docs/{page}.md, example {number}", "exec"), given)
+    return given
+
+
+def test_each_example_has_its_test() -> None:
+    assert {page: len(found) for page, found in EXAMPLES.items() if found} == {
+        "alarms": 1,
+        "driver": 3,
+        "simulation": 3,
+    }
+
+
+def test_a_class_map_adds_up_to_the_decision(tiny_export: Path, expected: list[list[int]]) -> None:
+    reference = Reference.load(tiny_export / "model.npz")
+    reference.classes = ["fight", *reference.classes[1:]]
+    left = run("alarms", 0, reference=reference, pixels=FRAMES[0], clear=True)
+    assert left["why"].maps.sum((0, 1)).tolist() == expected[0]
+
+
+def test_an_accelerator_tells_each_frames_class(capsys: pytest.CaptureFixture[str], expected: list[list[int]]) -> None:
+    run("driver", 0, images=FRAMES)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [int(row[0]) for row in rows] == list(range(len(FRAMES)))
+    assert len({row[3] for row in rows}) == 1 and int(rows[0][3]) > 0  # `auto` is the Verilated chip here
+    reference = Reference.load(Path("build/tiny/export/model.npz"))
+    decide = reference.consensus()
+    assert [row[1] for row in rows] == [decide.update(np.array(logits)).name for logits in expected]
+
+
+def test_cameras_frames_are_sent_as_they_come(accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Result] = []
+    results = accelerator.results
+
+    def noted(wait_s: float = 0.0) -> list[Result]:
+        done = results(wait_s)
+        taken.extend(done)
+        return done
+
+    monkeypatch.setattr(accelerator, "results", noted)
+    arriving = [(index % 2, image) for index, image in enumerate(FRAMES)]
+    left = run("driver", 1, acc=accelerator, prepare=accelerator.preprocessor(), arriving=arriving)
+    assert left["rest"]
+    while accelerator.results(wait_s=1.0):
+        pass
+    assert [(result.frame_id, result.stream, result.clear) for result in taken] == [
+        (index, index % 2, index < 2) for index in range(len(FRAMES))
+    ]
+
+
+def test_cameras_are_watched_by_asyncio(accelerator: Accelerator) -> None:
+    given = {"asyncio": asyncio, "acc": accelerator, "first": FRAMES[:4], "second": FRAMES[4:]}
+    left = run("driver", 2, **given)
+    asyncio.run(left["main"]())
+    assert accelerator.counters().frames_done == len(FRAMES)
+
+
+def test_the_reference_infers_traces_and_decides(expected: list[list[int]]) -> None:
+    left = run("simulation", 0, frame=FRAMES[0])
+    assert left["logits"].dtype == np.int64 and left["logits"].tolist() == expected[0]
+    assert all(layer.dtype == np.int64 for layer in left["layers"].values()) and len(left["layers"]) > 10
+    assert left["decision"].name in Reference.load(Path("build/tiny/export/model.npz")).classes
+
+
+def test_the_core_takes_frames_and_gives_logits(capsys: pytest.CaptureFixture[str], expected: list[list[int]]) -> None:
+    run("simulation", 1, frame=FRAMES[0])
+    *logits, latency = re.findall(r"-?\d+", capsys.readouterr().out)
+    assert [int(value) for value in logits] == expected[0] and int(latency) == 28_205
+
+
+def test_the_chip_is_registers_memory_and_a_clock() -> None:
+    chip = run("simulation", 2, frame=FRAMES[0], Path=Path)["chip"]
+    assert chip.memory[:3072].tolist() == FRAMES[0].reshape(-1).tolist()
+    assert chip.read(0x060) == ChipModel.MEMORY_BASE
+    chip.close()
