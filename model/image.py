@@ -11,8 +11,8 @@ The stream's words are 32 bits. Memories come in the manifest's order (`CoreMani
 All are two's complement of the memory's `bits`. A convolution's columns are in the order row, column, channel of its
 window; where all channels have the same thresholds, the memory has them once a lane.
 
-A model image in memory, little-endian words of 32 bits that begin at a multiple of 4 bytes: MAGIC, the shape's hash (of
-the chip's manifest), the model's hash, the number of words of the load stream, these words, and the CRC-32 (as zlib
+A model image in memory, at any byte address, is little-endian words of 32 bits: MAGIC, the shape's hash (of the chip's
+manifest), the model's hash, which is not 0, the number of words of the load stream, these words, and the CRC-32 (as zlib
 computes it) of all before it.
 """
 
@@ -154,10 +154,10 @@ def image(shape: str, stream: np.ndarray) -> np.ndarray:
 
 
 def fault(content: np.ndarray, shape: str, load_words: int) -> str | None:
-    """What a chip finds wrong with an image of the right size: "shape" (which no image at all is as well), "crc", or
-    None."""
+    """What a chip finds wrong with an image of the right size: "shape" (and so where it is none at all, or names no
+    model), "crc", or None."""
     head = np.ascontiguousarray(content[:16]).view("<u4")
-    if (int(head[0]), int(head[1]), int(head[3])) != (MAGIC, int(shape, 16), load_words):
+    if (int(head[0]), int(head[1]), int(head[3])) != (MAGIC, int(shape, 16), load_words) or head[2] == 0:
         return "shape"
     body = content.tobytes()
     return None if zlib.crc32(body[:-4]) == int.from_bytes(body[-4:], "little") else "crc"

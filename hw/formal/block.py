@@ -42,6 +42,7 @@ class Block:
 
     `depth` None: proven for runs of any length (property-directed reachability); else for that many cycles from reset.
     Every cover statement must be reached within `cover_depth` cycles. `needs` are the files of modules inside it.
+    The wires `cuts` may be anything, whatever drives them in the block.
     Without `properties` only paths from ready to valid are looked for, and not even these without an offered `stream`.
     """
 
@@ -55,6 +56,7 @@ class Block:
     needs: tuple[Path, ...] = ()
     properties: bool = True
     stream: bool = True
+    cuts: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:

@@ -149,6 +149,7 @@ def _symbiyosys(job: Job, files: list[Path]) -> str:
         _read(job, [*files, *checkers], "--blackboxed-module anyseq"),
         "chtype -set $anyseq t:anyseq",
         f"prep -flatten -top {job.block.module}",
+        *(f"select -assert-count 1 w:{wire}; cutpoint w:{wire}" for wire in job.block.cuts),
         "techmap t:$shiftx",  # what it leaves undefined, beyond the end of a vector, may be anything
         "setundef -anyseq",
     ]

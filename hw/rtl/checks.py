@@ -176,8 +176,9 @@ PROOFS = (
     Block(
         name="model_loader",
         source=RTL / "model_loader.sv",
-        claim="words reach the core only of an image of this build, once, in order announced; from the first one on "
-        "there is no model until a whole image with the right sum has come and the core was reset behind it",
+        claim="words reach the core only of an image of this build, once, in order, announced; from the first one on "
+        "there is no model until a whole image with the right sum has come and the core was reset behind it; every "
+        "word goes into the sum once, in order, whatever sum that is; what is wrong is told of",
         stream=False,
         parameters=(
             dict(SHAPE_HASH=5, MODEL_HASH=0, LOAD_WORDS=2, SETTLE=2, HOLD=2),
@@ -185,12 +186,14 @@ PROOFS = (
         ),
         mutants=(
             Mutant("the sum does not matter", "(Wait == '0) && Right)", "(Wait == '0))"),
+            Mutant("the first words are not in the sum", "Crc <= next_crc;", "if(Index >= 4)  Crc <= next_crc;"),
             Mutant("an image of another shape is written", "s_tdata != SHAPE_HASH)", "1'b0)"),
             Mutant("the model in use stays during a load", "\t\t\tgood <= 1'b0;\n", "", parameters=1),
+            Mutant("half a model is one after a reset", "if(rst_n && !clear && writes)", "if(rst_n && !clear && last)"),
             Mutant("the sum is written as well", "&& !last && !Refused", "&& !Refused"),
+            Mutant("the core is not reset behind it", "assign  reset_core = (State == RESET)", "assign  reset_core = (State == IDLE)"),
         ),
-        depth=16,
-        cover_depth=18,
+        cuts=("next_crc",),
     ),
     Block(
         name="dma_write",

@@ -4,8 +4,8 @@
 //
 // Function    An image (model/image.py): IMAGE_MAGIC, the shape's hash, the model's hash, the number of words of the load
 //             stream, these words, and the CRC-32 (IEEE 802.3, as zlib computes it) of all before it. Where the magic, the
-//             shape or the number is not this build's, nothing is written, `error_shape` pulses, and the model in use
-//             stays. Else there is none from the first word written on, and the new one when the sum was right and the
+//             shape or the number is not this build's, or the model's hash is 0, nothing is written, `error_shape` pulses,
+//             and the model in use stays. Else there is none from the first word written on, and the new one when the sum was right and the
 //             core's reset behind it has passed; `error_crc` pulses where it was wrong. `begin_load`, while not `busy`,
 //             announces an image; who does that sees to it that the core is empty and stays so while `busy`. `give_up`:
 //             no word will come.
@@ -76,9 +76,10 @@ module model_loader #(
 	wire  take = s_tvalid && s_tready;
 	wire  last = Index == INDEX_BITS'(WORDS-1);
 	wire  wrong = (Index == INDEX_BITS'(0) && s_tdata != IMAGE_MAGIC) || (Index == INDEX_BITS'(1) && s_tdata != SHAPE_HASH) ||
-		(Index == INDEX_BITS'(3) && s_tdata != LOAD_WORDS);
+		(Index == INDEX_BITS'(2) && s_tdata == '0) || (Index == INDEX_BITS'(3) && s_tdata != LOAD_WORDS);
 	wire  writes = take && (Index == INDEX_BITS'(HEAD-1)) && !Refused && !wrong;
 	wire  word = take && (Index >= INDEX_BITS'(HEAD)) && !last && !Refused;
+	wire [31:0]  next_crc = crc32(Crc, s_tdata);
 
 	assign  busy = State != IDLE;
 	assign  s_tready = State == WORDS_COME;
@@ -103,7 +104,7 @@ module model_loader #(
 		end
 		else if(take) begin
 			Index <= Index + 1'b1;
-			Crc <= crc32(Crc, s_tdata);
+			Crc <= next_crc;
 			if(wrong)  Refused <= 1'b1;
 			if(Index == INDEX_BITS'(2))  NewHash <= s_tdata;
 		end
@@ -142,7 +143,7 @@ module model_loader #(
 		model_hash = MODEL_HASH;
 	end
 	always_ff @(posedge clk) begin
-		if(rst_n && writes) begin
+		if(rst_n && !clear && writes) begin
 			good <= 1'b0;
 			model_hash <= '0;
 		end

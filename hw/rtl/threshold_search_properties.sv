@@ -44,6 +44,7 @@ module threshold_search_properties #(
 	// The thresholds as they were loaded, and whether all were. They ascend.
 	logic [BITS-1:0]  Table[WORDS];
 	count_t  Count;
+	logic    Begun = 0;	// the layer's turn, since power-on: before it the block may write anything
 	logic    Loaded = 0;
 	function automatic logic not_above(input logic [BITS-1:0] left, input logic [BITS-1:0] right);
 		not_above = SIGNED? $signed(left) <= $signed(right) : left <= right;
@@ -51,13 +52,14 @@ module threshold_search_properties #(
 	wire  first = 32'(Count) % THRESHOLDS == 0;
 	always_ff @(posedge clk) begin
 		if(load_begins) begin
+			Begun <= rst_n;
 			Count <= 0;
 			Loaded <= 0;
 		end
 		else if(write) begin
 			Table[Count] <= s_load_tdata[BITS-1:0];
 			Count <= Count + 1'b1;
-			if(load_ends)  Loaded <= 1;
+			if(load_ends)  Loaded <= Begun;
 		end
 	end
 	always_comb begin

@@ -14,6 +14,7 @@ from shiftcore.errors import UserError
 from shiftcore.model.records import Result
 from shiftcore.model.reference import Reference
 from tests.driver.rig import Rig, behind, logits, spoil
+from tests.other_weights import other_weights
 
 Write = Callable[..., Path]
 
@@ -25,13 +26,7 @@ def write(rig: Rig, tmp_path: Path) -> Write:
         ours = {key: content[key] for key in content.files}
 
     def model(seed: int, change: Callable[[dict[str, np.ndarray]], object] = lambda _arrays: None) -> Path:
-        rng, arrays = np.random.default_rng(seed), dict(ours)
-        for key, array in ours.items():
-            if key.endswith("weight"):
-                most = 127 if np.abs(array).max() > 7 else 7
-                arrays[key] = rng.integers(-most, most + 1, array.shape).astype(array.dtype)
-            elif key.endswith("thresholds"):
-                arrays[key] = np.sort(rng.permutation(array.reshape(-1)).reshape(array.shape), axis=1)
+        arrays = other_weights(ours, seed)
         change(arrays)
         np.savez(tmp_path / f"model{seed}.npz", **arrays)
         return tmp_path / f"model{seed}.npz"

@@ -74,6 +74,12 @@ def test_a_byte_that_is_wrong_is_found(byte: int, fault: str) -> None:
     assert image.fault(content, SHAPE, len(STREAM)) == fault
 
 
+def test_an_image_without_a_models_hash_is_none() -> None:
+    content = image.image(SHAPE, STREAM).copy()
+    content[8:12] = 0
+    assert image.fault(content, SHAPE, len(STREAM)) == "shape"
+
+
 @pytest.mark.parametrize(
     ("arrays", "text"),
     [

@@ -9,6 +9,7 @@ import pytest
 from shiftcore.model import image
 from shiftcore.model.reference import Reference
 from shiftcore.sim.core import CoreError, CoreModel
+from tests.other_weights import other_weights
 
 
 @pytest.fixture(scope="module")
@@ -17,25 +18,13 @@ def arrays(tiny_export: Path) -> dict[str, np.ndarray]:
         return {key: content[key] for key in content.files}
 
 
-def another(arrays: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
-    """A model that differs from that of `arrays` in every layer."""
-    rng, other = np.random.default_rng(seed), dict(arrays)
-    for key, array in arrays.items():
-        if key.endswith("weight"):
-            most = 127 if np.abs(array).max() > 7 else 7
-            other[key] = rng.integers(-most, most + 1, array.shape).astype(array.dtype)
-        elif key.endswith("thresholds"):
-            other[key] = np.sort(rng.permutation(array.reshape(-1)).reshape(array.shape), axis=1)
-    return other
-
-
 def test_every_logit_is_of_the_model_loaded_last(
     tiny_core: Path, arrays: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
     model = CoreModel(tiny_core)
     frames = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     latencies = set()
-    for content in (arrays, another(arrays, 1), another(arrays, 2), arrays):
+    for content in (arrays, other_weights(arrays, 1), other_weights(arrays, 2), arrays):
         path = tmp_path / "model.npz"
         np.savez(path, **content)
         reference = Reference.load(path)
