@@ -56,7 +56,8 @@ module model_loader_properties #(
 	logic [31:0]  Hash;
 	logic  Whole;	// its last word came in the cycle before
 	logic  WasReset;	// the core, since then
-	// What the core was given.
+	// What the core was given. In the first cycle of all, any register may say anything.
+	logic  Up = 0;
 	logic  Given = 0;	// a word of it was announced, and since then no whole image has come
 	logic  Untouched = 1;	// since power-on nothing was announced
 	logic [7:0]  Count;	// of the words given
@@ -92,8 +93,9 @@ module model_loader_properties #(
 		Last <= s_tdata;
 		LastValid <= rst_n && !clear && take && Ours && (Came >= 4) && (32'(Came) < WORDS - 1);
 		Whole <= rst_n && !clear && take && (32'(Came) == WORDS - 1);
-		if(rst_n && load_begins)  Untouched <= 0;
-		if(rst_n && load_begins)  Given <= 1;
+		Up <= 1;
+		if(Up && load_begins)  Untouched <= 0;
+		if(Up && load_begins)  Given <= 1;
 		else if(good)  Given <= 0;
 	end
 	wire  right_sum = Sum == 32'hDEBB20E3;
