@@ -42,7 +42,7 @@ module threshold_search_properties #(
 		.clk, .rst_n, .data(m_tdata), .valid(m_tvalid), .ready(m_tready));
 
 	// The thresholds as they were loaded, and whether all were. They ascend.
-	logic [BITS-1:0]  Table[WORDS];
+	logic [BITS-1:0]  Table[2**$bits(count_t)];
 	count_t  Count;
 	logic    Begun = 0;	// the layer's turn, since power-on: before it the block may write anything
 	logic    Loaded = 0;
@@ -63,7 +63,7 @@ module threshold_search_properties #(
 		end
 	end
 	always_comb begin
-		if(write && !first)  ascend: assume(not_above(Table[Count-1], s_load_tdata[BITS-1:0]));
+		if(write && !first)  ascend: assume(not_above(Table[Count - 1'b1], s_load_tdata[BITS-1:0]));
 		if(s_tvalid)  loaded_before: assume(Loaded && !write && !load_begins);
 	end
 
@@ -80,7 +80,7 @@ module threshold_search_properties #(
 			automatic logic [31:0]  sum = 32'(BIAS);
 			automatic logic [BITS-1:0]  value = SIGNED? BITS'($signed(s_tdata[lane])) : BITS'(s_tdata[lane]);
 			for(int unsigned i = 0; i < THRESHOLDS; i++)
-				sum += 32'(not_above(Table[(Fold*LANES + lane)*THRESHOLDS + i], value));
+				sum += 32'(not_above(Table[count_t'((Fold*LANES + lane)*THRESHOLDS + i)], value));
 			wanted[lane] = sum[OUT_BITS-1:0];
 		end
 	end
