@@ -24,7 +24,7 @@ module load_port #(
 
 	output wire                      write,
 	output logic [ADDRESS_BITS-1:0]  address,
-	output wire [WIDTH-1:0]          data
+	output wire [WIDTH-1:0]          word
 );
 	initial begin
 		if(WIDTH < 1)  $error("%m: WIDTH = %0d must be 1 or above.", WIDTH);
@@ -64,10 +64,10 @@ module load_port #(
 		always_ff @(posedge clk) begin
 			if(take)  Held <= parts[32 +: HELD];
 		end
-		assign  data = parts[WIDTH-1:0];
+		assign  word = parts[WIDTH-1:0];
 	end : genParts
 	else begin : genPart
-		assign  data = s_tdata[WIDTH-1:0];
+		assign  word = s_tdata[WIDTH-1:0];
 	end : genPart
 	wire  unused = &{1'b0, s_tdata};	// above WIDTH
 

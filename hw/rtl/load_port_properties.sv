@@ -18,7 +18,7 @@ module load_port_properties #(
 
 	input  wire                     write,
 	input  wire [ADDRESS_BITS-1:0]  address,
-	input  wire [WIDTH-1:0]         data,
+	input  wire [WIDTH-1:0]         word,
 
 	// inside the block
 	input  wire  active,
@@ -65,7 +65,7 @@ module load_port_properties #(
 	for(genvar  i = 0; i < PARTS; i++) begin : genPart
 		localparam int unsigned  BITS = i < PARTS - 1? 32 : WIDTH - 32*i;
 		always_comb if(rst_n && write && Following && (Place == i))
-			right_part: assert(data[32*i +: BITS] == Followed[BITS-1:0]);
+			right_part: assert(word[32*i +: BITS] == Followed[BITS-1:0]);
 	end : genPart
 
 	always_comb if(rst_n) begin
@@ -74,7 +74,7 @@ module load_port_properties #(
 		if(Mine)  in_range: assert(32'(Count) < WORDS);
 		if(Following)  followed_is_before: assert(Place < part);
 		written_when_whole: assert(write == whole);
-		if(write)  right_last: assert(data[WIDTH-1 -: WIDTH-32*(PARTS-1)] == s_tdata[WIDTH-32*(PARTS-1)-1:0]);
+		if(write)  right_last: assert(word[WIDTH-1 -: WIDTH-32*(PARTS-1)] == s_tdata[WIDTH-32*(PARTS-1)-1:0]);
 		ends_with_the_last: assert(ends == (take && (32'(Count) == WORDS - 1)));
 		if(was_reset)  reset_stops: assert(!write);
 		again: cover(begins && Mine && ((WORDS == 1) || (Count != 0)));

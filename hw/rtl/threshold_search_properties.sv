@@ -47,7 +47,7 @@ module threshold_search_properties #(
 	logic    Begun = 0;	// the layer's turn, since power-on: before it the block may write anything
 	logic    Loaded = 0;
 	function automatic logic not_above(input logic [BITS-1:0] left, input logic [BITS-1:0] right);
-		not_above = SIGNED? $signed(left) <= $signed(right) : left <= right;
+		not_above = SIGNED? !($signed(right) < $signed(left)) : !(right < left);
 	endfunction : not_above
 	wire  first = 32'(Count) % THRESHOLDS == 0;
 	always_ff @(posedge clk) begin

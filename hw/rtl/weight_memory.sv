@@ -38,10 +38,10 @@ module weight_memory #(
 
 	wire  write;
 	wire [ADDRESS_BITS-1:0]  write_address;
-	wire [WIDTH-1:0]  write_data;
+	wire [WIDTH-1:0]  write_word;
 	load_port #(.WIDTH(WIDTH), .DEPTH(DEPTH)) loader (
 		.clk, .rst_n, .begins(load_begins), .ends(load_ends), .s_tdata(s_load_tdata), .s_tvalid(s_load_tvalid),
-		.write, .address(write_address), .data(write_data)
+		.write, .address(write_address), .word(write_word)
 	);
 
 	logic [ADDRESS_BITS-1:0]  Next;	// word to be read
@@ -74,7 +74,7 @@ module weight_memory #(
 	end : genContent
 	wire [ADDRESS_BITS-1:0]  at = write? write_address : Next;
 	always_ff @(posedge clk) begin
-		if(write)  Memory[at] <= write_data;
+		if(write)  Memory[at] <= write_word;
 		if(read)   Latch <= Memory[at];
 		if(advance)  m_tdata <= Latch;
 	end

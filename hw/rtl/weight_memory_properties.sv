@@ -21,9 +21,9 @@ module weight_memory_properties #(
 	// inside the block
 	input  wire                     write,
 	input  wire [ADDRESS_BITS-1:0]  write_address,
-	input  wire [WIDTH-1:0]         write_data,
+	input  wire [WIDTH-1:0]         write_word,
 	input  wire [ADDRESS_BITS-1:0]  next,
-	input  wire                     latch_valid,
+	input  wire                     latch_full,
 	input  wire [WIDTH-1:0]         latch
 );
 	logic  was_reset;
@@ -42,7 +42,7 @@ module weight_memory_properties #(
 		if(write && (write_address == (Known? Chosen : any))) begin
 			Known <= 1;
 			Chosen <= write_address;
-			Content <= write_data;
+			Content <= write_word;
 		end
 		if(!rst_n)      Fresh <= 1;
 		else if(write)  Fresh <= 0;
@@ -55,23 +55,23 @@ module weight_memory_properties #(
 	end
 	wire [ADDRESS_BITS-1:0]  behind = Place == ADDRESS_BITS'(DEPTH-1)? '0 : Place + 1'b1;
 	wire [ADDRESS_BITS-1:0]  latched = m_tvalid? behind : Place;
-	wire [ADDRESS_BITS-1:0]  read_next = !latch_valid? latched : latched == ADDRESS_BITS'(DEPTH-1)? '0 : latched + 1'b1;
+	wire [ADDRESS_BITS-1:0]  read_next = !latch_full? latched : latched == ADDRESS_BITS'(DEPTH-1)? '0 : latched + 1'b1;
 
 	always_comb if(rst_n) begin
 		in_range: assert((32'(Place) < DEPTH) && (32'(next) < DEPTH));
 		in_order: assert(next == read_next);
-		if(latch_valid && Known && Fresh && (latched == Chosen))  right_latch: assert(latch == Content);
+		if(latch_full && Known && Fresh && (latched == Chosen))  right_latch: assert(latch == Content);
 		if(m_tvalid && Known && Fresh && (Place == Chosen))  right_word: assert(m_tdata == Content);
 		if(was_reset)  reset_leaves_nothing: assert(!m_tvalid);
 		came: cover(m_tvalid && m_tready && Known && Fresh && (Place == Chosen));
-		stays: cover(m_tvalid && !m_tready && latch_valid && Known);
+		stays: cover(m_tvalid && !m_tready && latch_full && Known);
 		loaded: cover(load_ends && !load_begins);
 	end
 
 endmodule : weight_memory_properties
 
 bind weight_memory weight_memory_properties #(.WIDTH(WIDTH), .DEPTH(DEPTH))  properties(
-	.next(Next), .latch_valid(LatchValid), .latch(Latch), .*
+	.next(Next), .latch_full(LatchValid), .latch(Latch), .*
 );
 
 `default_nettype wire
