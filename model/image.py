@@ -12,7 +12,7 @@ All are two's complement of the memory's `bits`. A convolution's columns are in 
 window; where all channels have the same thresholds, the memory has them once a lane.
 
 A model image in memory, at any byte address, is little-endian words of 32 bits: MAGIC, the shape's hash (of the chip's
-manifest), the model's hash, which is not 0, the number of words of the load stream, these words, and the CRC-32 (as zlib
+manifest), the model's hash (not 0), the number of words of the load stream, these words, and the CRC-32 (as zlib
 computes it) of all before it.
 """
 

@@ -191,7 +191,11 @@ PROOFS = (
             Mutant("the model in use stays during a load", "\t\t\tgood <= 1'b0;\n", "", parameters=1),
             Mutant("half a model is one after a reset", "if(rst_n && !clear && writes)", "if(rst_n && !clear && last)"),
             Mutant("the sum is written as well", "&& !last && !Refused", "&& !Refused"),
-            Mutant("the core is not reset behind it", "assign  reset_core = (State == RESET)", "assign  reset_core = (State == IDLE)"),
+            Mutant(
+                "the core is not reset behind it",
+                "assign  reset_core = (State == RESET)",
+                "assign  reset_core = (State == IDLE)",
+            ),
         ),
         cuts=("next_crc",),
     ),
