@@ -468,7 +468,7 @@ async def a_soft_reset_in_the_middle_of_a_load_leaves_no_half_model(dut: Any) ->
     one = await bench(dut)
     one.ram.read_latency = 5
     seen = set()
-    for cycles in (0, 5, 20, 40, 60, 90, 150, 400, 800):
+    for cycles in (0, 5, 20, 40, 60, 90, 150, N.LOAD_WORDS, 2 * N.LOAD_WORDS + 800):
         await one.start()
         before = one.model, one.model_hash
         await one.load()
