@@ -117,6 +117,7 @@ PROOFS = (
         mutants=(
             Mutant("a word too many is taken", "address == ADDRESS_BITS'(DEPTH-1)", "address == ADDRESS_BITS'(DEPTH)"),
             Mutant("words are taken before their turn", "take = Active && s_tvalid", "take = s_tvalid"),
+            Mutant("something is written at power-on", "Active = 1'b0;", "Active;"),
             Mutant("parts in the wrong order", "{s_tdata, Held}", "{Held, s_tdata}"),
         ),
         depth=14,
@@ -147,6 +148,7 @@ PROOFS = (
         mutants=(
             Mutant("the first fold is the last", "&& (fold == FOLD_BITS'(FOLDS-1))", ""),
             Mutant("words are taken before their turn", "write = Active && s_tvalid", "write = s_tvalid"),
+            Mutant("something is written at power-on", "Active = 1'b0;", "Active;"),
             Mutant("lanes change with every threshold", "if(last_index)  lane", "if(1'b1)  lane"),
         ),
         depth=18,

@@ -68,6 +68,11 @@ module load_port_properties #(
 			right_part: assert(word[32*i +: BITS] == Followed[BITS-1:0]);
 	end : genPart
 
+	// Before the first load memories keep what they have after power-on, in reset and before it.
+	logic  Begun = 0;
+	always_ff @(posedge clk)  Begun <= Begun || begins;
+	always_comb if(!Begun)  untouched: assert(!write);
+
 	always_comb if(rst_n) begin
 		known: assert(active == Mine);
 		if(Mine)  counted: assert((32'(address) == 32'(Count) / PARTS) && (part == 32'(Count) % PARTS));

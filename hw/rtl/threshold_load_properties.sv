@@ -46,6 +46,11 @@ module threshold_load_properties #(
 		end
 	end
 
+	// Before the first load memories keep what they have after power-on, in reset and before it.
+	logic  Begun = 0;
+	always_ff @(posedge clk)  Begun <= Begun || begins;
+	always_comb if(!Begun)  untouched: assert(!write);
+
 	always_comb if(rst_n) begin
 		known: assert(active == Mine);
 		if(Mine) begin
