@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Integer models of one shape that have learned something else."""
 
+from typing import Any
+
 import numpy as np
 
+Arrays = dict[str, Any]
+"""NumPy arrays by name; of a narrower type savez takes none."""
 
-def other_weights(arrays: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
+
+def other_weights(arrays: Arrays, seed: int) -> Arrays:
     """The arrays of a model that differs from that of `arrays` in every layer: weights of any value that its quantizer
     can give, thresholds of other channels."""
     rng, other = np.random.default_rng(seed), dict(arrays)

@@ -9,18 +9,16 @@ import pytest
 from shiftcore.model import image
 from shiftcore.model.reference import Reference
 from shiftcore.sim.core import CoreError, CoreModel
-from tests.other_weights import other_weights
+from tests.other_weights import Arrays, other_weights
 
 
 @pytest.fixture(scope="module")
-def arrays(tiny_export: Path) -> dict[str, np.ndarray]:
+def arrays(tiny_export: Path) -> Arrays:
     with np.load(tiny_export / "model.npz") as content:
         return {key: content[key] for key in content.files}
 
 
-def test_every_logit_is_of_the_model_loaded_last(
-    tiny_core: Path, arrays: dict[str, np.ndarray], tmp_path: Path
-) -> None:
+def test_every_logit_is_of_the_model_loaded_last(tiny_core: Path, arrays: Arrays, tmp_path: Path) -> None:
     model = CoreModel(tiny_core)
     frames = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     latencies = set()
@@ -38,14 +36,14 @@ def test_every_logit_is_of_the_model_loaded_last(
 
 
 @pytest.mark.parametrize("more", [-1, 1])
-def test_a_stream_of_another_length_is_an_error(tiny_core: Path, arrays: dict[str, np.ndarray], more: int) -> None:
+def test_a_stream_of_another_length_is_an_error(tiny_core: Path, arrays: Arrays, more: int) -> None:
     model = CoreModel(tiny_core)
     words = image.payload(model.manifest.memories, arrays)
     with pytest.raises(CoreError, match="load_ends is not with the load stream's last word"):
         model.load(np.resize(words, len(words) + more))
 
 
-def test_what_was_packed_can_be_unpacked(tiny_core: Path, arrays: dict[str, np.ndarray]) -> None:
+def test_what_was_packed_can_be_unpacked(tiny_core: Path, arrays: Arrays) -> None:
     """Thresholds that no sum reaches may come back as the ends of the memory's range."""
     memories = CoreModel(tiny_core).manifest.memories
     again = image.arrays(memories, image.payload(memories, arrays), arrays)
