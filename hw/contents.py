@@ -44,8 +44,9 @@ def values(model: ModelWrapper, node: NodeProto, held: LoadedMemory) -> np.ndarr
 
 def is_searched(model: ModelWrapper, node: NodeProto) -> bool:
     """Whether a threshold layer's beats come slowly enough for rtl/threshold_search.sv, which takes one in two cycles a
-    bit of the result, and as long as FINN's pipeline from in to out."""
-    return _spacing(model, node.input[0]) >= 2 * stages(node)
+    bit of the result, and as long as FINN's pipeline from in to out: half as fast as it takes them, so that it catches
+    up with what has waited in front of it, or the layer before it loses cycles for good."""
+    return _spacing(model, node.input[0]) >= 4 * stages(node)
 
 
 def stages(node: NodeProto) -> int:
