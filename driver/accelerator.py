@@ -12,6 +12,7 @@ import numpy as np
 from shiftcore.driver.backends import open_backend
 from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build
+from shiftcore.driver.change import Change
 from shiftcore.driver.compare import Comparison
 from shiftcore.driver.device import Device, Flight
 from shiftcore.driver.errors import (
@@ -194,6 +195,38 @@ class Accelerator:
         done = list(queue.results)
         queue.results.clear()
         return done
+
+    def load(self, model: Path | str) -> None:
+        """Take another integer model (.npz) of the same shape: frames sent before are of the model before it, those
+        behind of its own, and the next frame of every stream begins a clip. Waits for the frames under way, whose
+        results are kept. Raises ShapeError, ModelError, and any other ChipError."""
+        self._check()
+        change = Change.read(self._build, Path(model))
+        while self._device.flights:
+            self._advance()
+        try:
+            self._device.load(change.stream)
+        except (ChipError, ResetError) as error:
+            self._lose(error)
+        self._take(change)
+
+    async def aload(self, model: Path | str) -> None:
+        """As `load`, for asyncio: other tasks run while the frames that are under way now are waited for. What they
+        send meanwhile is of the model before as well, and is waited for in the end."""
+        self._check()
+        last = self._device.flights[-1] if self._device.flights else None
+        while any(flight is last for flight in self._device.flights):
+            await self._advance_async()
+        self.load(model)
+
+    def _take(self, change: Change) -> None:
+        """Go by the model that the chip has now."""
+        self._begin.update(range(self.streams))
+        reference = change.reference
+        self.description, self.classes = reference.description, list(reference.classes)
+        self._alarm, self._consensus = reference.description.alarm_indices, reference.consensus()
+        if self._comparison:
+            self._comparison.change(change.model)
 
     def reset(self, stream: int) -> None:
         """Let the next frame of `stream` begin a clip. Frames under way are not touched."""

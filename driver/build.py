@@ -6,8 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from shiftcore.driver.errors import BuildError
+import numpy as np
+
+from shiftcore.driver.errors import BuildError, ShapeError
 from shiftcore.errors import UserError
+from shiftcore.model import image
 from shiftcore.model import registers as reg
 from shiftcore.model.manifest import FILE, ChipManifest, CoreManifest, FrameSize
 from shiftcore.model.records import Record
@@ -60,6 +63,7 @@ class Build:
             raise BuildError(f"{model}: no such file; `make export` writes build/PRESET/export/model.npz")
         reference, content = Reference.load(model), hashlib.sha256(model.read_bytes()).hexdigest()
         rows, columns, channels = reference.input_shape
+        memories = image.plain(reference.layers, integer_arrays(model))
         none = "none"
         manifest = ChipManifest(
             preset=reference.description.preset.name,
@@ -82,6 +86,9 @@ class Build:
             top=none,
             files=(),
             core_content=none,
+            shape=hashlib.sha256(repr(memories).encode()).hexdigest()[:8],
+            load_words=sum(map(image.words, memories)),
+            memories=memories,
             model=content,
             content=content,
         )
@@ -91,6 +98,14 @@ class Build:
     def chip(self) -> Path:
         """The folder with the chip's RTL, model and manifest."""
         return self.folder / "chip"
+
+    def load_stream(self, model: Path) -> np.ndarray:
+        """The load stream (model.image) of an integer model for this build's chip: uint32 `[words]`. Raises ShapeError,
+        which says what differs."""
+        try:
+            return image.payload(self.manifest.memories, integer_arrays(model))
+        except ValueError as error:
+            raise ShapeError(f"{model}: not of the shape of {self.folder}: {error}; compile it") from None
 
     @property
     def build_hash(self) -> int:
@@ -122,11 +137,19 @@ class Build:
                 shape.HEIGHT.word(height) | shape.WIDTH.word(width) | shape.CHANNELS.word(channels),
             ),
             ("INPUT_BYTES", reg.INPUT_BYTES, self.input_bytes),
+            ("SHAPE_HASH", reg.SHAPE_HASH, int(self.manifest.shape, 16)),
+            ("IMAGE_BYTES", reg.IMAGE_BYTES, image.size(self.manifest.load_words)),
             ("OUTPUT_LOGITS", reg.OUTPUT_LOGITS, self.manifest.logits),
             ("RECORD_BYTES", reg.RECORD_BYTES, self.manifest.record_bytes),
             ("STREAMS", reg.STREAMS, self.manifest.streams),
             ("FRAME_INTERVAL", reg.FRAME_INTERVAL, self.manifest.frame_interval),
         )
+
+
+def integer_arrays(model: Path) -> dict[str, np.ndarray]:
+    """The arrays of an integer model's file, of which `Reference.load` has said that it is one."""
+    with np.load(model, allow_pickle=False) as content:
+        return {key: content[key] for key in content.files if key != "graph"}
 
 
 def _check_core(folder: Path, manifest: ChipManifest) -> None:

@@ -5,8 +5,10 @@ The network looks back as many frames as it has temporal shifts: those frames of
 its logits. So they are kept, for every stream, and are all that a reproduction needs.
 """
 
+import hashlib
 import json
 import platform
+import shutil
 import time
 from collections import deque
 from pathlib import Path
@@ -21,6 +23,9 @@ from shiftcore.driver.errors import BuildError, DifferenceError
 from shiftcore.model import registers as reg
 from shiftcore.model.records import Record
 from shiftcore.model.reference import Reference
+
+MODEL = "model.npz"
+"""The integer model that a saved difference is of: the build's, or another one that was loaded."""
 
 
 class Difference(NamedTuple):
@@ -53,10 +58,15 @@ class Comparison:
 
     def __init__(self, build: Build, backend: str) -> None:
         self._build, self._backend = build, backend
-        self._reference = Reference.load(build.model)
+        self._reference, self._model = Reference.load(build.model), build.model
         self._kept = build.reference.shifts + 1
         self._history: dict[int, deque[tuple[int, Flight]]] = {}
         self._order = 0
+
+    def change(self, model: Path) -> None:
+        """From here on frames are of another model, and none looks back at those before."""
+        self._reference, self._model = Reference.load(model), model
+        self._history.clear()
 
     def check(self, flight: Flight, record: Record) -> None:
         """Compare a frame's result. Raises DifferenceError, after the reproduction was saved, when a logit differs."""
@@ -81,7 +91,7 @@ class Comparison:
             "reference_logits": logits.tolist(),
             "contexts": [{"frame_id": f.frame_id, "stream": f.stream, "clear": f.clear} for f in flights],
             "build_hash": self._build.manifest.build_hash,
-            "model": self._build.manifest.model,
+            "model": hashlib.sha256(self._model.read_bytes()).hexdigest(),
             "preset": self._build.manifest.preset,
             "board": self._build.manifest.board,
             "backend": self._backend,
@@ -95,17 +105,19 @@ class Comparison:
         name = f"{self._build.manifest.build_hash}-{difference.frame_id}-{difference.stream}"
         folder = self._build.folder / "differences" / name
         try:
-            _write(folder, case, np.stack([flight.frame for flight in flights if flight.frame is not None]))
+            frames = np.stack([flight.frame for flight in flights if flight.frame is not None])
+            _write(folder, case, frames, self._model)
         except OSError as error:
             return f"the reproduction could not be saved: {error.strerror}"
         return f"saved in {folder}; `shiftcore replay {folder}` runs it again"
 
 
-def _write(folder: Path, case: dict[str, Any], frames: np.ndarray) -> None:
-    """The folder with case.json and frames.npy, whole or not at all; one of the same name gives way."""
+def _write(folder: Path, case: dict[str, Any], frames: np.ndarray, model: Path) -> None:
+    """The folder with case.json, frames.npy and MODEL, whole or not at all; one of the same name gives way."""
     with atomic_folder(folder) as temporary:
         (temporary / "case.json").write_text(json.dumps(case, indent=2) + "\n")
         np.save(temporary / "frames.npy", frames)
+        shutil.copyfile(model, temporary / MODEL)
 
 
 def read_case(folder: Path | str) -> tuple[dict[str, Any], np.ndarray]:

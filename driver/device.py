@@ -17,12 +17,14 @@ from shiftcore.driver.errors import (
     LostFrameError,
     MemoryReadError,
     MemoryWriteError,
+    ModelError,
     RegisterError,
     ResetError,
     ResponseTimeoutError,
     StuckError,
     WindowError,
 )
+from shiftcore.model import image
 from shiftcore.model import registers as reg
 from shiftcore.model.limits import RECORDS
 from shiftcore.model.records import Context, Counters, Record
@@ -37,6 +39,10 @@ _FLAGS: tuple[tuple[int, type[ChipError], str], ...] = (
     (reg.Error.FRAME_SIZE, DescriptorError, "the chip refused a frame: not the length that its network takes"),
     (reg.Error.STREAM, DescriptorError, "the chip refused a frame: a stream that it does not have"),
     (reg.Error.DESCRIPTOR_OVERFLOW, DescriptorError, "the chip refused a frame: its descriptor queue was full"),
+    (reg.Error.MODEL_SIZE, ModelError, "the chip refused a model image: not the length that it takes"),
+    (reg.Error.MODEL_SHAPE, ModelError, "the chip refused a model image: none, or one of another build"),
+    (reg.Error.MODEL_CRC, ModelError, "a model image was damaged on its way: its check sum is wrong"),
+    (reg.Error.MODEL_MISSING, ModelError, "the chip refused a frame: it has no model"),
     (reg.Error.WATCHDOG, StuckError, "the core holds a frame and nothing has moved for longer than a frame can take"),
     (reg.Error.CONFIG, RegisterError, "a register was written that may only change while the chip is idle"),
     (reg.Error.RESULT_UNDERFLOW, RegisterError, "more results were taken than there were"),
@@ -74,13 +80,17 @@ class Device:
         self._deadline = 0.0
         self._identify()
         self._soft_reset()
-        self._frames: Buffer = backend.allocate(RECORDS * self._stride)
+        self._image = RECORDS * self._stride  # where in the frames' memory the model image begins, behind them
+        self._stream = build.load_stream(build.model)  # of the model that the chip has, or shall have
+        self._readable = self._image + image.size(len(self._stream))
+        self._frames: Buffer = backend.allocate(self._readable)
         try:
             self._records: Buffer = backend.allocate(RECORDS * self._record_bytes)
         except BaseException:
             self._frames.free()
             raise
         self._configure()
+        self._restore()
 
     @property
     def has_room(self) -> bool:
@@ -107,6 +117,14 @@ class Device:
         self.flights.append(flight)
         self._pushed += 1
         self._credits -= 1
+
+    def load(self, stream: np.ndarray) -> None:
+        """Give the chip another model, by its load stream (Build.load_stream), and wait until it has it. No frame may
+        be under way. Raises ModelError, or another ChipError, after which the chip has the model before it."""
+        wrong = self._send_model(stream)
+        if wrong is not None:
+            self.fail(wrong)
+        self._stream = stream
 
     def poll(self) -> list[tuple[Flight, Record]]:
         """The frames whose results have come since the last call, in order.
@@ -136,6 +154,7 @@ class Device:
         self.flights.clear()
         self._soft_reset()
         self._configure()
+        self._restore()
         count = f"{len(self.lost)} frame{'s' * (len(self.lost) != 1)} under way"
         text = f"{error}; the chip was reset, {count} lost" if self.lost else f"{error}; the chip was reset"
         raise type(error)(text) from error.__cause__
@@ -202,7 +221,7 @@ class Device:
         write = self.backend.write
         for low, address in (
             (reg.READ_BASE_LO, self._frames.address),
-            (reg.READ_LIMIT_LO, self._frames.address + RECORDS * self._stride),
+            (reg.READ_LIMIT_LO, self._frames.address + self._readable // 8 * 8 + 8),
             (reg.WRITE_BASE_LO, self._records.address),
             (reg.WRITE_LIMIT_LO, self._records.address + RECORDS * self._record_bytes),
         ):
@@ -213,6 +232,39 @@ class Device:
         write(reg.DESCRIPTOR_BYTES, self._bytes)
         write(reg.IRQ_ENABLE, reg.IrqEnable.RESULT | reg.IrqEnable.ERROR)
         write(reg.CONTROL, reg.Control.RUN)
+
+    def _restore(self) -> None:
+        """See to it that a chip fresh from reset has the model that it should. Raises ResetError where it cannot."""
+        if self.backend.read(reg.MODEL_HASH) == int(image.model_hash(self._stream), 16):
+            return
+        wrong = self._send_model(self._stream)
+        if wrong is not None:
+            raise ResetError(f"{wrong}, and a second time behind a reset; load the bitstream again") from wrong
+
+    def _send_model(self, stream: np.ndarray) -> ChipError | None:
+        """Have the chip load a model image, and wait for it; what is wrong, if anything."""
+        content = image.image(self.build.manifest.shape, stream)
+        self._frames.array[self._image : self._image + len(content)] = content
+        self._frames.flush(self._image, len(content))
+        address, write = self._frames.address + self._image, self.backend.write
+        write(reg.DESCRIPTOR_ADDRESS_LO, address & 0xFFFF_FFFF)
+        write(reg.DESCRIPTOR_ADDRESS_HI, address >> 32)
+        write(reg.DESCRIPTOR_BYTES, len(content))
+        write(reg.DESCRIPTOR_MODEL, 1)
+        write(reg.DESCRIPTOR_BYTES, self._bytes)
+        self._credits = 0
+        end = self.backend.clock() + self._limit(self._watchdog + 64 * len(stream))
+        while (status := self.backend.read(reg.STATUS)) & reg.Status.BUSY and not status & reg.Status.HALTED:
+            if self.backend.clock() >= end:
+                return ResponseTimeoutError("the chip does not end loading a model")
+            self.backend.wait(1e-5)
+        flags = self.backend.read(reg.ERROR)
+        for flag, error, text in _FLAGS:
+            if flags & flag:
+                return error(text)
+        if self.backend.read(reg.MODEL_HASH) != int(image.model_hash(stream), 16):
+            return ModelError("the chip has another model than it was given")
+        return None
 
     def _limit(self, cycles: int) -> float:
         return cycles / self._hertz + self.backend.slack_s

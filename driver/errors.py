@@ -25,6 +25,11 @@ class FrameError(AcceleratorError, UserError):
     """A frame has the wrong size or type, or names a stream that the chip does not have. Nothing was sent."""
 
 
+class ShapeError(AcceleratorError, UserError):
+    """A model is of another shape than the one that the chip was built for; the message says what differs. Nothing was
+    sent, and the model in use stays."""
+
+
 class StreamBusyError(AcceleratorError, UserError):
     """Two users of one stream: its frames would mix."""
 
@@ -56,6 +61,10 @@ class WindowError(ChipError):
 
 class DescriptorError(ChipError):
     """The chip refused a frame's descriptor: its length, its stream, or its queue was full."""
+
+
+class ModelError(ChipError):
+    """The chip refused a model image, or a frame because it has no model."""
 
 
 class StuckError(ChipError):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from shiftcore.driver.accelerator import Accelerator
-from shiftcore.driver.compare import Difference, first_difference, read_case
+from shiftcore.driver.compare import MODEL, Difference, first_difference, read_case
 from shiftcore.driver.device import Flight
 from shiftcore.driver.errors import BuildError
 from shiftcore.model.reference import Reference
@@ -27,7 +27,8 @@ def replay(folder: Path | str, backend: str = "auto") -> list[Difference]:
         if accelerator.manifest.build_hash != case["build_hash"]:
             now = accelerator.manifest.build_hash
             raise BuildError(f"{folder}: saved on build {case['build_hash']}, but {build} is build {now} now")
-        reference = Reference.load(build / "chip" / "model.npz")
+        accelerator.load(folder / MODEL)
+        reference = Reference.load(folder / MODEL)
         flights = {}
         differences = []
         for frame, context in zip(frames, case["contexts"], strict=True):

@@ -160,7 +160,17 @@ class Bench:
     def soaked(self) -> Figures:
         """The totals of `make soak` on this very chip; None where it has not been run."""
         report = soak.last(self.chip) or {}
-        return {f"soak_{name}": report.get(name) for name in ("frames", "clips", "soft_resets", "differing_bits")}
+        names = (
+            "frames",
+            "clips",
+            "soft_resets",
+            "swaps",
+            "models",
+            "load_cycles_max",
+            "frames_lost",
+            "differing_bits",
+        )
+        return {f"soak_{name}": report.get(name) for name in names}
 
     def accuracy(self) -> Figures:
         if self.preset.data.source != "synthetic":

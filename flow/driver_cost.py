@@ -12,6 +12,7 @@ from shiftcore.driver import Accelerator
 from shiftcore.driver.backends.reference import ReferenceBackend
 from shiftcore.driver.backends.rtl import RtlBackend
 from shiftcore.driver.build import Build
+from shiftcore.model import registers as reg
 
 FRAMES = 24  # through the Verilated chip
 CALLS = 2000  # through the driver alone
@@ -47,14 +48,25 @@ def cycles_per_frame(build: Build, memory: Mapping[str, float], frames: int = FR
     return (at[-1] - at[0]) / (frames - 1)
 
 
+def load_cycles(build: Build, memory: Mapping[str, float]) -> int:
+    """Clock cycles for which no frame enters the core while a model is loaded; `memory` as above."""
+    chip = RtlBackend(build)
+    for name, value in memory.items():
+        setattr(chip.model, name, value)
+    with Accelerator(build, chip) as accelerator:
+        accelerator.load(build.model)
+        return chip.read(reg.LOAD_CYCLES)
+
+
 def measure(build: Build) -> dict[str, Any]:
     """The figures of the chip and its driver, as the reports name them: at a memory that answers at once, and at one
-    that takes 100 cycles and pauses in 20 % of them."""
+    that takes 100 cycles and pauses in 20 % of them; a load at the latter."""
     clock = build.manifest.clock_mhz
     fast, slow = cycles_per_frame(build, {}), cycles_per_frame(build, SLOW_MEMORY)
     return {
         "chip_cycles_per_frame": round(fast, 2),
         "chip_fps_at_clock": round(clock * 1e6 / fast, 1),
         "chip_fps_slow_memory": round(clock * 1e6 / slow, 1),
+        "load_ms": round(load_cycles(build, SLOW_MEMORY) / clock / 1e3, 3),
         "driver_ms_per_frame": round(overhead_ms(build), 4),
     }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`make soak`: thousands of frames through the whole Verilated chip, with memory that stalls, several streams, and soft
-resets between clips and in the middle of transfers. Nothing may be lost, doubled, out of order, or differ in a bit.
+"""`make soak`: thousands of frames through the whole Verilated chip, with memory that stalls, several streams, models
+that are swapped, and soft resets between clips and in the middle of transfers. Nothing may be lost, doubled, out of
+order, or differ in a bit from the model that was loaded last.
 
 The driver compares every result with the reference (compare=True) and checks every record's place; here it is counted
 that what was sent comes back. A batch's random numbers come from the seed and its number alone, so that an interrupted
@@ -9,6 +10,7 @@ soak goes on with the next batch, and one batch can be run again.
 
 import json
 import random
+import tempfile
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -24,13 +26,17 @@ from shiftcore.artifacts import build_folder, digest, is_kept, kept, lock, write
 from shiftcore.driver import Accelerator
 from shiftcore.driver.backends.rtl import RtlBackend
 from shiftcore.driver.build import Build
+from shiftcore.model import image
+from shiftcore.model import registers as reg
 from shiftcore.model.records import Result
 from shiftcore.options import BoardName, PresetName
 from shiftcore.quant.preset import load_preset
 from shiftcore.sources import code
 
+MODELS = 5  # the build's own, and others of its shape that differ in every layer
 BATCH = 250  # results between two points at which an interrupted soak goes on
 LONGEST_CLIP, LONGEST_SESSION = 20, 60  # frames
+SWAPS = 0.06  # of the frames are followed by another model
 SLOWEST_MEMORY = 200  # cycles
 
 Counts = dict[str, int]
@@ -77,6 +83,11 @@ class _Session:
         frame_id = self._accelerator.submit(self._pixels[rng.randrange(len(self._pixels))], stream, clear)
         self._due.append((frame_id, stream, clear))
 
+    def swap(self, model: Path) -> None:
+        """Take another model in the middle of everything; behind it every stream begins a clip."""
+        self._accelerator.load(model)
+        self._left = [0] * len(self._left)
+
     def take(self, wait_s: float = 0.0) -> None:
         """Take what has come, and check that it is what was due."""
         for result in self._accelerator.results(wait_s):
@@ -89,19 +100,44 @@ class _Session:
         self.frames += 1
 
 
+def models(build: Build, folder: Path, seed: int) -> list[Path]:
+    """MODELS models of the build's shape, the first of which is its own; the others are written into `folder`."""
+    with np.load(build.model) as content:
+        ours = {key: content[key] for key in content.files}
+    written = [build.model]
+    for number in range(1, MODELS):
+        rng, other = np.random.default_rng([seed, number]), dict(ours)
+        for memory in build.manifest.memories:
+            key = image.key(memory)
+            if memory.kind == "weights":
+                most = np.iinfo(ours[key].dtype).max >> (8 * ours[key].itemsize - memory.bits)
+                other[key] = rng.integers(-most, most + 1, ours[key].shape).astype(ours[key].dtype)
+            else:
+                other[key] = np.sort(rng.permutation(ours[key].reshape(-1)).reshape(ours[key].shape), axis=1)
+        written.append(folder / f"model{number}.npz")
+        np.savez(written[-1], **other)
+    return written
+
+
 def batch(build: Build, seed: int, number: int, frames: int, progress: Callable[[int], None]) -> Counts:
     """Let at least `frames` results come from a chip of the batch's own. `progress` is told of so many more, now and
     then. Raises a ChipError (DifferenceError above all) or RuntimeError at the first thing that is wrong."""
     rng = random.Random(f"{seed} {number}")
     pixels = np.random.default_rng([seed, number]).integers(0, 256, (64, *build.input_shape), dtype=np.uint8)
     chip = _Chip(build, seed=rng.randrange(1, 2**31))
-    counts = {"frames": 0, "clips": 0, "soft_resets": 0, "given_up": 0}
+    counts = {"frames": 0, "clips": 0, "soft_resets": 0, "given_up": 0, "swaps": 0, "load_cycles_max": 0}
+    folder = tempfile.TemporaryDirectory()
     try:
+        known = models(build, Path(folder.name), seed)
         while counts["frames"] < frames:
             with Accelerator(build, chip, compare=True) as accelerator:
                 session = _Session(accelerator, chip, rng, pixels)
                 for _ in range(min(rng.randint(1, LONGEST_SESSION), frames - counts["frames"])):
                     session.send()
+                    if rng.random() < SWAPS:
+                        session.swap(rng.choice(known))
+                        counts["swaps"] += 1
+                        counts["load_cycles_max"] = max(counts["load_cycles_max"], chip.read(reg.LOAD_CYCLES))
                     if rng.random() < 0.3:
                         session.take()
                 if rng.random() < 0.5 or counts["frames"] + session.frames + session.under_way >= frames:
@@ -115,6 +151,7 @@ def batch(build: Build, seed: int, number: int, frames: int, progress: Callable[
         counts["cycles"] = chip.model.cycles
     finally:
         chip.model.close()
+        folder.cleanup()
     return counts
 
 
@@ -139,7 +176,9 @@ def soak(build: Build, frames: int, seed: int, progress: Callable[[int], None]) 
             "seed": seed,
             "streams": build.manifest.streams,
             "differing_bits": 0,
-            **{total: sum(entry[total] for entry in done) for total in done[0]},
+            "models": MODELS,
+            "frames_lost": 0,
+            **{name: (max if name.endswith("_max") else sum)(one[name] for one in done) for name in done[0]},
         }
         write_json(work_folder() / f"{name}.json", report)
     return report
@@ -175,7 +214,8 @@ def main(
         report = soak(Build.load(chip.parent), frames, seed, lambda count: bar.advance(task, count))
     console.print(
         f"{report['frames']:,} frames of {report['streams']} streams in {report['clips']:,} clips, "
-        f"{report['soft_resets']:,} soft resets, {report['cycles']:,} cycles: "
+        f"{report['soft_resets']:,} soft resets, {report['swaps']:,} swaps among {report['models']} models, "
+        f"{report['cycles']:,} cycles: "
         f"none lost, doubled or out of order, {report['differing_bits']} differing bits"
     )
     print(f"report: {work_folder()}")

@@ -21,7 +21,7 @@ from shiftcore.artifacts import PACKAGE_FOLDER, atomic_folder, digest
 from shiftcore.errors import UserError
 from shiftcore.hw import selftest
 from shiftcore.hw.boards import FAMILIES, Board
-from shiftcore.model import limits, records
+from shiftcore.model import image, limits, records
 from shiftcore.model import manifest as manifests
 from shiftcore.model.manifest import ChipManifest, CoreManifest, FrameSize
 from shiftcore.model.records import Record
@@ -40,19 +40,21 @@ SHELL = (
     "dma_write.sv",
     "axil_registers.sv",
     "result_writer.sv",
+    "model_loader.sv",
     "shell.sv",
     "chip.sv",
 )
 """The RTL around the core, in compile order, behind its packages."""
 
 
-def config_package(build_hash: str, numbers: dict[str, int]) -> str:
-    """The text of chip_config_pkg.sv: `build_hash`, eight hexadecimal digits, and the build's numbers by name."""
-    lines = [f"\tlocalparam int unsigned  {name} = {number};\n" for name, number in numbers.items()]
+def config_package(build_hash: str, shape_hash: str, model_hash: str, numbers: dict[str, int]) -> str:
+    """The text of chip_config_pkg.sv: the hashes, eight hexadecimal digits each, and the build's numbers by name."""
+    hashes = {"BUILD_HASH": build_hash, "SHAPE_HASH": shape_hash, "MODEL_HASH": model_hash}
+    lines = [f"\tlocalparam logic [31:0]  {name} = 32'h{value};\n" for name, value in hashes.items()]
+    lines += [f"\tlocalparam int unsigned  {name} = {number};\n" for name, number in numbers.items()]
     return (
         "// The numbers of this build (written by hw.chip).\n`default_nettype none\n\npackage chip_config_pkg;\n"
-        f"\tlocalparam logic [31:0]  BUILD_HASH = 32'h{build_hash};\n{''.join(lines)}"
-        "endpackage : chip_config_pkg\n\n`default_nettype wire\n"
+        f"{''.join(lines)}endpackage : chip_config_pkg\n\n`default_nettype wire\n"
     )
 
 
@@ -73,6 +75,7 @@ def _numbers(manifest: ChipManifest, core: CoreManifest, board: Board) -> dict[s
         "AXI_ADDR_WIDTH": board.address_bits,
         "AXI_MAX_BURST": board.max_burst,
         "AXI_WRITE_BURST": board.write_burst,
+        "LOAD_WORDS": manifest.load_words,
     }
 
 
@@ -136,6 +139,9 @@ def _manifest(core: CoreManifest, reference: Reference, board: Board, model: Pat
             *rest, *(f"rtl/{file}" for file in SHELL),
         ),
         core_content=core.content,
+        shape=core.shape[:8],
+        load_words=sum(image.words(memory) for memory in core.memories),
+        memories=core.memories,
         model=hashlib.sha256(model.read_bytes()).hexdigest(),
         content=content,
     )  # fmt: skip
@@ -152,7 +158,7 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
     sources = [RTL / file for file in (*PACKAGES, *SHELL)]
     if not model.is_file():
         raise UserError(f"{model}: no such file; `make export` writes the integer model beside the QONNX file")
-    makers = [Path(__file__), *(Path(str(module.__file__)) for module in (selftest, manifests, records, limits))]
+    makers = [Path(__file__), *(Path(str(module.__file__)) for module in (selftest, manifests, image, records, limits))]
     family = json.dumps(asdict(FAMILIES[board.family]), default=lambda table: table.model_dump())
     content = digest(core.content, board.model_dump_json(), family, model, *sources, *makers)
     if _is_built(folder, content):
@@ -165,7 +171,9 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
         (temporary / "rtl").mkdir()
         for source in sources:
             shutil.copyfile(source, temporary / "rtl" / source.name)
-        package = config_package(manifest.build_hash, _numbers(manifest, core, board))
+        with np.load(model, allow_pickle=False) as arrays:
+            held = image.model_hash(image.payload(core.memories, dict(arrays)))
+        package = config_package(manifest.build_hash, manifest.shape, held, _numbers(manifest, core, board))
         (temporary / "rtl" / "chip_config_pkg.sv").write_text(package)
         shutil.copyfile(model, temporary / "model.npz")
         selftest.write(temporary / "selftest.npz", reference)

@@ -21,13 +21,13 @@ from shiftcore.hw.boards import Board
 from shiftcore.hw.dataflow import layer
 from shiftcore.hw.folding import cycles, slowest
 from shiftcore.hw.stitch import Stitcher, stream_pins
+from shiftcore.model import image
 from shiftcore.model.limits import IN_CORE
 from shiftcore.model.manifest import ContextPort, CoreManifest, Fifo, SlowestOp, StreamPort, TracedStream
 from shiftcore.model.records import Context
 
 RTLLIB = Path(finn.__path__[0]) / "finn-rtllib"
 RTL = Path(__file__).parent / "rtl"
-_MEMSTREAM = ("axi/hdl/axilite.sv", "memstream/hdl/memstream_axi.sv", "memstream/hdl/memstream.sv")
 
 
 def _context_instance(readers: list[str]) -> str:
@@ -105,7 +105,7 @@ def _debug_ports(stitcher: Stitcher, trace: Sequence[TracedStream]) -> tuple[str
     return ports, assigns
 
 
-def _port_list(source: StreamPort, sink: StreamPort) -> str:
+def _port_list(source: StreamPort, sink: StreamPort, words: int) -> str:
     return f"""	input  wire ap_clk,
 	input  wire ap_rst_n,	// synchronous, active low
 
@@ -118,6 +118,12 @@ def _port_list(source: StreamPort, sink: StreamPort) -> str:
 	input  wire [{Context.BITS - 1}:0] s_axis_ctx_tdata,
 	input  wire s_axis_ctx_tvalid,
 	output wire s_axis_ctx_tready,
+
+	// Weights and thresholds: `load_begins` pulses before the first of {words} words, `load_ends` with the last one
+	input  wire load_begins,
+	output wire load_ends,
+	input  wire [31:0] s_axis_load_tdata,
+	input  wire s_axis_load_tvalid,
 
 	// Logits: {sink.elements} x {sink.element_bits} bit a beat, {sink.beats} beats a frame
 	output wire [{sink.tdata_bits - 1}:0] m_axis_tdata,
@@ -135,10 +141,14 @@ def _module(stitcher: Stitcher, manifest: CoreManifest) -> str:
 `default_nettype none
 
 module core (
-{_port_list(source, manifest.output)}
+{_port_list(source, manifest.output, sum(image.words(memory) for memory in manifest.memories))}
 `ifdef SHIFTCORE_TRACE{trace_ports}
 `endif
 );
+
+	wire [{len(manifest.memories)}:0] load_turn;
+	assign load_turn[0] = load_begins;
+	assign load_ends = load_turn[{len(manifest.memories)}];
 
 {chr(10).join(stitcher.declarations)}
 
@@ -176,20 +186,21 @@ def build_core(
     FIFOs' depths are read from data/fifo_depths.hex when a simulation starts (rtl/sizing_fifo.sv).
     """
     with atomic_folder(folder) as temporary:
-        stitcher = Stitcher(model, board, temporary, sizing)
+        stitcher = Stitcher(model, names, board, temporary, sizing)
         _generate(stitcher, temporary / "scratch")
         stitcher.declare("paced", layer(model.graph.node[0]).get_verilog_top_module_intf_names()["s_axis"][0][1])
         for node in model.graph.node:
             stitcher.place(node)
         manifest = _manifest(stitcher, names, streams, interval)
         (temporary / "core.sv").write_text(_module(stitcher, manifest))
-        said = {key: value for key, value in manifest.as_json().items() if key != "content"}
-        content = digest(json.dumps(said), temporary / "rtl", temporary / "data", temporary / "core.sv")
-        dataclasses.replace(manifest, content=content).write(temporary)
+        said = {key: value for key, value in manifest.as_json().items() if key not in ("model", "shape", "content")}
+        shape = digest(json.dumps(said), temporary / "rtl", temporary / "core.sv")
+        content = digest(shape, manifest.model or "", temporary / "data")
+        dataclasses.replace(manifest, shape=shape, content=content).write(temporary)
 
 
 def _manifest(stitcher: Stitcher, names: dict[str, str], streams: int, interval: int) -> CoreManifest:
-    """All but the content, which covers the rest of it."""
+    """All but shape and content, which cover the rest of it."""
     model, board = stitcher.model, stitcher.board
     first, last, bottleneck = layer(model.graph.node[0]), layer(model.graph.node[-1]), slowest(model)
     in_bits = first.get_verilog_top_module_intf_names()["s_axis"][0][1]
@@ -210,6 +221,8 @@ def _manifest(stitcher: Stitcher, names: dict[str, str], streams: int, interval:
         slowest_op=SlowestOp(bottleneck.name, cycles(bottleneck)),
         trace=_trace(model, names),
         fifos=tuple(Fifo(name, depth) for name, depth in stitcher.fifos),
+        memories=tuple(stitcher.memories),
+        shape="",
         content="",
     )
 
@@ -219,10 +232,6 @@ def _generate(stitcher: Stitcher, scratch: Path) -> None:
     scratch.mkdir()
     for node in stitcher.model.graph.node:
         stitcher.generate(node, scratch / node.name)
-        if node.op_type == "MVAU_rtl":
-            own = scratch / node.name / f"{node.name}_memstream_wrapper.v"
-            for source in (*(RTLLIB / name for name in _MEMSTREAM), own):
-                stitcher.add_source(source)
     shutil.rmtree(scratch)
     for name in ("frame_pacer.sv", "context_fanout.sv", *(["sizing_fifo.sv"] if stitcher.sizing else [])):
         stitcher.add_source(RTL / name)

@@ -15,7 +15,6 @@ from finn.transformation.fpgadataflow.convert_to_hw.quantized_matrix_vector_acti
 )
 from finn.transformation.fpgadataflow.convert_to_hw.thresholding import InferThresholdingLayer
 from finn.transformation.fpgadataflow.create_dataflow_partition import CreateDataflowPartition
-from finn.transformation.fpgadataflow.minimize_weight_bit_width import MinimizeWeightBitWidth
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
 from finn.transformation.move_reshape import RemoveCNVtoFCFlatten
 from finn.transformation.streamline.absorb import AbsorbConsecutiveTransposes
@@ -29,7 +28,7 @@ from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
-from qonnx.util.basic import calculate_matvec_accumulator_range, roundup_to_integer_multiple
+from qonnx.util.basic import roundup_to_integer_multiple
 
 from shiftcore.errors import UserError
 from shiftcore.hw import ops
@@ -102,16 +101,16 @@ def partition(model: ModelWrapper) -> ModelWrapper:
         part = ModelWrapper(str(Path(getCustomOp(parts[0]).get_nodeattr("model"))))
     if description := model.get_metadata_prop("shiftcore"):
         part.set_metadata_prop("shiftcore", description)
-    return tidy(checked(_minimize, part))
+    return tidy(checked(_bounded, part))
 
 
-class SignedProducts(Transformation):
-    """Give each matrix product's weights and sums the fewest bits of a signed type, the last one's sums whole bytes.
+class BoundedProducts(Transformation):
+    """Give each matrix product a type of weights and one of sums that hold whatever a network of this shape may learn:
+    symmetric weights of their quantizer's bits (`hw.streamline`), and sums of any such weights with any inputs, and one
+    more, which no sum reaches; the last one's in whole bytes.
 
-    FINN's own choice is unsigned where no value is negative (a one-class head, a dead branch), has one bit where all
-    are 0 or -1, lets the smallest weight be the type's smallest, and has fewer bits than a product of any two values
-    where no sum needs them (one weight a row, a dead layer); its RTL takes none of these, nor our shell unsigned
-    logits. Where all values are zero it fails.
+    So RTL follows from the shape alone. FINN's own choice follows from the values: it is unsigned where none is
+    negative, and has fewer bits than a product where no sum needs them, which its RTL does not take.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
@@ -119,30 +118,59 @@ class SignedProducts(Transformation):
             node = model.graph.node[position]  # InferDataTypes renews them
             if node.op_type != "MVAU":
                 continue
-            instance, weights = getCustomOp(node), model.get_initializer(node.input[1])
+            instance, weights = getCustomOp(node), model.get_tensor_datatype(node.input[1]).bitwidth()
+            model.set_tensor_datatype(node.input[1], DataType[f"INT{weights}"])
+            instance.set_nodeattr("weightDataType", f"INT{weights}")
             inputs = instance.get_input_datatype(0)
-            low, high = calculate_matvec_accumulator_range(weights, inputs)
-            symmetric = max(2, int(np.abs(weights).max()).bit_length() + 1)
-            product = symmetric + inputs.bitwidth() - inputs.signed()
-            bits = max(product, int(max(-low, high + 1) - 1).bit_length() + 1)
+            product = weights + inputs.bitwidth() - inputs.signed()
+            bits = max(product, (_largest_sum(instance) + 1).bit_length() + 1)
             if model.find_direct_successors(node) is None:
                 bits = roundup_to_integer_multiple(bits, 8)
             instance.set_nodeattr("accDataType", f"INT{bits}")
             instance.set_nodeattr("outputDataType", f"INT{bits}")
-            instance.set_nodeattr("weightDataType", f"INT{symmetric}")
-            model.set_tensor_datatype(node.input[1], DataType[f"INT{symmetric}"])
             model = model.transform(InferDataTypes())
         return model, False
 
 
-def _minimize(model: ModelWrapper) -> ModelWrapper:
-    """Give weights, accumulators and thresholds the fewest bits that hold their values."""
-    for transformation in (
-        SignedProducts(),
-        RoundAndClipThresholds(),
-        MinimizeWeightBitWidth(),  # of thresholds
-        SignedProducts(),
-    ):
+class BoundedThresholds(Transformation):
+    """Give thresholds the narrowest type, no narrower than their input's, that holds every value that a network of this
+    shape can reach there, and one more, which is never reached. Behind `BoundedProducts` and `RoundAndClipThresholds`.
+    """
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in model.get_nodes_by_op_type("Thresholding"):
+            source = model.get_tensor_datatype(node.input[0])
+            low, high = _reached(model, node.input[0])
+            most = max(-low - 1, high + 1).bit_length() + 1 if source.signed() else (high + 1).bit_length()
+            chosen = DataType[f"{'' if source.signed() else 'U'}INT{max(source.bitwidth(), most)}"]
+            model.set_initializer(
+                node.input[1], np.clip(model.get_initializer(node.input[1]), chosen.min(), chosen.max())
+            )
+            model.set_tensor_datatype(node.input[1], chosen)
+            getCustomOp(node).set_nodeattr("weightDataType", chosen.name)
+        return model, False
+
+
+def _reached(model: ModelWrapper, tensor: str) -> tuple[int, int]:
+    """The least and the largest integer that a tensor can hold, whatever a network of this shape has learned."""
+    producer = model.find_producer(tensor)
+    if producer is not None and producer.op_type == "MVAU":
+        most = _largest_sum(getCustomOp(producer))
+        return -most, most
+    joined = producer is not None and producer.op_type == "StreamAdd"
+    types = [model.get_tensor_datatype(name) for name in (producer.input if joined else [tensor])]
+    return sum(int(each.min()) for each in types), sum(int(each.max()) for each in types)
+
+
+def _largest_sum(product: HWCustomOp) -> int:
+    """The largest magnitude of a sum of a matrix product with symmetric weights of its type."""
+    weights, inputs = product.get_input_datatype(1), product.get_input_datatype(0)
+    return max(-int(inputs.min()), int(inputs.max())) * int(weights.max()) * product.get_nodeattr("MW")
+
+
+def _bounded(model: ModelWrapper) -> ModelWrapper:
+    """Give weights, accumulators and thresholds the bits that any network of this shape needs."""
+    for transformation in (BoundedProducts(), RoundAndClipThresholds(), BoundedThresholds()):
         model = model.transform(transformation)
     return model
 

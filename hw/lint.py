@@ -18,15 +18,15 @@ from shiftcore.sim.verilator import environment
 
 _CHIP = (
     "INPUT_HEIGHT INPUT_WIDTH INPUT_CHANNELS INPUT_BYTES IN_ELEMENTS OUTPUT_LOGITS OUT_ELEMENTS OUT_ELEMENT_BITS "
-    "RECORD_BYTES STREAMS FRAME_INTERVAL AXI_ADDR_WIDTH AXI_MAX_BURST AXI_WRITE_BURST"
+    "RECORD_BYTES STREAMS FRAME_INTERVAL AXI_ADDR_WIDTH AXI_MAX_BURST AXI_WRITE_BURST LOAD_WORDS"
 )
 CHIPS: list[dict[str, int]] = [
     dict(zip(_CHIP.split(), row, strict=True))
     for row in (
-        (1, 1, 1, 1, 1, 1, 1, 1, 24, 1, 1, 32, 16, 1),
-        (32, 32, 3, 3072, 3, 4, 1, 24, 32, 4, 18432, 32, 16, 16),
-        (512, 512, 3, 786432, 48, 400, 8, 31, 1616, 128, 4000000, 40, 256, 256),
-        (8, 8, 3, 192, 64, 7, 7, 32, 48, 2, 100, 49, 256, 16),
+        (1, 1, 1, 1, 1, 1, 1, 1, 24, 1, 1, 32, 16, 1, 1),
+        (32, 32, 3, 3072, 3, 4, 1, 24, 32, 4, 18432, 32, 16, 16, 5978),
+        (512, 512, 3, 786432, 48, 400, 8, 31, 1616, 128, 4000000, 40, 256, 256, 1000000),
+        (8, 8, 3, 192, 64, 7, 7, 32, 48, 2, 100, 49, 256, 16, 2),
     )
 ]
 """Numbers of whole chips, as in their chip_config_pkg."""
@@ -79,12 +79,14 @@ def lint_chip(numbers: dict[str, int], top: str = "chip.sv") -> str:
     ports = ["input wire ap_clk", "input wire ap_rst_n"]
     for name, bits in (("s_axis", source), ("s_axis_ctx", Context.BITS)):
         ports += [f"input wire [{bits - 1}:0] {name}_tdata, input wire {name}_tvalid, output wire {name}_tready"]
+    ports += ["input wire load_begins, output wire load_ends"]
+    ports += ["input wire [31:0] s_axis_load_tdata, input wire s_axis_load_tvalid"]
     ports += [f"output wire [{sink - 1}:0] m_axis_tdata, output wire m_axis_tvalid, input wire m_axis_tready"]
     hollow = [f"module core ({', '.join(ports)});\nendmodule\n"]
     hollow += [yosys.primitives()[name] for name in TOPS[top][1]] if top in TOPS else []
     with tempfile.TemporaryDirectory() as folder:
         config, stubs = Path(folder) / "chip_config_pkg.sv", Path(folder) / "stubs.sv"
-        config.write_text(config_package("01234567", numbers))
+        config.write_text(config_package("01234567", "89ABCDEF", "FEDCBA98", numbers))
         waived = ("UNDRIVEN", "UNUSEDSIGNAL", "UNUSEDPARAM", "DECLFILENAME")  # of what is ports alone
         texts = [f"/* verilator lint_off {rule} */" for rule in waived] + hollow
         stubs.write_text("\n".join([*texts, *(f"/* verilator lint_on {rule} */" for rule in waived), ""]))

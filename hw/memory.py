@@ -15,7 +15,8 @@ LUTS_PER_RAMB18 = 190
 """So many there are for each on an xc7z020 (53,200 and 280): what is worth less is the smaller share of the board."""
 
 Kind = Literal["rom", "ram", "single"]
-"""Only read; written and read through a port each; or both through one port (the temporal shift's state)."""
+"""Read at one address, and written beforehand at the same (weights); written and read through a port each; or both
+through one port, of half the width (the temporal shift's state)."""
 
 # Depth and width of an 18 Kb block RAM (7-series memory resources, UG473); the last only with one port a direction.
 _SHAPES = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))

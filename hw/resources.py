@@ -7,13 +7,14 @@ from finn.util.basic import get_dsp_block
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from shiftcore.hw import memory
+from shiftcore.hw import contents, memory
 from shiftcore.hw.boards import USABLE, Resources
 from shiftcore.hw.dataflow import layer
 
 # LUTs of FINN's RTL as Yosys synthesizes it (docs/area.md), where FINN's own estimate is far from it.
 _MVU_LUT, _MVU_LUT_PER_MAC = 120, 17  # cross-lane correction, adder trees, input and output queues
-_STREAMER_LUT = 17  # beside one a bit for the queue
+_STREAMER_LUT = 22  # the counters of a weight memory
+_SEARCH_LUT, _SEARCH_LUT_PER_LANE = 40, 12  # of a threshold search, beside memory and comparison
 _WINDOW_LUT = 200
 _PAD_LUT = 35
 
@@ -32,6 +33,8 @@ def estimate(model: ModelWrapper, node: NodeProto, part: str) -> dict[str, float
         return _product(model, node, part)
     lut, bram = float(instance.lut_estimation(part)), instance.bram_estimation(part) / 2
     if node.op_type == "Thresholding_rtl":
+        if contents.is_searched(model, node):
+            return _search(model, node)
         comparisons = instance.get_nodeattr("PE") * instance.get_output_datatype().bitwidth()
         lut += comparisons * instance.get_input_datatype(0).bitwidth() / 2
     elif node.op_type == "ConvolutionInputGenerator_rtl":
@@ -52,6 +55,14 @@ def _memory(shape: tuple[int, int], kind: memory.Kind) -> tuple[float, float]:
     return 0.0, memory.ramb18(*shape, kind) / 2
 
 
+def _search(model: ModelWrapper, node: NodeProto) -> dict[str, float]:
+    """Thresholds that are searched one by one, with the memory of each lane."""
+    held = contents.memory(model, node, node.name)
+    memory_lut, blocks = _memory((contents.searched_depth(node, held), held.bits), "single")
+    lut = _SEARCH_LUT + held.pe * (_SEARCH_LUT_PER_LANE + held.bits / 2 + memory_lut)
+    return {"LUT": lut, "DSP": 0.0, "BRAM": held.pe * blocks}
+
+
 def _product(model: ModelWrapper, node: NodeProto, part: str) -> dict[str, float]:
     """A matrix product and the memory that streams its weights."""
     instance = layer(node)
@@ -60,8 +71,7 @@ def _product(model: ModelWrapper, node: NodeProto, part: str) -> dict[str, float
     narrow = model.get_initializer(node.input[1]).min() > weights.min()
     lanes = dsp_lanes(weights.bitwidth(), instance.get_input_datatype(0).bitwidth(), narrow, part)
     memory_lut, blocks = _memory(memory.weights_shape(node), "rom")
-    streamer = _STREAMER_LUT + memory.weights_shape(node)[1]
-    lut = _MVU_LUT + _MVU_LUT_PER_MAC * pe * simd + streamer + memory_lut
+    lut = _MVU_LUT + _MVU_LUT_PER_MAC * pe * simd + _STREAMER_LUT + memory_lut
     return {"LUT": float(lut), "DSP": float(-(-pe // lanes) * simd), "BRAM": blocks}
 
 

@@ -3,28 +3,30 @@
 
 import re
 import shutil
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import finn
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from shiftcore.hw import ops, patches
+from shiftcore.hw import contents, memory, ops, patches
 from shiftcore.hw.boards import Board
 from shiftcore.hw.dataflow import layer
 from shiftcore.hw.ops.rtl_op import CONTEXT
+from shiftcore.model.manifest import LoadedMemory
 from shiftcore.model.records import Context
 
-# Ports that a core leaves unconnected, by the kind of layer: registers that FINN's wrappers have for constants that are
-# set at run time, the choice among several sets of constants, where there is one set, and a FIFO's fill.
-_REGISTERS = r"s_axilite_\w+"
+# Ports that a core leaves unconnected, by the kind of layer: registers that FINN's wrapper has for constants that are
+# set at run time, and a FIFO's fill.
 _UNUSED = {
-    "FMPadding_rtl": _REGISTERS,
-    "Thresholding_rtl": rf"{_REGISTERS}|in1_V_\w+",
-    "memstream": rf"{_REGISTERS}|s_axis_0_\w+",
+    "FMPadding_rtl": r"s_axilite_\w+",
     "StreamingFIFO_rtl": "count",
 }
 _WEIGHTS = "in1_V"  # a matrix product's second stream comes from its own memory
+_RTL = Path(__file__).parent / "rtl"
+_THRESHOLDING = Path(finn.__path__[0]) / "finn-rtllib" / "thresholding" / "hdl" / "thresholding.sv"
 
 
 class _Port(NamedTuple):
@@ -40,9 +42,7 @@ def _ports(text: str, module: str) -> list[_Port]:
     return [_Port(m[1], m[2]) for m in found]
 
 
-def _instance(
-    module: str, name: str, ports: list[_Port], nets: dict[str, str], unused: str = "", parameters: str = ""
-) -> str:
+def _instance(module: str, name: str, ports: list[_Port], nets: dict[str, str], unused: str = "") -> str:
     """Verilog of one instance. Ports whose names match the pattern `unused` and that `nets` does not name are tied to
     zero (inputs) or left open. Raises ValueError for any other port that is connected to nothing, and for a net to a
     port that the module does not have."""
@@ -53,7 +53,7 @@ def _instance(
         if port.name not in nets and not re.fullmatch(unused, port.name):
             raise ValueError(f"{name}: {module}'s {port.direction} {port.name} is connected to nothing")
     connections = [f".{p.name}({nets.get(p.name, chr(39) + '0' if p.direction == 'input' else '')})" for p in ports]
-    return f"\t{module} {parameters}{name} (\n\t\t" + ",\n\t\t".join(connections) + "\n\t);\n"
+    return f"\t{module} {name} (\n\t\t" + ",\n\t\t".join(connections) + "\n\t);\n"
 
 
 def _stream_nets(port: str, wire: str) -> dict[str, str]:
@@ -68,8 +68,9 @@ def stream_pins(prefix: str, wire: str) -> str:
 class Stitcher:
     """Collects the RTL of a graph's layers into `folder` and the instances that join them."""
 
-    def __init__(self, model: ModelWrapper, board: Board, folder: Path, sizing: bool) -> None:
+    def __init__(self, model: ModelWrapper, names: dict[str, str], board: Board, folder: Path, sizing: bool) -> None:
         self.model = model
+        self.names = names
         self.sizing = sizing
         self.board = board
         self.folder = folder
@@ -78,6 +79,7 @@ class Stitcher:
         self.instances: list[str] = []
         self.contexts: list[str] = []
         self.fifos: list[tuple[str, int]] = []
+        self.memories: list[LoadedMemory] = []
         (folder / "rtl").mkdir()
         (folder / "data").mkdir()
 
@@ -89,13 +91,13 @@ class Stitcher:
 
     def generate(self, node: NodeProto, scratch: Path) -> None:
         """Let FINN write a layer's RTL, then take it over under names that do not depend on this machine."""
+        if node.op_type == "Thresholding_rtl":
+            return
         scratch.mkdir()
         instance = layer(node)
         instance.set_nodeattr("code_gen_dir_ipgen", str(scratch))
         instance.code_generation_ipgen(self.model, self.board.part, self.board.clock_ns)
-        for file in sorted(scratch.glob("*.dat")):
-            name = file.name if file.name.startswith(node.name) else f"{node.name}_{file.name}"
-            shutil.copyfile(file, self.folder / "data" / name)
+        self.add_content(node, scratch)
         for file in (*scratch.glob("*.v"), *scratch.glob("*.sv")):
             text = file.read_text().replace(f"{scratch}/", f"data/{node.name}_")
             file.write_text(text)
@@ -103,10 +105,19 @@ class Stitcher:
             self.add_source(Path(source).resolve())
         instance.set_nodeattr("code_gen_dir_ipgen", "")
 
+    def add_content(self, node: NodeProto, scratch: Path) -> None:
+        """Take over what FINN has written as the contents of a layer's memories."""
+        for file in sorted(scratch.glob("*.dat")):
+            name = file.name if file.name.startswith(node.name) else f"{node.name}_{file.name}"
+            shutil.copyfile(file, self.folder / "data" / name)
+
     def place(self, node: NodeProto) -> None:
         """Add a layer's instance and the wires of its output streams."""
         if self.sizing and node.op_type == "StreamingFIFO_rtl":
             self.place_sizing_fifo(node)
+            return
+        if node.op_type == "Thresholding_rtl":
+            self.place_thresholds(node)
             return
         names = layer(node).get_verilog_top_module_intf_names()
         nets = {"ap_clk": "ap_clk", "ap_rst_n": "ap_rst_n"}
@@ -117,11 +128,8 @@ class Stitcher:
         for (port, bits), tensor in zip(names["m_axis"], node.output, strict=True):
             nets |= _stream_nets(port, self.wire(tensor))
             self.declare(self.wire(tensor), bits)
-        parameters = ""
         if node.op_type == "MVAU_rtl":
             nets |= {"ap_clk2x": "ap_clk", **self.place_weights(node)}
-        elif node.op_type == "Thresholding_rtl":
-            parameters = f'#(.THRESHOLDS_PATH("data/{node.name}_")) '
         elif node.op_type == "StreamingFIFO_rtl":
             nets["maxcount"] = f"{node.name}_maxcount"
             self.declarations.append(f"\twire [31:0] {node.name}_maxcount;")
@@ -132,7 +140,7 @@ class Stitcher:
             self.declare(f"{node.name}_context", Context.BITS)
             self.contexts.append(f"{node.name}_context")
         ports, unused = self.wrapper_ports(node.name), _UNUSED.get(node.op_type, "")
-        self.instances.append(_instance(node.name, f"{node.name}_i", ports, nets, unused, parameters))
+        self.instances.append(_instance(node.name, f"{node.name}_i", ports, nets, unused))
 
     def place_sizing_fifo(self, node: NodeProto) -> None:
         """Add a FIFO of variable depth in place of FINN's."""
@@ -150,13 +158,78 @@ class Stitcher:
         self.fifos.append((node.name, depth))
 
     def place_weights(self, node: NodeProto) -> dict[str, str]:
-        """Add the memory that streams a matrix product's weights; FINN's file list leaves it out."""
-        wire, module = f"{node.name}_weights", f"{node.name}_memstream_wrapper"
-        self.declare(wire, layer(node).get_instream_width_padded(1))
-        nets = {name: "ap_clk" for name in ("ap_clk", "ap_clk2x")} | {"ap_rst_n": "ap_rst_n"}
-        nets |= {f"m_axis_0_{signal}": f"{wire}_{signal}" for signal in ("tdata", "tvalid", "tready")}
-        self.instances.append(_instance(module, wire, self.wrapper_ports(module), nets, _UNUSED["memstream"]))
+        """Add the memory that streams a matrix product's weights."""
+        wire, (depth, width) = f"{node.name}_weights", memory.weights_shape(node)
+        padded = layer(node).get_instream_width_padded(1)
+        self.declare(wire, padded)
+        parameters = {
+            "WIDTH": width,
+            "DEPTH": depth,
+            "FILE": f'"data/{node.name}_memblock.dat"',
+            "RAM_STYLE": f'"{layer(node).get_nodeattr("ram_style")}"',
+        }
+        pins = [f".m_tdata({wire}_tdata[{width - 1}:0])", f".m_tvalid({wire}_tvalid), .m_tready({wire}_tready)"]
+        self.place_memory("weight_memory", wire, node, parameters, pins)
+        self.pad(wire, width, padded)
         return _stream_nets(_WEIGHTS, wire)
+
+    def place_thresholds(self, node: NodeProto) -> None:
+        """Add a threshold layer, which keeps its thresholds itself."""
+        instance, held = layer(node), contents.memory(self.model, node, self.names.get(node.name, node.name))
+        source, sink = self.wire(node.input[0]), self.wire(node.output[0])
+        inputs, outputs = instance.get_input_datatype(), instance.get_output_datatype()
+        padded = instance.get_verilog_top_module_intf_names()["m_axis"][0][1]
+        taken, given = held.pe * inputs.bitwidth(), held.pe * outputs.bitwidth()
+        self.declare(sink, padded)
+        parameters = {
+            "IN_BITS": inputs.bitwidth(),
+            "BITS": held.bits,
+            "SIGNED": int(inputs.signed()),
+            "THRESHOLDS": held.columns,
+            "LANES": held.pe,
+            "FOLDS": held.rows // held.pe,
+            "BIAS": instance.get_nodeattr("ActVal"),
+            "FILE": f'"data/{node.name}_"',
+        }
+        pins = [
+            f".s_tdata({source}_tdata[{taken - 1}:0]), .s_tvalid({source}_tvalid), .s_tready({source}_tready)",
+            f".m_tdata({sink}_tdata[{given - 1}:0]), .m_tvalid({sink}_tvalid), .m_tready({sink}_tready)",
+        ]
+        if contents.is_searched(self.model, node):
+            style = memory.style(contents.searched_depth(node, held), held.bits, "single")
+            parameters["RAM_STYLE"] = f'"{style}"'
+            contents.write_thresholds(self.folder / "data", node, held, contents.values(self.model, node, held))
+        else:
+            parameters["BLOCK_DEPTH"] = instance.get_nodeattr("depth_trigger_bram")
+            self.add_source(_THRESHOLDING)
+            with tempfile.TemporaryDirectory() as scratch:
+                instance.generate_params(self.model, scratch)
+                self.add_content(node, Path(scratch))
+        module = "threshold_search" if "RAM_STYLE" in parameters else "threshold_pipeline"
+        self.place_memory(module, f"{node.name}_i", node, parameters, pins)
+        self.pad(sink, given, padded)
+
+    def place_memory(
+        self, module: str, name: str, node: NodeProto, parameters: dict[str, object], pins: list[str]
+    ) -> None:
+        """Add an instance of one of our modules that the load stream fills, as the next one of that stream."""
+        place = len(self.memories)
+        self.memories.append(contents.memory(self.model, node, self.names.get(node.name, node.name)))
+        values = ", ".join(f".{key}({value})" for key, value in parameters.items())
+        connections = [
+            ".clk(ap_clk), .rst_n(ap_rst_n)",
+            f".load_begins(load_turn[{place}]), .load_ends(load_turn[{place + 1}])",
+            ".s_load_tdata(s_axis_load_tdata), .s_load_tvalid(s_axis_load_tvalid)",
+            *pins,
+        ]
+        self.instances.append(f"\t{module} #({values}) {name} (\n\t\t" + ",\n\t\t".join(connections) + "\n\t);\n")
+        for source in (f"{module}.sv", "load_port.sv" if module == "weight_memory" else "threshold_load.sv"):
+            self.add_source(_RTL / source)
+
+    def pad(self, wire: str, bits: int, padded: int) -> None:
+        """Drive what a stream of whole bytes has above its bits."""
+        if padded > bits:
+            self.instances.append(f"\tassign {wire}_tdata[{padded - 1}:{bits}] = '0;\n")
 
     def wrapper_ports(self, module: str) -> list[_Port]:
         candidates = (self.folder / "rtl" / f"{module}{tail}" for tail in ("_wrapper.v", ".v", "_wrapper.sv", ".sv"))

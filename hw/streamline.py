@@ -29,7 +29,7 @@ from shiftcore.errors import UserError
 from shiftcore.hw import ops
 from shiftcore.hw.blame import checked, layer_of
 from shiftcore.hw.graph import tidy
-from shiftcore.hw.quantities import Graph
+from shiftcore.hw.quantities import PRODUCTS, Graph
 
 MOST_ROUNDS = 10_000  # of one transformation; a graph that grows for ever never comes back
 
@@ -98,6 +98,25 @@ def _steps_of_inputs(model: ModelWrapper) -> list[float | None]:
         op = ops.of(node.op_type)
         graph.learn(node, refused=False, holds=op.holds if op else None)
     return steps
+
+
+def _bits_of_weights(model: ModelWrapper) -> list[int]:
+    """For each matrix product, in the graph's order: the bits of a symmetric type that holds all weights its quantizer
+    can give, of either sign, since streamlining turns some around."""
+    graph, bits = Graph(model), []
+    for node in graph.nodes:
+        source = graph.weight_quantizer(node) if node.op_type in PRODUCTS else None
+        if source is not None:
+            quantizer = graph.quantizer(source)
+            wide = int(quantizer.bits or 0)
+            bits.append(wide if quantizer.signed and quantizer.narrow else wide + 1)
+    return bits
+
+
+def _declare_weights(model: ModelWrapper, bits: list[int]) -> None:
+    """Set the types of all products' weights, in place; `bits` in the graph's order."""
+    for node, wide in zip([node for node in model.graph.node if node.op_type in PRODUCTS], bits, strict=True):
+        model.set_tensor_datatype(node.input[1], DataType[f"INT{wide}"])
 
 
 def _round_half_to_even(model: ModelWrapper, steps: list[float | None]) -> None:
@@ -225,8 +244,9 @@ def _streamline(model: ModelWrapper) -> ModelWrapper:
     for fix in (GiveEachLayerItsOwnWeights(), GiveGemmABias(), GemmToMatMul(), SpatialMeanToGlobalAveragePool()):
         model = model.transform(fix)
     model = tidy(model)
-    steps = _steps_of_inputs(model)
+    steps, bits = _steps_of_inputs(model), _bits_of_weights(model)
     model = model.transform(ConvertQONNXtoFINN())
+    _declare_weights(model, bits)
     _round_half_to_even(model, steps)
     model = tidy(model)
     model.set_tensor_datatype(model.graph.input[0].name, DataType["UINT8"])

@@ -107,6 +107,21 @@ class TracedStream:
 
 
 @dataclass(frozen=True)
+class LoadedMemory:
+    """A memory that the load stream fills (model.image): the `weights` or `thresholds` of `layer`, `rows` x `columns`
+    integers of `bits`, in `pe` x `simd` lanes."""
+
+    layer: str
+    kind: Annotated[str, "weights|thresholds"]
+    rows: Count
+    columns: Count
+    pe: Count
+    simd: Count
+    bits: Count
+    signed: bool
+
+
+@dataclass(frozen=True)
 class Fifo:
     """A FIFO of `depth` words."""
 
@@ -117,8 +132,8 @@ class Fifo:
 @dataclass(frozen=True)
 class CoreManifest(_Manifest):
     """A compiled core (hw.core). `files`: its RTL in compile order, relative to its folder; `frame_interval`: clock
-    cycles from frame to frame; `model`: the identity of its network, None where that has none; `content`: the digest of
-    all that the core consists of."""
+    cycles from frame to frame; `model`: the identity of its network, None where that has none; `memories`, in the order
+    of its load stream; `content`: the digest of all that the core consists of, `shape` of all but what was learned."""
 
     what = "compiled core"
     title = "manifest of a compiled core"
@@ -137,6 +152,8 @@ class CoreManifest(_Manifest):
     slowest_op: SlowestOp
     trace: tuple[TracedStream, ...]
     fifos: tuple[Fifo, ...]
+    memories: tuple[LoadedMemory, ...]
+    shape: str
     content: str
 
 
@@ -154,7 +171,8 @@ class FrameSize:
 class ChipManifest(_Manifest):
     """A chip (hw.chip). `base_address` of its registers; `address_bits`, `max_burst` and `write_burst` (beats) of its
     memory port; `build_hash`: what its BUILD_HASH register reads, in hexadecimal; `files`: its RTL in compile order,
-    relative to its folder; `core_content`: the `content` of its core; `model`: the SHA-256 of its model.npz; `content`:
+    relative to its folder; `core_content`: the `content` of its core; `shape`: what its SHAPE_HASH register reads;
+    `memories` and `load_words`: the core's load stream (model.image); `model`: the SHA-256 of its model.npz; `content`:
     the digest of all that the chip is made of."""
 
     what = "chip"
@@ -181,5 +199,8 @@ class ChipManifest(_Manifest):
     top: str
     files: tuple[str, ...]
     core_content: str
+    shape: BuildHash
+    load_words: Offset
+    memories: tuple[LoadedMemory, ...]
     model: str
     content: str

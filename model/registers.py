@@ -32,6 +32,8 @@ OUTPUT_LOGITS = 0x014
 RECORD_BYTES = 0x018
 STREAMS = 0x01C
 FRAME_INTERVAL = 0x020
+SHAPE_HASH = 0x024
+IMAGE_BYTES = 0x028
 CONTROL = 0x040
 STATUS = 0x044
 IRQ_ENABLE = 0x048
@@ -55,6 +57,7 @@ DESCRIPTOR_ADDRESS_HI = 0x098
 DESCRIPTOR_BYTES = 0x09C
 DESCRIPTOR_FRAME_ID = 0x0A0
 DESCRIPTOR_CONTEXT = 0x0A4
+DESCRIPTOR_MODEL = 0x0A8
 CYCLES_LO = 0x0C0
 CYCLES_HI = 0x0C4
 FRAMES_DONE = 0x0C8
@@ -65,6 +68,8 @@ INPUT_STALLS_LO = 0x0D8
 INPUT_STALLS_HI = 0x0DC
 OUTPUT_STALLS_LO = 0x0E0
 OUTPUT_STALLS_HI = 0x0E4
+MODEL_HASH = 0x0E8
+LOAD_CYCLES = 0x0EC
 
 
 class InputShape:
@@ -89,6 +94,7 @@ class Status:
     BUSY = Field(0x1)  # frames are queued or under way, or records are being written
     RESETTING = Field(0x2)  # a soft reset waits for the memory port, or holds the core in reset
     HALTED = Field(0x4)  # a memory error or the watchdog stopped the chip; a soft reset goes on
+    LOADING = Field(0x8)  # a model is being loaded
     IN_FLIGHT = Field(0xFF00)  # frames inside the core
 
 
@@ -113,7 +119,7 @@ class Error:
 
     READ_RESPONSE = Field(0x1)  # memory answered a read with SLVERR or DECERR; the chip halts
     WRITE_RESPONSE = Field(0x2)  # memory answered a write with SLVERR or DECERR; the chip halts
-    READ_WINDOW = Field(0x4)  # a frame does not lie inside READ_BASE to READ_LIMIT; it was dropped
+    READ_WINDOW = Field(0x4)  # a frame or a model image does not lie inside READ_BASE to READ_LIMIT; it was dropped
     WRITE_WINDOW = Field(0x8)  # a record's slot does not lie inside WRITE_BASE to WRITE_LIMIT; the chip halts
     FRAME_SIZE = Field(0x10)  # a descriptor's length is not INPUT_BYTES; it was dropped
     STREAM = Field(0x20)  # a descriptor's stream is not below STREAMS; it was dropped
@@ -122,6 +128,10 @@ class Error:
     WATCHDOG = Field(0x100)  # the core holds frames, and no beat moved at its ports for WATCHDOG cycles; the chip halts
     CONFIG = Field(0x200)  # a register that may only change while RUN and BUSY are 0 was written at another time
     RESULT_UNDERFLOW = Field(0x400)  # RESULT_TAKE took more records than there were; it was ignored
+    MODEL_SIZE = Field(0x800)  # a model image's length is not IMAGE_BYTES; it was dropped
+    MODEL_SHAPE = Field(0x1000)  # a model image is none, or of another chip; it was not loaded, the model in use stays
+    MODEL_CRC = Field(0x2000)  # a model image's check sum is wrong; there is no model until a good one is loaded
+    MODEL_MISSING = Field(0x4000)  # a frame's turn came while there was no model; it was dropped
 
 
 class DescriptorLevel:
@@ -139,11 +149,11 @@ class DescriptorContext:
 
 
 ID_VALUE = 0x53464331
-VERSION_VALUE = 0x1000000
+VERSION_VALUE = 0x1010000
 
 RESETS = {
     ID: 0x53464331,
-    VERSION: 0x1000000,
+    VERSION: 0x1010000,
     CONTROL: 0x0,
     STATUS: 0x0,
     IRQ_ENABLE: 0x0,
@@ -166,6 +176,7 @@ RESETS = {
     DESCRIPTOR_BYTES: 0x0,
     DESCRIPTOR_FRAME_ID: 0x0,
     DESCRIPTOR_CONTEXT: 0x0,
+    DESCRIPTOR_MODEL: 0x0,
     CYCLES_LO: 0x0,
     CYCLES_HI: 0x0,
     FRAMES_DONE: 0x0,
@@ -176,6 +187,7 @@ RESETS = {
     INPUT_STALLS_HI: 0x0,
     OUTPUT_STALLS_LO: 0x0,
     OUTPUT_STALLS_HI: 0x0,
+    LOAD_CYCLES: 0x0,
 }
 """Words after reset, of all registers whose reset is no parameter of the chip."""
 

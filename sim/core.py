@@ -80,7 +80,7 @@ def unpack(words: np.ndarray, element_bits: int, elements: int, signed: bool) ->
 
 
 def _defines(manifest: CoreManifest, trace: bool, wave: bool) -> list[str]:
-    names = []
+    names = ["SHIFTCORE_LOAD"] * bool(manifest.memories)
     if trace:
         names += ["SHIFTCORE_TAPS"] * bool(manifest.trace) + ["SHIFTCORE_FIFOS"] * bool(manifest.fifos)
     return names + ["SHIFTCORE_WAVE"] * wave
@@ -125,6 +125,7 @@ class CoreModel(Model):
         "open": (HANDLE, [_TEXT, _WORDS, _U64, _TEXT, _TEXT, _SIZE]),
         "push": (None, [HANDLE, _WORDS, _U8]),
         "reset": (_INT, [HANDLE]),
+        "load": (_INT, [HANDLE, _WORDS, _SIZE]),
         "run": (_INT, [HANDLE, ctypes.POINTER(_Options), _U64, _U64]),
         "status": (None, [HANDLE, ctypes.POINTER(_Status)]),
         "take": (None, [HANDLE, _WORDS, ctypes.POINTER(_U64), ctypes.POINTER(_U64)]),
@@ -200,6 +201,13 @@ class CoreModel(Model):
     def reset(self) -> None:
         """Pulse the core's reset, in the middle of whatever goes on: queued frames, results and traces are dropped."""
         self._check(self._code.shiftcore_reset(self._model))
+        self._pushed.clear()
+
+    def load(self, words: np.ndarray) -> None:
+        """Fill the core's memories with `words`, the uint32 of a whole load stream (model.image), and reset it: as
+        `reset` does, whatever goes on. Raises CoreError where they are not as many as the core takes."""
+        words = np.ascontiguousarray(words, "<u4")
+        self._check(self._code.shiftcore_load(self._model, words.ctypes.data, len(words)))
         self._pushed.clear()
 
     def trace(self) -> dict[str, list[np.ndarray]]:

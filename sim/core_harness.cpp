@@ -128,6 +128,9 @@ struct Model {
         context.traceEverOn(wave_path != nullptr);
         top = std::make_unique<Vcore>(&context);
         top->s_axis_tvalid = top->s_axis_ctx_tvalid = top->m_axis_tready = top->ap_clk = 0;
+#ifdef SHIFTCORE_LOAD
+        top->load_begins = top->s_axis_load_tvalid = 0;
+#endif
         top->ap_rst_n = 0;
         top->eval();  // runs the initial blocks, which read the data files
 #ifdef SHIFTCORE_WAVE
@@ -166,6 +169,26 @@ struct Model {
         top->ap_rst_n = 0;
         for (int i = 0; i < 16; i++) half_cycle(false), half_cycle(true), cycles++;
         top->ap_rst_n = 1;
+    }
+
+    // Sends all words of a load stream, waits until the last is in its memory, and resets.
+    void load(const uint32_t* words, std::size_t count) {
+#ifdef SHIFTCORE_LOAD
+        top->load_begins = 1;
+        for (std::size_t i = 0; i < count; i++) {
+            half_cycle(false), half_cycle(true), cycles++;
+            top->load_begins = 0;
+            top->s_axis_load_tdata = words[i];
+            top->s_axis_load_tvalid = 1;
+            top->eval();
+            if (bool(top->load_ends) != (i + 1 == count))
+                throw std::runtime_error("load_ends is not with the load stream's last word");
+        }
+        half_cycle(false), half_cycle(true), cycles++;
+        top->s_axis_load_tvalid = 0;
+        for (int i = 0; i < 32; i++) half_cycle(false), half_cycle(true), cycles++;
+#endif
+        reset();
     }
 
     void drive(const Options& o) {
@@ -267,6 +290,16 @@ EXPORT void shiftcore_push(Model* m, const uint32_t* words, uint8_t context) {
 EXPORT int shiftcore_reset(Model* m) {
     try {
         m->reset();
+        return DONE;
+    } catch (const std::exception& e) {
+        m->error = e.what();
+        return FAILED;
+    }
+}
+
+EXPORT int shiftcore_load(Model* m, const uint32_t* words, std::size_t count) {
+    try {
+        m->load(words, count);
         return DONE;
     } catch (const std::exception& e) {
         m->error = e.what();

@@ -12,7 +12,8 @@ from collections.abc import Callable
 import numpy as np
 
 from shiftcore.driver.backends.base import Backend
-from shiftcore.driver.build import Build
+from shiftcore.driver.build import Build, integer_arrays
+from shiftcore.model import image
 from shiftcore.model import registers as reg
 from shiftcore.model.limits import DESCRIPTORS
 from shiftcore.model.records import Context, Record
@@ -22,6 +23,8 @@ _FIRST_ADDRESS = 0x1000_0000
 _PAGE = 4096
 
 Infer = Callable[[np.ndarray, int, bool], np.ndarray]
+Load = Callable[[np.ndarray], Infer]
+"""What makes of a load stream (model.image) the network in it, fresh from reset."""
 
 
 class _Buffer:
@@ -44,14 +47,18 @@ class _Buffer:
 
 
 class ReferenceChip:
-    """The chip's registers, queues and DMA. `infer` maps a frame, its stream and whether it clears to logits.
+    """The chip's registers, queues and DMA. `load` gives what maps a frame, its stream and whether it clears to logits.
 
     `constants`: words of the registers that a build decides; `memory`: the arrays that lie at bus addresses.
     """
 
-    def __init__(self, build: Build, infer: Infer) -> None:
+    def __init__(self, build: Build, load: Load) -> None:
         self.memory: dict[int, np.ndarray] = {}
-        self._infer = infer
+        self._load = load
+        stream = build.load_stream(build.model)  # as in the chip's memories after power-on
+        self._infer: Infer | None = load(stream)  # None: there is no model
+        self._model_hash = int(image.model_hash(stream), 16)
+        self._shape_hash, self._load_words = build.manifest.shape, build.manifest.load_words
         self._shape = build.input_shape
         self._bytes, self._record_bytes = build.input_bytes, build.manifest.record_bytes
         self._streams = build.manifest.streams
@@ -61,7 +68,9 @@ class ReferenceChip:
     def _power_on(self) -> None:
         """Everything but the temporal state, which no reset clears."""
         self._words = {**reg.RESETS, **self.constants}
-        self._queue: deque[tuple[int, int, Context]] = deque()  # address, frame id, context
+        self._queue: deque[tuple[int, int, Context | None]] = (
+            deque()
+        )  # address, frame id, context, None of a model image
         self._waiting: Record | None = None  # for a free slot
         self._records = self._level = 0
         self._halted = False
@@ -81,6 +90,8 @@ class ReferenceChip:
             return reg.Status.BUSY * self._busy | reg.Status.HALTED * self._halted
         if offset == reg.RESULT_LEVEL:
             return self._level
+        if offset == reg.MODEL_HASH:
+            return self._model_hash
         if offset == reg.DESCRIPTOR_LEVEL:
             used, level = len(self._queue), reg.DescriptorLevel
             return level.USED.word(used) | level.FREE.word(DESCRIPTORS - used)
@@ -96,6 +107,8 @@ class ReferenceChip:
             self._take(word)
         elif offset == reg.DESCRIPTOR_CONTEXT:
             self._push(word)
+        elif offset == reg.DESCRIPTOR_MODEL:
+            self._push_model()
         elif offset in reg.WHEN_IDLE and (self._words[reg.CONTROL] & reg.Control.RUN or self._busy):
             self._error(reg.Error.CONFIG)
         elif offset in reg.WHEN_IDLE or offset in _WRITABLE:
@@ -111,16 +124,41 @@ class ReferenceChip:
         if not running or not self._queue:
             return False
         address, frame_id, context = self._queue.popleft()
-        if not self._inside(reg.READ_BASE_LO, reg.READ_LIMIT_LO, address, self._bytes):
-            self._error(reg.Error.READ_WINDOW)
+        if context is not None and self._infer is None:
+            self._error(reg.Error.MODEL_MISSING)
             return True
-        content = self._lookup(address, self._bytes)
+        content = self._fetch(address, self._bytes if context is not None else image.size(self._load_words))
+        if content is None:
+            return True
+        if context is None:
+            self._change(content)
+        elif self._infer is not None:
+            logits = self._infer(content.reshape(self._shape).copy(), context.stream, context.clear)
+            self._put(Record(frame_id, context.stream, context.clear, 0, self._records, logits))
+        return True
+
+    def _fetch(self, address: int, size: int) -> np.ndarray | None:
+        """The bytes of a descriptor, or None where that sets an error flag."""
+        if not self._inside(reg.READ_BASE_LO, reg.READ_LIMIT_LO, address, size):
+            self._error(reg.Error.READ_WINDOW)
+            return None
+        content = self._lookup(address, size)
         if content is None:
             self._halt(reg.Error.READ_RESPONSE)
-            return True
-        logits = self._infer(content.reshape(self._shape).copy(), context.stream, context.clear)
-        self._put(Record(frame_id, context.stream, context.clear, 0, self._records, logits))
-        return True
+        return content
+
+    def _change(self, content: np.ndarray) -> None:
+        """Take the model of an image."""
+        wrong = image.fault(content, self._shape_hash, self._load_words)
+        if wrong == "shape":
+            self._error(reg.Error.MODEL_SHAPE)
+            return
+        self._infer, self._model_hash = None, 0
+        if wrong:
+            self._error(reg.Error.MODEL_CRC)
+            return
+        words = np.frombuffer(content.tobytes(), "<u4")
+        self._infer, self._model_hash = self._load(words[4:-1]), int(words[2])
 
     def _put(self, record: Record) -> bool:
         """Write a record into its slot; where all are taken it waits. Returns whether it was written."""
@@ -174,6 +212,14 @@ class ReferenceChip:
             address = self._long(reg.DESCRIPTOR_ADDRESS_LO)
             self._queue.append((address, self._words[reg.DESCRIPTOR_FRAME_ID], context))
 
+    def _push_model(self) -> None:
+        if self._words[reg.DESCRIPTOR_BYTES] != image.size(self._load_words):
+            self._error(reg.Error.MODEL_SIZE)
+        elif len(self._queue) >= DESCRIPTORS:
+            self._error(reg.Error.DESCRIPTOR_OVERFLOW)
+        else:
+            self._queue.append((self._long(reg.DESCRIPTOR_ADDRESS_LO), 0, None))
+
     def _error(self, flag: int) -> None:
         self._words[reg.ERROR] |= flag
         self._words[reg.IRQ_STATUS] |= reg.IrqStatus.ERROR
@@ -208,7 +254,13 @@ class ReferenceBackend(Backend):
     name = "reference"
 
     def __init__(self, build: Build, infer: Infer | None = None) -> None:
-        self.chip = ReferenceChip(build, infer or Reference.load(build.model).infer)
+        content = integer_arrays(build.model)
+
+        def load(stream: np.ndarray) -> Infer:
+            loaded = image.arrays(build.manifest.memories, stream, content)
+            return infer or Reference(build.reference.description, loaded).infer
+
+        self.chip = ReferenceChip(build, load)
         self.read, self.write = self.chip.read, self.chip.write  # type: ignore[method-assign]
         self._next = _FIRST_ADDRESS
         self._time = 0.0

@@ -42,7 +42,8 @@ class Block:
 
     `depth` None: proven for runs of any length (property-directed reachability); else for that many cycles from reset.
     Every cover statement must be reached within `cover_depth` cycles. `needs` are the files of modules inside it.
-    Without `properties` only paths from ready to valid are looked for.
+    The wires `cuts` may be anything, whatever drives them in the block.
+    Without `properties` only paths from ready to valid are looked for, and not even these without an offered `stream`.
     """
 
     name: str
@@ -54,6 +55,8 @@ class Block:
     cover_depth: int = 20
     needs: tuple[Path, ...] = ()
     properties: bool = True
+    stream: bool = True
+    cuts: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:

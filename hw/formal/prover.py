@@ -81,7 +81,8 @@ class Outcome:
 def jobs(block: Block) -> list[Job]:
     """Everything that is checked of a block."""
     sets = range(len(block.parameters))
-    kinds: tuple[Kind, ...] = ("prove", "cover", "ready_to_valid") if block.properties else ("ready_to_valid",)
+    proofs: tuple[Kind, ...] = ("prove", "cover") if block.properties else ()
+    kinds: tuple[Kind, ...] = (*proofs, "ready_to_valid") if block.stream else proofs
     return [
         *(Job(block, kind, index) for kind in kinds for index in sets),
         *(Job(block, "mutant", mutant.parameters, mutant) for mutant in block.mutants),
@@ -148,6 +149,7 @@ def _symbiyosys(job: Job, files: list[Path]) -> str:
         _read(job, [*files, *checkers], "--blackboxed-module anyseq"),
         "chtype -set $anyseq t:anyseq",
         f"prep -flatten -top {job.block.module}",
+        *(f"select -assert-count 1 w:{wire}; cutpoint w:{wire}" for wire in job.block.cuts),
         "techmap t:$shiftx",  # what it leaves undefined, beyond the end of a vector, may be anything
         "setundef -anyseq",
     ]

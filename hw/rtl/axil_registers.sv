@@ -23,7 +23,9 @@ module axil_registers
 	parameter int unsigned  RECORD_BYTES   = record_bytes(OUTPUT_LOGITS),
 	parameter int unsigned  STREAMS        = 1,
 	parameter int unsigned  FRAME_INTERVAL = 1,
-	parameter int unsigned  DESCRIPTOR_SLOTS = DESCRIPTORS
+	parameter int unsigned  DESCRIPTOR_SLOTS = DESCRIPTORS,
+	parameter logic [31:0]  SHAPE_HASH     = '0,
+	parameter int unsigned  IMAGE_BYTES    = 24
 )(
 	input  wire         clk,
 	input  wire         rst_n,
@@ -70,11 +72,13 @@ module axil_registers
 	output logic [31:0]  descriptor_bytes,
 	output logic [31:0]  descriptor_frame_id,
 	output wire context_t  descriptor_context,
+	output wire          push_model,	// pulse, with the descriptor's address and bytes
 
 	// What the chip reports
 	input  wire          busy,
 	input  wire          resetting,
 	input  wire          halted,
+	input  wire          loading,
 	input  wire  [STATUS_IN_FLIGHT_BITS-1:0]  in_flight,
 	input  wire          result_event,
 	input  wire          idle_event,
@@ -87,7 +91,9 @@ module axil_registers
 	input  wire  [31:0]  latency_min,
 	input  wire  [31:0]  latency_max,
 	input  wire  [63:0]  input_stalls,
-	input  wire  [63:0]  output_stalls
+	input  wire  [63:0]  output_stalls,
+	input  wire  [31:0]  model_hash,
+	input  wire  [31:0]  load_cycles
 );
 	initial begin
 		if(INPUT_HEIGHT < 1 || INPUT_HEIGHT >= 2**INPUT_SHAPE_HEIGHT_BITS)
@@ -165,6 +171,7 @@ module axil_registers
 	assign  take_count = WriteData;
 	assign  push = write && (at == ADDR_DESCRIPTOR_CONTEXT);
 	assign  descriptor_context = WriteData[$bits(context_t)-1:0];
+	assign  push_model = write && (at == ADDR_DESCRIPTOR_MODEL);
 
 	irq_t  IrqEnable;
 	wire  reset = !rst_n || clear;
@@ -298,11 +305,14 @@ module axil_registers
 		ADDR_RECORD_BYTES:    value = RECORD_BYTES;
 		ADDR_STREAMS:         value = STREAMS;
 		ADDR_FRAME_INTERVAL:  value = FRAME_INTERVAL;
+		ADDR_SHAPE_HASH:      value = SHAPE_HASH;
+		ADDR_IMAGE_BYTES:     value = IMAGE_BYTES;
 		ADDR_CONTROL:         value[CONTROL_RUN_LSB] = run;
 		ADDR_STATUS: begin
 			value[STATUS_BUSY_LSB] = busy;
 			value[STATUS_RESETTING_LSB] = resetting;
 			value[STATUS_HALTED_LSB] = halted;
+			value[STATUS_LOADING_LSB] = loading;
 			value[STATUS_IN_FLIGHT_LSB +: STATUS_IN_FLIGHT_BITS] = in_flight;
 		end
 		ADDR_IRQ_ENABLE:      value = 32'(IrqEnable);
@@ -338,6 +348,8 @@ module axil_registers
 		ADDR_INPUT_STALLS_HI:   value = InputStallsHigh;
 		ADDR_OUTPUT_STALLS_LO:  value = output_stalls[31:0];
 		ADDR_OUTPUT_STALLS_HI:  value = OutputStallsHigh;
+		ADDR_MODEL_HASH:        value = model_hash;
+		ADDR_LOAD_CYCLES:       value = load_cycles;
 		default: ;
 		endcase
 	end

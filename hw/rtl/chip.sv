@@ -102,6 +102,8 @@ module chip
 	wire  frame_tvalid, frame_tready;
 	wire context_pkg::context_t  ctx_tdata;
 	wire  ctx_tvalid, ctx_tready;
+	wire  load_begins, load_tvalid;
+	wire [31:0]  load_tdata;
 	wire [CORE_OUT_BITS-1:0]  logits_tdata;
 	wire  logits_tvalid, logits_tready;
 
@@ -109,6 +111,10 @@ module chip
 		.ap_clk(clk), .ap_rst_n(core_rst_n),
 		.s_axis_tdata(frame_tdata), .s_axis_tvalid(frame_tvalid), .s_axis_tready(frame_tready),
 		.s_axis_ctx_tdata(ctx_tdata), .s_axis_ctx_tvalid(ctx_tvalid), .s_axis_ctx_tready(ctx_tready),
+		.load_begins, .s_axis_load_tdata(load_tdata), .s_axis_load_tvalid(load_tvalid),
+		/* verilator lint_off PINCONNECTEMPTY */	// the loader counts the words itself
+		.load_ends(),
+		/* verilator lint_on PINCONNECTEMPTY */
 		.m_axis_tdata(logits_tdata), .m_axis_tvalid(logits_tvalid), .m_axis_tready(logits_tready)
 	);
 
@@ -118,7 +124,8 @@ module chip
 		.INPUT_BYTES(INPUT_BYTES), .IN_ELEMENTS(IN_ELEMENTS),
 		.OUTPUT_LOGITS(OUTPUT_LOGITS), .OUT_ELEMENTS(OUT_ELEMENTS), .OUT_ELEMENT_BITS(OUT_ELEMENT_BITS),
 		.RECORD_BYTES(RECORD_BYTES), .STREAMS(STREAMS), .FRAME_INTERVAL(FRAME_INTERVAL),
-		.AXI_ADDR_WIDTH(AXI_ADDR_WIDTH), .AXI_MAX_BURST(AXI_MAX_BURST), .AXI_WRITE_BURST(AXI_WRITE_BURST)
+		.AXI_ADDR_WIDTH(AXI_ADDR_WIDTH), .AXI_MAX_BURST(AXI_MAX_BURST), .AXI_WRITE_BURST(AXI_WRITE_BURST),
+		.SHAPE_HASH(SHAPE_HASH), .MODEL_HASH(MODEL_HASH), .LOAD_WORDS(LOAD_WORDS)
 	) shell_i (
 		.clk, .rst_n, .irq,
 		.s_axil_awaddr, .s_axil_awvalid, .s_axil_awready, .s_axil_wdata, .s_axil_wstrb, .s_axil_wvalid, .s_axil_wready,
@@ -132,6 +139,7 @@ module chip
 		.core_rst_n,
 		.m_core_tdata(frame_tdata), .m_core_tvalid(frame_tvalid), .m_core_tready(frame_tready),
 		.m_core_ctx_tdata(ctx_tdata), .m_core_ctx_tvalid(ctx_tvalid), .m_core_ctx_tready(ctx_tready),
+		.load_begins, .m_load_tdata(load_tdata), .m_load_tvalid(load_tvalid),
 		.s_core_tdata(logits_tdata[OUT_BITS-1:0]), .s_core_tvalid(logits_tvalid), .s_core_tready(logits_tready)
 	);
 

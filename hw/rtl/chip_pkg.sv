@@ -19,6 +19,10 @@ package chip_pkg;
 	} irq_t;
 
 	typedef struct packed {
+		logic  MODEL_MISSING;	// a frame's turn came while there was no model; it was dropped
+		logic  MODEL_CRC;	// a model image's check sum is wrong; there is no model until a good one is loaded
+		logic  MODEL_SHAPE;	// a model image is none, or of another chip; it was not loaded, the model in use stays
+		logic  MODEL_SIZE;	// a model image's length is not IMAGE_BYTES; it was dropped
 		logic  RESULT_UNDERFLOW;	// RESULT_TAKE took more records than there were; it was ignored
 		logic  CONFIG;	// a register that may only change while RUN and BUSY are 0 was written at another time
 		logic  WATCHDOG;	// the core holds frames, and no beat moved at its ports for WATCHDOG cycles; the chip halts
@@ -27,7 +31,7 @@ package chip_pkg;
 		logic  STREAM;	// a descriptor's stream is not below STREAMS; it was dropped
 		logic  FRAME_SIZE;	// a descriptor's length is not INPUT_BYTES; it was dropped
 		logic  WRITE_WINDOW;	// a record's slot does not lie inside WRITE_BASE to WRITE_LIMIT; the chip halts
-		logic  READ_WINDOW;	// a frame does not lie inside READ_BASE to READ_LIMIT; it was dropped
+		logic  READ_WINDOW;	// a frame or a model image does not lie inside READ_BASE to READ_LIMIT; it was dropped
 		logic  WRITE_RESPONSE;	// memory answered a write with SLVERR or DECERR; the chip halts
 		logic  READ_RESPONSE;	// memory answered a read with SLVERR or DECERR; the chip halts
 	} error_t;
@@ -51,7 +55,7 @@ package chip_pkg;
 	localparam logic [11:0]  ADDR_ID = 12'h000;
 	localparam logic [31:0]  RESET_ID = 32'h53464331;
 	localparam logic [11:0]  ADDR_VERSION = 12'h004;
-	localparam logic [31:0]  RESET_VERSION = 32'h01000000;
+	localparam logic [31:0]  RESET_VERSION = 32'h01010000;
 	localparam logic [11:0]  ADDR_BUILD_HASH = 12'h008;
 	localparam logic [11:0]  ADDR_INPUT_SHAPE = 12'h00C;
 	localparam int unsigned  INPUT_SHAPE_CHANNELS_LSB = 0;
@@ -65,6 +69,8 @@ package chip_pkg;
 	localparam logic [11:0]  ADDR_RECORD_BYTES = 12'h018;
 	localparam logic [11:0]  ADDR_STREAMS = 12'h01C;
 	localparam logic [11:0]  ADDR_FRAME_INTERVAL = 12'h020;
+	localparam logic [11:0]  ADDR_SHAPE_HASH = 12'h024;
+	localparam logic [11:0]  ADDR_IMAGE_BYTES = 12'h028;
 	localparam logic [11:0]  ADDR_CONTROL = 12'h040;
 	localparam int unsigned  CONTROL_RUN_LSB = 0;
 	localparam int unsigned  CONTROL_SOFT_RESET_LSB = 1;
@@ -73,6 +79,7 @@ package chip_pkg;
 	localparam int unsigned  STATUS_BUSY_LSB = 0;
 	localparam int unsigned  STATUS_RESETTING_LSB = 1;
 	localparam int unsigned  STATUS_HALTED_LSB = 2;
+	localparam int unsigned  STATUS_LOADING_LSB = 3;
 	localparam int unsigned  STATUS_IN_FLIGHT_LSB = 8;
 	localparam int unsigned  STATUS_IN_FLIGHT_BITS = 8;
 	localparam logic [11:0]  ADDR_IRQ_ENABLE = 12'h048;
@@ -95,6 +102,10 @@ package chip_pkg;
 	localparam int unsigned  ERROR_WATCHDOG_LSB = 8;
 	localparam int unsigned  ERROR_CONFIG_LSB = 9;
 	localparam int unsigned  ERROR_RESULT_UNDERFLOW_LSB = 10;
+	localparam int unsigned  ERROR_MODEL_SIZE_LSB = 11;
+	localparam int unsigned  ERROR_MODEL_SHAPE_LSB = 12;
+	localparam int unsigned  ERROR_MODEL_CRC_LSB = 13;
+	localparam int unsigned  ERROR_MODEL_MISSING_LSB = 14;
 	localparam logic [11:0]  ADDR_WATCHDOG = 12'h054;
 	localparam logic [31:0]  RESET_WATCHDOG = 32'h00000000;
 	localparam logic [11:0]  ADDR_READ_BASE_LO = 12'h060;
@@ -135,6 +146,7 @@ package chip_pkg;
 	localparam int unsigned  DESCRIPTOR_CONTEXT_STREAM_LSB = 0;
 	localparam int unsigned  DESCRIPTOR_CONTEXT_STREAM_BITS = 7;
 	localparam int unsigned  DESCRIPTOR_CONTEXT_CLEAR_LSB = 7;
+	localparam logic [11:0]  ADDR_DESCRIPTOR_MODEL = 12'h0A8;
 	localparam logic [11:0]  ADDR_CYCLES_LO = 12'h0C0;
 	localparam logic [31:0]  RESET_CYCLES_LO = 32'h00000000;
 	localparam logic [11:0]  ADDR_CYCLES_HI = 12'h0C4;
@@ -155,6 +167,9 @@ package chip_pkg;
 	localparam logic [31:0]  RESET_OUTPUT_STALLS_LO = 32'h00000000;
 	localparam logic [11:0]  ADDR_OUTPUT_STALLS_HI = 12'h0E4;
 	localparam logic [31:0]  RESET_OUTPUT_STALLS_HI = 32'h00000000;
+	localparam logic [11:0]  ADDR_MODEL_HASH = 12'h0E8;
+	localparam logic [11:0]  ADDR_LOAD_CYCLES = 12'h0EC;
+	localparam logic [31:0]  RESET_LOAD_CYCLES = 32'h00000000;
 
 	// Whether the register at an offset changes only while CONTROL.RUN and STATUS.BUSY are 0
 	function automatic logic is_idle_only(input logic [11:0] at);

@@ -3,11 +3,14 @@
 // interrupt, soft reset.
 //
 //   AXI-Lite -- axil_registers -- descriptors -- dma_read ==> core ==> result_writer -- dma_write -- AXI
-//                                                  |   in flight: id, context, start   ^
-//                                                  +-----------------------------------+
+//                                      |           |   in flight: id, context, start   ^
+//                                      |           +-----------------------------------+
+//                                      +-------- dma_read -- model_loader -- the core's load stream
 //
 // Function    A frame enters the core only while its id, context and start cycle have room in a queue beside the core.
 //             Latency is measured there: cycles from the first input beat taken to the last output beat taken.
+//             Descriptors of frames and of model images wait in one queue. An image's turn comes when all frames before it
+//             have left the core; no frame enters while it is loaded, and none while there is no model: it is dropped.
 //             A soft reset stops both DMAs, waits until nothing is outstanding on the memory port, and then holds
 //             the core and all else but the register port in reset for HOLD cycles.
 // Throughput  A beat a cycle in each direction, 8 bytes a cycle from memory: a core that takes more than 8 bytes a beat
@@ -35,7 +38,10 @@ module shell
 	parameter int unsigned  AXI_ADDR_WIDTH   = 32,
 	parameter int unsigned  AXI_MAX_BURST    = ZYNQ7_READ_BURST,	// beats: what the memory port takes
 	parameter int unsigned  AXI_WRITE_BURST  = ZYNQ7_WRITE_BURST,	// beats: so many words wait in LUTs, AXI_MAX_BURST at most
-	parameter int unsigned  FIFO_WORDS       = 512	// of 64 bits, between memory and core
+	parameter int unsigned  FIFO_WORDS       = 512,	// of 64 bits, between memory and core
+	parameter logic [31:0]  SHAPE_HASH       = '0,
+	parameter logic [31:0]  MODEL_HASH       = '0,	// of what the core has after power-on, 0 for nothing
+	parameter int unsigned  LOAD_WORDS       = 1	// of the core's load stream
 )(
 	input  wire  clk,
 	input  wire  rst_n,
@@ -89,10 +95,14 @@ module shell
 	output wire context_t  m_core_ctx_tdata,
 	output wire         m_core_ctx_tvalid,
 	input  wire         m_core_ctx_tready,
+	output wire         load_begins,
+	output wire [31:0]  m_load_tdata,
+	output wire         m_load_tvalid,
 	input  wire [OUT_ELEMENTS*OUT_ELEMENT_BITS-1:0]  s_core_tdata,
 	input  wire         s_core_tvalid,
 	output wire         s_core_tready
 );
+	localparam int unsigned  IMAGE_BYTES = 4*(LOAD_WORDS + 5);	// model_loader says what is around the core's words
 	localparam int unsigned  HOLD = 16;	// cycles of a soft reset
 	localparam int unsigned  HOLD_BITS = $clog2(HOLD+1);
 	typedef struct packed {
@@ -122,8 +132,11 @@ module shell
 	//-----------------------------------------------------------------------
 	// Reset and halt
 	wire   soft_reset;
-	wire   read_quiet, write_quiet;
-	wire   read_response, write_response, read_window, write_window, watchdog_fires;
+	wire   frames_quiet, image_quiet, write_quiet;
+	wire   read_quiet = frames_quiet && image_quiet;
+	wire   frames_response, image_response, write_response, frames_window, image_window, write_window, watchdog_fires;
+	wire   read_response = frames_response || image_response;
+	wire   read_window = frames_window || image_window;
 	logic  Resetting;
 	logic  Halted;
 	logic [HOLD_BITS-1:0]  Hold;	// cycles left in reset
@@ -148,11 +161,12 @@ module shell
 		if(!block_rst_n)  Halted <= 1'b0;
 		else if(read_response || write_response || write_window || watchdog_fires)  Halted <= 1'b1;
 	end
-	always_ff @(posedge clk)  core_rst_n <= block_rst_n;
+	wire   loader_resets_core;
+	always_ff @(posedge clk)  core_rst_n <= block_rst_n && !loader_resets_core;
 
 	//-----------------------------------------------------------------------
 	// Registers
-	wire         run, clear_counters, take, push;
+	wire         run, clear_counters, take, push, push_model;
 	wire [31:0]  watchdog, result_slots, take_count, descriptor_bytes, descriptor_frame_id;
 	wire [63:0]  read_base, read_limit, write_base, write_limit, descriptor_address;
 	wire context_t  descriptor_context;
@@ -162,6 +176,8 @@ module shell
 	logic         WasBusy;
 	wire [$clog2(DESCRIPTORS):0]  descriptors_used;
 	wire [$clog2(IN_CORE):0]  in_flight;
+	wire         loading, model_good;
+	wire [31:0]  model_hash, load_cycles;
 	logic [63:0]  Cycles, InputStalls, OutputStalls;
 	logic [31:0]  FramesDone, LatencyLast, LatencyMin, LatencyMax;
 
@@ -169,7 +185,8 @@ module shell
 		.BUILD_HASH(BUILD_HASH),
 		.INPUT_HEIGHT(INPUT_HEIGHT), .INPUT_WIDTH(INPUT_WIDTH), .INPUT_CHANNELS(INPUT_CHANNELS),
 		.INPUT_BYTES(INPUT_BYTES), .OUTPUT_LOGITS(OUTPUT_LOGITS), .RECORD_BYTES(RECORD_BYTES),
-		.STREAMS(STREAMS), .FRAME_INTERVAL(FRAME_INTERVAL), .DESCRIPTOR_SLOTS(DESCRIPTORS)
+		.STREAMS(STREAMS), .FRAME_INTERVAL(FRAME_INTERVAL), .DESCRIPTOR_SLOTS(DESCRIPTORS),
+		.SHAPE_HASH(SHAPE_HASH), .IMAGE_BYTES(IMAGE_BYTES)
 	) registers (
 		.clk, .rst_n, .clear(!block_rst_n),
 		.s_axil_awaddr, .s_axil_awvalid, .s_axil_awready, .s_axil_wdata, .s_axil_wstrb, .s_axil_wvalid, .s_axil_wready,
@@ -177,58 +194,104 @@ module shell
 		.s_axil_rdata, .s_axil_rresp, .s_axil_rvalid, .s_axil_rready, .irq,
 		.run, .soft_reset, .clear_counters, .watchdog, .read_base, .read_limit, .write_base, .write_limit,
 		.result_slots, .take, .take_count,
-		.push, .descriptor_address, .descriptor_bytes, .descriptor_frame_id, .descriptor_context,
-		.busy, .resetting(Resetting), .halted(Halted), .in_flight(STATUS_IN_FLIGHT_BITS'(in_flight)),
+		.push, .descriptor_address, .descriptor_bytes, .descriptor_frame_id, .descriptor_context, .push_model,
+		.busy, .resetting(Resetting), .halted(Halted), .loading, .in_flight(STATUS_IN_FLIGHT_BITS'(in_flight)),
 		.result_event(done), .idle_event(WasBusy && !busy), .error,
 		.result_level, .descriptors_used(DESCRIPTOR_LEVEL_USED_BITS'(descriptors_used)),
 		.cycles(Cycles), .frames_done(FramesDone),
 		.latency_last(LatencyLast), .latency_min(LatencyMin), .latency_max(LatencyMax),
-		.input_stalls(InputStalls), .output_stalls(OutputStalls)
+		.input_stalls(InputStalls), .output_stalls(OutputStalls), .model_hash, .load_cycles
 	);
 
 	//-----------------------------------------------------------------------
 	// Descriptors: checked when pushed, taken while running
 	wire  size_wrong = descriptor_bytes != INPUT_BYTES;
 	wire  stream_wrong = 32'(descriptor_context.STREAM) >= STREAMS;
-	wire  queue_ready, queued_valid, read_ready, read_busy;
+	wire  image_wrong = descriptor_bytes != IMAGE_BYTES;
+	wire  queue_ready, queued_valid, queued_model, read_ready, read_busy;
 	wire [ABITS-1:0]     queued_address;
 	wire tag_t  queued_tag;
-	wire  go = run && (result_slots != '0) && !stop;
+	wire  go = run && (result_slots != '0) && !stop && !loading;
+	wire  in_core;
+	wire  image_ready, image_busy;
+	wire  empty = !read_busy && frames_quiet && !in_core && !m_core_ctx_tvalid;
+	wire  load = go && queued_valid && queued_model && empty && image_ready;
+	wire  missing = go && queued_valid && !queued_model && !model_good;
 
-	lutram_fifo #(.WIDTH(ABITS + $bits(tag_t)), .DEPTH(DESCRIPTORS)) descriptors (
+	lutram_fifo #(.WIDTH(1 + ABITS + $bits(tag_t)), .DEPTH(DESCRIPTORS)) descriptors (
 		.clk, .rst_n(block_rst_n),
-		.s_tdata({bus_address(descriptor_address), descriptor_context, descriptor_frame_id}),
-		.s_tvalid(push && !size_wrong && !stream_wrong), .s_tready(queue_ready),
-		.m_tdata({queued_address, queued_tag}), .m_tvalid(queued_valid), .m_tready(go && read_ready),
+		.s_tdata({push_model, bus_address(descriptor_address), descriptor_context, descriptor_frame_id}),
+		.s_tvalid((push && !size_wrong && !stream_wrong) || (push_model && !image_wrong)), .s_tready(queue_ready),
+		.m_tdata({queued_model, queued_address, queued_tag}), .m_tvalid(queued_valid),
+		.m_tready(queued_model? load : missing || (go && read_ready)),
 		.level(descriptors_used)
 	);
 
 	/* verilator lint_off UNUSEDSIGNAL */	// the top bit is 0: the windows end below it
-	wire [ABITS-1:0]  araddr, awaddr;
+	wire [ABITS-1:0]  frames_araddr, image_araddr, awaddr;
 	/* verilator lint_on UNUSEDSIGNAL */
+	wire [7:0]  frames_arlen, image_arlen;
+	wire  frames_arvalid, image_arvalid;
 	wire  frame_valid, frame_ready, frame_first, frame_last;
 	wire tag_t  frame_tag;
-	assign  m_axi_araddr = araddr[AXI_ADDR_WIDTH-1:0];
+	assign  m_axi_araddr = loading? image_araddr[AXI_ADDR_WIDTH-1:0] : frames_araddr[AXI_ADDR_WIDTH-1:0];
+	assign  m_axi_arlen = loading? image_arlen : frames_arlen;
+	assign  m_axi_arvalid = loading? image_arvalid : frames_arvalid;
+	assign  m_axi_rready = 1'b1;	// as both readers have it
 	assign  m_axi_awaddr = awaddr[AXI_ADDR_WIDTH-1:0];
 
 	dma_read #(
 		.ADDR_WIDTH(ABITS), .INPUT_BYTES(INPUT_BYTES), .IN_ELEMENTS(IN_ELEMENTS),
 		.MAX_BURST_BEATS(AXI_MAX_BURST), .FIFO_WORDS(FIFO_WORDS), .TAG_BITS($bits(tag_t))
 	) reader (
-		.clk, .rst_n(block_rst_n), .stop, .quiet(read_quiet), .busy(read_busy),
+		.clk, .rst_n(block_rst_n), .stop, .quiet(frames_quiet), .busy(read_busy),
 		.read_base(bus_address(read_base)), .read_limit(bus_limit(read_limit)),
-		.error_window(read_window), .error_response(read_response),
+		.error_window(frames_window), .error_response(frames_response),
 		.s_descriptor_address(queued_address), .s_descriptor_tag(queued_tag),
-		.s_descriptor_tvalid(go && queued_valid), .s_descriptor_tready(read_ready),
+		.s_descriptor_tvalid(go && queued_valid && !queued_model && model_good), .s_descriptor_tready(read_ready),
 		.m_tdata(m_core_tdata), .m_tvalid(frame_valid), .m_tready(frame_ready),
 		.m_first(frame_first), .m_last(frame_last), .m_tag(frame_tag),
-		.m_axi_araddr(araddr), .m_axi_arlen, .m_axi_arvalid, .m_axi_arready,
-		.m_axi_rdata, .m_axi_rresp, .m_axi_rlast, .m_axi_rvalid, .m_axi_rready
+		.m_axi_araddr(frames_araddr), .m_axi_arlen(frames_arlen), .m_axi_arvalid(frames_arvalid),
+		.m_axi_arready(m_axi_arready && !loading), .m_axi_rdata, .m_axi_rresp, .m_axi_rlast,
+		.m_axi_rvalid(m_axi_rvalid && !loading),
+		/* verilator lint_off PINCONNECTEMPTY */	// always 1
+		.m_axi_rready()
+		/* verilator lint_on PINCONNECTEMPTY */
+	);
+
+	//-----------------------------------------------------------------------
+	// Models: the memory port is the image's reader's while it is loaded, and it begins when the other one is quiet.
+	wire [31:0]  image_word;
+	wire  image_valid, image_take, model_shape, model_crc;
+
+	dma_read #(
+		.ADDR_WIDTH(ABITS), .INPUT_BYTES(IMAGE_BYTES), .IN_ELEMENTS(4),
+		.MAX_BURST_BEATS(AXI_MAX_BURST), .FIFO_WORDS(2*AXI_MAX_BURST), .TAG_BITS(1)
+	) image_reader (
+		.clk, .rst_n(block_rst_n), .stop, .quiet(image_quiet), .busy(image_busy),
+		.read_base(bus_address(read_base)), .read_limit(bus_limit(read_limit)),
+		.error_window(image_window), .error_response(image_response),
+		.s_descriptor_address(queued_address), .s_descriptor_tag(1'b0),
+		.s_descriptor_tvalid(load), .s_descriptor_tready(image_ready),
+		.m_tdata(image_word), .m_tvalid(image_valid), .m_tready(image_take),
+		/* verilator lint_off PINCONNECTEMPTY */	// the loader counts the words, and the port is always ready
+		.m_first(), .m_last(), .m_tag(), .m_axi_rready(),
+		/* verilator lint_on PINCONNECTEMPTY */
+		.m_axi_araddr(image_araddr), .m_axi_arlen(image_arlen), .m_axi_arvalid(image_arvalid),
+		.m_axi_arready(m_axi_arready && loading), .m_axi_rdata, .m_axi_rresp, .m_axi_rlast,
+		.m_axi_rvalid(m_axi_rvalid && loading)
+	);
+	model_loader #(.SHAPE_HASH(SHAPE_HASH), .MODEL_HASH(MODEL_HASH), .LOAD_WORDS(LOAD_WORDS)) loader (
+		.clk, .rst_n, .clear(!block_rst_n),
+		.begin_load(load), .give_up(image_window), .busy(loading), .reset_core(loader_resets_core),
+		.good(model_good), .model_hash, .cycles(load_cycles), .error_shape(model_shape), .error_crc(model_crc),
+		.s_tdata(image_word), .s_tvalid(image_valid), .s_tready(image_take),
+		.load_begins, .m_load_tdata, .m_load_tvalid
 	);
 
 	//-----------------------------------------------------------------------
 	// Beside the core: what a frame's record needs, and the contexts that the core has not taken yet
-	wire  flight_ready, contexts_ready, in_core;
+	wire  flight_ready, contexts_ready;
 	wire [31:0]  start;
 	wire tag_t  done_tag;
 	wire  out_last;
@@ -308,7 +371,7 @@ module shell
 
 	//-----------------------------------------------------------------------
 	// Status, errors and counters
-	assign  busy = queued_valid || read_busy || in_core || writer_busy || write_busy;
+	assign  busy = queued_valid || read_busy || image_busy || loading || in_core || writer_busy || write_busy;
 	always_ff @(posedge clk) begin
 		if(!block_rst_n)  WasBusy <= 1'b0;
 		else              WasBusy <= busy;
@@ -322,10 +385,14 @@ module shell
 		error.WRITE_WINDOW = write_window;
 		error.FRAME_SIZE = push && size_wrong;
 		error.STREAM = push && stream_wrong;
-		error.DESCRIPTOR_OVERFLOW = push && !queue_ready;
+		error.DESCRIPTOR_OVERFLOW = (push || push_model) && !queue_ready;
 		error.RESULT_FULL = result_full;
 		error.WATCHDOG = watchdog_fires;
 		error.RESULT_UNDERFLOW = result_underflow;
+		error.MODEL_SIZE = push_model && image_wrong;
+		error.MODEL_SHAPE = model_shape;
+		error.MODEL_CRC = model_crc;
+		error.MODEL_MISSING = missing;
 	end
 
 	logic  InFrame;	// the core has the first beat of a frame, and not the last

@@ -16,6 +16,7 @@ PROMISED = {
     *("reference_fps", "qonnx_fps", "rtl_cycles_per_second", "cocotb_cycles_per_second", "differing_bits"),
     *("tsm_accuracy", "tsn_accuracy"),
     *("chip_fps_at_clock", "chip_fps_slow_memory", "driver_ms_per_frame", "soak_frames", "soak_differing_bits"),
+    *("load_ms", "soak_swaps", "soak_models", "soak_load_cycles_max", "soak_frames_lost"),
 }
 
 

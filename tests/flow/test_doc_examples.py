@@ -13,10 +13,13 @@ import pytest
 
 from shiftcore.artifacts import build_folder
 from shiftcore.driver import Accelerator
+from shiftcore.model import image
+from shiftcore.model.manifest import ChipManifest
 from shiftcore.model.records import Result
 from shiftcore.model.reference import Reference
 from shiftcore.sim.chip import ChipModel
 from tests.checkout import ROOT
+from tests.other_weights import other_weights
 
 EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLES = {page.stem: EXAMPLE.findall(page.read_text()) for page in sorted((ROOT / "docs").glob("*.md"))}
@@ -54,8 +57,9 @@ def run(page: str, number: int, **given: Any) -> dict[str, Any]:
 def test_each_example_has_its_test() -> None:
     assert {page: len(found) for page, found in EXAMPLES.items() if found} == {
         "alarms": 1,
-        "driver": 3,
+        "driver": 4,
         "simulation": 3,
+        "weights": 1,
     }
 
 
@@ -76,6 +80,22 @@ def test_an_accelerator_tells_each_frames_class(capsys: pytest.CaptureFixture[st
     assert [row[1] for row in rows] == [decide.update(np.array(logits)).name for logits in expected]
 
 
+def test_another_model_is_taken(accelerator: Accelerator, tiny_export: Path) -> None:
+    with np.load(tiny_export / "model.npz") as content:
+        np.savez("night.npz", **other_weights({key: content[key] for key in content.files}, seed=5))
+    run("driver", 1, acc=accelerator)
+    night = Reference.load(Path("night.npz"))
+    assert [result.logits.tolist() for result in accelerator.stream(FRAMES)] == [
+        night.infer(frame, 0, index == 0).tolist() for index, frame in enumerate(FRAMES)
+    ]
+
+
+def test_an_image_is_made_of_a_model(tiny_chip: Path) -> None:
+    left = run("weights", 0)
+    assert left["content"].dtype == np.uint8 and left["content"].shape == (image.size(len(left["stream"])),)
+    assert image.fault(left["content"], ChipManifest.read(tiny_chip).shape, len(left["stream"])) is None
+
+
 def test_cameras_frames_are_sent_as_they_come(accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[Result] = []
     results = accelerator.results
@@ -87,7 +107,7 @@ def test_cameras_frames_are_sent_as_they_come(accelerator: Accelerator, monkeypa
 
     monkeypatch.setattr(accelerator, "results", noted)
     arriving = [(index % 2, image) for index, image in enumerate(FRAMES)]
-    left = run("driver", 1, acc=accelerator, prepare=accelerator.preprocessor(), arriving=arriving)
+    left = run("driver", 2, acc=accelerator, prepare=accelerator.preprocessor(), arriving=arriving)
     assert left["rest"]
     while accelerator.results(wait_s=1.0):
         pass
@@ -98,7 +118,7 @@ def test_cameras_frames_are_sent_as_they_come(accelerator: Accelerator, monkeypa
 
 def test_cameras_are_watched_by_asyncio(accelerator: Accelerator) -> None:
     given = {"asyncio": asyncio, "acc": accelerator, "first": FRAMES[:4], "second": FRAMES[4:]}
-    left = run("driver", 2, **given)
+    left = run("driver", 3, **given)
     asyncio.run(left["main"]())
     assert accelerator.counters().frames_done == len(FRAMES)
 

@@ -23,7 +23,8 @@ def test_300_frames_through_the_whole_chip(build: Build) -> None:
     counts = soak.batch(build, seed=1, number=0, frames=300, progress=lambda _: None)
     print(f"seed 1: {counts}")
     assert counts["frames"] >= 300
-    assert counts["clips"] > 30 and counts["soft_resets"] > 5
+    assert counts["clips"] > 30 and counts["soft_resets"] > 5 and counts["swaps"] > 5
+    assert counts["load_cycles_max"] > build.manifest.load_words
     assert counts["cycles"] > 300 * build.manifest.frame_interval
 
 
@@ -63,7 +64,7 @@ def test_an_interrupted_soak_goes_on(build: Build, tmp_path: Path, monkeypatch: 
             ran.append(-1)
             raise KeyboardInterrupt
         ran.append(number)
-        return {"frames": frames, "clips": 1, "soft_resets": 1, "given_up": 0, "cycles": 10}
+        return {"frames": frames, "clips": 1, "soft_resets": 1, "given_up": 0, "load_cycles_max": number, "cycles": 10}
 
     monkeypatch.setattr(soak, "batch", batch)
     with pytest.raises(KeyboardInterrupt):
@@ -71,6 +72,7 @@ def test_an_interrupted_soak_goes_on(build: Build, tmp_path: Path, monkeypatch: 
     report = soak.soak(build, 1000, 7, lambda _: None)
     assert ran == [0, 1, -1, 2, 3]
     assert (report["frames"], report["clips"], report["differing_bits"]) == (1000, 4, 0)
+    assert (report["models"], report["frames_lost"], report["load_cycles_max"]) == (5, 0, 3)
     assert soak.soak(build, 500, 7, lambda _: None)["frames"] == 500
     assert ran == [0, 1, -1, 2, 3], "done before"
     soak.soak(build, 250, 8, lambda _: None)

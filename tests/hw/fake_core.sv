@@ -3,6 +3,7 @@
 //
 // Function    logit k = +-(sum over i of byte i * ((5 i + 3 k) mod 11 + 1)) + the same of the stream's frame before, if
 //             there was one since reset and the context is not clear; minus for odd k; as many bits as the logits have.
+//             To each logit is added what the words of the load stream since reset of the simulation sum up to.
 //             A frame that begins with byte 255 is never answered, and the core stops there: it is stuck.
 // Throughput  One frame in FRAME_INTERVAL cycles.
 // Latency     LATENCY cycles from the last input beat to the first output beat.
@@ -23,6 +24,10 @@ module core
 	input  wire [7:0]  s_axis_ctx_tdata,
 	input  wire  s_axis_ctx_tvalid,
 	output wire  s_axis_ctx_tready,
+	input  wire  load_begins,
+	output wire  load_ends,
+	input  wire [31:0]  s_axis_load_tdata,
+	input  wire  s_axis_load_tvalid,
 	output wire [8*((OUT_ELEMENTS*OUT_ELEMENT_BITS+7)/8)-1:0]  m_axis_tdata,
 	output wire  m_axis_tvalid,
 	input  wire  m_axis_tready
@@ -41,6 +46,27 @@ module core
 	longint unsigned  Due[SLOTS];
 	logits_t  Before[128];
 	bit [127:0]  Seen;
+
+	// What is loaded stays, whatever is reset. No word may come while there is a frame, or beyond the last.
+	int unsigned  Loaded;	// words
+	logic [31:0]  Added;
+	assign  load_ends = s_axis_load_tvalid && (Loaded == LOAD_WORDS-1);
+	bit  Up;	// it was reset once
+	initial  Added = 0;
+	always_ff @(posedge ap_clk) begin
+		if(!Up)  Added <= 0;
+		else if(load_begins) begin
+			Loaded <= 0;
+			Added <= 0;
+		end
+		else if(s_axis_load_tvalid) begin
+			Loaded <= Loaded + 1;
+			Added <= Added + s_axis_load_tdata;
+		end
+		if(!ap_rst_n)  Up <= 1;
+		if(Up && ap_rst_n && (load_begins || s_axis_load_tvalid) && ((Wr != Rd) || (Beat != 0)))  $error("%m: a load while a frame is inside.");
+		if(Up && s_axis_load_tvalid && ((Loaded >= LOAD_WORDS) || !ap_rst_n))  $error("%m: a word too many, or during reset.");
+	end
 
 	// The context is taken with a frame's last beat.
 	wire  gate = !Stuck && ((Beat != 0) || (Wait == 0)) && (Wr - Rd < SLOTS) && ((Beat != BEATS-1) || s_axis_ctx_tvalid);
@@ -83,7 +109,8 @@ module core
 				Beat <= last? 0 : Beat + 1;
 				if(last) begin
 					for(int unsigned  k = 0; k < OUTPUT_LOGITS; k++)
-						Queue[Wr % SLOTS][k] <= sum[k] + (Seen[stream] && !clear? Before[stream][k] : '0);
+						Queue[Wr % SLOTS][k] <= sum[k] + (Seen[stream] && !clear? Before[stream][k] : '0)
+							+ OUT_ELEMENT_BITS'(Added);
 					Due[Wr % SLOTS] <= Now + `LATENCY;
 					Before[stream] <= sum;
 					Seen[stream] <= 1;

@@ -20,11 +20,13 @@ REPORTS = {  # port: register, bits
     "latency_last": (reg.LATENCY_LAST, 32),
     "latency_min": (reg.LATENCY_MIN, 32),
     "latency_max": (reg.LATENCY_MAX, 32),
+    "model_hash": (reg.MODEL_HASH, 32),
+    "load_cycles": (reg.LOAD_CYCLES, 32),
     "descriptors_used": (reg.DESCRIPTOR_LEVEL, 5),
 }
 COUNTERS = {"cycles": reg.CYCLES_LO, "input_stalls": reg.INPUT_STALLS_LO, "output_stalls": reg.OUTPUT_STALLS_LO}
 EVENTS = ("result_event", "idle_event", "error")
-LEVELS = ("clear", "busy", "resetting", "halted", "in_flight")
+LEVELS = ("clear", "busy", "resetting", "halted", "loading", "in_flight")
 
 
 async def start(dut: Any) -> tuple[AxiLiteMaster, random.Random]:
@@ -52,7 +54,7 @@ async def what_is_reported_is_read(dut: Any) -> None:
     for _ in range(20):
         values = {name: rng.getrandbits(bits) for name, (_, bits) in REPORTS.items()}
         values["descriptors_used"] %= 17
-        levels = {name: rng.getrandbits(1) for name in ("busy", "resetting", "halted")}
+        levels = {name: rng.getrandbits(1) for name in ("busy", "resetting", "halted", "loading")}
         flight = rng.getrandbits(8)
         for name, value in (values | levels | {"in_flight": flight}).items():
             getattr(dut, name).value = value

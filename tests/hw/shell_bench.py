@@ -12,12 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import cocotb
+import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiRam, AxiResp
 
-from shiftcore.model import limits
+from shiftcore.model import image, limits
 from shiftcore.model import registers as reg
 
 PLAN = json.loads(Path(os.environ["SHELL_PLAN"]).read_text())
@@ -26,6 +27,9 @@ LATENCY = PLAN["latency"]
 SLOTS = limits.DESCRIPTORS
 READ, WRITE = 0x10000, 0x40000  # the two windows
 READ_BYTES, WRITE_BYTES = 0x10000, 0x4000
+IMAGE_BYTES = 4 * (N.LOAD_WORDS + 5)
+IMAGES, IMAGE_STRIDE = 8, IMAGE_BYTES + 64 + -IMAGE_BYTES % 8
+FRAME_BYTES = READ_BYTES - IMAGES * IMAGE_STRIDE  # of the window, in front of the images
 PATIENCE = 40 * (N.FRAME_INTERVAL + LATENCY)
 
 
@@ -94,8 +98,9 @@ def pauses(rng: random.Random, probability: float) -> Iterator[bool]:
 class Model:
     """What the fake core answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, added: int = 0) -> None:
         self.before: dict[int, list[int]] = {}
+        self.added = added  # the sum of what was loaded
 
     def logits(self, frame: bytes, context: int) -> list[int]:
         """The logits of the next frame."""
@@ -107,11 +112,15 @@ class Model:
         before = self.before.get(stream) if not clear else None
         self.before[stream] = sums
         half = 1 << N.OUT_ELEMENT_BITS - 1
-        return [(s + (before[k] if before else 0) + half) % (2 * half) - half for k, s in enumerate(sums)]
+        return [(s + (before[k] if before else 0) + self.added + half) % (2 * half) - half for k, s in enumerate(sums)]
 
 
 class Bench:
     """The chip, its registers through AxiLiteMaster, its memory, and the frames under way."""
+
+    model: Model
+    model_hash: int
+    before: "Bench | None" = None  # of the test before in this simulation: what it loaded is there still
 
     def __init__(self, dut: Any, pause: float) -> None:
         logging.getLogger("cocotb").setLevel(logging.WARNING)
@@ -119,6 +128,10 @@ class Bench:
         self.axil = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk)
         self.ram = LateRam(AxiBus.from_prefix(dut, "m_axi"), dut.clk)
         self.stall(pause)
+        self.images = 0
+        self.model = Model(Bench.before.model.added if Bench.before else 0)
+        self.model_hash = Bench.before.model_hash if Bench.before else int(PLAN["hashes"]["MODEL_HASH"], 16)
+        Bench.before = self
         self.ram.read_if.write(READ, self.rng.randbytes(READ_BYTES))
         self.forget()
         self.frame_id = 0
@@ -127,7 +140,7 @@ class Bench:
 
     def forget(self) -> None:
         """The state after a reset: no frame, no record."""
-        self.model = Model()
+        self.model = Model(self.model.added)
         self.waiting: deque[tuple[int, int, list[int]]] = deque()  # frame id, context, logits of frames to come
         self.sequence = self.slot = 0
         self.entered: deque[int] = deque()  # cycles in which frames entered the core
@@ -205,9 +218,32 @@ class Bench:
             frame = self.ram.read_if.read(address, N.INPUT_BYTES)
             self.waiting.append((self.frame_id, context, self.model.logits(frame, context)))
 
+    def put_image(self, stream: np.ndarray, shape: str = PLAN["hashes"]["SHAPE_HASH"]) -> int:
+        """Write the image of a load stream into memory behind the frames, at any alignment; returns its address. The
+        images of the last IMAGES calls stay."""
+        content = image.image(shape, stream).tobytes()
+        self.images += 1
+        address = READ + FRAME_BYTES + self.images % IMAGES * IMAGE_STRIDE + self.rng.randrange(64)
+        self.ram.read_if.write(address, content)
+        return address
+
+    async def push_model(self, address: int, size: int = IMAGE_BYTES) -> None:
+        """Push the descriptor of a model image."""
+        await self.write(reg.DESCRIPTOR_ADDRESS_LO, address)
+        await self.write(reg.DESCRIPTOR_ADDRESS_HI, 0)
+        await self.write(reg.DESCRIPTOR_BYTES, size)
+        await self.write(reg.DESCRIPTOR_MODEL, 1)
+
+    async def load(self) -> None:
+        """Push a new model: what is pushed from here on is computed by it, as after a reset."""
+        stream = np.array([self.rng.getrandbits(32) for _ in range(N.LOAD_WORDS)], np.uint32)
+        await self.push_model(self.put_image(stream))
+        self.model = Model(int(stream.astype(np.int64).sum()))
+        self.model_hash = int(image.model_hash(stream), 16)
+
     def address(self, stuck: bool = False) -> int:
         """Where a frame may begin, at any alignment; its first byte is 255 only if it is to make the core stuck."""
-        address = READ + self.rng.randrange(READ_BYTES - N.INPUT_BYTES + 1)
+        address = READ + self.rng.randrange(FRAME_BYTES - N.INPUT_BYTES + 1)
         self.ram.read_if.write(address, b"\xff" if stuck else bytes([self.rng.randrange(255)]))
         return address
 
@@ -220,9 +256,9 @@ class Bench:
         for _ in range(count):
             while not reg.DescriptorLevel.FREE.of(await self.read(reg.DESCRIPTOR_LEVEL)):
                 await self.take()
-            address = READ + self.rng.randrange(READ_BYTES - N.INPUT_BYTES + 1)
+            address = READ + self.rng.randrange(FRAME_BYTES - N.INPUT_BYTES + 1)
             while self.ram.read_if.read(address, 1) == b"\xff":
-                address = READ + self.rng.randrange(READ_BYTES - N.INPUT_BYTES + 1)
+                address = READ + self.rng.randrange(FRAME_BYTES - N.INPUT_BYTES + 1)
             await self.push(address, self.context())
 
     async def take(self) -> int:

@@ -6,19 +6,23 @@ import random
 from typing import Any
 
 import cocotb
+import numpy as np
 from cocotb.triggers import ClockCycles, RisingEdge
 from cocotbext.axi import AxiResp
 
 from shiftcore.hw.contract import Register, load_contract
 from shiftcore.model import registers as reg
-from tests.hw.shell_bench import LATENCY, PLAN, READ, READ_BYTES, SLOTS, WRITE, N, bench, pauses
+from tests.hw.shell_bench import IMAGE_BYTES, LATENCY, PLAN, READ, READ_BYTES, SLOTS, WRITE, N, bench, pauses
+
+HASHES = {name: int(digits, 16) for name, digits in PLAN["hashes"].items()}
+PULSES = (reg.CONTROL, reg.DESCRIPTOR_CONTEXT, reg.DESCRIPTOR_MODEL, reg.RESULT_TAKE)  # a write of these does something
 
 # Registers
 
 
 def number_of(reset: int | str) -> int:
     return (
-        {**PLAN["numbers"], "DESCRIPTOR_SLOTS": SLOTS, "BUILD_HASH": int(PLAN["build_hash"], 16)}[reset]
+        {**PLAN["numbers"], "DESCRIPTOR_SLOTS": SLOTS, "IMAGE_BYTES": IMAGE_BYTES, **HASHES}[reset]
         if isinstance(reset, str)
         else reset
     )
@@ -48,9 +52,7 @@ async def registers_are_those_of_the_map(dut: Any) -> None:
             assert await one.read(offset) == want, f"register {offset:#x} after reset"
     held = {row.offset: after_reset(row) for row in rows}
     for _ in range(4):
-        one.rng.shuffle(
-            order := [row for row in rows if row.offset not in (reg.CONTROL, reg.DESCRIPTOR_CONTEXT, reg.RESULT_TAKE)]
-        )
+        one.rng.shuffle(order := [row for row in rows if row.offset not in PULSES])
         for row in order:
             value = one.rng.getrandbits(32)
             assert await one.write(row.offset, value) == AxiResp.OKAY
@@ -359,3 +361,131 @@ async def a_soft_reset_at_any_time_recovers(dut: Any) -> None:
         await one.start()
         await one.good_frames(2)
         await one.soft_reset()
+
+
+# Models
+
+
+@cocotb.test()
+async def a_model_is_loaded_between_two_frames(dut: Any) -> None:
+    """Frames pushed before it are of the model before, those behind it of its own and as after a reset; all have one
+    latency, however memory hesitates, and none is lost."""
+    one = await bench(dut)
+    await one.start()
+    for pause, latency in ((0.0, 0), (0.0, 40), (0.4, 9)):
+        one.stall(pause)
+        one.ram.read_latency = latency
+        for _ in range(4):
+            await one.submit(one.rng.randrange(5))
+            await one.load()
+        await one.submit(3)
+        await one.drain()
+        assert await one.read(reg.MODEL_HASH) == one.model_hash
+        assert reg.Status.LOADING.of(await one.read(reg.STATUS)) == 0
+        assert await one.read(reg.LOAD_CYCLES) > N.LOAD_WORDS
+    assert len(set(one.latencies)) == 1 or N.IN_ELEMENTS > 8
+    assert await one.read(reg.ERROR) & ~reg.Error.RESULT_FULL == 0
+
+
+@cocotb.test()
+async def an_image_that_is_wrong_changes_nothing(dut: Any) -> None:
+    """One of another length or shape, that is none, or that lies outside the window: the model in use stays."""
+    one = await bench(dut, 0.1)
+    await one.start()
+    await one.load()
+    await one.good_frames()
+    stream = np.arange(N.LOAD_WORDS, dtype=np.uint32)
+    address = one.put_image(stream)
+    for size in (IMAGE_BYTES - 4, IMAGE_BYTES + 4, 0):
+        await one.push_model(address, size)
+        await one.error(reg.Error.MODEL_SIZE, halts=False)
+        await one.good_frames()
+    for wrong in (one.put_image(stream, "12345678"), one.put_image(stream[:-1])):
+        await one.push_model(wrong)
+        await one.error(reg.Error.MODEL_SHAPE, halts=False)
+        await one.good_frames()
+    for byte in (0, 8, 12):  # no image, no model's hash, another number of words
+        address = one.put_image(stream)
+        one.ram.read_if.write(address + byte, bytes(4))
+        await one.push_model(address)
+        await one.error(reg.Error.MODEL_SHAPE, halts=False)
+    await one.push_model(READ - 8)
+    await one.error(reg.Error.READ_WINDOW, halts=False)
+    await one.good_frames()
+    assert await one.read(reg.MODEL_HASH) == one.model_hash
+    await one.load()
+    await one.good_frames()
+
+
+@cocotb.test()
+async def without_a_model_frames_are_refused(dut: Any) -> None:
+    """A wrong check sum leaves no model: each frame behind it is dropped and told of, until a good image has come."""
+    one = await bench(dut, 0.1)
+    await one.start()
+    stream = np.arange(N.LOAD_WORDS, dtype=np.uint32)
+    for bit in (8 * 16, 8 * IMAGE_BYTES - 1, 8 * 10):  # of the first word, of the sum, of the model's hash
+        await one.submit(2)
+        address = one.put_image(stream)
+        byte = one.ram.read_if.read(address + bit // 8, 1)[0]
+        one.ram.read_if.write(address + bit // 8, bytes([byte ^ 1 << bit % 8]))
+        await one.push_model(address)
+        await one.drain()
+        await one.error(reg.Error.MODEL_CRC, halts=False)
+        assert await one.read(reg.MODEL_HASH) == 0
+        await one.push(one.address(), one.context(), answered=False)
+        await one.error(reg.Error.MODEL_MISSING, halts=False)
+        await one.wait_for(reg.STATUS, reg.Status.BUSY, 0)
+        await one.load()
+        await one.good_frames()
+        assert await one.read(reg.MODEL_HASH) == one.model_hash
+
+
+@cocotb.test()
+async def a_load_that_memory_fails_leaves_no_model(dut: Any) -> None:
+    one = await bench(dut, 0.1)
+    await one.start()
+    await one.good_frames()
+    stream = np.arange(N.LOAD_WORDS, dtype=np.uint32)
+    for word in (8, N.LOAD_WORDS // 2, N.LOAD_WORDS + 4):
+        address = one.put_image(stream)
+        one.ram.read_faults = {(address + 4 * word) // 8 * 8}
+        await one.push_model(address)
+        await one.error(reg.Error.READ_RESPONSE, halts=True)
+        one.ram.read_faults = set()
+        await one.soft_reset()
+        await one.start()
+        assert await one.read(reg.MODEL_HASH) in (0, one.model_hash)
+        if not await one.read(reg.MODEL_HASH):
+            await one.push(one.address(), one.context(), answered=False)
+            await one.error(reg.Error.MODEL_MISSING, halts=False)
+        await one.load()
+        await one.good_frames()
+
+
+@cocotb.test()
+async def a_soft_reset_in_the_middle_of_a_load_leaves_no_half_model(dut: Any) -> None:
+    """At any moment: either the model before it is there, or the new one, or none and frames are refused."""
+    one = await bench(dut)
+    one.ram.read_latency = 5
+    seen = set()
+    for cycles in (0, 5, 20, 40, 60, 90, 150, N.LOAD_WORDS, 2 * N.LOAD_WORDS + 800):
+        await one.start()
+        before = one.model, one.model_hash
+        await one.load()
+        await ClockCycles(dut.clk, cycles)
+        await one.write(reg.CONTROL, reg.Control.SOFT_RESET)
+        await one.wait_for(reg.STATUS, reg.Status.RESETTING, 0)
+        found = await one.read(reg.MODEL_HASH)
+        if found == before[1]:
+            one.model, one.model_hash = before
+        one.forget()
+        seen.add("none" if not found else "old" if found == before[1] else "new")
+        assert found in (0, one.model_hash)
+        await one.start()
+        if not found:
+            await one.push(one.address(), one.context(), answered=False)
+            await one.error(reg.Error.MODEL_MISSING, halts=False)
+            await one.load()
+        await one.good_frames()
+        await one.soft_reset()
+    assert seen == {"none", "old", "new"}

@@ -114,7 +114,7 @@ def test_a_core_without_its_integer_model_gets_no_chip(
 
 
 def test_config_package_holds_the_numbers() -> None:
-    text = config_package("00c0ffee", {"STREAMS": 7})
+    text = config_package("00c0ffee", "01234567", "89abcdef", {"STREAMS": 7})
     assert "BUILD_HASH = 32'h00c0ffee;" in text
     assert "STREAMS = 7;" in text
 

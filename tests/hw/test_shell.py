@@ -17,9 +17,9 @@ from shiftcore.sim.verilator import environment
 
 HERE = Path(__file__).parent
 SEED = 11
-BUILD_HASH = "5eed0ace"
 LATENCY = 300
-TESTS = 15
+HASHES = {"BUILD_HASH": "5eed0ace", "SHAPE_HASH": "cafe5eed", "MODEL_HASH": "0000beef"}
+TESTS = 20
 
 
 def numbers(
@@ -42,6 +42,7 @@ def numbers(
         "AXI_ADDR_WIDTH": bus[0],
         "AXI_MAX_BURST": bus[1],
         "AXI_WRITE_BURST": 16,
+        "LOAD_WORDS": 3 * bus[1] + 5,
     }
 
 
@@ -49,6 +50,11 @@ CHIPS = {
     "axi3": numbers((8, 8, 3), 3, (5, 1, 19), (32, 16)),
     "axi4": numbers((9, 10, 4), 20, (12, 4, 24), (40, 256)),
 }
+
+
+def config(chip: dict[str, int]) -> str:
+    """The text of chip_config_pkg.sv with a chip's numbers."""
+    return config_package(HASHES["BUILD_HASH"], HASHES["SHAPE_HASH"], HASHES["MODEL_HASH"], chip)
 
 
 class Mutant(NamedTuple):
@@ -82,6 +88,24 @@ MUTANTS = {
     "a full ring is taken for a stuck core": Mutant(
         "shell.sv", "!moves && !s_core_tvalid", "!moves", "the_watchdog_finds_a_stuck_core"
     ),
+    "a load does not wait for frames": Mutant(
+        "shell.sv",
+        "empty = !read_busy && frames_quiet && !in_core &&",
+        "empty = !read_busy && frames_quiet &&",
+        "a_model_is_loaded_between_two_frames",
+    ),
+    "frames are computed without a model": Mutant(
+        "shell.sv",
+        "missing = go && queued_valid && !queued_model && !model_good",
+        "missing = 1'b0",
+        "without_a_model_frames_are_refused",
+    ),
+    "the core is not reset behind a load": Mutant(
+        "shell.sv",
+        "block_rst_n && !loader_resets_core",
+        "block_rst_n",
+        "a_model_is_loaded_between_two_frames",
+    ),
     "interrupts cannot be masked": Mutant(
         "axil_registers.sv", "|(IrqStatus & IrqEnable)", "|IrqStatus", "interrupts_tell_results_and_idleness"
     ),
@@ -91,10 +115,10 @@ MUTANTS = {
 def bench(name: str, folder: Path, rtl: Path = RTL, only: str = "") -> int:
     """Build the chip of CHIPS[name] from the sources in `rtl` and run its tests, or `only` one; how many passed."""
     folder.mkdir(parents=True, exist_ok=True)
-    plan, config = folder / "plan.json", folder / "chip_config_pkg.sv"
-    write_json(plan, {"numbers": CHIPS[name], "build_hash": BUILD_HASH, "seed": SEED, "latency": LATENCY})
-    config.write_text(config_package(BUILD_HASH, CHIPS[name]))
-    sources = [*(rtl / file for file in PACKAGES), config, HERE / "fake_core.sv", *(rtl / file for file in SHELL)]
+    plan, package = folder / "plan.json", folder / "chip_config_pkg.sv"
+    write_json(plan, {"numbers": CHIPS[name], "hashes": HASHES, "seed": SEED, "latency": LATENCY})
+    package.write_text(config(CHIPS[name]))
+    sources = [*(rtl / file for file in PACKAGES), package, HERE / "fake_core.sv", *(rtl / file for file in SHELL)]
     cocotb_runner.build("chip", sources, folder, [f"+define+LATENCY={LATENCY}", "-Wno-lint", "-Wno-style"])
     variables = {"SHELL_PLAN": str(plan)} | ({"COCOTB_TEST_FILTER": rf"\.{only}$"} if only else {})
     return cocotb_runner.run("chip", "tests.hw.shell_cocotb", folder, variables, SEED)
@@ -135,13 +159,13 @@ def test_a_broken_shell_is_noticed(name: str) -> None:
 
 def test_numbers_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
     """A write burst that the port does not take, a shape that no register holds, a frame that is none of the shape."""
-    top, config = tmp_path / "top.sv", tmp_path / "chip_config_pkg.sv"
+    top, package = tmp_path / "top.sv", tmp_path / "chip_config_pkg.sv"
     top.write_text(
         "module top;\nshell #(.AXI_MAX_BURST(16), .AXI_WRITE_BURST(32)) burst ();\n"
         "axil_registers #(.INPUT_WIDTH(4096)) shape ();\nchip frame ();\ninitial $finish;\nendmodule\n"
     )
-    config.write_text(config_package(BUILD_HASH, CHIPS["axi3"] | {"INPUT_BYTES": 189}))
-    sources = [*(RTL / file for file in PACKAGES), config, HERE / "fake_core.sv", *(RTL / file for file in SHELL), top]
+    package.write_text(config(CHIPS["axi3"] | {"INPUT_BYTES": 189}))
+    sources = [*(RTL / file for file in PACKAGES), package, HERE / "fake_core.sv", *(RTL / file for file in SHELL), top]
     command = ["verilator", "--cc", "--exe", "--build", "--main", "-Wno-lint", "-CFLAGS", "-O0", "--top-module", "top"]
     subprocess.run([*command, *sources], cwd=tmp_path, env=environment(), check=True, capture_output=True)
     run = [str(tmp_path / "obj_dir" / "Vtop"), "+verilator+error+limit+100"]
