@@ -4,6 +4,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from rich.markup import escape
 from shiftcore import cli, extensions, process
 from shiftcore.artifacts import build_folder
 from shiftcore.driver.accelerator import Accelerator
+from shiftcore.driver.company import accompanied
 from shiftcore.driver.events import Event, JsonLines, Spool
 from shiftcore.driver.mqtt import Broker, Mqtt
 from shiftcore.driver.record import Recorder
@@ -24,6 +26,7 @@ from shiftcore.driver.terminal import Voice, interruptible, shown, stopped_by_si
 from shiftcore.driver.thresholds import read as read_thresholds
 from shiftcore.errors import UserError
 from shiftcore.model.alarm import RAISED
+from shiftcore.model.description import ModelDescription
 from shiftcore.model.records import Result
 from shiftcore.model.sampling import Wanted
 
@@ -43,6 +46,8 @@ SpoolFolder = Annotated[
     Path | None, typer.Option(help="where events wait for the broker; default: spool/ in the build")
 ]
 Sinks = Annotated[list[str] | None, typer.Option(help="NAME[=ARGUMENT]: another package's sink for alarms; repeatable")]
+MqttLoad = Annotated[bool, typer.Option("--mqtt-load", help="let whoever may publish there send another model")]
+ShadowModel = Annotated[Path | None, typer.Option(help="a candidate (.npz) beside the model; leaves a report of both")]
 Thresholds = Annotated[Path | None, typer.Option(help="a threshold a camera: a file that `shiftcore calibrate` wrote")]
 Backend = Annotated[str, typer.Option(help="auto, board, rtl (the Verilated chip), or reference (NumPy)")]
 
@@ -62,23 +67,24 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     spool: SpoolFolder = None,
     sink: Sinks = None,
     thresholds: Thresholds = None,
+    mqtt_load: MqttLoad = False,
+    shadow: ShadowModel = None,
 ) -> None:
     """Run videos or cameras, one stream each, through a build, or without --build through the shipped model."""
     check_sources(sources)
     build = build or exported()
-    broker = Broker.parse(mqtt, mqtt_ca) if mqtt is not None else None
+    broker = _broker(mqtt, mqtt_ca, mqtt_load)
     say = Voice(Console(stderr=True))
     with interruptible(), Accelerator.open(build, backend, compare) as accelerator, ExitStack() as stack:
         rate = accelerator.description.preprocess.images_per_second
         outputs = _Outputs(stack, say)
         outputs.report(events, broker, spool or _folder(build) / "spool", sink or [])
         outputs.record(record, len(sources), rate or FILE_RATE)
-        if json:
-            outputs.print_frames()
-        wanted = Wanted(accelerator.preprocessor().luma, shown=record is not None)
-        opened = [stack.enter_context(closing(source)) for source in open_sources(sources, rate, say, wanted)]
-        own = _set_thresholds(accelerator, opened, thresholds, say)
-        going = Run(accelerator, opened, outputs.show, outputs.publishers, say, own)
+        outputs.print_frames(json)
+        opened = _opened(stack, sources, accelerator, record is not None, say)
+        own = partial(_thresholds, opened, thresholds, say)
+        going = Run(accelerator, opened, outputs.show, outputs.publishers, say, own(accelerator.description))
+        stack.enter_context(accompanied(going, build, own, broker if mqtt_load else None, shadow))
         with shown(going, json or events == "-", say), stopped_by_signals(opened):
             going()
         say.warn(problems(going.channels))
@@ -88,13 +94,29 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         raise typer.Exit(cli.USER_ERROR)
 
 
-def _set_thresholds(
-    accelerator: Accelerator, sources: Sequence[Source], path: Path | None, say: Voice
+def _broker(address: str | None, ca: Path | None, loads: bool) -> Broker | None:
+    """The broker at an address, if there is one. Raises UserError as `Broker.parse`, and where it is missing although
+    it `loads`."""
+    if address is None and loads:
+        raise UserError("--mqtt-load: from which broker? give --mqtt as well")
+    return Broker.parse(address, ca) if address is not None else None
+
+
+def _opened(stack: ExitStack, sources: Sequence[str], accelerator: Accelerator, seen: bool, say: Voice) -> list[Source]:
+    """The sources, closed with `stack`, as the model takes their images; `seen`: and people."""
+    rate = accelerator.description.preprocess.images_per_second
+    wanted = Wanted(accelerator.preprocessor().luma, shown=seen)
+    return [stack.enter_context(closing(source)) for source in open_sources(sources, rate, say, wanted)]
+
+
+def _thresholds(
+    sources: Sequence[Source], path: Path | None, say: Voice, description: ModelDescription
 ) -> dict[str, float]:
-    """The thresholds of the file at `path`, by sources' names; says which of these `sources` it does not name."""
+    """The thresholds of the file at `path` for a model, by sources' names; says which of these `sources` it does not
+    name."""
     if path is None:
         return {}
-    cameras = read_thresholds(path, accelerator.description.weights)
+    cameras = read_thresholds(path, description.weights)
     for source in sources:
         if source.name not in cameras:
             say(f"{source.name}: not in {path}; it has the model's own threshold")
@@ -176,9 +198,9 @@ class _Outputs:
             self._recorders.append(Recorder(name, rate, self._say))
             self._stack.callback(self._recorders[-1].close)
 
-    def print_frames(self) -> None:
-        """A line of JSON for each frame, on standard output."""
-        self._frames = self._lines("-")
+    def print_frames(self, wanted: bool) -> None:
+        """A line of JSON for each frame, on standard output, if `wanted`."""
+        self._frames = self._lines("-") if wanted else None
 
     def show(self, channel: Channel, image: Image, result: Result) -> None:
         """What happens with each result: a line of JSON, a recorded frame."""

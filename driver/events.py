@@ -34,6 +34,7 @@ Event = TypedDict(
         "since": float,
         "class": str,
         "score": float,
+        "model": str,
         "utc": str,
         "host": str,
     },
@@ -52,8 +53,8 @@ class Reporter:
         self._stream = stream
         self._id = ""
 
-    def event(self, change: Change, source: str) -> Event:
-        """The event of `change`, as it is written and published."""
+    def event(self, change: Change, source: str, model: str) -> Event:
+        """The event of `change`, as it is written and published; `model`: the hash of the one that gave it."""
         self._id = uuid.uuid4().hex if change.begin else self._id
         return {
             "id": self._id,
@@ -64,6 +65,7 @@ class Reporter:
             "since": round(change.since, 3),
             "class": change.name,
             "score": round(change.score, 6),
+            "model": model,
             "utc": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             "host": socket.gethostname(),
         }

@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from shiftcore.driver.accelerator import Accelerator
+from shiftcore.driver.change import Change as NewModel
 from shiftcore.driver.errors import ChipError, DifferenceError
 from shiftcore.driver.events import Event, Reporter
 from shiftcore.driver.sources import Image, Say, Source, interleave
@@ -21,8 +24,8 @@ _NAP_S, _IDLE_S = 0.002, 0.01  # while no camera has a frame: rest, and wait for
 @dataclass
 class Channel:
     """One source and what is known of it. `clips`: how many began so far, of its images (0) and of its results (1);
-    `latency`: least and greatest so far, in cycles; `seconds`: since its first
-    result, by the clock on the wall."""
+    `latency`: least and greatest so far, in cycles; `model`: the hash of the one that gave its last result; `seconds`:
+    since its first result, by the clock on the wall."""
 
     source: Source
     stream: int
@@ -33,6 +36,7 @@ class Channel:
     frames: int = 0
     latency: tuple[int, int] = (0, 0)
     name: str = ""
+    model: str = ""
     score: float = 0.0
     events: int = 0
     started: float = 0.0
@@ -63,7 +67,8 @@ class Channel:
 class Run:
     """All `sources` through `accelerator`, source i as stream i. `on_result` sees each frame with its result,
     each of `publishers` every alarm event; `say` each line about what went wrong and is survived. `thresholds`: of the
-    alarms of sources by their names; the others have the model's.
+    alarms of sources by their names; the others have the model's. `between` is called between two frames, and may
+    `load` another model; `beside` sees each frame's result with the network's input.
 
     Raises UserError for more sources than the accelerator has streams.
     """
@@ -74,6 +79,8 @@ class Run:
     publishers: Sequence[Callable[[Event], None]]
     say: Say
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    between: Callable[["Run"], None] = lambda _run: None
+    beside: Callable[[Channel, Image, Result, np.ndarray], None] = lambda *_: None
     channels: list[Channel] = field(init=False)
     failures: int = field(init=False, default=0)
 
@@ -85,7 +92,7 @@ class Run:
             )
         self._settings = self.accelerator.description.alarm
         self._prepare = self.accelerator.preprocessor()
-        self._pending: dict[int, tuple[Channel, Image, int]] = {}
+        self._pending: dict[int, tuple[Channel, Image, int, np.ndarray]] = {}
         self.channels = [
             Channel(source, stream, self._alarm(source), Reporter(stream)) for stream, source in enumerate(self.sources)
         ]
@@ -102,11 +109,29 @@ class Run:
                     self._feed(self.channels[item[0]], item[1])
                     self._collect(0.0)
                 self._end_alarms()
-            while self._pending:
-                self._collect(1.0)
+                self.between(self)
+            self.finish()
         finally:
             for channel in self.channels:
                 self._report(channel, channel.alarm.interrupt() if channel.alarm else [])
+
+    def finish(self) -> None:
+        """Wait for the frames under way. Raises as a call."""
+        while self._pending:
+            self._collect(1.0)
+
+    def load(self, model: NewModel, thresholds: Mapping[str, float]) -> None:
+        """Take another model, with `thresholds` of its own, between two frames: those that were sent are finished by
+        the model before it. What is raised ends with the last of them; the new model's alarms begin quiet. A camera's
+        earlier images stay, so that its next image is the new model's first. Raises ChipError, after which the chip
+        has the model before."""
+        self.finish()
+        self.accelerator.load(model)
+        for channel in self.channels:
+            self._report(channel, channel.alarm.interrupt() if channel.alarm else [])
+        self._settings, self.thresholds = self.accelerator.description.alarm, thresholds
+        for channel in self.channels:
+            channel.alarm = self._alarm(channel.source)
 
     def _end_alarms(self) -> None:
         """What is raised where a camera is lost, or files have ended, ends now, when their last results are in."""
@@ -115,7 +140,7 @@ class Run:
                 self._report(channel, channel.alarm.interrupt() if channel.alarm else [])
 
     def _awaits(self, channel: Channel) -> bool:
-        return any(waiting is channel for waiting, _, _ in self._pending.values())
+        return any(waiting is channel for waiting, *_ in self._pending.values())
 
     def _alarm(self, source: Source) -> Alarm | None:
         settings = self._settings
@@ -136,7 +161,7 @@ class Run:
         except ChipError as error:
             self._survive(error)
             return
-        self._pending[frame_id] = (channel, image, channel.clips[0])
+        self._pending[frame_id] = (channel, image, channel.clips[0], pixels)
 
     def _collect(self, wait_s: float) -> None:
         try:
@@ -156,23 +181,24 @@ class Run:
             raise error
         self.say(str(error))
 
-    def _decide(self, channel: Channel, image: Image, clip: int, result: Result) -> None:
+    def _decide(self, channel: Channel, image: Image, clip: int, pixels: np.ndarray, result: Result) -> None:
         begins, channel.clips[1] = clip > channel.clips[1], clip  # its first frame may have been lost in the chip
         if begins and channel.alarm:
             self._report(channel, channel.alarm.interrupt())
             if not channel.source.live:
                 channel.alarm = self._alarm(channel.source)  # another file, another time
-        channel.file = image.source
+        channel.file, channel.model = image.source, self.accelerator.models[0].hash
         channel.count(result)
         if channel.alarm and self._settings:
             name = self._settings.likeliest(self.accelerator.classes, result.decision.scores)
             self._report(channel, channel.alarm.update(image.seconds, result.score, name))
         self.on_result(channel, image, result)
+        self.beside(channel, image, result, pixels)
 
     def _report(self, channel: Channel, changes: list[Change]) -> None:
         for change in changes:
             channel.events += change.begin
-            event = channel.reporter.event(change, channel.file)
+            event = channel.reporter.event(change, channel.file, channel.model)
             for publish in self.publishers:
                 publish(event)
 
@@ -192,6 +218,7 @@ def as_json(channel: Channel, image: Image, result: Result) -> dict[str, Any]:
         "latency_cycles": result.latency_cycles,
         "latency_ms": round(result.latency_ms, 6),
         "alarm": channel.state or None,
+        "model": channel.model,
     }
 
 

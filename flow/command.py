@@ -28,6 +28,7 @@ PANELS: dict[str, dict[str, Entry]] = {
     "Watch": {
         "run": Entry("driver.commands:run", "Run videos or cameras through the accelerator, with alarms."),
         "calibrate": Entry("driver.calibrate:main", "Set a camera's threshold by what it shows, unlabelled."),
+        "load": Entry("driver.load:main", "Give a build and its runs another model; no frame is lost."),
         "selftest": Entry("driver.commands:selftest", "Check a chip: identity, registers, known frames, errors."),
         "replay": Entry("driver.replay:main", "Run frames again on which chip and reference differed."),
     },

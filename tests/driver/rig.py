@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the driver's tests hold in their hands: a build on one back end, and what lies behind it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,34 @@ def spoil(accelerator: Accelerator, kind: str, address: int, size: int) -> Calla
     start = next(s for s, array in memory.items() if s <= address < s + len(array))
     array = memory.pop(start)
     return lambda: memory.update({start: array})
+
+
+def other_model(
+    of: Path, path: Path, seed: int, change: Callable[[dict[str, np.ndarray]], object] = lambda _arrays: None
+) -> Path:
+    """Write to `path` a model that differs from that of the file `of` in every layer; `change` may change its arrays
+    once more."""
+    with np.load(of) as content:
+        ours = {key: content[key] for key in content.files}
+    rng, arrays = np.random.default_rng(seed), dict(ours)
+    for key, array in ours.items():
+        if key.endswith("weight"):
+            most = 127 if np.abs(array).max() > 7 else 7
+            arrays[key] = rng.integers(-most, most + 1, array.shape).astype(array.dtype)
+        elif key.endswith("thresholds"):
+            arrays[key] = np.sort(rng.permutation(array.reshape(-1)).reshape(array.shape), axis=1)
+    change(arrays)
+    np.savez(path, **arrays)
+    return path
+
+
+def described(**changes: object) -> Callable[[dict[str, np.ndarray]], object]:
+    """A change of a model's description, for `other_model`: keys that have other values."""
+
+    def change(arrays: dict[str, np.ndarray]) -> None:
+        arrays["graph"] = np.array(json.dumps({**json.loads(str(arrays["graph"])), **changes}))
+
+    return change
 
 
 def logits(results: Any) -> list[list[int]]:

@@ -13,7 +13,7 @@ from shiftcore.driver.errors import MemoryReadError, ShapeError
 from shiftcore.errors import UserError
 from shiftcore.model.records import Result
 from shiftcore.model.reference import Reference
-from tests.driver.rig import Rig, behind, logits, spoil
+from tests.driver.rig import Rig, behind, logits, other_model, spoil
 
 Write = Callable[..., Path]
 
@@ -21,20 +21,9 @@ Write = Callable[..., Path]
 @pytest.fixture
 def write(rig: Rig, tmp_path: Path) -> Write:
     """Writes a model that differs from the build's in every layer; `change` may change its arrays once more."""
-    with np.load(rig.build.model) as content:
-        ours = {key: content[key] for key in content.files}
 
     def model(seed: int, change: Callable[[dict[str, np.ndarray]], object] = lambda _arrays: None) -> Path:
-        rng, arrays = np.random.default_rng(seed), dict(ours)
-        for key, array in ours.items():
-            if key.endswith("weight"):
-                most = 127 if np.abs(array).max() > 7 else 7
-                arrays[key] = rng.integers(-most, most + 1, array.shape).astype(array.dtype)
-            elif key.endswith("thresholds"):
-                arrays[key] = np.sort(rng.permutation(array.reshape(-1)).reshape(array.shape), axis=1)
-        change(arrays)
-        np.savez(tmp_path / f"model{seed}.npz", **arrays)
-        return tmp_path / f"model{seed}.npz"
+        return other_model(rig.build.model, tmp_path / f"model{seed}.npz", seed, change)
 
     return model
 
