@@ -184,7 +184,7 @@ def test_thresholds_of_other_weights_give_way_to_the_models_own(
             raise UserError("thresholds for other weights")
         return {}
 
-    other = exported(2, alarm={**ALWAYS, "min_seconds": 0, "cool_down_seconds": 0})
+    other = exported(2, weights="of another", alarm={**ALWAYS, "min_seconds": 0, "cool_down_seconds": 0})
     watched = Watched(opened, path, {4: other}, thresholds)
     assert "thresholds for other weights; until then each camera has the model's own" in watched.said
     assert len(watched.events) == 4
