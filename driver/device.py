@@ -260,7 +260,7 @@ class Device:
         write(reg.DESCRIPTOR_BYTES, self._bytes)
         self._credits = 0
         end = self.backend.clock() + self._limit(self._watchdog + 64 * len(stream))
-        while self.backend.read(reg.STATUS) & reg.Status.BUSY:
+        while (status := self.backend.read(reg.STATUS)) & reg.Status.BUSY and not status & reg.Status.HALTED:
             if self.backend.clock() >= end:
                 return ResponseTimeoutError("the chip does not end loading a model")
             self.backend.wait(1e-5)

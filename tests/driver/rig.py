@@ -14,6 +14,7 @@ from shiftcore.driver.backends import open_backend
 from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build
 from shiftcore.model.reference import Reference
+from tests.other_weights import other_weights
 
 Job = tuple[np.ndarray, int, bool]
 
@@ -71,17 +72,15 @@ def other_model(
     """Write to `path` a model that differs from that of the file `of` in every layer; `change` may change its arrays
     once more."""
     with np.load(of) as content:
-        ours = {key: content[key] for key in content.files}
-    rng, arrays = np.random.default_rng(seed), dict(ours)
-    for key, array in ours.items():
-        if key.endswith("weight"):
-            most = 127 if np.abs(array).max() > 7 else 7
-            arrays[key] = rng.integers(-most, most + 1, array.shape).astype(array.dtype)
-        elif key.endswith("thresholds"):
-            arrays[key] = np.sort(rng.permutation(array.reshape(-1)).reshape(array.shape), axis=1)
+        arrays = other_weights({key: content[key] for key in content.files}, seed)
     change(arrays)
     np.savez(path, **arrays)
     return path
+
+
+def too_wide(arrays: dict[str, np.ndarray]) -> None:
+    """A change for `other_model`: weights of more bits than the chip has."""
+    arrays["classifier.weight"] = arrays["classifier.weight"].astype(np.int16) * 2
 
 
 def described(**changes: object) -> Callable[[dict[str, np.ndarray]], object]:

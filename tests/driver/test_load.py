@@ -13,7 +13,8 @@ from shiftcore.driver.errors import MemoryReadError, ShapeError
 from shiftcore.errors import UserError
 from shiftcore.model.records import Result
 from shiftcore.model.reference import Reference
-from tests.driver.rig import Rig, behind, logits, other_model, spoil
+from tests.driver.rig import Rig, behind, logits, spoil
+from tests.other_weights import other_weights
 
 Write = Callable[..., Path]
 
@@ -21,9 +22,14 @@ Write = Callable[..., Path]
 @pytest.fixture
 def write(rig: Rig, tmp_path: Path) -> Write:
     """Writes a model that differs from the build's in every layer; `change` may change its arrays once more."""
+    with np.load(rig.build.model) as content:
+        ours = {key: content[key] for key in content.files}
 
     def model(seed: int, change: Callable[[dict[str, np.ndarray]], object] = lambda _arrays: None) -> Path:
-        return other_model(rig.build.model, tmp_path / f"model{seed}.npz", seed, change)
+        arrays = other_weights(ours, seed)
+        change(arrays)
+        np.savez(tmp_path / f"model{seed}.npz", **arrays)
+        return tmp_path / f"model{seed}.npz"
 
     return model
 

@@ -31,7 +31,7 @@ from shiftcore.model.reference import Reference
 from shiftcore.quant import synthetic
 from tests.checkout import ROOT
 from tests.driver.footage import EVENTS
-from tests.driver.rig import other_model
+from tests.driver.rig import other_model, too_wide
 
 FRAMES = 900  # a pipe holds some 200 lines: the run cannot be at the end when it is told
 
@@ -89,7 +89,7 @@ def test_a_running_process_takes_other_models_and_every_frame_is_of_exactly_one(
     while run.next() != hashes[1]:
         pass
     with pytest.raises(ShapeError):
-        load(build, other_model(own, tmp_path / "3.npz", 3, lambda arrays: arrays.pop("stem.weight")))
+        load(build, other_model(own, tmp_path / "3.npz", 3, too_wide))
     install(read, second)
     run.process.send_signal(signal.SIGHUP)
     while run.next() != hashes[2]:
@@ -128,7 +128,7 @@ def test_a_build_goes_by_what_was_loaded_until_it_has_another_chip(build: Path, 
 
 
 def test_what_does_not_fit_is_one_line_and_nothing_is_left(build: Path, tmp_path: Path) -> None:
-    wrong = other_model(build / "chip" / "model.npz", tmp_path / "1.npz", 1, lambda arrays: arrays.pop("stem.weight"))
+    wrong = other_model(build / "chip" / "model.npz", tmp_path / "1.npz", 1, too_wide)
     for model in (wrong, tmp_path / "none.npz"):
         result = CliRunner().invoke(app, ["load", str(model), "--build", str(build)], catch_exceptions=False)
         assert result.exit_code == 2 and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1

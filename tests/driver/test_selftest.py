@@ -123,6 +123,33 @@ def mixes_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Reference, "load", marked)
 
 
+def keeps_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chip that says it has taken a model, and computes with the one before."""
+    change = ReferenceChip._change
+
+    def deaf(self: Any, content: np.ndarray) -> None:
+        infer = self._infer
+        change(self, content)
+        self._infer = infer
+
+    monkeypatch.setattr(ReferenceChip, "_change", deaf)
+
+
+def mixes_two_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chip whose second load leaves the last words of the image before."""
+    change, loads = ReferenceChip._change, list[np.ndarray]()
+
+    def mixed(self: Any, content: np.ndarray) -> None:
+        loads.append(content.copy())
+        change(self, content)
+        if len(loads) > 1:
+            words = content.copy()
+            words[-1000:] = loads[0][-1000:]
+            self._infer = self._load(np.frombuffer(words.tobytes(), "<u4")[4:-1])
+
+    monkeypatch.setattr(ReferenceChip, "_change", mixed)
+
+
 FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
     "another bitstream": (reads(reg.BUILD_HASH, lambda word: word ^ 1), "BUILD_HASH is the build's"),
     "no chip at all": (reads(reg.ID, lambda _: 0xFFFF_FFFF), "ID is the build's"),
@@ -139,6 +166,8 @@ FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
     "no underflow check": (never_sets(reg.Error.RESULT_UNDERFLOW), "refused: a result taken that there is not"),
     "no check of idle": (never_sets(reg.Error.CONFIG), "refused: a register changed while running"),
     "one state for all streams": (mixes_streams, "and interleaved on 4 streams"),
+    "weights that cannot be changed": (keeps_its_weights, "another model is loaded, and every logit is its own"),
+    "a mixture of two models": (mixes_two_models, "and the first one, loaded again, gives the known logits"),
     "a counter that stands still": (reads(reg.FRAMES_DONE, lambda _: 0), "frames are counted"),
 }
 
