@@ -51,7 +51,7 @@ class Shadow:
         accelerator, say = run.accelerator, run.say
         self._candidate = _checked(accelerator.read(candidate), accelerator)
         self._reference, self._consensus = self._candidate.reference, self._candidate.reference.consensus()
-        self._run, self._accelerator = run, accelerator
+        self._run, self._accelerator, self._classes = run, accelerator, list(accelerator.classes)
         self._patient = not any(source.live for source in run.sources)
         self._cameras: dict[tuple[int, str], Camera] = {}
         self._models: dict[str, LoadedModel] = {}
@@ -64,7 +64,9 @@ class Shadow:
 
     def __call__(self, channel: Channel, image: Image, result: Result, pixels: np.ndarray) -> None:
         """A frame, its result by the model in use, and the network's input, uint8 `[H, W, C]`, which nobody changes.
-        Waits for the candidate where all sources are files."""
+        Waits for the candidate where all sources are files. While that model has other classes nothing is compared."""
+        if self._accelerator.classes != self._classes:
+            return
         camera = self._camera(channel)
         seen = _Seen(channel.stream, result.clear or channel.stream in self._gaps, image, result, pixels, camera)
         while self._thread.is_alive():
@@ -88,12 +90,13 @@ class Shadow:
                 break
             assert waiting is not None
             waiting.camera.left_out += 1
-        self._queue.put(None)
-        self._thread.join()
+        if self._thread.is_alive():  # it is, unless a defect has ended it
+            self._queue.put(None)
+            self._thread.join()
         cameras = list(self._cameras.values())
         for camera in cameras:
             camera.end()
-        return Report(list(self._models.values()), self._candidate.loaded, list(self._accelerator.classes), cameras)
+        return Report(list(self._models.values()), self._candidate.loaded, self._classes, cameras)
 
     def _camera(self, channel: Channel) -> Camera:
         """What is known of a camera under the model that is in use now."""
@@ -103,9 +106,8 @@ class Shadow:
             self._models[model.hash] = model
             settings, name = self._accelerator.description.alarm, channel.source.name
             own = settings.at(self._run.thresholds.get(name, settings.threshold)) if settings else None
-            classes = self._accelerator.classes
-            sides = Side(own, classes), Side(self._reference.description.alarm, classes)
-            table = np.zeros((len(classes), len(classes)), int)
+            sides = Side(own, self._classes), Side(self._reference.description.alarm, self._classes)
+            table = np.zeros((len(self._classes), len(self._classes)), int)
             self._cameras[key] = Camera(name, model.hash, channel.source.live, *sides, table)
         return self._cameras[key]
 

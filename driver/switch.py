@@ -53,22 +53,19 @@ class Switch:
         """Give the run what was asked for and is ready."""
         while self._ready:
             change, answer = self._ready.popleft()
-            before = self._accelerator.models[0].hash
             run.finish()  # what goes wrong with them is the run's
             try:
                 self._load(run, change)
             except ChipError as error:
                 self._refuse(answer, error)
                 continue
-            now, cycles = self._accelerator.models[0], self._accelerator.load_cycles
-            took = f"; {cycles:,} cycles, {cycles / self._accelerator.clock_mhz / 1e3:.2f} ms" if cycles else ""
-            self._say(f"model {now.hash} from here on, in place of {before}: {now.file}{took}")
-            answer.set_result(now.hash)
+            answer.set_result(self._accelerator.models[0].hash)
 
     def _load(self, run: Run, change: Change) -> None:
         """Where it is another: the same one would only make the cameras' clips begin anew."""
-        now, new = self._accelerator.models[0].hash, self._accelerator.description.identity
-        if (now, new) == (change.loaded.hash, change.reference.description.identity):
+        before, now = self._accelerator.models[0], change.loaded
+        if (before.hash, self._accelerator.description.identity) == (now.hash, change.reference.description.identity):
+            self._say(f"model {now.hash} is in use already")
             return
         try:
             thresholds = self._thresholds(change.reference.description)
@@ -76,6 +73,9 @@ class Switch:
             self._say(f"{error}; until then each camera has the model's own")
             thresholds = {}
         run.load(change, thresholds)
+        cycles = self._accelerator.load_cycles
+        took = f"; {cycles:,} cycles, {cycles / self._accelerator.clock_mhz / 1e3:.2f} ms" if cycles else ""
+        self._say(f"model {now.hash} from here on, in place of {before.hash}: {now.file}{took}")
 
     def close(self) -> None:
         """Refuse what still waits, and what comes later."""

@@ -74,7 +74,7 @@ def other_model(
     with np.load(of) as content:
         arrays = other_weights({key: content[key] for key in content.files}, seed)
     change(arrays)
-    np.savez(path, **arrays)
+    np.savez(path, allow_pickle=False, **arrays)
     return path
 
 

@@ -142,6 +142,7 @@ def test_the_same_model_again_changes_nothing(
     watched = Watched(opened, path, {5: file})
     assert [logits for _, logits in watched.frames] == expected([(0, file)], inputs(opened.description, path))
     assert watched.answers[0].result() == opened.models[0].hash and len(watched.events) == 2
+    assert watched.said == [f"model {opened.models[0].hash} is in use already"]
 
 
 def test_a_model_that_is_refused_costs_nothing(
