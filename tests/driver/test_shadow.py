@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from shiftcore.driver import Accelerator, shadow
 from shiftcore.driver.errors import ShapeError
-from shiftcore.driver.run import Run
+from shiftcore.driver.run import Channel, Run
 from shiftcore.driver.shadow import Shadow
 from shiftcore.driver.shadow_report import BINS, Report
 from shiftcore.driver.sources import Image, Source, open_sources
@@ -21,7 +21,7 @@ from shiftcore.flow.command import app
 from shiftcore.model import video
 from shiftcore.model.alarm import Alarm
 from shiftcore.model.preprocess import Preprocessor
-from shiftcore.model.records import alarm_score
+from shiftcore.model.records import Result, alarm_score
 from shiftcore.model.reference import Reference
 from shiftcore.model.sampling import Wanted
 from tests.driver.footage import scene
@@ -122,14 +122,23 @@ def test_a_candidate_that_is_too_slow_leaves_frames_out_and_the_run_goes_on(
             while beside._queue.qsize():
                 pass
 
-    run = Run(opened, [Camera("a", None, print)], count, [], print)
+    sent: list[np.ndarray] = []
+
+    def watch(channel: Channel, image: Image, result: Result, pixels: np.ndarray) -> None:
+        sent.append(pixels)
+        beside(channel, image, result, pixels)
+
+    run = Run(opened, [Camera("a", None, print)], count, [], print, beside=watch)
     beside = Shadow(candidate, run)
-    run.beside = beside
     run()
     (camera,) = beside.close().cameras
     assert done == list(range(1, 21))
     assert camera.frames + camera.left_out == 20 and camera.left_out >= 6
-    assert camera.frames == len(seen) and [clear for _, clear in seen].count(True) == 2
+    places = [next(at for at, pixels in enumerate(sent) if pixels is frame) for frame, _ in seen]
+    assert camera.frames == len(seen) and places == sorted(places)
+    assert [clear for _, clear in seen] == [
+        at == 0 or at - 1 != before for before, at in zip([-1, *places], places, strict=False)
+    ]
 
 
 def test_what_cannot_be_compared_is_refused(opened: Accelerator, tiny_export: Path, tmp_path: Path) -> None:
