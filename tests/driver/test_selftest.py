@@ -105,8 +105,8 @@ def never_sets(flag: int) -> Callable[[pytest.MonkeyPatch], None]:
 
 def mixes_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     class OneState(Reference):
-        def infer(self, frame: np.ndarray, stream: int = 0, clear: bool = False, **more: Any) -> Any:
-            return super().infer(frame, 0, clear, **more)
+        def infer(self, frame: np.ndarray, stream: int = 0, clear: bool = False, *rest: Any, **more: Any) -> Any:
+            return super().infer(frame, 0, clear, *rest, **more)
 
     monkeypatch.setattr("shiftcore.driver.backends.reference.Reference", OneState)  # the chip's; not the self-test's
 
