@@ -2,6 +2,7 @@
 """What runs on the board, and drives the Verilated chip or its NumPy model with the same code (docs/driver.md)."""
 
 from shiftcore.driver.accelerator import Accelerator
+from shiftcore.driver.change import LoadedModel
 from shiftcore.driver.errors import (
     AcceleratorError,
     BackendError,
@@ -15,10 +16,12 @@ from shiftcore.driver.errors import (
     LostFrameError,
     MemoryReadError,
     MemoryWriteError,
+    ModelError,
     RegisterError,
     ResetError,
     ResponseTimeoutError,
     ResultsWaitingError,
+    ShapeError,
     StreamBusyError,
     StuckError,
     WindowError,
@@ -37,14 +40,17 @@ __all__ = [
     "DifferenceError",
     "FrameError",
     "IdentityError",
+    "LoadedModel",
     "LostFrameError",
     "MemoryReadError",
     "MemoryWriteError",
+    "ModelError",
     "RegisterError",
     "ResetError",
     "ResponseTimeoutError",
     "Result",
     "ResultsWaitingError",
+    "ShapeError",
     "StreamBusyError",
     "StuckError",
     "WindowError",

@@ -12,7 +12,7 @@ import numpy as np
 from shiftcore.driver.backends import open_backend
 from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build
-from shiftcore.driver.change import Change
+from shiftcore.driver.change import Change, LoadedModel, in_use
 from shiftcore.driver.compare import Comparison
 from shiftcore.driver.device import Device, Flight
 from shiftcore.driver.errors import (
@@ -56,13 +56,14 @@ class Accelerator:
 
     `classes`: names, in the order of the logits; `input_shape`: rows, columns, channels of a frame; `streams`: how many
     cameras are kept apart; `clock_mhz`; `compiled`: whether there is a chip at all; `description`: the integer model's
-    (docs/integer-model.md); `backend`: the name of the back end in use.
+    (docs/integer-model.md); `backend`: the name of the back end in use; `models`: what is loaded, one model;
+    `build`: what it was opened with.
     """
 
     def __init__(self, build: Build, backend: Backend, compare: bool = False) -> None:
         self._thread = threading.get_ident()
         self._closed = True  # until there is something to close
-        self._backend, self._build = backend, build
+        self._backend, self.build = backend, build
         self.backend = backend.name
         self.manifest = build.manifest
         self.description = build.reference.description
@@ -79,18 +80,19 @@ class Accelerator:
         self._begin = set(range(self.streams))  # streams whose next frame begins a clip
         self._next_id = 0
         self._device = Device(backend, build)
+        self.models: tuple[LoadedModel, ...] = (Change(build.model, build.reference, self._device.stream).loaded,)
         self._closed = False
 
     @classmethod
     def open(cls, build_dir: Path | str, backend: str = "auto", compare: bool = False) -> "Accelerator":
-        """Open the chip of a build folder, build/<preset>/<board>; or an exported model (.npz) without a chip:
-        the reference runs it.
+        """Open the chip of a build folder, build/<preset>/<board>, with the model that the build goes by; or an
+        exported model (.npz) without a chip: the reference runs it.
 
         `backend`: `board`, `rtl` (the Verilated chip), `reference` (NumPy), or `auto`, the first of these that this
         machine can run. `compare` checks every result against the reference. Raises BuildError, BackendError,
-        IdentityError or ResetError.
+        IdentityError or ResetError; of a model that was loaded, as `load`.
         """
-        build = Build.load(build_dir)
+        build = in_use(Build.load(build_dir))
         chip = open_backend(backend, build)
         try:
             return cls(build, chip, compare)
@@ -196,12 +198,17 @@ class Accelerator:
         queue.results.clear()
         return done
 
-    def load(self, model: Path | str) -> None:
-        """Take another integer model (.npz) of the same shape: frames sent before are of the model before it, those
-        behind of its own, and the next frame of every stream begins a clip. Waits for the frames under way, whose
-        results are kept. Raises ShapeError, ModelError, and any other ChipError."""
+    def read(self, model: Path | str) -> Change:
+        """An integer model (.npz) for `load`, read and held against the chip, of which nothing is asked: any thread may
+        do so. Raises UserError where it is none, and ShapeError, which says what differs."""
+        return Change.read(self.build, Path(model))
+
+    def load(self, model: Path | str | Change) -> None:
+        """Take another integer model of the same shape, a file (.npz) or what `read` gave: frames sent before are of
+        the model before it, those behind of its own, and the next frame of every stream begins a clip. Waits for the
+        frames under way, whose results are kept. Raises as `read`, ModelError, and any other ChipError."""
         self._check()
-        change = Change.read(self._build, Path(model))
+        change = model if isinstance(model, Change) else self.read(model)
         while self._device.flights:
             self._advance()
         try:
@@ -210,7 +217,7 @@ class Accelerator:
             self._lose(error)
         self._take(change)
 
-    async def aload(self, model: Path | str) -> None:
+    async def aload(self, model: Path | str | Change) -> None:
         """As `load`, for asyncio: other tasks run while the frames that are under way now are waited for. What they
         send meanwhile is of the model before as well, and is waited for in the end."""
         self._check()
@@ -222,7 +229,7 @@ class Accelerator:
     def _take(self, change: Change) -> None:
         """Go by the model that the chip has now."""
         self._begin.update(range(self.streams))
-        reference = change.reference
+        reference, self.models = change.reference, (change.loaded,)
         self.description, self.classes = reference.description, list(reference.classes)
         self._alarm, self._consensus = reference.description.alarm_indices, reference.consensus()
         if self._comparison:
@@ -237,6 +244,12 @@ class Accelerator:
         """The chip's counters since it was opened, or last reset after an error."""
         self._check()
         return self._device.counters()
+
+    @property
+    def load_cycles(self) -> int:
+        """Clock cycles of the last load, in which no frame entered the core; 0 where none was, and on `reference`."""
+        self._check()
+        return self._device.load_cycles
 
     def _stream(self, frames: Iterable[np.ndarray], stream: int) -> Iterator[Result]:
         queue = self._claim(stream)

@@ -1,14 +1,31 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Another model for a chip that runs: read, and held against what the chip was built for, before anything is sent."""
+"""Another model for a chip that runs: read, and held against what the chip was built for, before anything is sent. And
+which one a build goes by: the one that its chip was made with, or another that was loaded since."""
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from shiftcore.artifacts import atomic_file
 from shiftcore.driver.build import Build
 from shiftcore.driver.errors import ShapeError
+from shiftcore.model import image
 from shiftcore.model.reference import Reference
+
+LOADED = "loaded.npz"
+"""In a chip's folder: the model in use, where it is another than the chip was made with. A new chip has none."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that a chip has: the `file` it came from, its `hash`, eight hexadecimal digits, which the chip's
+    MODEL_HASH register reads, and the name of its `preset`."""
+
+    file: Path
+    hash: str
+    preset: str
 
 
 @dataclass(frozen=True)
@@ -19,6 +36,11 @@ class Change:
     model: Path
     reference: Reference
     stream: np.ndarray
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """What is said of it, once it is in use."""
+        return LoadedModel(self.model, image.model_hash(self.stream), self.reference.description.preset.name)
 
     @classmethod
     def read(cls, build: Build, model: Path) -> "Change":
@@ -35,6 +57,29 @@ class Change:
                 differs = _first(name, right, found)
                 raise ShapeError(f"{model}: not of the shape of {build.folder}: {differs}; compile it")
         return cls(model, its, build.load_stream(model))
+
+
+def model_in_use(build: Build) -> Path:
+    """The file of the model that a build goes by: what was loaded last (`install`), or what it was made with."""
+    loaded = build.chip / LOADED
+    return loaded if build.compiled and loaded.is_file() else build.model
+
+
+def in_use(build: Build) -> Build:
+    """The build with the model that it goes by. Raises UserError and ShapeError, as `Change.read`."""
+    model = model_in_use(build)
+    return build if model == build.model else replace(build, model=model, reference=Change.read(build, model).reference)
+
+
+def install(build: Build, model: Path) -> Path:
+    """Let a build go by `model` from now on, whenever it is opened; returns the file that says so. An exported model
+    without a chip is no build that could. Raises UserError and ShapeError, as `Change.read`; nothing is changed then.
+    """
+    Change.read(build, model)
+    target = build.chip / LOADED
+    with atomic_file(target) as temporary:
+        shutil.copyfile(model, temporary)
+    return target
 
 
 def _layers(reference: Reference) -> list[str]:

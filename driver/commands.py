@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from shiftcore import cli, process
 from shiftcore.artifacts import build_folder
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.address import Address
+from shiftcore.driver.company import accompanied
 from shiftcore.driver.feeding.link import PORT, Answer, BoardKeys
 from shiftcore.driver.feeding.listener import Listener
 from shiftcore.driver.record import Recorder
@@ -33,6 +35,7 @@ from shiftcore.driver.terminal import Voice, interruptible, shown, stopped_by_si
 from shiftcore.driver.thresholds import read as read_thresholds
 from shiftcore.errors import UserError
 from shiftcore.model.alarm import RAISED
+from shiftcore.model.description import ModelDescription
 from shiftcore.model.records import Result
 from shiftcore.model.sampling import Wanted
 
@@ -62,6 +65,8 @@ SpoolFolder = Annotated[
 OtherSinks = Annotated[
     list[str] | None, typer.Option(help="NAME[=ARGUMENT]: another package's sink for alarms; repeatable")
 ]
+MqttLoad = Annotated[bool, typer.Option("--mqtt-load", help="let whoever may publish there send another model")]
+ShadowModel = Annotated[Path | None, typer.Option(help="a candidate (.npz) beside the model; leaves a report of both")]
 Thresholds = Annotated[Path | None, typer.Option(help="a threshold a camera: a file that `shiftcore calibrate` wrote")]
 Backend = Annotated[str, typer.Option(help="auto, board, rtl (the Verilated chip), or reference (NumPy)")]
 
@@ -79,12 +84,17 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     spool: SpoolFolder = None,
     sink: OtherSinks = None,
     thresholds: Thresholds = None,
+    mqtt_load: MqttLoad = False,
+    shadow: ShadowModel = None,
 ) -> None:
     """Run videos or cameras, one stream each, through a build, or without --build through the shipped model."""
     say = Voice(Console(stderr=True))
     site, again = _site(sources, say)
+    loads = _broker(mqtt, mqtt_ca) if mqtt_load else None
     more = _sinks(events, mqtt, mqtt_ca, sink or [])
-    _watch(say, site, again, _Given(build, backend, compare, record, json, events == "-", more, spool, thresholds))
+    quiet = json or events == "-"
+    given = _Given(build, backend, compare, record, json, quiet, more, spool, thresholds, loads, shadow)
+    _watch(say, site, again, given)
 
 
 def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command line
@@ -103,26 +113,33 @@ def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     spool: SpoolFolder = None,
     sink: OtherSinks = None,
     thresholds: Thresholds = None,
+    mqtt_load: MqttLoad = False,
+    shadow: ShadowModel = None,
 ) -> None:
     """Take cameras that other machines decode and shrink (`shiftcore feed`), and run them like one's own."""
     more = _sinks(events, mqtt, mqtt_ca, sink or [])
-    given = _Given(build, backend, compare, None, json, events == "-", more, spool, thresholds)
+    loads = _broker(mqtt, mqtt_ca) if mqtt_load else None
+    quiet = json or events == "-"
+    given = _Given(build, backend, compare, None, json, quiet, more, spool, thresholds, loads, shadow)
     _watch(Voice(Console(stderr=True)), Site({}, {}), None, given, _Door(port, keys, cameras or ()))
 
 
 @dataclass(frozen=True)
 class _Given:
-    """Options of a command line that `run` and `serve` share."""
+    """Options of a command line that `run` and `serve` share. `quiet`: no table, since standard output has another
+    use; `loads`: the broker that may send another model."""
 
     build: Path | None
     backend: str
     compare: bool
     record: Path | None
     json: bool
-    events_shown: bool
+    quiet: bool
     sinks: Mapping[str, Settings]
     spool: Path | None
     thresholds: Path | None
+    loads: Broker | None
+    shadow: Path | None
 
 
 @dataclass(frozen=True)
@@ -158,12 +175,12 @@ def _watch(say: Voice, site: Site, again: Callable[[], Site] | None, given: _Giv
             accelerator, site, sinks, say, on_result=frames.show, more=given.sinks,
             spools={"--mqtt": given.spool or keep / "spool"},
             wanted=Wanted(accelerator.preprocessor().luma, shown=given.record is not None),
-            thresholds=_thresholds(accelerator, site, given.thresholds, say), door=listener,
+            thresholds=partial(_thresholds, site, given.thresholds, say), door=listener,
         )  # fmt: skip
         stack.callback(service.close)
         going = service.going
-        quiet, stopped = given.json or given.events_shown, stopped_by_signals(going.sources, listener)
-        with shown(going, quiet, say), stopped, service.read_anew(again):
+        stack.enter_context(accompanied(going, chosen, service.rules, given.loads, given.shadow))
+        with shown(going, given.quiet, say), stopped_by_signals(going.sources, listener), service.read_anew(again):
             going()
         say.warn(problems(going.channels))
     _end([*sinks.losses, *frames.lost()], going.sources, say)
@@ -205,11 +222,19 @@ def _sinks(events: str | None, mqtt: str | None, ca: Path | None, others: Sequen
     return asked
 
 
-def _thresholds(accelerator: Accelerator, site: Site, path: Path | None, say: Voice) -> dict[str, float]:
-    """The thresholds of the file at `path`, by cameras' names; says which of the site's it does not name."""
+def _broker(address: str | None, ca: Path | None) -> Broker:
+    """The broker that may send another model. Raises UserError as `Broker.parse`, and where it is missing."""
+    if address is None:
+        raise UserError("--mqtt-load: from which broker? give --mqtt as well")
+    return Broker.parse(address, ca)
+
+
+def _thresholds(site: Site, path: Path | None, say: Voice, description: ModelDescription) -> dict[str, float]:
+    """The thresholds of the file at `path` for a model, by cameras' names; says which of the site's it does not name.
+    Raises UserError where it is none, or another model's."""
     if path is None:
         return {}
-    cameras = read_thresholds(path, accelerator.description.weights)
+    cameras = read_thresholds(path, description.weights)
     for name, camera in site.cameras.items():
         if not {name, Address(camera.address).shown} & cameras.keys():
             say(f"{name}: not in {path}; it has the model's own threshold")

@@ -63,7 +63,8 @@ class Flight:
 class Device:
     """A chip that has been identified, reset and given its buffers; ready for frames.
 
-    `flights` are the frames under way, oldest first; `lost` those that the last ChipError cost. Raises IdentityError
+    `flights` are the frames under way, oldest first; `lost` those that the last ChipError cost; `stream`: the load
+    stream (model.image) of the model that the chip has, or shall have. Raises IdentityError
     when the chip is not the build's, ResetError when it cannot be reset.
     """
 
@@ -81,8 +82,8 @@ class Device:
         self._identify()
         self._soft_reset()
         self._image = RECORDS * self._stride  # where in the frames' memory the model image begins, behind them
-        self._stream = build.load_stream(build.model)  # of the model that the chip has, or shall have
-        self._readable = self._image + image.size(len(self._stream))
+        self.stream = build.load_stream(build.model)
+        self._readable = self._image + image.size(len(self.stream))
         self._frames: Buffer = backend.allocate(self._readable)
         try:
             self._records: Buffer = backend.allocate(RECORDS * self._record_bytes)
@@ -124,7 +125,7 @@ class Device:
         wrong = self._send_model(stream)
         if wrong is not None:
             self.fail(wrong)
-        self._stream = stream
+        self.stream = stream
 
     def poll(self) -> list[tuple[Flight, Record]]:
         """The frames whose results have come since the last call, in order.
@@ -177,6 +178,11 @@ class Device:
             input_stalls=long(reg.INPUT_STALLS_LO),
             output_stalls=long(reg.OUTPUT_STALLS_LO),
         )
+
+    @property
+    def load_cycles(self) -> int:
+        """Cycles of the last load."""
+        return self.backend.read(reg.LOAD_CYCLES)
 
     def stop(self) -> None:
         """Reset the chip and free its buffers, whatever is under way. Raises ResetError when the chip does not let go
@@ -235,9 +241,9 @@ class Device:
 
     def _restore(self) -> None:
         """See to it that a chip fresh from reset has the model that it should. Raises ResetError where it cannot."""
-        if self.backend.read(reg.MODEL_HASH) == int(image.model_hash(self._stream), 16):
+        if self.backend.read(reg.MODEL_HASH) == int(image.model_hash(self.stream), 16):
             return
-        wrong = self._send_model(self._stream)
+        wrong = self._send_model(self.stream)
         if wrong is not None:
             raise ResetError(f"{wrong}, and a second time behind a reset; load the bitstream again") from wrong
 

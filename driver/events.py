@@ -22,6 +22,7 @@ Event = TypedDict(
         "since": float,
         "class": str,
         "score": float,
+        "model": str,
         "utc": str,
         "host": str,
         "kind": Kind,
@@ -39,8 +40,9 @@ class Reporter:
         self._stream, self._camera = stream, camera
         self._ids: dict[str, str] = {}
 
-    def event(self, change: Change, source: str, kind: Kind = "alarm") -> Event:
-        """The event of `change`, as it is written and published. Of a trouble, `change.name` says which it is."""
+    def event(self, change: Change, source: str, model: str, kind: Kind = "alarm") -> Event:
+        """The event of `change`, as it is written and published; `model`: the hash of the one that gave it. Of a
+        trouble, `change.name` says which it is."""
         which = kind if kind == "alarm" else change.name
         if change.begin:
             self._ids[which] = uuid.uuid4().hex
@@ -53,6 +55,7 @@ class Reporter:
             "since": round(change.since, 3),
             "class": change.name,
             "score": round(change.score, 6),
+            "model": model,
             "utc": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             "host": socket.gethostname(),
             "kind": kind,

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from shiftcore.driver.accelerator import Accelerator
+from shiftcore.driver.change import Change as NewModel
 from shiftcore.driver.errors import ChipError, DifferenceError
 from shiftcore.driver.events import Event, Reporter
 from shiftcore.driver.service.cover import Cover
@@ -37,8 +40,8 @@ class Rules:
 @dataclass
 class Channel:
     """One source and what is known of it. `clips`: how many began so far, of its images (0) and of its results (1);
-    `latency`: least and greatest so far, in cycles; `troubles`: which it has now; `renewed`: its next image begins a
-    clip; `gone`: it was taken out of the run."""
+    `latency`: least and greatest so far, in cycles; `model`: the hash of the one that gave its last result; `troubles`:
+    which it has now; `renewed`: its next image begins a clip; `gone`: it was taken out of the run."""
 
     source: Source
     stream: int
@@ -54,6 +57,7 @@ class Channel:
     frames: int = 0
     latency: tuple[int, int] = (0, 0)
     name: str = ""
+    model: str = ""
     score: float = 0.0
     seconds: float = 0.0
     events: int = 0
@@ -85,8 +89,9 @@ class Channel:
 class Run:
     """All `sources` through `accelerator`, source i as stream i. `on_result` sees each frame with its result,
     each of `publishers` every event; `say` each line about what went wrong and is survived. `rules`: of sources by
-    their names; `between`: called between two frames, and while there is none; `expected`: whether more sources may be
-    added when all are done.
+    their names. `between` are called between two frames, and while there is none, and may `load` another model;
+    `beside` sees each frame's result with the network's input; `expected`: whether more sources may be added when all
+    are done.
 
     Raises UserError for more sources than the accelerator has streams.
     """
@@ -97,7 +102,8 @@ class Run:
     publishers: Sequence[Callable[[Event], None]]
     say: Say
     rules: Mapping[str, Rules] = field(default_factory=dict)
-    between: Callable[["Run"], None] = lambda _run: None
+    between: list[Callable[["Run"], None]] = field(default_factory=list)
+    beside: Callable[[Channel, Image, Result, np.ndarray], None] = lambda *_: None
     expected: Callable[[], bool] = lambda: False
     channels: list[Channel] = field(init=False)
     failures: int = field(init=False, default=0)
@@ -111,7 +117,7 @@ class Run:
         self._settings = self.accelerator.description.alarm
         self._prepare = self.accelerator.preprocessor()
         self._next_look = 0.0
-        self._pending: dict[int, tuple[Channel, Image, int]] = {}
+        self._pending: dict[int, tuple[Channel, Image, int, np.ndarray]] = {}
         self.channels = [
             self._channel(source, stream, self.rules.get(source.name, Rules()))
             for stream, source in enumerate(self.sources)
@@ -130,9 +136,9 @@ class Run:
                     self._collect(0.0)
                 self._end_alarms()
                 self._tell_losses()
-                self.between(self)
-            while self._pending:
-                self._collect(1.0)
+                for call in self.between:
+                    call(self)
+            self.finish()
         finally:
             for channel in self.channels:
                 self._interrupt(channel)
@@ -162,7 +168,9 @@ class Run:
             return
         (channel.troubles.add if begins else channel.troubles.discard)(name)
         now = channel.seconds
-        event = channel.reporter.event(Change(begins, now, now, name, 0.0), channel.source.name, "trouble")
+        event = channel.reporter.event(
+            Change(begins, now, now, name, 0.0), channel.source.name, self.accelerator.models[0].hash, "trouble"
+        )
         for publish in self.publishers:
             publish(event)
 
@@ -182,6 +190,25 @@ class Run:
     def _interrupt(self, channel: Channel) -> None:
         self._report(channel, channel.alarm.interrupt() if channel.alarm else [])
 
+    def finish(self) -> None:
+        """Wait for the frames under way. Raises as a call."""
+        while self._pending:
+            self._collect(1.0)
+
+    def load(self, model: NewModel, rules: Mapping[str, Rules]) -> None:
+        """Take another model, with `rules` of sources by their names, between two frames: those that were sent are
+        finished by the model before it. What is raised ends with the last of them; the new model's alarms begin quiet.
+        A camera's earlier images stay, so that its next image is the new model's first. Raises ChipError, after which
+        the chip has the model before."""
+        self.finish()
+        self.accelerator.load(model)
+        for channel in self.channels:
+            self._interrupt(channel)
+        self._settings = self.accelerator.description.alarm
+        for channel in self.channels:
+            channel.rules = rules.get(channel.source.name, channel.rules)
+            channel.alarm = self._alarm(channel.rules)
+
     def _end_alarms(self) -> None:
         """What is raised where a camera is lost, or files have ended, ends now, when their last results are in."""
         for channel in self.channels:
@@ -189,7 +216,7 @@ class Run:
                 self._interrupt(channel)
 
     def _awaits(self, channel: Channel) -> bool:
-        return any(waiting is channel for waiting, _, _ in self._pending.values())
+        return any(waiting is channel for waiting, *_ in self._pending.values())
 
     def _alarm(self, rules: Rules) -> Alarm | None:
         settings = self._settings
@@ -215,7 +242,7 @@ class Run:
         except ChipError as error:
             self._survive(error)
             return
-        self._pending[frame_id] = (channel, image, channel.clips[0])
+        self._pending[frame_id] = (channel, image, channel.clips[0], pixels)
 
     def _collect(self, wait_s: float) -> None:
         try:
@@ -235,7 +262,7 @@ class Run:
             raise error
         self.say(str(error))
 
-    def _decide(self, channel: Channel, image: Image, clip: int, result: Result) -> None:
+    def _decide(self, channel: Channel, image: Image, clip: int, pixels: np.ndarray, result: Result) -> None:
         if channel.gone:
             return
         begins, channel.clips[1] = clip > channel.clips[1], clip  # its first frame may have been lost in the chip
@@ -243,7 +270,7 @@ class Run:
             self._report(channel, channel.alarm.interrupt())
             if not channel.source.live:
                 channel.alarm = self._alarm(channel.rules)  # another file, another time
-        channel.file, channel.seconds = image.source, image.seconds
+        channel.file, channel.seconds, channel.model = image.source, image.seconds, self.accelerator.models[0].hash
         channel.count(result)
         if channel.alarm and not channel.rules.schedule.holds(datetime.now()):
             self._interrupt(channel)
@@ -251,11 +278,12 @@ class Run:
             name = self._settings.likeliest(self.accelerator.classes, result.decision.scores)
             self._report(channel, channel.alarm.update(image.seconds, result.score, name))
         self.on_result(channel, image, result)
+        self.beside(channel, image, result, pixels)
 
     def _report(self, channel: Channel, changes: list[Change]) -> None:
         for change in changes:
             channel.events += change.begin
-            event = channel.reporter.event(change, channel.file)
+            event = channel.reporter.event(change, channel.file, channel.model)
             for publish in self.publishers:
                 publish(event)
 
@@ -275,6 +303,7 @@ def as_json(channel: Channel, image: Image, result: Result) -> dict[str, Any]:
         "latency_cycles": result.latency_cycles,
         "latency_ms": round(result.latency_ms, 6),
         "alarm": channel.state or None,
+        "model": channel.model,
     }
 
 

@@ -16,11 +16,14 @@ import numpy as np
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.backends import choose, has_bitstream, open_backend
 from shiftcore.driver.backends.base import Backend
-from shiftcore.driver.build import Build
+from shiftcore.driver.build import Build, integer_arrays
+from shiftcore.driver.change import Change
 from shiftcore.driver.errors import AcceleratorError, BuildError, ChipError
+from shiftcore.model import image
 from shiftcore.model import registers as reg
 from shiftcore.model.limits import ALIGNMENT
 from shiftcore.model.records import Context, Result
+from shiftcore.model.reference import Reference
 
 _READ_ONLY = (reg.ID, reg.VERSION, reg.BUILD_HASH, reg.INPUT_SHAPE, reg.STREAMS, reg.FRAME_INTERVAL, reg.FRAMES_DONE)
 _UNREADABLE = (reg.CYCLES_LO, reg.CYCLES_HI)  # they count
@@ -266,6 +269,35 @@ def _frames(chip: Backend, build: Build, known: Known) -> Iterator[Check]:
         yield _recovery(accelerator, chip, known)
         again = [] if not count else run_known(accelerator, known)
         yield _logits("the same frames again after the error", again, known.logits)
+        yield from _swaps(accelerator, build, known)
+
+
+def negated(build: Build) -> Change:
+    """Another model of the build's shape: all weights with the other sign."""
+    arrays = integer_arrays(build.model)
+    arrays |= {key: -array for key, array in arrays.items() if key.endswith(".weight")}
+    stream = image.payload(build.manifest.memories, arrays)
+    return Change(build.model, Reference(build.reference.description, arrays), stream)
+
+
+def _swaps(accelerator: Accelerator, build: Build, known: Known) -> Iterator[Check]:
+    """Another model is loaded, gives its own logits, and gives way to the first again."""
+    name, first = "another model is loaded, and every logit is its own", accelerator.read(build.model)
+    other = negated(build)
+    expected = np.stack([other.reference.infer(*context) for context in known.contexts()])
+    try:
+        accelerator.load(other)
+        results = run_known(accelerator, known)
+        cycles = accelerator.load_cycles
+        accelerator.load(first)
+        again = run_known(accelerator, known)
+    except AcceleratorError as error:
+        yield Check(name, False, str(error))
+        return
+    check, differ = _logits(name, results, expected), not np.array_equal(expected, known.logits)
+    took = f"; {cycles:,} cycles ({cycles / accelerator.clock_mhz / 1e3:.3f} ms)" if cycles else ""
+    yield Check(check.name, check.passed and differ, f"{check.detail}{took}")
+    yield _logits("and the first one, loaded again, gives the known logits", again, known.logits)
 
 
 def run_known(accelerator: Accelerator, known: Known, progress: Callable[[int], None] = lambda _: None) -> list[Result]:

@@ -24,6 +24,7 @@ from shiftcore.errors import UserError
 from shiftcore.flow import adapt_report, versions
 from shiftcore.flow.judging import judge
 from shiftcore.flow.operating_point import choose_threshold
+from shiftcore.flow.rollout import roll_out
 from shiftcore.model.reference import Reference
 from shiftcore.options import PresetName
 from shiftcore.quant import checkpoint, layouts, metrics, paired, splits
@@ -297,6 +298,8 @@ def run(
     Console().print(adapt_report.table(outcome))
     print(adapt_report.verdict(outcome))
     print(f"report: {versions.listed(settings)[-1].folder / 'report.md'}")
+    if outcome["outcome"] == versions.PROMOTED:
+        roll_out(settings)
 
 
 def list_versions(preset: PresetName) -> None:
@@ -316,3 +319,4 @@ def rollback(preset: PresetName) -> None:
     with lock(versions.home(settings)), lock(settings.build / "qat"):
         now, left = versions.roll_back(settings)
     print(f"version {now.number} of {now.report['date']} is in use again, in place of version {left.number}")
+    roll_out(settings)

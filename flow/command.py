@@ -31,6 +31,7 @@ PANELS: dict[str, dict[str, Entry]] = {
         "feed": Entry("driver.feeding.commands:feed", "Decode cameras here and send what a board's network takes."),
         "install-service": Entry("driver.service.install:main", "Write a systemd unit that runs a site file."),
         "calibrate": Entry("driver.calibrate:main", "Set a camera's threshold by what it shows, unlabelled."),
+        "load": Entry("driver.load:main", "Give a build and its runs another model; no frame is lost."),
         "selftest": Entry("driver.commands:selftest", "Check a chip: identity, registers, known frames, errors."),
         "replay": Entry("driver.replay:main", "Run frames again on which chip and reference differed."),
     },

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`make deploy`: one archive to copy to a board, with all that it runs: driver, reference, model, bitstream, packages.
 
-The chip has to pass first: its known frames go through the Verilated RTL, and the latency found there is what the
-board's self-test will ask for. The same inputs give the same bytes.
+A chip that is compiled already, and has the shape of the weights in use, takes them as data and is packed as it is. It
+has to pass first: its known frames go through the Verilated RTL, once, and the latency found there is what the board's
+self-test will ask for. The same inputs give the same bytes.
 """
 
 import gzip
 import hashlib
 import io
+import json
 import os
 import re
 import sys
@@ -21,12 +23,14 @@ from pathlib import Path
 from rich.console import Console
 
 from shiftcore import __version__, process
-from shiftcore.artifacts import PACKAGE_FOLDER, atomic_file, atomic_folder, build_folder, digest
+from shiftcore.artifacts import PACKAGE_FOLDER, atomic_file, atomic_folder, build_folder, digest, kept, write_json
 from shiftcore.driver import Accelerator
 from shiftcore.driver.build import Build
+from shiftcore.driver.change import LOADED
 from shiftcore.driver.selftest import Known, run_known
 from shiftcore.errors import UserError
-from shiftcore.flow.build import compiled_chip
+from shiftcore.flow.build import compiled_chip, exported_model
+from shiftcore.flow.rollout import compiled_for
 from shiftcore.hw import selftest
 from shiftcore.hw.bitstream import maker
 from shiftcore.hw.boards import load_board
@@ -44,8 +48,10 @@ def measured_latency(folder: Path, progress: Callable[[int], None] = lambda _: N
     """Run the known frames of the build in `folder` through its Verilated chip; returns the latency of all of them, in
     cycles. `progress` is told how many are done. Raises UserError when a result is missing, a logit is wrong or
     latencies differ."""
-    known = Known.load(Build.load(folder))
+    build = Build.load(folder)
+    known = Known.load(build)
     with Accelerator.open(folder, "rtl") as accelerator:
+        accelerator.load(build.model)  # whatever was loaded since
         results = run_known(accelerator, known, progress)
     if len(results) != len(known.frames):
         raise UserError(f"{folder}: the Verilated chip fails: {len(results)} of {len(known.frames)} results came")
@@ -104,14 +110,17 @@ def _license() -> str:
     return beside.read_text() if beside.is_file() else distribution("shiftcore").read_text("licenses/LICENSE") or ""
 
 
-def contents(folder: Path, latency_cycles: int, packages: list[Path]) -> Files:
-    """Every file of the archive for the build in `folder`, build/PRESET/BOARD."""
+def contents(folder: Path, latency_cycles: int, packages: list[Path], model: Path | None = None) -> Files:
+    """Every file of the archive for the build in `folder`, build/PRESET/BOARD, which goes by `model`, None for the one
+    that its chip was made with."""
     preset, board = folder.parent.name, folder.name
     where = f"build/{preset}/{board}"
     files = {f"wheels/shiftcore-{__version__}-py3-none-any.whl": own_wheel()}
     files |= {"requirements.txt": REQUIREMENTS.read_bytes(), "LICENSE": _license().encode()}
     files |= {f"{where}/chip/{name}": (folder / "chip" / name).read_bytes() for name in ("manifest.json", "model.npz")}
     files[f"{where}/chip/selftest.npz"] = _known_frames(folder / "chip" / "model.npz", latency_cycles)
+    if model is not None and model.read_bytes() != (folder / "chip" / "model.npz").read_bytes():
+        files[f"{where}/chip/{LOADED}"] = model.read_bytes()
     if maker(folder / "chip"):
         files |= {f"{where}/bitstream/{path.name}": path.read_bytes() for path in (folder / "bitstream").iterdir()}
     files |= {f"wheels/{path.name}": path.read_bytes() for path in packages}
@@ -168,18 +177,31 @@ def pack(path: Path, name: str, files: Files) -> None:
             archive.addfile(member, io.BytesIO(files[file]))
 
 
+def _kept_latency(folder: Path, console: Console) -> int:
+    """The latency of a chip's known frames: measured once, it is the same for all weights."""
+    path, doing = folder / "latency.json", "known frames through the Verilated chip"
+
+    def make() -> None:
+        with console.status(f"{doing} (its simulator is built once) ...") as status:
+            cycles = measured_latency(folder, lambda done: status.update(f"{doing}: {done} done ..."))
+        write_json(path, {"latency_cycles": cycles})
+
+    kept(path, Build.load(folder).manifest.content, make)
+    return int(json.loads(path.read_text())["latency_cycles"])
+
+
 def main(
     preset: PresetName = "tiny",
     board: BoardName = "pynq-z2",
 ) -> None:
     """The archive of a preset for a board; compiles the preset where need be."""
     console, target, settings = Console(), load_board(board), load_preset(preset)
-    folder = compiled_chip(settings, board).parent
-    doing = "known frames through the Verilated chip"
-    with console.status(f"{doing} (its simulator is built once) ...") as status:
-        latency = measured_latency(folder, lambda done: status.update(f"{doing}: {done} done ..."))
+    model = exported_model(settings).with_name("model.npz")
+    ready = compiled_for(settings, target, model)
+    folder = ready.folder if ready else compiled_chip(settings, board).parent
+    latency = _kept_latency(folder, console)
     name = f"shiftcore-{settings.name}-{target.name}"
-    files = contents(folder, latency, wheels())
+    files = contents(folder, latency, wheels(), model)
     path = folder / f"{name}.tar.gz"
     pack(path, name, files)
     print(f"{path}: {len(files)} files, {path.stat().st_size / 1e6:.1f} MB; every frame takes {latency:,} cycles")

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.address import Address
@@ -19,6 +21,7 @@ from shiftcore.driver.service.systemd import Notifier
 from shiftcore.driver.sinks import CameraState, Settings, Sinks
 from shiftcore.driver.sources import Image, Say, Source, is_live, open_source
 from shiftcore.errors import UserError
+from shiftcore.model.description import ModelDescription
 from shiftcore.model.records import Result
 from shiftcore.model.sampling import Wanted
 
@@ -28,9 +31,9 @@ SHOWN_S = 1.0  # between two looks of the sinks at how the cameras are
 class Service:
     """The cameras of `site` through `accelerator`, and what happens told to `sinks`, until all of them are done.
 
-    `on_result` sees each frame with its result; of each image there is what is `wanted`. `thresholds`: by cameras'
-    names or addresses, where a camera has none of its own. `more`: sinks that the site does not name, and the folders
-    where these keep events; `door`: where feeders' cameras come in. Raises UserError for more cameras than the
+    `on_result` sees each frame with its result; of each image there is what is `wanted`. `thresholds`: for a model, by
+    cameras' names or addresses, where a camera has none of its own. `more`: sinks that the site does not name, and the
+    folders where these keep events; `door`: where feeders' cameras come in. Raises UserError for more cameras than the
     accelerator has streams.
     """
 
@@ -43,28 +46,29 @@ class Service:
         *,
         on_result: Callable[[Channel, Image, Result], None],
         wanted: Wanted,
-        thresholds: Mapping[str, float],
+        thresholds: Callable[[ModelDescription], Mapping[str, float]],
         more: Mapping[str, Settings],
         spools: Mapping[str, Path],
         door: Listener | None = None,
     ) -> None:
         self._accelerator, self._site, self._sinks, self._say = accelerator, site, sinks, say
-        self._wanted, self._thresholds, self._more, self._spools = wanted, thresholds, more, spools
+        self._wanted, self._calibrated, self._more, self._spools = wanted, thresholds, more, spools
+        self._thresholds = thresholds(accelerator.description)
         self._clips, self._on_result = Clips(site.clips, say, sinks.picture) if site.clips else None, on_result
         self._leaving: list[threading.Thread] = []
         self._door = door
         self._next, self._asked = 0.0, False
         self._systemd, self._ready = Notifier(), False
         self._again: Callable[[], Site] | None = None
+        self._before: Callable[[int, FrameType | None], Any] | int | None = None
         sinks.set({**site.sinks, **more}, spools)
         sources: list[Source] = []
         try:
             for name, camera in site.cameras.items():
                 sources.append(self._opened(name, camera))
             rules = {name: self._rules(name, camera) for name, camera in site.cameras.items()}
-            self.going = Run(
-                accelerator, sources, self._show, [self._publish], say, rules, self._between, self._expects
-            )
+            self.going = Run(accelerator, sources, self._show, [self._publish], say, rules, [self._between])
+            self.going.expected = self._expects
         except BaseException:
             for source in sources:
                 source.close()
@@ -84,22 +88,35 @@ class Service:
 
     @contextmanager
     def read_anew(self, again: Callable[[], Site] | None) -> Iterator[None]:
-        """SIGHUP meanwhile has the site read by `again`, where there is that."""
+        """SIGHUP meanwhile has the site read by `again`, where there is that, besides what it does already."""
         if again is None or threading.current_thread() is not threading.main_thread():
             yield
             return
-        self._again, before = again, signal.signal(signal.SIGHUP, self._ask)
+        self._again, self._before = again, signal.signal(signal.SIGHUP, self._ask)
         try:
             yield
         finally:
-            signal.signal(signal.SIGHUP, before)
+            signal.signal(signal.SIGHUP, self._before)
+
+    def rules(self, description: ModelDescription) -> dict[str, Rules]:
+        """What holds for the cameras with another model, by their names."""
+        try:
+            self._thresholds = self._calibrated(description)
+        except UserError as error:
+            self._say(f"{error}; until then each camera has its own, or the model's")
+            self._thresholds = {}
+        known = {name: self._rules(name, camera) for name, camera in self._site.cameras.items()}
+        fed = (channel.source.name for channel in self.going.channels if channel.source.name not in known)
+        return known | {name: Rules(self._thresholds.get(name)) for name in fed}
 
     def states(self) -> list[CameraState]:
         """How the cameras are."""
         return [_state(channel) for channel in self.going.channels if not channel.gone]
 
-    def _ask(self, _number: int, _frame: object) -> None:
+    def _ask(self, number: int, frame: FrameType | None) -> None:
         self._asked = True
+        if callable(self._before):
+            self._before(number, frame)
 
     def _between(self, _run: Run) -> None:
         if not self._ready:

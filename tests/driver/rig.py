@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the driver's tests hold in their hands: a build on one back end, and what lies behind it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from shiftcore.driver.backends import open_backend
 from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build
 from shiftcore.model.reference import Reference
+from tests.other_weights import other_weights
 
 Job = tuple[np.ndarray, int, bool]
 
@@ -62,6 +64,32 @@ def spoil(accelerator: Accelerator, kind: str, address: int, size: int) -> Calla
     start = next(s for s, array in memory.items() if s <= address < s + len(array))
     array = memory.pop(start)
     return lambda: memory.update({start: array})
+
+
+def other_model(
+    of: Path, path: Path, seed: int, change: Callable[[dict[str, np.ndarray]], object] = lambda _arrays: None
+) -> Path:
+    """Write to `path` a model that differs from that of the file `of` in every layer; `change` may change its arrays
+    once more."""
+    with np.load(of) as content:
+        arrays = other_weights({key: content[key] for key in content.files}, seed)
+    change(arrays)
+    np.savez(path, allow_pickle=False, **arrays)
+    return path
+
+
+def too_wide(arrays: dict[str, np.ndarray]) -> None:
+    """A change for `other_model`: weights of more bits than the chip has."""
+    arrays["classifier.weight"] = arrays["classifier.weight"].astype(np.int16) * 2
+
+
+def described(**changes: object) -> Callable[[dict[str, np.ndarray]], object]:
+    """A change of a model's description, for `other_model`: keys that have other values."""
+
+    def change(arrays: dict[str, np.ndarray]) -> None:
+        arrays["graph"] = np.array(json.dumps({**json.loads(str(arrays["graph"])), **changes}))
+
+    return change
 
 
 def logits(results: Any) -> list[list[int]]:

@@ -166,7 +166,7 @@ def test_a_spool_keeps_order_and_belongs_to_one_process(tmp_path: Path) -> None:
 def test_begin_and_end_share_an_id_that_no_other_event_has() -> None:
     reporter = Reporter(stream=3)
     changes = [Change(begin, 1.5, 0.25, "fight", 0.9) for begin in (True, False, True, False)]
-    made = [reporter.event(change, "a.mp4") for change in changes]
+    made = [reporter.event(change, "a.mp4", "1f0c22ab") for change in changes]
     assert [event["event"] for event in made] == ["begin", "end", "begin", "end"]
     ids = [event["id"] for event in made]
     assert ids[0] == ids[1] != ids[2] == ids[3]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shiftcore.driver import Accelerator, sources
+from shiftcore.driver import Accelerator, LoadedModel, sources
 from shiftcore.driver import run as running
 from shiftcore.driver.errors import DifferenceError, StuckError
 from shiftcore.driver.run import Run
@@ -48,6 +48,7 @@ class Flaky:
 
     streams, classes, clock_mhz, backend = 4, ["calm", "fight"], 100.0, "flaky"
     description = described(2, "rgb", 1)
+    models = (LoadedModel(Path("model.npz"), "1f0c22ab", "stand-in"),)
 
     def __init__(self, real: Accelerator, failing: set[int], error: type[Exception] = StuckError) -> None:
         self._results: deque[Any] = deque()

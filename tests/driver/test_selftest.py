@@ -104,23 +104,38 @@ def never_sets(flag: int) -> Callable[[pytest.MonkeyPatch], None]:
 
 
 def mixes_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    infer = Reference.infer
+    class OneState(Reference):
+        def infer(self, frame: np.ndarray, stream: int = 0, clear: bool = False, *rest: Any, **more: Any) -> Any:
+            return super().infer(frame, 0, clear, *rest, **more)
 
-    def one_state(self: Any, frame: np.ndarray, stream: int = 0, clear: bool = False, **more: Any) -> np.ndarray:
-        inside_chip = getattr(self, "in_chip", False)
-        return infer(self, frame, 0 if inside_chip else stream, clear, **more)
+    monkeypatch.setattr("shiftcore.driver.backends.reference.Reference", OneState)  # the chip's; not the self-test's
 
-    load = Reference.load
-    calls = []
 
-    def marked(path: Path) -> Reference:
-        reference = load(path)
-        calls.append(reference)
-        reference.in_chip = len(calls) == 2  # type: ignore[attr-defined]  # the back end's; the first is the build's
-        return reference
+def keeps_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chip that says it has taken a model, and computes with the one before."""
+    change = ReferenceChip._change
 
-    monkeypatch.setattr(Reference, "infer", one_state)
-    monkeypatch.setattr(Reference, "load", marked)
+    def deaf(self: Any, content: np.ndarray) -> None:
+        infer = self._infer
+        change(self, content)
+        self._infer = infer
+
+    monkeypatch.setattr(ReferenceChip, "_change", deaf)
+
+
+def mixes_two_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chip whose second load leaves the last words of the image before."""
+    change, loads = ReferenceChip._change, list[np.ndarray]()
+
+    def mixed(self: Any, content: np.ndarray) -> None:
+        loads.append(content.copy())
+        change(self, content)
+        if len(loads) > 1:
+            words = content.copy()
+            words[-1000:] = loads[0][-1000:]
+            self._infer = self._load(np.frombuffer(words.tobytes(), "<u4")[4:-1])
+
+    monkeypatch.setattr(ReferenceChip, "_change", mixed)
 
 
 FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
@@ -139,6 +154,8 @@ FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
     "no underflow check": (never_sets(reg.Error.RESULT_UNDERFLOW), "refused: a result taken that there is not"),
     "no check of idle": (never_sets(reg.Error.CONFIG), "refused: a register changed while running"),
     "one state for all streams": (mixes_streams, "and interleaved on 4 streams"),
+    "weights that cannot be changed": (keeps_its_weights, "another model is loaded, and every logit is its own"),
+    "a mixture of two models": (mixes_two_models, "and the first one, loaded again, gives the known logits"),
     "a counter that stands still": (reads(reg.FRAMES_DONE, lambda _: 0), "frames are counted"),
 }
 

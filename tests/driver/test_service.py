@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from shiftcore.driver.accelerator import Accelerator
+from shiftcore.driver.service import site
+from shiftcore.driver.service.service import Service
+from shiftcore.driver.sinks import Sinks
+from shiftcore.errors import UserError
 from shiftcore.flow.command import app
 from shiftcore.model import video
 from shiftcore.model.colour import BLACK
+from shiftcore.model.description import ModelDescription
+from shiftcore.model.sampling import Wanted
 from shiftcore.quant import synthetic
 from tests.driver.footage import EVENTS, scene
 from tests.driver.rtsp_camera import Camera, transport_stream
@@ -144,3 +152,26 @@ def test_a_site_is_read_anew_and_no_camera_is_lost(driver: Callable[..., Result]
     assert f"{path}: not a TOML file" in result.stderr and "the site goes on as it was" in said
     assert said.count("the site was read anew") == 1
     assert not any(line.startswith("stays: ") and "called again" in line for line in said)
+
+
+def test_thresholds_of_other_weights_give_way(tiny_export: Path, tmp_path: Path) -> None:
+    """A site's own stay; those of a file that is for other weights are said to be gone."""
+    path, said = scene(tmp_path / "a.mp4", "leave_pick", clips=1), list[str]()
+
+    def thresholds(_description: ModelDescription) -> dict[str, float]:
+        if said:
+            raise UserError("thresholds for other weights")
+        return {"file": 0.3, "own": 0.4}
+
+    cameras = {name: site.Camera(str(path), threshold) for name, threshold in (("file", None), ("own", 0.9))}
+    with Accelerator.open(tiny_export / "model.npz") as accelerator, closing(Sinks(tmp_path, said.append)) as sinks:
+        service = Service(
+            accelerator, site.Site(cameras, {}), sinks, said.append,
+            on_result=lambda *_: None, wanted=Wanted(), thresholds=thresholds, more={}, spools={},
+        )  # fmt: skip
+        before = {channel.source.name: channel.rules.threshold for channel in service.going.channels}
+        said.append("another model")
+        after = {name: rules.threshold for name, rules in service.rules(accelerator.description).items()}
+        service.close()
+    assert before == {"file": 0.3, "own": 0.9} and after == {"file": None, "own": 0.9}
+    assert said[1].startswith("thresholds for other weights; until then")

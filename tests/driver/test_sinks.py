@@ -33,12 +33,12 @@ AWAY = CameraState("yard", 0, 0, 0.0, (0, 0), "", 0.0, "quiet", 0, ("lost",))
 
 def events(*kinds: str, camera: str = "door") -> list[Event]:
     """Alarms' begins and ends, each "begin" with an id of its own; a "trouble" is one too."""
-    reporter = Reporter(0, camera)
-    return [
-        reporter.event(Change(kind != "end", 1.5, 1.0, "lost" if kind == "trouble" else "fight", 0.97), camera,
-                       "trouble" if kind == "trouble" else "alarm")
-        for kind in kinds
-    ]  # fmt: skip
+    reporter, made = Reporter(0, camera), list[Event]()
+    for kind in kinds:
+        name, begins = "lost" if kind == "trouble" else "fight", kind != "end"
+        change = Change(begins, 1.5, 1.0, name, 0.97)
+        made.append(reporter.event(change, camera, "1f0c22ab", "trouble" if kind == "trouble" else "alarm"))
+    return made
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shiftcore.driver import LoadedModel
 from shiftcore.driver import run as running
 from shiftcore.driver.events import Event
 from shiftcore.driver.service import service as serving
@@ -72,6 +73,7 @@ class Seeing:
     """An accelerator for which a white picture is a fight."""
 
     streams, classes, clock_mhz, backend = CAMERAS, ["calm", "fight"], 100.0, "seeing"
+    models = (LoadedModel(Path("model.npz"), "1f0c22ab", "stand-in"),)
     description = replace(described(2, "rgb", 1), alarm=AlarmSettings(("fight",), 0.8, 0.5, 60.0, 60.0))
 
     def __init__(self) -> None:
@@ -132,7 +134,7 @@ def test_a_week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     service = Service(
         accelerator, site, Sinks(tmp_path, said.append), said.append,
-        on_result=look, wanted=RGB, thresholds={}, more={"counting": counted}, spools={},
+        on_result=look, wanted=RGB, thresholds=lambda _: {}, more={"counting": counted}, spools={},
     )  # fmt: skip
     service.going()
     service.close()

@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from shiftcore.artifacts import digest
+from shiftcore.driver.control import listening, runs_folder
 from shiftcore.flow import adapt, versions
 from shiftcore.flow.build import exported_model
 from shiftcore.flow.command import app
@@ -102,14 +105,18 @@ def line_of(result: Any) -> str:
     return str(result.stderr.splitlines()[-1])
 
 
-def test_promoted_where_the_old_network_fails_and_back_again(place: Preset, base: Path) -> None:
+def test_promoted_where_the_old_network_fails_and_back_again(
+    place: Preset, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rolled_out: list[str] = []
+    monkeypatch.setattr(adapt, "roll_out", lambda preset: rolled_out.append(preset.name))
     use(place, base)
     trained = checkpoint.trained_path(place)
     old = exported_model(place)
     clips = write_clips(place.build.parent.parent / "clips", FAINT, range(16))
     done = call(place, "adapt", "--data", clips)
     assert done.exit_code == 0, done.output
-    assert "promoted: the new network is better with 95 % confidence" in done.stdout
+    assert "promoted: the new network is better with 95 % confidence" in done.stdout and rolled_out == ["small"]
     original, first = versions.listed(place)
     assert trained.read_bytes() == first.weights.read_bytes() != base.read_bytes()
     assert original.weights.read_bytes() == base.read_bytes()
@@ -129,12 +136,24 @@ def test_promoted_where_the_old_network_fails_and_back_again(place: Preset, base
     first_line, second_line, _ = call(place, "versions").stdout.splitlines()
     assert "original" in first_line and "in use" not in first_line
     assert "promoted  adapters from 0, " in second_line and second_line.endswith("<- in use")
-    back = command(place, "rollback")
+    told: list[Path] = []
+    with listening(runs_folder(old), partial(taken, told), print):
+        back = command(place, "rollback")
+    assert told == [old.with_name("model.npz")] and "has model 1f0c22ab now" in back.stdout
+    assert Reference.load(told[0]).description.checkpoint == digest(base)
     assert back.returncode == 0 and back.stdout.startswith("version 0 of ") and "version 1" in back.stdout
     assert trained.read_bytes() == base.read_bytes()
     further = command(place, "rollback")
     assert further.returncode == 2
     assert further.stderr == "error: preset 'small': nothing to go back to: version 0, in use, is an original\n"
+
+
+def taken(told: list[Path], model: Path) -> Future[str]:
+    """What a run does with a model that fits."""
+    told.append(model)
+    answer: Future[str] = Future()
+    answer.set_result("1f0c22ab")
+    return answer
 
 
 def command(preset: Preset, name: str) -> subprocess.CompletedProcess[str]:

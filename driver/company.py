@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What accompanies a run: the ways by which it is given another model, and a candidate beside its own."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from shiftcore.driver.control import listening, runs_folder
+from shiftcore.driver.mqtt_load import Inbox
+from shiftcore.driver.run import Run
+from shiftcore.driver.shadow import shadowed
+from shiftcore.driver.sinks.mqtt import Broker
+from shiftcore.driver.switch import Rulebook, Switch, on_hangup
+
+
+@contextmanager
+def accompanied(
+    run: Run, build: Path, rules: Rulebook, broker: Broker | None, candidate: Path | None
+) -> Iterator[None]:
+    """Meanwhile SIGHUP, `shiftcore load` and, with a `broker`, MQTT give another model to a run of `build`, a folder or
+    an exported model; `rules` are its cameras' for each. A `candidate` sees what the run sees, and its report
+    is left in the folder shadow/ there. Raises UserError as `Inbox` and `Shadow`."""
+    accelerator, say = run.accelerator, run.say
+    with closing(Switch(accelerator, rules, say)) as switch, ExitStack() as stack:
+        run.between.append(switch)
+        run.beside = stack.enter_context(shadowed(candidate, run, runs_folder(build).with_name("shadow")))
+        if broker is not None:
+            stack.enter_context(closing(Inbox(broker, accelerator.build, switch.ask, say)))
+        stack.enter_context(listening(runs_folder(build), switch.ask, say))
+        stack.enter_context(on_hangup(switch))
+        yield

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Models over MQTT, for a run that allows it: whoever may publish to its topic gives it another one."""
+
+import json
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from shiftcore.driver.build import Build
+from shiftcore.driver.change import install
+from shiftcore.driver.sinks.mqtt import KEEP_ALIVE_S, RECONNECT_S, Broker
+from shiftcore.driver.sources import Say
+from shiftcore.driver.switch import Answer
+from shiftcore.errors import UserError
+
+
+class Inbox:
+    """Takes the content of a model.npz from the topic `shiftcore/HOST/load`, and publishes to `shiftcore/HOST/model`
+    what became of it: `{"model": HASH}` or `{"error": ...}`. A compiled build goes by it from then on. What the broker
+    retains is left alone: it is of another day.
+
+    `ask` is what gives a model's file to the run. Raises UserError where paho-mqtt is not installed, and for
+    certificates that are none.
+    """
+
+    def __init__(self, broker: Broker, build: Build, ask: Callable[[Path], Answer], say: Say) -> None:
+        self._build, self._ask, self._say = build, ask, say
+        topic = f"shiftcore/{socket.gethostname()}"
+        self._replies = f"{topic}/model"
+        self._folder = tempfile.TemporaryDirectory(prefix="shiftcore-")
+        self._client = broker.client()
+        self._client.reconnect_delay_set(*RECONNECT_S)
+        self._client.on_connect = lambda client, *_: client.subscribe(f"{topic}/load", qos=1)
+        self._client.on_message = self._take
+        self._client.connect_async(broker.host, broker.port, keepalive=KEEP_ALIVE_S)
+        self._client.loop_start()
+
+    def close(self) -> None:
+        """Take no more."""
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._folder.cleanup()
+
+    def _take(self, _client: Any, _data: Any, message: Any) -> None:
+        if message.retain:
+            return
+        path = Path(self._folder.name) / "model.npz"
+        path.write_bytes(message.payload)
+        try:
+            answer = self._ask(install(self._build, path) if self._build.compiled else path)
+        except UserError as error:
+            self._say(f"the model stays: what came over MQTT is refused: {error}")
+            self._reply({"error": str(error)})
+        else:
+            answer.add_done_callback(self._answered)
+
+    def _answered(self, answer: Answer) -> None:
+        error = answer.exception()
+        self._reply({"error": str(error)} if error else {"model": answer.result()})
+
+    def _reply(self, what: dict[str, str]) -> None:
+        self._client.publish(self._replies, json.dumps(what), qos=1)
