@@ -164,7 +164,7 @@ class _Door:
 def _watch(say: Voice, site: Site, again: Callable[[], Site] | None, given: _Given, door: _Door | None = None) -> None:
     """The cameras of `site`, and those that come through the `door`, until they end."""
     chosen = given.build or site.build or exported()
-    keep = site.state or _folder(chosen)
+    keep = site.state or state_folder(chosen)
     with interruptible(), Accelerator.open(chosen, given.backend, given.compare) as accelerator, ExitStack() as stack:
         rate = accelerator.description.preprocess.images_per_second
         frames = _Frames(stack, say, given.json)
@@ -267,8 +267,10 @@ def exported() -> Path:
     return model
 
 
-def _folder(build: Path) -> Path:
-    return build if build.is_dir() else build.parent
+def state_folder(build: Path) -> Path:
+    """Where what must outlive a run of a build, or of an exported model, is kept: events that wait, a board's keys."""
+    folder = build if build.is_dir() else build.parent
+    return folder.parent if folder.name == "export" else folder  # an export replaces its folder as a whole
 
 
 class _Frames:

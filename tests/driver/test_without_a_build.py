@@ -59,3 +59,13 @@ def test_why_it_cannot_be_exported(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"no --build is given, and night cannot be exported here: .*night") as refused:
         commands.exported()
     assert "\n" not in str(refused.value)
+
+
+def test_what_outlives_a_run_outlives_the_next_export(tmp_path: Path) -> None:
+    """An export replaces its folder: events that wait for a broker would be gone, and the keys that feeders have."""
+    export, chip = tmp_path / "cctv" / "export", tmp_path / "cctv" / "pynq-z2"
+    for folder in (export, chip):
+        folder.mkdir(parents=True)
+    assert commands.state_folder(export / "model.npz") == tmp_path / "cctv"
+    assert commands.state_folder(chip) == chip
+    assert commands.state_folder(tmp_path / "mine" / "night.npz") == tmp_path / "mine"
