@@ -146,6 +146,13 @@ class Build:
         )
 
 
+def state_folder(build: Path) -> Path:
+    """Where what must outlive a run of a build, or of an exported model, is kept: events that wait, a
+    board's keys, where its runs are reached."""
+    folder = build if build.is_dir() else build.parent
+    return folder.parent if folder.name == "export" else folder  # an export replaces its folder as a whole
+
+
 def integer_arrays(model: Path) -> dict[str, np.ndarray]:
     """The arrays of an integer model's file, of which `Reference.load` has said that it is one."""
     with np.load(model, allow_pickle=False) as content:

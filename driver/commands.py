@@ -17,6 +17,7 @@ from shiftcore import cli, process
 from shiftcore.artifacts import build_folder
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.address import Address
+from shiftcore.driver.build import state_folder
 from shiftcore.driver.company import accompanied
 from shiftcore.driver.feeding.link import PORT, Answer, BoardKeys
 from shiftcore.driver.feeding.listener import Listener
@@ -265,12 +266,6 @@ def exported() -> Path:
         why = (done.stderr.strip().splitlines() or ["no reason given"])[-1].removeprefix("error: ")
         raise UserError(f"no --build is given, and {PRESET} cannot be exported here: {why}")
     return model
-
-
-def state_folder(build: Path) -> Path:
-    """Where what must outlive a run of a build, or of an exported model, is kept: events that wait, a board's keys."""
-    folder = build if build.is_dir() else build.parent
-    return folder.parent if folder.name == "export" else folder  # an export replaces its folder as a whole
 
 
 class _Frames:

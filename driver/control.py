@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from shiftcore.driver.build import state_folder
 from shiftcore.driver.sources import Say
 from shiftcore.errors import ShiftcoreError
 
@@ -35,8 +36,7 @@ class Reply(NamedTuple):
 
 def runs_folder(build: Path) -> Path:
     """Where runs of a build, or of an exported model, can be reached."""
-    folder = build if build.is_dir() else build.parent
-    return (folder.parent if folder.name == "export" else folder) / RUNS  # an export replaces its folder as a whole
+    return state_folder(build) / RUNS
 
 
 @contextlib.contextmanager

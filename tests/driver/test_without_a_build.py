@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shiftcore.driver import Accelerator, BackendError, commands
+from shiftcore.driver import Accelerator, BackendError, build, commands
 from shiftcore.driver.errors import BuildError
 from shiftcore.errors import UserError
 from shiftcore.model.reference import Reference
@@ -66,6 +66,6 @@ def test_what_outlives_a_run_outlives_the_next_export(tmp_path: Path) -> None:
     export, chip = tmp_path / "cctv" / "export", tmp_path / "cctv" / "pynq-z2"
     for folder in (export, chip):
         folder.mkdir(parents=True)
-    assert commands.state_folder(export / "model.npz") == tmp_path / "cctv"
-    assert commands.state_folder(chip) == chip
-    assert commands.state_folder(tmp_path / "mine" / "night.npz") == tmp_path / "mine"
+    assert build.state_folder(export / "model.npz") == tmp_path / "cctv"
+    assert build.state_folder(chip) == chip
+    assert build.state_folder(tmp_path / "mine" / "night.npz") == tmp_path / "mine"
