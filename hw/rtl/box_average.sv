@@ -161,7 +161,7 @@ module box_average #(
 
 	function automatic word_sum_t sum_of(input logic [63:0] word, input logic [7:0] which);
 		sum_of = '0;
-		for(int unsigned i = 0; i < 8; i++)  sum_of += word_sum_t'(word[8*i +: 8] & {8{which[i]}});
+		for(int unsigned i = 0; i < 8; i++)  if(which[i])  sum_of += word_sum_t'(word[8*i +: 8]);
 	endfunction : sum_of
 
 	wire [7:0]  from_place = 8'hFF << Place;
