@@ -35,6 +35,7 @@ from shiftcore.driver.sources import Image, Source, check_sources
 from shiftcore.driver.terminal import Voice, interruptible, shown, stopped_by_signals
 from shiftcore.driver.thresholds import read as read_thresholds
 from shiftcore.errors import UserError
+from shiftcore.model import decoders
 from shiftcore.model.alarm import RAISED
 from shiftcore.model.description import ModelDescription
 from shiftcore.model.records import Result
@@ -164,6 +165,8 @@ class _Door:
 
 def _watch(say: Voice, site: Site, again: Callable[[], Site] | None, given: _Given, door: _Door | None = None) -> None:
     """The cameras of `site`, and those that come through the `door`, until they end."""
+    if site.cameras and (notice := decoders.need_one()):
+        say(notice)
     chosen = given.build or site.build or exported()
     keep = site.state or state_folder(chosen)
     with interruptible(), Accelerator.open(chosen, given.backend, given.compare) as accelerator, ExitStack() as stack:

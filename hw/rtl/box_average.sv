@@ -156,11 +156,12 @@ module box_average #(
 	logic [63:0]  Word1;
 	logic [7:0]   Own1;	// pixels of the box at hand
 	logic [7:0]   Other1;	// of the next one
-	logic [10:0]  Own2, Other2;
+	typedef logic [10:0]  word_sum_t;	// of up to 8 pixels
+	word_sum_t    Own2, Other2;
 
-	function automatic logic [10:0] sum_of(input logic [63:0] word, input logic [7:0] which);
+	function automatic word_sum_t sum_of(input logic [63:0] word, input logic [7:0] which);
 		sum_of = '0;
-		for(int unsigned i = 0; i < 8; i++)  sum_of += 11'(word[8*i +: 8] & {8{which[i]}});
+		for(int unsigned i = 0; i < 8; i++)  if(which[i])  sum_of += word_sum_t'(word[8*i +: 8]);
 	endfunction : sum_of
 
 	wire [7:0]  from_place = 8'hFF << Place;

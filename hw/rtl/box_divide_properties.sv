@@ -19,14 +19,14 @@ module box_divide_properties #(
 );
 	logic  was_reset;
 	power_up  start(.clk, .rst_n, .was_reset);
-	axi_stream_rules #(.WIDTH(8), .ASSUME(0))  sink(
+	axi_stream_rules #(.WIDTH($bits(m_tdata)), .ASSUME(0))  sink(
 		.clk, .rst_n, .data(m_tdata), .valid(m_tvalid), .ready(m_tready));
 
 	wire [AREA_BITS+7:0]  area = (AREA_BITS+8)'(s_area);
 	always_comb if(s_tvalid)  in_range: assume(s_tdata[AREA_BITS+7:8] < s_area);
 
 	wire [4:0]  held;
-	in_order #(.WIDTH(8), .CAPACITY(8))  order(
+	in_order #(.WIDTH($bits(m_tdata)), .CAPACITY(8))  order(
 		.clk, .rst_n, .push(s_tvalid && s_tready), .push_data(8'(s_tdata / area)),
 		.pop(m_tvalid && m_tready), .pop_data(m_tdata), .held);
 

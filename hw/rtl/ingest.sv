@@ -25,9 +25,9 @@
 module ingest #(
 	parameter int unsigned WIDTH           = 112,	// of the input, 8 or above
 	parameter int unsigned HEIGHT          = 80,	// WIDTH * HEIGHT is even
-	parameter int unsigned STREAMS         = 32,	// 2 or above
+	parameter int unsigned STREAMS         = 2,	// or above
 	parameter int unsigned ADDR_WIDTH      = 33,	// a bit more than the bus has, so that no window's limit wraps
-	parameter int unsigned TAG_BITS        = 40,
+	parameter int unsigned TAG_BITS        = 1,
 	parameter int unsigned MAX_BURST_BEATS = 16,
 	parameter int unsigned WRITE_BURST     = 16,
 	parameter int unsigned FIFO_WORDS      = 512	// between memory and each reader
@@ -272,7 +272,7 @@ module ingest #(
 		.s_tdata(word), .s_tvalid(word_valid), .s_tready(word_ready),
 		.m_tdata(mean), .m_tvalid(mean_valid), .m_tready(mean_ready)
 	);
-	lutram_fifo #(.WIDTH(8), .DEPTH(PIXELS_WAIT)) pixels (
+	lutram_fifo #(.WIDTH($bits(mean)), .DEPTH(PIXELS_WAIT)) pixels (
 		.clk, .rst_n(work_n),
 		.s_tdata(mean), .s_tvalid(mean_valid), .s_tready(mean_ready),
 		.m_tdata(pixel), .m_tvalid(pixel_valid), .m_tready(pixel_ready),
