@@ -53,7 +53,6 @@ class Fed(Source):
         self._lost = True
         self._last = self._offset = 0.0
         self._started = time.monotonic()
-        self._refused = ""
 
     @property
     def interrupted(self) -> bool:
@@ -68,12 +67,6 @@ class Fed(Source):
                 return None
             self._change.notify_all()
             return self._images.popleft()
-
-    def refuse(self, problem: str) -> None:
-        """Say what is wrong with its images, once."""
-        if problem != self._refused:
-            self._refused = problem
-            self._complain(problem)
 
     def belongs(self, feeder: object) -> None:
         """From now on take images of `feeder` alone: one that comes again is faster than the end of its connection."""
