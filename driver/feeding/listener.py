@@ -183,7 +183,8 @@ class Listener:
     def _greet(self, connection: ssl.SSLSocket) -> list[Fed]:
         """Let a feeder in; the sources of its cameras, in their order. Raises LinkError where it stays outside."""
         hello = receive_line(connection, Hello)
-        known = isinstance(hello.token, str) and hmac.compare_digest(hello.token.encode(), self._token.encode())
+        token = str(hello.token).encode(errors="replace")  # of a stranger, it may be anything
+        known = hmac.compare_digest(token, self._token.encode())
         refused, final, taken = "", True, list[Fed]()
         if not known:
             time.sleep(WRONG_S)  # before anyone can guess again

@@ -223,6 +223,13 @@ def test_strangers_stay_outside(board: Board, tmp_path: Path) -> None:
     assert sum("was refused" in line for line in board.said) == 2
 
 
+@pytest.mark.parametrize("token", [None, 1, ["a"], "\ud800"])
+def test_a_token_may_be_anything(board: Board, token: object) -> None:
+    with board.key.connect("localhost", board.port) as connection:
+        connection.sendall(json.dumps({"token": token, "cameras": ["gate"]}).encode() + b"\n")
+        assert "does not know this key" in link.receive_line(connection, Answer).refused
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"GET / HTTP/1.1\r\n\r\n", b"{}\n", b"[1]\n", b'{"token": 1, "cameras": 2}\n', b"\xff" * 70_000],
