@@ -67,21 +67,32 @@ def stopped_by_signals(sources: list[Source], door: Listener | None = None) -> I
     if not door and not any(source.live for source in sources):
         yield
         return
+
+    def stop() -> None:
+        for source in sources:
+            source.stop()
+        if door:
+            door.stop()
+
+    with stopped_by_a_signal(stop):
+        yield
+
+
+@contextmanager
+def stopped_by_a_signal(stop: Callable[[], None]) -> Iterator[None]:
+    """Meanwhile the first Ctrl-C or SIGTERM calls `stop`, and a second one interrupts."""
     interrupts = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def restore() -> None:
         for number, handler in interrupts.items():
             signal.signal(number, handler)
 
-    def stop(_number: int, _frame: object) -> None:
+    def end(_number: int, _frame: object) -> None:
         restore()
-        for source in sources:
-            source.stop()
-        if door:
-            door.stop()
+        stop()
 
     for number in interrupts:
-        signal.signal(number, stop)
+        signal.signal(number, end)
     try:
         yield
     finally:

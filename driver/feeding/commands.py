@@ -2,21 +2,19 @@
 """`shiftcore feed SOURCE... --to BOARD`."""
 
 import re
-import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from shiftcore import cli
 from shiftcore.driver.address import Address
 from shiftcore.driver.feeding.feeder import Feeder
 from shiftcore.driver.feeding.link import PORT, Answer, FeederKey
 from shiftcore.driver.sources import Source, check_sources, open_sources
-from shiftcore.driver.terminal import Voice, interruptible
+from shiftcore.driver.terminal import Voice, interruptible, stopped_by_a_signal
 from shiftcore.errors import UserError
 from shiftcore.model.sampling import Wanted
 
@@ -41,11 +39,11 @@ def feed(
         return open_sources(places, wanted.rate, say, Wanted(wanted.luma))
 
     feeder = Feeder(host, port, FeederKey.read(key), names, open_all, say)
-    with interruptible("what was sent is with the board"), _stopped_by_signals(feeder):
+    with interruptible("what was sent is with the board"), stopped_by_a_signal(feeder.stop):
         feeder()
     say(f"{feeder.images} images sent")
     if any(source.problems for source in feeder.sources):
-        raise typer.Exit(2)
+        raise typer.Exit(cli.USER_ERROR)
 
 
 def _named(source: str) -> tuple[str, str]:
@@ -61,24 +59,3 @@ def _address(to: str) -> tuple[str, int]:
     if not found or not 0 < int(found[2] or PORT) < 65_536:
         raise UserError(f"--to {to}: not HOST or HOST:PORT")
     return found[1].strip("[]"), int(found[2] or PORT)
-
-
-@contextmanager
-def _stopped_by_signals(feeder: Feeder) -> Iterator[None]:
-    """The first signal ends it when what was read is sent; a second one at once."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def stop(_number: int, _frame: object) -> None:
-        restore()
-        feeder.stop()
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        restore()

@@ -18,7 +18,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from shiftcore.artifacts import atomic_file
 from shiftcore.errors import UserError
@@ -111,8 +111,7 @@ def receive_line(connection: socket.socket, kind: Callable[..., T]) -> T:
             raise LinkError("does not speak as a feeder and its board do")
         content += byte
     try:
-        known: dict[str, Any] = json.loads(content)
-        return kind(**known)
+        return kind(**json.loads(content))
     except (ValueError, TypeError):
         raise LinkError("does not speak as a feeder and its board do; is it of another version?") from None
 

@@ -53,7 +53,6 @@ class Fed(Source):
         self._lost = True
         self._last = self._offset = 0.0
         self._started = time.monotonic()
-        self._refused = ""
 
     @property
     def interrupted(self) -> bool:
@@ -68,12 +67,6 @@ class Fed(Source):
                 return None
             self._change.notify_all()
             return self._images.popleft()
-
-    def refuse(self, problem: str) -> None:
-        """Say what is wrong with its images, once."""
-        if problem != self._refused:
-            self._refused = problem
-            self._complain(problem)
 
     def belongs(self, feeder: object) -> None:
         """From now on take images of `feeder` alone: one that comes again is faster than the end of its connection."""
@@ -190,7 +183,8 @@ class Listener:
     def _greet(self, connection: ssl.SSLSocket) -> list[Fed]:
         """Let a feeder in; the sources of its cameras, in their order. Raises LinkError where it stays outside."""
         hello = receive_line(connection, Hello)
-        known = isinstance(hello.token, str) and hmac.compare_digest(hello.token.encode(), self._token.encode())
+        token = str(hello.token).encode(errors="replace")  # of a stranger, it may be anything
+        known = hmac.compare_digest(token, self._token.encode())
         refused, final, taken = "", True, list[Fed]()
         if not known:
             time.sleep(WRONG_S)  # before anyone can guess again

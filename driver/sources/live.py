@@ -60,7 +60,6 @@ class Live(Source):
         self._started, self._last = time.monotonic(), 0.0  # of the run, and the time of the newest frame
         self._lost, self._failures, self._pauses = False, 0, PAUSE_S
         self._told, self._told_at = "", 0.0
-        self._refused = ""
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
@@ -80,12 +79,6 @@ class Live(Source):
                 return self._images.popleft()
         self.done = self.done or ended
         return None
-
-    def refuse(self, problem: str) -> None:
-        """Say what is wrong with its images, once: others may follow, as when someone sets the camera right."""
-        if problem != self._refused:
-            self._refused = problem
-            self._complain(problem)
 
     def stop(self) -> None:
         """Give no more images. The thread ends with the camera's next frame, or with `TIMEOUT_S` without one."""

@@ -49,6 +49,7 @@ class Source:
     def __init__(self, name: str, rate: int | None, say: Say, wanted: Wanted = RGB) -> None:
         self.name, self.done = name, False
         self.dropped = self.problems = 0
+        self._refused = ""
         self._rate, self._say, self._wanted = rate, say, wanted
 
     @property
@@ -61,9 +62,11 @@ class Source:
         raise NotImplementedError
 
     def refuse(self, problem: str) -> None:
-        """Say what is wrong with its last image. The rest of that file is left out; a camera's next images may do, so
-        it is told once."""
-        raise NotImplementedError
+        """Say what is wrong with its last image. The rest of that file is left out; of a camera others may follow, as
+        when someone sets it right, so it is told once."""
+        if problem != self._refused:
+            self._refused = problem
+            self._complain(problem)
 
     def stop(self) -> None:
         """Give no more images. Returns at once; a signal's handler may call it."""

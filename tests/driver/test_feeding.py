@@ -30,6 +30,7 @@ from shiftcore.quant.preset import load_preset
 from tests.checkout import ROOT
 from tests.commands import shiftcore
 from tests.driver.footage import LIMIT_S, pictures, scene
+from tests.driver.proxy import Proxy
 
 SPEC = load_preset("cctv").preprocessing
 ANSWER = Answer(SPEC.input.height, SPEC.input.width, True, SPEC.preprocess.images_per_second)
@@ -151,36 +152,6 @@ def test_colours_are_fed_as_well(keys: BoardKeys, tmp_path: Path) -> None:
     ]
 
 
-class Proxy:
-    """Passes bytes on between a feeder and a board, and cuts the line after so many."""
-
-    def __init__(self, port: int, cut_after: int) -> None:
-        self._board, self._left = port, cut_after
-        self._socket = socket.create_server(("localhost", 0))
-        self.port: int = self._socket.getsockname()[1]
-        self.cut = threading.Event()
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        while True:
-            inner, _ = self._socket.accept()
-            outer = socket.create_connection(("localhost", self._board))
-            threading.Thread(target=self._pass, args=(outer, inner, False), daemon=True).start()
-            self._pass(inner, outer, not self.cut.is_set())
-
-    def _pass(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
-        with contextlib.suppress(OSError):
-            while content := source.recv(4096):
-                sink.sendall(content)
-                self._left -= len(content) if counted else 0
-                if counted and self._left < 0:
-                    self.cut.set()
-                    break
-        for end in (source, sink):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-
 def test_a_line_that_drops_is_taken_up_again(board: Board, tmp_path: Path) -> None:
     """The file goes on; what follows the loss begins a clip, and no image is a mixture of two."""
     expected = local(path := film(tmp_path / "a.mp4", 120))
@@ -250,6 +221,13 @@ def test_strangers_stay_outside(board: Board, tmp_path: Path) -> None:
     board.take(board.lost)
     assert len(board.images[0]) == len(local(path))
     assert sum("was refused" in line for line in board.said) == 2
+
+
+@pytest.mark.parametrize("token", [None, 1, ["a"], "\ud800"])
+def test_a_token_may_be_anything(board: Board, token: object) -> None:
+    with board.key.connect("localhost", board.port) as connection:
+        connection.sendall(json.dumps({"token": token, "cameras": ["gate"]}).encode() + b"\n")
+        assert "does not know this key" in link.receive_line(connection, Answer).refused
 
 
 @pytest.mark.parametrize(
