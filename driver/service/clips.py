@@ -67,7 +67,7 @@ class Clips:
         self._settings, self._say, self._folder = settings, say, Path(settings.folder)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            for left in self._folder.glob(".*.part*"):  # of a process that was killed
+            for left in self._folder.glob(".*.part"):  # of a process that was killed
                 left.unlink()
             if not os.access(self._folder, os.W_OK):
                 raise PermissionError(13, "Permission denied")
@@ -150,7 +150,7 @@ class Clips:
         begin = reel.packets[0].arrival
         begins = round(max(cut.begin + AROUND_S - begin, 0.0), 3)
         about = {**event, "begins": begins, "scores": course}
-        parts = {suffix: self._folder / f".{name}.part{suffix}" for suffix in PARTS}
+        parts = {suffix: self._folder / f".{name}{suffix}.part" for suffix in PARTS}
         try:
             (write_masked if cover.masks else write)(parts[".mp4"], reel, cover)
             jpeg = picture(parts[".mp4"], begins)

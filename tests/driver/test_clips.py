@@ -36,7 +36,7 @@ def test_a_clip_is_what_the_camera_sent_and_a_masked_one_shows_nothing_of_it(
     sent = {frame.tobytes() for frame in video.frames(tmp_path / "a.ts", luma=True)}
     bare, masked = (Camera(content, pace_s=0.03) for _ in range(2))
     (tmp_path / "clips").mkdir()
-    (tmp_path / "clips" / ".old.part.mp4").write_text("of a run that was killed")
+    (tmp_path / "clips" / ".old.mp4.part").write_text("of a run that was killed")
     site = tmp_path / "site.toml"
     site.write_text(
         f'[cameras.bare]\naddress = "{bare.address}"\n'
