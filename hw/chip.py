@@ -76,6 +76,7 @@ def _numbers(manifest: ChipManifest, core: CoreManifest, board: Board) -> dict[s
         "AXI_MAX_BURST": board.max_burst,
         "AXI_WRITE_BURST": board.write_burst,
         "LOAD_WORDS": manifest.load_words,
+        "MODELS": manifest.models,
     }
 
 
@@ -144,6 +145,7 @@ def _manifest(core: CoreManifest, reference: Reference, board: Board, model: Pat
         memories=core.memories,
         model=hashlib.sha256(model.read_bytes()).hexdigest(),
         content=content,
+        models=core.models,
     )  # fmt: skip
 
 

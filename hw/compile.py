@@ -19,7 +19,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.artifacts import atomic_folder, digest, lock, write_json
 from shiftcore.errors import UserError
-from shiftcore.hw import chip, dataflow, fifo, folding, lockfile, obstacles, ops, resources
+from shiftcore.hw import chip, contents, dataflow, fifo, folding, lockfile, obstacles, ops, resources
 from shiftcore.hw.boards import Board, load_board
 from shiftcore.hw.core import build_core
 from shiftcore.hw.formal.block import is_properties
@@ -45,6 +45,7 @@ def _check_ops(model: ModelWrapper, job: Job) -> ModelWrapper:
 
 def _fold(model: ModelWrapper, job: Job) -> ModelWrapper:
     dataflow.name_layers(model, job.description.layers)
+    contents.set_models(model, job.preset.hardware.models)
     found_for = lockfile.shape_digest(model, job.description.layers, job.preset.hardware, job.board)
     model = _folded_as_found(model, job, found_for) or _folded_anew(model, job)
     model.set_metadata_prop("found_for", found_for)

@@ -19,6 +19,20 @@ from shiftcore.model.manifest import LoadedMemory
 _PASS = ("StreamingFIFO", "DuplicateStreams", "TemporalShift", "Thresholding", "StreamAdd")  # as they come
 
 
+_MODELS = "models"  # a graph's metadata, where it has more than one
+
+
+def models(model: ModelWrapper) -> int:
+    """How many models the graph's core has at once, each in a bank of every memory."""
+    return int(model.get_metadata_prop(_MODELS) or 1)
+
+
+def set_models(model: ModelWrapper, count: int) -> None:
+    """Let the graph's core have so many, in place; a graph of one says nothing of it."""
+    if count > 1:
+        model.set_metadata_prop(_MODELS, str(count))
+
+
 def learned(model: ModelWrapper) -> list[NodeProto]:
     """The layers that hold something learned, in the graph's order."""
     return [node for node in model.graph.node if node.op_type in ("MVAU_rtl", "Thresholding_rtl")]

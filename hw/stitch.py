@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The instances of a graph's layers, joined by wires, and the RTL and data files that they need."""
 
+import math
 import re
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.hw import contents, memory, ops, patches
+from shiftcore.hw.banks import Streams
 from shiftcore.hw.boards import Board
 from shiftcore.hw.dataflow import layer
 from shiftcore.hw.ops.rtl_op import CONTEXT
@@ -71,6 +73,7 @@ class Stitcher:
     def __init__(self, model: ModelWrapper, names: dict[str, str], board: Board, folder: Path, sizing: bool) -> None:
         self.model = model
         self.names = names
+        self.models = contents.models(model)
         self.sizing = sizing
         self.board = board
         self.folder = folder
@@ -136,9 +139,9 @@ class Stitcher:
             self.fifos.append((node.name, layer(node).get_nodeattr("depth")))
         op = ops.of(node.op_type)
         if op is not None and op.rtl.takes_context:
-            nets |= _stream_nets(CONTEXT, f"{node.name}_context")
-            self.declare(f"{node.name}_context", Context.BITS)
-            self.contexts.append(f"{node.name}_context")
+            nets |= _stream_nets(CONTEXT, self.add_context(node))
+            if self.models > 1:
+                nets[f"{CONTEXT}_TDATA"] = f"{node.name}_context_tdata[{Context.BITS - 1}:0]"
         ports, unused = self.wrapper_ports(node.name), _UNUSED.get(node.op_type, "")
         self.instances.append(_instance(node.name, f"{node.name}_i", ports, nets, unused))
 
@@ -168,8 +171,8 @@ class Stitcher:
             "FILE": f'"data/{node.name}_memblock.dat"',
             "RAM_STYLE": f'"{layer(node).get_nodeattr("ram_style")}"',
         }
-        pins = [f".m_tdata({wire}_tdata[{width - 1}:0])", f".m_tvalid({wire}_tvalid), .m_tready({wire}_tready)"]
-        self.place_memory("weight_memory", wire, node, parameters, pins)
+        beats = depth * math.prod(layer(node).get_nodeattr("numInputVectors"))
+        self.place_memory("weight_memory", wire, node, parameters, Streams(wire, width, beats))
         self.pad(wire, width, padded)
         return _stream_nets(_WEIGHTS, wire)
 
@@ -191,10 +194,6 @@ class Stitcher:
             "BIAS": instance.get_nodeattr("ActVal"),
             "FILE": f'"data/{node.name}_"',
         }
-        pins = [
-            f".s_tdata({source}_tdata[{taken - 1}:0]), .s_tvalid({source}_tvalid), .s_tready({source}_tready)",
-            f".m_tdata({sink}_tdata[{given - 1}:0]), .m_tvalid({sink}_tvalid), .m_tready({sink}_tready)",
-        ]
         if contents.is_searched(self.model, node):
             style = memory.style(contents.searched_depth(node, held), held.bits, "single")
             parameters["RAM_STYLE"] = f'"{style}"'
@@ -206,25 +205,41 @@ class Stitcher:
                 instance.generate_params(self.model, scratch)
                 self.add_content(node, Path(scratch))
         module = "threshold_search" if "RAM_STYLE" in parameters else "threshold_pipeline"
-        self.place_memory(module, f"{node.name}_i", node, parameters, pins)
+        streams = Streams(sink, given, math.prod(instance.get_folded_output_shape()[:-1]), source, taken)
+        self.place_memory(module, f"{node.name}_i", node, parameters, streams)
         self.pad(sink, given, padded)
 
     def place_memory(
-        self, module: str, name: str, node: NodeProto, parameters: dict[str, object], pins: list[str]
+        self, module: str, name: str, node: NodeProto, parameters: dict[str, object], streams: Streams
     ) -> None:
-        """Add an instance of one of our modules that the load stream fills, as the next one of that stream."""
+        """Add an instance of one of our modules that the load stream fills, as the next one of that stream; one a bank
+        where there are several, and what chooses among them."""
         place = len(self.memories)
         self.memories.append(contents.memory(self.model, node, self.names.get(node.name, node.name)))
         values = ", ".join(f".{key}({value})" for key, value in parameters.items())
-        connections = [
-            ".clk(ap_clk), .rst_n(ap_rst_n)",
-            f".load_begins(load_turn[{place}]), .load_ends(load_turn[{place + 1}])",
-            ".s_load_tdata(s_axis_load_tdata), .s_load_tvalid(s_axis_load_tvalid)",
-            *pins,
-        ]
-        self.instances.append(f"\t{module} #({values}) {name} (\n\t\t" + ",\n\t\t".join(connections) + "\n\t);\n")
+        for bank in range(self.models) if self.models > 1 else (None,):
+            of = "" if bank is None else str(bank)
+            connections = [
+                ".clk(ap_clk), .rst_n(ap_rst_n)",
+                f".load_begins(load_turn{of}[{place}]), .load_ends(load_turn{of}[{place + 1}])",
+                ".s_load_tdata(s_axis_load_tdata), .s_load_tvalid(s_axis_load_tvalid)",
+                *streams.pins(bank),
+            ]
+            text = ",\n\t\t".join(connections)
+            self.instances.append(f"\t{module} #({values}) {name}{of} (\n\t\t{text}\n\t);\n")
+        if self.models > 1:
+            self.declarations.append(streams.declaration(self.models))
+            self.instances.append(streams.choice(self.models, self.add_context(node)))
+            self.add_source(_RTL / "bank_select.sv")
         for source in (f"{module}.sv", "load_port.sv" if module == "weight_memory" else "threshold_load.sv"):
             self.add_source(_RTL / source)
+
+    def add_context(self, node: NodeProto) -> str:
+        """The wires of a context stream to a layer."""
+        wire = f"{node.name}_context"
+        self.declare(wire, Context.bits(self.models))
+        self.contexts.append(wire)
+        return wire
 
     def pad(self, wire: str, bits: int, padded: int) -> None:
         """Drive what a stream of whole bytes has above its bits."""

@@ -8,6 +8,9 @@ from typing import NamedTuple
 STREAMS = 128
 """Cameras that a context word can name."""
 
+MODELS = 4
+"""Banks of weights that a descriptor can name."""
+
 CONTEXT_BITS = 8
 """Of a context word."""
 
@@ -25,7 +28,7 @@ class RecordHeader(NamedTuple):
     """The words that a record begins with."""
 
     frame_id: int  # the descriptor's `DESCRIPTOR_FRAME_ID`
-    context: int  # the descriptor's `DESCRIPTOR_CONTEXT`; the bits above are 0
+    context: int  # STREAM and CLEAR of the descriptor's `DESCRIPTOR_CONTEXT`; the bits above are 0
     latency: int  # from the frame's first input beat to its last output beat (cycles)
     sequence: int  # 0 for the first record since reset, then one more each, modulo 2^32
 

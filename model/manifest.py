@@ -25,7 +25,7 @@ _M = TypeVar("_M", bound="_Manifest")
 @dataclass(frozen=True)
 class _Manifest:
     """`what` lies in the folder; `title`: what a person calls the file; `head`: keys that stand before the fields, with
-    the one value that each may have."""
+    the one value that each may have. A field with a default is left out where it has that value."""
 
     what: ClassVar[str]
     title: ClassVar[str]
@@ -52,13 +52,19 @@ class _Manifest:
         try:
             if not isinstance(values, dict) or any(repr(values.get(k)) != repr(right) for k, right in cls.head.items()):
                 raise ValueError(f"not a {cls.title}")
-            return parsed(cls, values)
+            return parsed(cls, {**cls._defaults(), **values})
         except ValueError as error:
             raise UserError(f"{source}: {error}; run `make compile` again") from None
 
     def as_json(self) -> dict[str, object]:
         """What the file holds."""
-        return {**self.head, **dataclasses.asdict(self)}
+        said, defaults = dataclasses.asdict(self), self._defaults()
+        return {**self.head, **{key: value for key, value in said.items() if (key, value) not in defaults.items()}}
+
+    @classmethod
+    def _defaults(cls) -> dict[str, object]:
+        fields = dataclasses.fields(cls)
+        return {field.name: field.default for field in fields if field.default is not dataclasses.MISSING}
 
     def write(self, folder: Path) -> None:
         """Write the file into `folder`, atomically."""
@@ -133,7 +139,8 @@ class Fifo:
 class CoreManifest(_Manifest):
     """A compiled core (hw.core). `files`: its RTL in compile order, relative to its folder; `frame_interval`: clock
     cycles from frame to frame; `model`: the identity of its network, None where that has none; `memories`, in the order
-    of its load stream; `content`: the digest of all that the core consists of, `shape` of all but what was learned."""
+    of its load stream; `content`: the digest of all that the core consists of, `shape` of all but what was learned;
+    `models`: how many it has at once, each in a bank of its own of every memory."""
 
     what = "compiled core"
     title = "manifest of a compiled core"
@@ -155,6 +162,7 @@ class CoreManifest(_Manifest):
     memories: tuple[LoadedMemory, ...]
     shape: str
     content: str
+    models: Count = 1
 
 
 @dataclass(frozen=True)
@@ -173,7 +181,7 @@ class ChipManifest(_Manifest):
     memory port; `build_hash`: what its BUILD_HASH register reads, in hexadecimal; `files`: its RTL in compile order,
     relative to its folder; `core_content`: the `content` of its core; `shape`: what its SHAPE_HASH register reads;
     `memories` and `load_words`: the core's load stream (model.image); `model`: the SHA-256 of its model.npz; `content`:
-    the digest of all that the chip is made of."""
+    the digest of all that the chip is made of; `models`: as the core's."""
 
     what = "chip"
     title = f"{FORMAT} manifest of version {VERSION}"
@@ -204,3 +212,4 @@ class ChipManifest(_Manifest):
     memories: tuple[LoadedMemory, ...]
     model: str
     content: str
+    models: Count = 1

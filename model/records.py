@@ -9,7 +9,7 @@ import numpy as np
 
 from shiftcore.model import registers as reg
 from shiftcore.model.decision import Decision
-from shiftcore.model.limits import ALIGNMENT, CONTEXT_BITS, LOGIT, RECORD_HEADER, STREAMS, RecordHeader
+from shiftcore.model.limits import ALIGNMENT, CONTEXT_BITS, LOGIT, MODELS, RECORD_HEADER, STREAMS, RecordHeader
 
 _LOGIT = np.dtype(LOGIT)
 
@@ -17,26 +17,37 @@ _LOGIT = np.dtype(LOGIT)
 @dataclass(frozen=True)
 class Context:
     """What travels with a frame: `stream`, which camera, 0 to `STREAMS` - 1; `clear`, whether it is the first of a
-    clip, so that the temporal state reads as zero. `BITS` of its word. Raises ValueError for another stream."""
+    clip, so that the temporal state reads as zero; `bank`: which of the models computes it, 0 to `MODELS` - 1. `BITS` of
+    its word without the bank. Raises ValueError for another stream or bank."""
 
     stream: int
     clear: bool = False
+    bank: int = 0
 
     BITS: ClassVar[int] = CONTEXT_BITS
 
     def __post_init__(self) -> None:
         if not 0 <= self.stream < STREAMS:
             raise ValueError(f"stream {self.stream} is not in 0 .. {STREAMS - 1}")
+        if not 0 <= self.bank < MODELS:
+            raise ValueError(f"bank {self.bank} is not in 0 .. {MODELS - 1}")
+
+    @classmethod
+    def bits(cls, models: int) -> int:
+        """Bits of the word that a core of so many models takes."""
+        return cls.BITS + (models - 1).bit_length()
 
     @property
     def word(self) -> int:
-        """As descriptors, records and the core's context stream hold it."""
-        return reg.DescriptorContext.STREAM.word(self.stream) | reg.DescriptorContext.CLEAR.word(int(self.clear))
+        """As descriptors and the core's context stream hold it, and records, whose bank is always 0."""
+        field = reg.DescriptorContext
+        return field.STREAM.word(self.stream) | field.CLEAR.word(int(self.clear)) | field.BANK.word(self.bank)
 
     @classmethod
     def of(cls, word: int) -> "Context":
-        """That of a word; bits beyond `BITS` are ignored."""
-        return cls(reg.DescriptorContext.STREAM.of(word), bool(reg.DescriptorContext.CLEAR.of(word)))
+        """That of a word; bits beyond are ignored."""
+        field = reg.DescriptorContext
+        return cls(field.STREAM.of(word), bool(field.CLEAR.of(word)), field.BANK.of(word))
 
 
 class Record(NamedTuple):

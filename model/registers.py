@@ -34,6 +34,7 @@ STREAMS = 0x01C
 FRAME_INTERVAL = 0x020
 SHAPE_HASH = 0x024
 IMAGE_BYTES = 0x028
+MODELS = 0x02C
 CONTROL = 0x040
 STATUS = 0x044
 IRQ_ENABLE = 0x048
@@ -70,6 +71,9 @@ OUTPUT_STALLS_LO = 0x0E0
 OUTPUT_STALLS_HI = 0x0E4
 MODEL_HASH = 0x0E8
 LOAD_CYCLES = 0x0EC
+MODEL_HASH_1 = 0x0F0
+MODEL_HASH_2 = 0x0F4
+MODEL_HASH_3 = 0x0F8
 
 
 class InputShape:
@@ -131,7 +135,8 @@ class Error:
     MODEL_SIZE = Field(0x800)  # a model image's length is not IMAGE_BYTES; it was dropped
     MODEL_SHAPE = Field(0x1000)  # a model image is none, or of another chip; it was not loaded, the model in use stays
     MODEL_CRC = Field(0x2000)  # a model image's check sum is wrong; there is no model until a good one is loaded
-    MODEL_MISSING = Field(0x4000)  # a frame's turn came while there was no model; it was dropped
+    MODEL_MISSING = Field(0x4000)  # a frame's turn came while there was no model in its bank; it was dropped
+    MODEL_BANK = Field(0x8000)  # a descriptor's bank is not below MODELS; it was dropped
 
 
 class DescriptorLevel:
@@ -146,14 +151,21 @@ class DescriptorContext:
 
     STREAM = Field(0x7F)  # which camera
     CLEAR = Field(0x80)  # first frame of a clip: temporal state reads as zero
+    BANK = Field(0x300)  # which model computes it; a stream's first frame of another one has to begin a clip
+
+
+class DescriptorModel:
+    """Writing it pushes a descriptor of a model image: frames pushed before it are computed by the model before it, frames of its bank behind it by its own."""
+
+    BANK = Field(0x300)  # where the model goes; nobody looks at the other bits
 
 
 ID_VALUE = 0x53464331
-VERSION_VALUE = 0x1010000
+VERSION_VALUE = 0x1020000
 
 RESETS = {
     ID: 0x53464331,
-    VERSION: 0x1010000,
+    VERSION: 0x1020000,
     CONTROL: 0x0,
     STATUS: 0x0,
     IRQ_ENABLE: 0x0,

@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from shiftcore import configuration
 from shiftcore.artifacts import PACKAGE_FOLDER, build_folder
 from shiftcore.configuration import Table
 from shiftcore.errors import UserError
 from shiftcore.model.description import InputSize, InputSpec, Preprocess
-from shiftcore.model.limits import STREAMS
+from shiftcore.model.limits import MODELS, STREAMS
 from shiftcore.model.preprocess import REPRESENTATIONS, Representation
 
 PRESETS = PACKAGE_FOLDER / "quant" / "presets"
@@ -149,10 +149,20 @@ class Training(Table):
 
 class Hardware(Table):
     """What the compiled core must reach: frames per second at the board's clock ("best": as many as the board's
-    resources allow), and how many cameras' temporal state it keeps apart."""
+    resources allow), how many cameras' temporal state it keeps apart, and how many models it has at once, each in a bank
+    of weights of its own."""
 
     target_fps: Positive | Literal["best"] = 1000
     streams: Annotated[int, Field(ge=1, le=STREAMS)] = 1
+    models: Annotated[int, Field(ge=1, le=MODELS)] = 1
+
+    @model_serializer(mode="wrap")
+    def _as_before_there_were_several(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A core of one model says nothing of it: exports and lock files that know of no other stay what they are."""
+        values: dict[str, Any] = serialize(self)
+        if self.models == 1:
+            del values["models"]
+        return values
 
 
 class Choose(Table):

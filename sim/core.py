@@ -101,7 +101,7 @@ def build_library(core: Path, trace: bool = False, wave: bool = False) -> Path:
 
 
 _WORDS, _TEXT, _INT = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
-_U8, _U32, _U64, _SIZE = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t
+_U16, _U32, _U64, _SIZE = ctypes.c_uint16, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_size_t
 
 
 class CoreModel(Model):
@@ -123,9 +123,9 @@ class CoreModel(Model):
     STRUCTURES: ClassVar = {"Options": _Options, "Status": _Status}
     FUNCTIONS: ClassVar = {
         "open": (HANDLE, [_TEXT, _WORDS, _U64, _TEXT, _TEXT, _SIZE]),
-        "push": (None, [HANDLE, _WORDS, _U8]),
+        "push": (None, [HANDLE, _WORDS, _U16]),
         "reset": (_INT, [HANDLE]),
-        "load": (_INT, [HANDLE, _WORDS, _SIZE]),
+        "load": (_INT, [HANDLE, _WORDS, _SIZE, _U32]),
         "run": (_INT, [HANDLE, ctypes.POINTER(_Options), _U64, _U64]),
         "status": (None, [HANDLE, ctypes.POINTER(_Status)]),
         "take": (None, [HANDLE, _WORDS, ctypes.POINTER(_U64), ctypes.POINTER(_U64)]),
@@ -158,14 +158,16 @@ class CoreModel(Model):
         """Clock cycles since the model was made."""
         return self._status().cycles
 
-    def push(self, frame: np.ndarray, stream: int = 0, clear: bool = False) -> None:
-        """Queue a frame, uint8 `[H, W, C]`, of `stream` (model.records); `clear` marks the first frame of a clip. No
-        clock cycle passes. Raises ValueError for a frame of a wrong size or type."""
+    def push(self, frame: np.ndarray, stream: int = 0, clear: bool = False, bank: int = 0) -> None:
+        """Queue a frame, uint8 `[H, W, C]`, of `stream` (model.records); `clear` marks the first frame of a clip, `bank`
+        says whose weights. No clock cycle passes. Raises ValueError for a frame of a wrong size or type, and for a bank
+        that the core does not have."""
         port = self.manifest.input
         if frame.dtype != np.uint8 or frame.size != port.beats * port.elements:
             size = port.beats * port.elements
             raise ValueError(f"the frame is {frame.dtype} {frame.shape}, the core takes {size} values of uint8")
-        context = Context(stream, clear)
+        self._check_bank(bank)
+        context = Context(stream, clear, bank)
         words = pack(frame, port.element_bits, port.elements, port.tdata_bits)
         self._code.shiftcore_push(self._model, words.ctypes.data, context.word)
         self._pushed.append(context)
@@ -203,12 +205,18 @@ class CoreModel(Model):
         self._check(self._code.shiftcore_reset(self._model))
         self._pushed.clear()
 
-    def load(self, words: np.ndarray) -> None:
-        """Fill the core's memories with `words`, the uint32 of a whole load stream (model.image), and reset it: as
-        `reset` does, whatever goes on. Raises CoreError where they are not as many as the core takes."""
+    def load(self, words: np.ndarray, bank: int = 0) -> None:
+        """Fill a bank of the core's memories with `words`, the uint32 of a whole load stream (model.image), and reset it:
+        as `reset` does, whatever goes on. Raises CoreError where they are not as many as the core takes, and ValueError
+        for a bank that it does not have."""
+        self._check_bank(bank)
         words = np.ascontiguousarray(words, "<u4")
-        self._check(self._code.shiftcore_load(self._model, words.ctypes.data, len(words)))
+        self._check(self._code.shiftcore_load(self._model, words.ctypes.data, len(words), bank))
         self._pushed.clear()
+
+    def _check_bank(self, bank: int) -> None:
+        if not 0 <= bank < self.manifest.models:
+            raise ValueError(f"bank {bank} is not in 0 .. {self.manifest.models - 1}, which the core has")
 
     def trace(self) -> dict[str, list[np.ndarray]]:
         """Every traced layer's frames since the last call, int64 in the layer's `shape` (NHWC); frames still under way

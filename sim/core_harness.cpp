@@ -60,7 +60,7 @@ void append_bits(Words& to, const Words& from, uint32_t offset, uint32_t bits) {
 
 struct Frame {
     Words words;
-    uint8_t context;
+    uint16_t context;
     uint64_t first_in = 0;
 };
 
@@ -105,7 +105,7 @@ struct Model {
     uint64_t cycles = 0, quiet = 0;
 
     std::deque<Frame> sending;            // frames not yet wholly taken
-    std::deque<uint8_t> contexts;         // context words not yet taken
+    std::deque<uint16_t> contexts;        // context words not yet taken
     std::deque<uint64_t> in_flight;       // first_in of frames begun and not yet finished
     std::deque<Result> results;           // finished and not yet fetched
     Words receiving, held, beat, trace_data, trace_valid, trace_ready;
@@ -171,10 +171,10 @@ struct Model {
         top->ap_rst_n = 1;
     }
 
-    // Sends all words of a load stream, waits until the last is in its memory, and resets.
-    void load(const uint32_t* words, std::size_t count) {
+    // Sends all words of a load stream into a bank, waits until the last is in its memory, and resets.
+    void load(const uint32_t* words, std::size_t count, uint32_t bank) {
 #ifdef SHIFTCORE_LOAD
-        top->load_begins = 1;
+        top->load_begins = 1u << bank;
         for (std::size_t i = 0; i < count; i++) {
             half_cycle(false), half_cycle(true), cycles++;
             top->load_begins = 0;
@@ -282,7 +282,7 @@ EXPORT Model* shiftcore_open(const char* folder, const uint32_t* geometry, uint6
 
 EXPORT void shiftcore_close(Model* m) { delete m; }
 
-EXPORT void shiftcore_push(Model* m, const uint32_t* words, uint8_t context) {
+EXPORT void shiftcore_push(Model* m, const uint32_t* words, uint16_t context) {
     m->sending.push_back({Words(words, words + std::size_t(m->in_beats) * m->in_words), context});
     m->contexts.push_back(context);
 }
@@ -297,9 +297,9 @@ EXPORT int shiftcore_reset(Model* m) {
     }
 }
 
-EXPORT int shiftcore_load(Model* m, const uint32_t* words, std::size_t count) {
+EXPORT int shiftcore_load(Model* m, const uint32_t* words, std::size_t count, uint32_t bank) {
     try {
-        m->load(words, count);
+        m->load(words, count, bank);
         return DONE;
     } catch (const std::exception& e) {
         m->error = e.what();

@@ -64,6 +64,9 @@ def limits(contract: Contract) -> str:
         f"STREAMS = {1 << contract.context['STREAM'].width}",
         '"""Cameras that a context word can name."""',
         "",
+        f"MODELS = {1 << contract.banks[0].width}",
+        '"""Banks of weights that a descriptor can name."""',
+        "",
         f"CONTEXT_BITS = {bits(contract.types[CONTEXT])}",
         '"""Of a context word."""',
     ]

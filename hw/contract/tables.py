@@ -19,6 +19,9 @@ WORD_BYTES = 4
 CONTEXT = "context_t"
 """The struct of the word that goes with each frame: the only one that a core knows."""
 
+BANK = "BANK"
+"""The field of both kinds of descriptors that names a bank of weights."""
+
 _OTHER_HALF = {"_LO": "_HI", "_HI": "_LO"}
 
 Access = Literal["ro", "rw", "wo", "w1c", "pulse"]
@@ -30,12 +33,13 @@ Reset = Number | Name
 
 class Field(Table):
     """Some bits of a register. `access` is the register's own unless given; a `reset` in capitals names a parameter
-    of the chip."""
+    of the chip; one that is `beside` is in no struct."""
 
     name: Name
     bits: Annotated[str, Constrained(pattern=r"^\d+(:\d+)?$")]
     access: Access | None = None
     reset: Reset = 0
+    beside: bool = False
     unit: str = ""
     meaning: str
 
@@ -73,6 +77,11 @@ class Register(Table):
         """The word after reset, or None where a parameter of the chip decides it."""
         parts = [(field.reset, field.low) for field in self.fields] or [(self.reset, 0)]
         return None if any(isinstance(r, str) for r, _ in parts) else sum(int(reset) << low for reset, low in parts)
+
+    @property
+    def members(self) -> tuple[Field, ...]:
+        """The fields of its struct, the lowest first."""
+        return tuple(sorted((field for field in self.fields if not field.beside), key=lambda f: f.low))
 
 
 class HeaderWord(Table):
@@ -119,12 +128,17 @@ class Contract(Table):
     @property
     def types(self) -> dict[str, tuple[Field, ...]]:
         """Fields by the name of their struct, from bit 0 on."""
-        return {r.type: tuple(sorted(r.fields, key=lambda f: f.low)) for r in self.registers if r.type}
+        return {r.type: r.members for r in self.registers if r.type}
 
     @property
     def context(self) -> dict[str, Field]:
         """The fields of a frame's context by name."""
         return {field.name: field for field in self.types[CONTEXT]}
+
+    @property
+    def banks(self) -> list[Field]:
+        """The fields that name a bank of weights."""
+        return [field for register in self.registers for field in register.fields if field.name == BANK]
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -162,7 +176,7 @@ def _type_faults(contract: Contract) -> Iterator[str]:
     for register in contract.registers:
         if not register.type:
             continue
-        where, fields = f"register {register.name}", sorted(register.fields, key=lambda f: f.low)
+        where, fields = f"register {register.name}", register.members
         ends = [0, *(field.low + field.width for field in fields)]
         if not fields or any(field.low != end for field, end in zip(fields, ends, strict=False)):
             yield f"{where}: the fields of {register.type} must follow each other from bit 0 on"
@@ -172,6 +186,8 @@ def _type_faults(contract: Contract) -> Iterator[str]:
         layouts[register.type] = layout
     if {name for name, _ in layouts[CONTEXT]} != {"STREAM", "CLEAR"}:
         yield f"{CONTEXT}: its fields must be STREAM and CLEAR"
+    if len(contract.banks) != 2 or len({field.bits for field in contract.banks}) != 1:
+        yield f"{BANK}: DESCRIPTOR_CONTEXT and DESCRIPTOR_MODEL must have it, at the same place"
     for word in contract.record.header:
         if word.holds and word.holds not in layouts:
             yield f"record, {word.name}: no register's type is {word.holds}"

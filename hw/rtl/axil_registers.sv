@@ -25,7 +25,9 @@ module axil_registers
 	parameter int unsigned  FRAME_INTERVAL = 1,
 	parameter int unsigned  DESCRIPTOR_SLOTS = DESCRIPTORS,
 	parameter logic [31:0]  SHAPE_HASH     = '0,
-	parameter int unsigned  IMAGE_BYTES    = 24
+	parameter int unsigned  IMAGE_BYTES    = 24,
+	parameter int unsigned  MODELS         = 1,
+	localparam int unsigned BANK_BITS = DESCRIPTOR_CONTEXT_BANK_BITS
 )(
 	input  wire         clk,
 	input  wire         rst_n,
@@ -72,7 +74,8 @@ module axil_registers
 	output logic [31:0]  descriptor_bytes,
 	output logic [31:0]  descriptor_frame_id,
 	output wire context_t  descriptor_context,
-	output wire          push_model,	// pulse, with the descriptor's address and bytes
+	output wire [BANK_BITS-1:0]  descriptor_bank,	// of either
+	output wire          push_model,	// pulse, with the descriptor's address, bytes and bank
 
 	// What the chip reports
 	input  wire          busy,
@@ -92,7 +95,7 @@ module axil_registers
 	input  wire  [31:0]  latency_max,
 	input  wire  [63:0]  input_stalls,
 	input  wire  [63:0]  output_stalls,
-	input  wire  [31:0]  model_hash,
+	input  wire  [2**BANK_BITS-1:0][31:0]  model_hash,	// of each bank, 0 where there is none
 	input  wire  [31:0]  load_cycles
 );
 	initial begin
@@ -109,6 +112,8 @@ module axil_registers
 				OUTPUT_LOGITS, RECORD_BYTES, record_bytes(OUTPUT_LOGITS));
 		if(STREAMS < 1 || STREAMS > MAX_STREAMS)
 			$error("%m: STREAMS = %0d must be 1 to %0d.", STREAMS, MAX_STREAMS);
+		if(MODELS < 1 || MODELS > 2**BANK_BITS)
+			$error("%m: MODELS = %0d must be 1 to %0d.", MODELS, 2**BANK_BITS);
 		if(FRAME_INTERVAL < 1)
 			$error("%m: FRAME_INTERVAL = %0d must be 1 or above.", FRAME_INTERVAL);
 		if(DESCRIPTOR_SLOTS < 1 || DESCRIPTOR_SLOTS >= 2**DESCRIPTOR_LEVEL_FREE_BITS)
@@ -171,6 +176,7 @@ module axil_registers
 	assign  take_count = WriteData;
 	assign  push = write && (at == ADDR_DESCRIPTOR_CONTEXT);
 	assign  descriptor_context = WriteData[$bits(context_t)-1:0];
+	assign  descriptor_bank = WriteData[DESCRIPTOR_CONTEXT_BANK_LSB +: BANK_BITS];	// DESCRIPTOR_MODEL has it there as well
 	assign  push_model = write && (at == ADDR_DESCRIPTOR_MODEL);
 
 	irq_t  IrqEnable;
@@ -307,6 +313,7 @@ module axil_registers
 		ADDR_FRAME_INTERVAL:  value = FRAME_INTERVAL;
 		ADDR_SHAPE_HASH:      value = SHAPE_HASH;
 		ADDR_IMAGE_BYTES:     value = IMAGE_BYTES;
+		ADDR_MODELS:          value = MODELS;
 		ADDR_CONTROL:         value[CONTROL_RUN_LSB] = run;
 		ADDR_STATUS: begin
 			value[STATUS_BUSY_LSB] = busy;
@@ -348,8 +355,11 @@ module axil_registers
 		ADDR_INPUT_STALLS_HI:   value = InputStallsHigh;
 		ADDR_OUTPUT_STALLS_LO:  value = output_stalls[31:0];
 		ADDR_OUTPUT_STALLS_HI:  value = OutputStallsHigh;
-		ADDR_MODEL_HASH:        value = model_hash;
+		ADDR_MODEL_HASH:        value = model_hash[0];
 		ADDR_LOAD_CYCLES:       value = load_cycles;
+		ADDR_MODEL_HASH_1:      value = model_hash[1];
+		ADDR_MODEL_HASH_2:      value = model_hash[2];
+		ADDR_MODEL_HASH_3:      value = model_hash[3];
 		default: ;
 		endcase
 	end

@@ -100,9 +100,10 @@ module chip
 	wire  core_rst_n;
 	wire [8*IN_ELEMENTS-1:0]  frame_tdata;
 	wire  frame_tvalid, frame_tready;
-	wire context_pkg::context_t  ctx_tdata;
+	wire [$bits(context_pkg::context_t) + (MODELS > 1? $clog2(MODELS) : 0) - 1:0]  ctx_tdata;
 	wire  ctx_tvalid, ctx_tready;
-	wire  load_begins, load_tvalid;
+	wire [MODELS-1:0]  load_begins;
+	wire  load_tvalid;
 	wire [31:0]  load_tdata;
 	wire [CORE_OUT_BITS-1:0]  logits_tdata;
 	wire  logits_tvalid, logits_tready;
@@ -125,7 +126,7 @@ module chip
 		.OUTPUT_LOGITS(OUTPUT_LOGITS), .OUT_ELEMENTS(OUT_ELEMENTS), .OUT_ELEMENT_BITS(OUT_ELEMENT_BITS),
 		.RECORD_BYTES(RECORD_BYTES), .STREAMS(STREAMS), .FRAME_INTERVAL(FRAME_INTERVAL),
 		.AXI_ADDR_WIDTH(AXI_ADDR_WIDTH), .AXI_MAX_BURST(AXI_MAX_BURST), .AXI_WRITE_BURST(AXI_WRITE_BURST),
-		.SHAPE_HASH(SHAPE_HASH), .MODEL_HASH(MODEL_HASH), .LOAD_WORDS(LOAD_WORDS)
+		.SHAPE_HASH(SHAPE_HASH), .MODEL_HASH(MODEL_HASH), .LOAD_WORDS(LOAD_WORDS), .MODELS(MODELS)
 	) shell_i (
 		.clk, .rst_n, .irq,
 		.s_axil_awaddr, .s_axil_awvalid, .s_axil_awready, .s_axil_wdata, .s_axil_wstrb, .s_axil_wvalid, .s_axil_wready,

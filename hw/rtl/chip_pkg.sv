@@ -19,7 +19,8 @@ package chip_pkg;
 	} irq_t;
 
 	typedef struct packed {
-		logic  MODEL_MISSING;	// a frame's turn came while there was no model; it was dropped
+		logic  MODEL_BANK;	// a descriptor's bank is not below MODELS; it was dropped
+		logic  MODEL_MISSING;	// a frame's turn came while there was no model in its bank; it was dropped
 		logic  MODEL_CRC;	// a model image's check sum is wrong; there is no model until a good one is loaded
 		logic  MODEL_SHAPE;	// a model image is none, or of another chip; it was not loaded, the model in use stays
 		logic  MODEL_SIZE;	// a model image's length is not IMAGE_BYTES; it was dropped
@@ -40,7 +41,7 @@ package chip_pkg;
 		logic [31:0]  SEQUENCE;	// 0 for the first record since reset, then one more each, modulo 2^32
 		logic [31:0]  LATENCY;	// from the frame's first input beat to its last output beat
 		logic [23:0]  ABOVE_CONTEXT;	// 0
-		context_pkg::context_t  CONTEXT;	// the descriptor's `DESCRIPTOR_CONTEXT`; the bits above are 0
+		context_pkg::context_t  CONTEXT;	// STREAM and CLEAR of the descriptor's `DESCRIPTOR_CONTEXT`; the bits above are 0
 		logic [31:0]  FRAME_ID;	// the descriptor's `DESCRIPTOR_FRAME_ID`
 	} record_header_t;
 	localparam int unsigned  RECORD_ALIGNMENT = 8;	// bytes
@@ -55,7 +56,7 @@ package chip_pkg;
 	localparam logic [11:0]  ADDR_ID = 12'h000;
 	localparam logic [31:0]  RESET_ID = 32'h53464331;
 	localparam logic [11:0]  ADDR_VERSION = 12'h004;
-	localparam logic [31:0]  RESET_VERSION = 32'h01010000;
+	localparam logic [31:0]  RESET_VERSION = 32'h01020000;
 	localparam logic [11:0]  ADDR_BUILD_HASH = 12'h008;
 	localparam logic [11:0]  ADDR_INPUT_SHAPE = 12'h00C;
 	localparam int unsigned  INPUT_SHAPE_CHANNELS_LSB = 0;
@@ -71,6 +72,7 @@ package chip_pkg;
 	localparam logic [11:0]  ADDR_FRAME_INTERVAL = 12'h020;
 	localparam logic [11:0]  ADDR_SHAPE_HASH = 12'h024;
 	localparam logic [11:0]  ADDR_IMAGE_BYTES = 12'h028;
+	localparam logic [11:0]  ADDR_MODELS = 12'h02C;
 	localparam logic [11:0]  ADDR_CONTROL = 12'h040;
 	localparam int unsigned  CONTROL_RUN_LSB = 0;
 	localparam int unsigned  CONTROL_SOFT_RESET_LSB = 1;
@@ -106,6 +108,7 @@ package chip_pkg;
 	localparam int unsigned  ERROR_MODEL_SHAPE_LSB = 12;
 	localparam int unsigned  ERROR_MODEL_CRC_LSB = 13;
 	localparam int unsigned  ERROR_MODEL_MISSING_LSB = 14;
+	localparam int unsigned  ERROR_MODEL_BANK_LSB = 15;
 	localparam logic [11:0]  ADDR_WATCHDOG = 12'h054;
 	localparam logic [31:0]  RESET_WATCHDOG = 32'h00000000;
 	localparam logic [11:0]  ADDR_READ_BASE_LO = 12'h060;
@@ -146,7 +149,11 @@ package chip_pkg;
 	localparam int unsigned  DESCRIPTOR_CONTEXT_STREAM_LSB = 0;
 	localparam int unsigned  DESCRIPTOR_CONTEXT_STREAM_BITS = 7;
 	localparam int unsigned  DESCRIPTOR_CONTEXT_CLEAR_LSB = 7;
+	localparam int unsigned  DESCRIPTOR_CONTEXT_BANK_LSB = 8;
+	localparam int unsigned  DESCRIPTOR_CONTEXT_BANK_BITS = 2;
 	localparam logic [11:0]  ADDR_DESCRIPTOR_MODEL = 12'h0A8;
+	localparam int unsigned  DESCRIPTOR_MODEL_BANK_LSB = 8;
+	localparam int unsigned  DESCRIPTOR_MODEL_BANK_BITS = 2;
 	localparam logic [11:0]  ADDR_CYCLES_LO = 12'h0C0;
 	localparam logic [31:0]  RESET_CYCLES_LO = 32'h00000000;
 	localparam logic [11:0]  ADDR_CYCLES_HI = 12'h0C4;
@@ -170,6 +177,9 @@ package chip_pkg;
 	localparam logic [11:0]  ADDR_MODEL_HASH = 12'h0E8;
 	localparam logic [11:0]  ADDR_LOAD_CYCLES = 12'h0EC;
 	localparam logic [31:0]  RESET_LOAD_CYCLES = 32'h00000000;
+	localparam logic [11:0]  ADDR_MODEL_HASH_1 = 12'h0F0;
+	localparam logic [11:0]  ADDR_MODEL_HASH_2 = 12'h0F4;
+	localparam logic [11:0]  ADDR_MODEL_HASH_3 = 12'h0F8;
 
 	// Whether the register at an offset changes only while CONTROL.RUN and STATUS.BUSY are 0
 	function automatic logic is_idle_only(input logic [11:0] at);

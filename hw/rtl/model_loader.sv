@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Fills the core's memories from a model image, 32-bit words as dma_read delivers them, and says whether the core may be
-// used: after a whole image with the right check sum, until the next one begins.
+// used: after a whole image with the right check sum, until the next one begins. Of a core with several banks of weights it
+// says so of each: an image goes into `bank`, and the models of the others stay.
 //
 // Function    An image (model/image.py): IMAGE_MAGIC, the shape's hash, the model's hash, the number of words of the load
 //             stream, these words, and the CRC-32 (IEEE 802.3, as zlib computes it) of all before it. Where the magic, the
@@ -20,19 +21,22 @@ module model_loader #(
 	parameter logic [31:0]  SHAPE_HASH   = '0,
 	parameter logic [31:0]  MODEL_HASH   = '0,	// of the memories' content after power-on, 0 for none
 	parameter int unsigned  LOAD_WORDS   = 1,	// of the core's load stream
+	parameter int unsigned  MODELS       = 1,	// banks
 	parameter int unsigned  SETTLE       = 32,	// cycles that the last word may need to its memory
-	parameter int unsigned  HOLD         = 16	// cycles of the core's reset
+	parameter int unsigned  HOLD         = 16,	// cycles of the core's reset
+	localparam int unsigned BANK_BITS    = MODELS > 1? $clog2(MODELS) : 1
 )(
 	input  wire         clk,
 	input  wire         rst_n,
 	input  wire         clear,
 
 	input  wire         begin_load,
+	input  wire [BANK_BITS-1:0]  bank,	// with begin_load
 	input  wire         give_up,
 	output wire         busy,
 	output wire         reset_core,
-	output logic        good,	// there is a model
-	output logic [31:0]  model_hash,	// of that model, 0 for none
+	output logic [MODELS-1:0]  good,	// there is a model, in each bank
+	output logic [MODELS-1:0][31:0]  model_hash,	// of that model, 0 for none
 	output logic [31:0]  cycles,	// from the last load's beginning to its end
 	output logic        error_shape,
 	output logic        error_crc,
@@ -42,7 +46,7 @@ module model_loader #(
 	output wire         s_tready,
 
 	// To the core
-	output logic        load_begins,
+	output logic [MODELS-1:0]  load_begins,	// of the bank's memories
 	output logic [31:0]  m_load_tdata,
 	output logic        m_load_tvalid
 );
@@ -53,7 +57,8 @@ module model_loader #(
 	localparam logic [31:0]  CRC_OF_WHOLE = 32'hDEBB20E3;	// of anything with its own CRC-32 behind it
 
 	initial begin
-		if(LOAD_WORDS < 1)  $error("%m: LOAD_WORDS = %0d must be 1 or above.", LOAD_WORDS);
+		if(LOAD_WORDS < 1 || MODELS < 1)
+			$error("%m: LOAD_WORDS = %0d and MODELS = %0d must be 1 or above.", LOAD_WORDS, MODELS);
 		if(SETTLE < 1 || HOLD < 1 || SETTLE + HOLD > 64)
 			$error("%m: SETTLE = %0d and HOLD = %0d must be 1 or above, and 64 together at most.", SETTLE, HOLD);
 	end
@@ -69,6 +74,7 @@ module model_loader #(
 	logic [INDEX_BITS-1:0]  Index;	// of the next word
 	logic [31:0]  Crc;
 	logic [31:0]  NewHash;
+	logic [BANK_BITS-1:0]  Bank;
 	logic  Refused;
 	logic  Right;	// the check sum was
 	logic [5:0]  Wait;
@@ -98,6 +104,7 @@ module model_loader #(
 	end
 	always_ff @(posedge clk) begin
 		if(State == IDLE) begin
+			Bank <= bank;
 			Index <= '0;
 			Crc <= '1;
 			Refused <= 1'b0;
@@ -117,13 +124,13 @@ module model_loader #(
 
 	always_ff @(posedge clk) begin
 		if(!rst_n || clear) begin
-			load_begins <= 1'b0;
+			load_begins <= '0;
 			m_load_tvalid <= 1'b0;
 			error_shape <= 1'b0;
 			error_crc <= 1'b0;
 		end
 		else begin
-			load_begins <= writes;
+			load_begins <= MODELS'(writes) << Bank;
 			m_load_tvalid <= word;
 			error_shape <= take && last && Refused;
 			error_crc <= (State == CHECK) && (Crc != CRC_OF_WHOLE);
@@ -139,17 +146,17 @@ module model_loader #(
 
 	// What is in the memories is lost when the FPGA is configured and by no reset, and so it is with what is known of it.
 	initial begin
-		good = MODEL_HASH != '0;
-		model_hash = MODEL_HASH;
+		good = {MODELS{MODEL_HASH != '0}};
+		model_hash = {MODELS{MODEL_HASH}};
 	end
 	always_ff @(posedge clk) begin
 		if(rst_n && !clear && writes) begin
-			good <= 1'b0;
-			model_hash <= '0;
+			good[Bank] <= 1'b0;
+			model_hash[Bank] <= '0;
 		end
 		else if(rst_n && !clear && (State == RESET) && (Wait == '0) && Right) begin
-			good <= 1'b1;
-			model_hash <= NewHash;
+			good[Bank] <= 1'b1;
+			model_hash[Bank] <= NewHash;
 		end
 	end
 

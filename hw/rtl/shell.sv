@@ -11,6 +11,7 @@
 //             Latency is measured there: cycles from the first input beat taken to the last output beat taken.
 //             Descriptors of frames and of model images wait in one queue. An image's turn comes when all frames before it
 //             have left the core; no frame enters while it is loaded, and none while there is no model: it is dropped.
+//             With several banks of weights a frame needs the model of its own alone, which its context names for the core.
 //             A soft reset stops both DMAs, waits until nothing is outstanding on the memory port, and then holds
 //             the core and all else but the register port in reset for HOLD cycles.
 // Throughput  A beat a cycle in each direction, 8 bytes a cycle from memory: a core that takes more than 8 bytes a beat
@@ -41,7 +42,9 @@ module shell
 	parameter int unsigned  FIFO_WORDS       = 512,	// of 64 bits, between memory and core
 	parameter logic [31:0]  SHAPE_HASH       = '0,
 	parameter logic [31:0]  MODEL_HASH       = '0,	// of what the core has after power-on, 0 for nothing
-	parameter int unsigned  LOAD_WORDS       = 1	// of the core's load stream
+	parameter int unsigned  LOAD_WORDS       = 1,	// of the core's load stream
+	parameter int unsigned  MODELS           = 1,	// banks of weights
+	localparam int unsigned CONTEXT_BITS     = $bits(context_t) + (MODELS > 1? $clog2(MODELS) : 0)
 )(
 	input  wire  clk,
 	input  wire  rst_n,
@@ -92,10 +95,10 @@ module shell
 	output wire [8*IN_ELEMENTS-1:0]  m_core_tdata,
 	output wire         m_core_tvalid,
 	input  wire         m_core_tready,
-	output wire context_t  m_core_ctx_tdata,
+	output wire [CONTEXT_BITS-1:0]  m_core_ctx_tdata,	// the bank, if there are several, and a context_t
 	output wire         m_core_ctx_tvalid,
 	input  wire         m_core_ctx_tready,
-	output wire         load_begins,
+	output wire [MODELS-1:0]  load_begins,
 	output wire [31:0]  m_load_tdata,
 	output wire         m_load_tvalid,
 	input  wire [OUT_ELEMENTS*OUT_ELEMENT_BITS-1:0]  s_core_tdata,
@@ -109,6 +112,9 @@ module shell
 		context_t  ctx;
 		logic [31:0]  frame_id;
 	} tag_t;	// what goes beside a frame's bytes
+	typedef logic [DESCRIPTOR_CONTEXT_BANK_BITS-1:0]  bank_t;
+	localparam int unsigned  TAG_BITS = CONTEXT_BITS - $bits(context_t) + $bits(tag_t);	// above it the bank, if there are several
+	localparam int unsigned  BANK_BITS = MODELS > 1? $clog2(MODELS) : 1;
 	// One bit more than the bus has: it stands for all the register bits above, so that no address wraps into the window.
 	localparam int unsigned  ABITS = AXI_ADDR_WIDTH + 1;
 
@@ -117,6 +123,8 @@ module shell
 			$error("%m: AXI_ADDR_WIDTH = %0d must be 13 to 63.", AXI_ADDR_WIDTH);
 		if(AXI_WRITE_BURST > AXI_MAX_BURST)
 			$error("%m: AXI_WRITE_BURST = %0d must be AXI_MAX_BURST = %0d at most.", AXI_WRITE_BURST, AXI_MAX_BURST);
+		if((MODELS < 1) || (MODELS > 2**$bits(bank_t)))
+			$error("%m: MODELS = %0d must be 1 to %0d.", MODELS, 2**$bits(bank_t));
 		if((STREAMS < 1) || (STREAMS > MAX_STREAMS))
 			$error("%m: STREAMS = %0d must be 1 to %0d.", STREAMS, MAX_STREAMS);
 	end
@@ -176,8 +184,11 @@ module shell
 	logic         WasBusy;
 	wire [$clog2(DESCRIPTORS):0]  descriptors_used;
 	wire [$clog2(IN_CORE):0]  in_flight;
-	wire         loading, model_good;
-	wire [31:0]  model_hash, load_cycles;
+	wire bank_t  descriptor_bank;
+	wire         loading;
+	wire [MODELS-1:0]  model_good;
+	wire [MODELS-1:0][31:0]  model_hash;
+	wire [31:0]  load_cycles;
 	logic [63:0]  Cycles, InputStalls, OutputStalls;
 	logic [31:0]  FramesDone, LatencyLast, LatencyMin, LatencyMax;
 
@@ -186,7 +197,7 @@ module shell
 		.INPUT_HEIGHT(INPUT_HEIGHT), .INPUT_WIDTH(INPUT_WIDTH), .INPUT_CHANNELS(INPUT_CHANNELS),
 		.INPUT_BYTES(INPUT_BYTES), .OUTPUT_LOGITS(OUTPUT_LOGITS), .RECORD_BYTES(RECORD_BYTES),
 		.STREAMS(STREAMS), .FRAME_INTERVAL(FRAME_INTERVAL), .DESCRIPTOR_SLOTS(DESCRIPTORS),
-		.SHAPE_HASH(SHAPE_HASH), .IMAGE_BYTES(IMAGE_BYTES)
+		.SHAPE_HASH(SHAPE_HASH), .IMAGE_BYTES(IMAGE_BYTES), .MODELS(MODELS)
 	) registers (
 		.clk, .rst_n, .clear(!block_rst_n),
 		.s_axil_awaddr, .s_axil_awvalid, .s_axil_awready, .s_axil_wdata, .s_axil_wstrb, .s_axil_wvalid, .s_axil_wready,
@@ -194,13 +205,13 @@ module shell
 		.s_axil_rdata, .s_axil_rresp, .s_axil_rvalid, .s_axil_rready, .irq,
 		.run, .soft_reset, .clear_counters, .watchdog, .read_base, .read_limit, .write_base, .write_limit,
 		.result_slots, .take, .take_count,
-		.push, .descriptor_address, .descriptor_bytes, .descriptor_frame_id, .descriptor_context, .push_model,
+		.push, .descriptor_address, .descriptor_bytes, .descriptor_frame_id, .descriptor_context, .descriptor_bank, .push_model,
 		.busy, .resetting(Resetting), .halted(Halted), .loading, .in_flight(STATUS_IN_FLIGHT_BITS'(in_flight)),
 		.result_event(done), .idle_event(WasBusy && !busy), .error,
 		.result_level, .descriptors_used(DESCRIPTOR_LEVEL_USED_BITS'(descriptors_used)),
 		.cycles(Cycles), .frames_done(FramesDone),
 		.latency_last(LatencyLast), .latency_min(LatencyMin), .latency_max(LatencyMax),
-		.input_stalls(InputStalls), .output_stalls(OutputStalls), .model_hash, .load_cycles
+		.input_stalls(InputStalls), .output_stalls(OutputStalls), .model_hash((32 * 2**$bits(bank_t))'(model_hash)), .load_cycles
 	);
 
 	//-----------------------------------------------------------------------
@@ -208,20 +219,25 @@ module shell
 	wire  size_wrong = descriptor_bytes != INPUT_BYTES;
 	wire  stream_wrong = 32'(descriptor_context.STREAM) >= STREAMS;
 	wire  image_wrong = descriptor_bytes != IMAGE_BYTES;
+	wire  bank_wrong = 32'(descriptor_bank) >= MODELS;
 	wire  queue_ready, queued_valid, queued_model, read_ready, read_busy;
 	wire [ABITS-1:0]     queued_address;
-	wire tag_t  queued_tag;
+	wire [TAG_BITS-1:0]  queued_tag;
+	wire [BANK_BITS-1:0]  queued_bank = BANK_BITS'(queued_tag >> $bits(tag_t));
+	wire  queued_good = model_good[queued_bank];
 	wire  go = run && (result_slots != '0) && !stop && !loading;
 	wire  in_core;
 	wire  image_ready, image_busy;
 	wire  empty = !read_busy && frames_quiet && !in_core && !m_core_ctx_tvalid;
 	wire  load = go && queued_valid && queued_model && empty && image_ready;
-	wire  missing = go && queued_valid && !queued_model && !model_good;
+	wire  missing = go && queued_valid && !queued_model && !queued_good;
 
-	lutram_fifo #(.WIDTH(1 + ABITS + $bits(tag_t)), .DEPTH(DESCRIPTORS)) descriptors (
+	lutram_fifo #(.WIDTH(1 + ABITS + TAG_BITS), .DEPTH(DESCRIPTORS)) descriptors (
 		.clk, .rst_n(block_rst_n),
-		.s_tdata({push_model, bus_address(descriptor_address), descriptor_context, descriptor_frame_id}),
-		.s_tvalid((push && !size_wrong && !stream_wrong) || (push_model && !image_wrong)), .s_tready(queue_ready),
+		.s_tdata({push_model, bus_address(descriptor_address),
+			TAG_BITS'({descriptor_bank, descriptor_context, descriptor_frame_id})}),
+		.s_tvalid(((push && !size_wrong && !stream_wrong) || (push_model && !image_wrong)) && !bank_wrong),
+		.s_tready(queue_ready),
 		.m_tdata({queued_model, queued_address, queued_tag}), .m_tvalid(queued_valid),
 		.m_tready(queued_model? load : missing || (go && read_ready)),
 		.level(descriptors_used)
@@ -233,7 +249,7 @@ module shell
 	wire [7:0]  frames_arlen, image_arlen;
 	wire  frames_arvalid, image_arvalid;
 	wire  frame_valid, frame_ready, frame_first, frame_last;
-	wire tag_t  frame_tag;
+	wire [TAG_BITS-1:0]  frame_tag;
 	assign  m_axi_araddr = loading? image_araddr[AXI_ADDR_WIDTH-1:0] : frames_araddr[AXI_ADDR_WIDTH-1:0];
 	assign  m_axi_arlen = loading? image_arlen : frames_arlen;
 	assign  m_axi_arvalid = loading? image_arvalid : frames_arvalid;
@@ -242,13 +258,13 @@ module shell
 
 	dma_read #(
 		.ADDR_WIDTH(ABITS), .INPUT_BYTES(INPUT_BYTES), .IN_ELEMENTS(IN_ELEMENTS),
-		.MAX_BURST_BEATS(AXI_MAX_BURST), .FIFO_WORDS(FIFO_WORDS), .TAG_BITS($bits(tag_t))
+		.MAX_BURST_BEATS(AXI_MAX_BURST), .FIFO_WORDS(FIFO_WORDS), .TAG_BITS(TAG_BITS)
 	) reader (
 		.clk, .rst_n(block_rst_n), .stop, .quiet(frames_quiet), .busy(read_busy),
 		.read_base(bus_address(read_base)), .read_limit(bus_limit(read_limit)),
 		.error_window(frames_window), .error_response(frames_response),
 		.s_descriptor_address(queued_address), .s_descriptor_tag(queued_tag),
-		.s_descriptor_tvalid(go && queued_valid && !queued_model && model_good), .s_descriptor_tready(read_ready),
+		.s_descriptor_tvalid(go && queued_valid && !queued_model && queued_good), .s_descriptor_tready(read_ready),
 		.m_tdata(m_core_tdata), .m_tvalid(frame_valid), .m_tready(frame_ready),
 		.m_first(frame_first), .m_last(frame_last), .m_tag(frame_tag),
 		.m_axi_araddr(frames_araddr), .m_axi_arlen(frames_arlen), .m_axi_arvalid(frames_arvalid),
@@ -281,9 +297,11 @@ module shell
 		.m_axi_arready(m_axi_arready && loading), .m_axi_rdata, .m_axi_rresp, .m_axi_rlast,
 		.m_axi_rvalid(m_axi_rvalid && loading)
 	);
-	model_loader #(.SHAPE_HASH(SHAPE_HASH), .MODEL_HASH(MODEL_HASH), .LOAD_WORDS(LOAD_WORDS)) loader (
+	model_loader #(
+		.SHAPE_HASH(SHAPE_HASH), .MODEL_HASH(MODEL_HASH), .LOAD_WORDS(LOAD_WORDS), .MODELS(MODELS)
+	) loader (
 		.clk, .rst_n, .clear(!block_rst_n),
-		.begin_load(load), .give_up(image_window), .busy(loading), .reset_core(loader_resets_core),
+		.begin_load(load), .bank(queued_bank), .give_up(image_window), .busy(loading), .reset_core(loader_resets_core),
 		.good(model_good), .model_hash, .cycles(load_cycles), .error_shape(model_shape), .error_crc(model_crc),
 		.s_tdata(image_word), .s_tvalid(image_valid), .s_tready(image_take),
 		.load_begins, .m_load_tdata, .m_load_tvalid
@@ -313,13 +331,13 @@ module shell
 
 	lutram_fifo #(.WIDTH($bits(tag_t) + 32), .DEPTH(IN_CORE)) flight (
 		.clk, .rst_n(block_rst_n),
-		.s_tdata({Now, frame_tag}), .s_tvalid(enters), .s_tready(flight_ready),
+		.s_tdata({Now, frame_tag[$bits(tag_t)-1:0]}), .s_tvalid(enters), .s_tready(flight_ready),
 		.m_tdata({start, done_tag}), .m_tvalid(in_core), .m_tready(leaves),
 		.level(in_flight)
 	);
-	lutram_fifo #(.WIDTH($bits(context_t)), .DEPTH(IN_CORE)) contexts (
+	lutram_fifo #(.WIDTH(CONTEXT_BITS), .DEPTH(IN_CORE)) contexts (
 		.clk, .rst_n(block_rst_n),
-		.s_tdata(frame_tag.ctx), .s_tvalid(enters), .s_tready(contexts_ready),
+		.s_tdata(frame_tag[TAG_BITS-1 -: CONTEXT_BITS]), .s_tvalid(enters), .s_tready(contexts_ready),
 		.m_tdata(m_core_ctx_tdata), .m_tvalid(m_core_ctx_tvalid), .m_tready(m_core_ctx_tready),
 		/* verilator lint_off PINCONNECTEMPTY */	// nobody asks how many wait
 		.level()
@@ -393,6 +411,7 @@ module shell
 		error.MODEL_SHAPE = model_shape;
 		error.MODEL_CRC = model_crc;
 		error.MODEL_MISSING = missing;
+		error.MODEL_BANK = (push || push_model) && bank_wrong;
 	end
 
 	logic  InFrame;	// the core has the first beat of a frame, and not the last
