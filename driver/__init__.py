@@ -26,6 +26,7 @@ from shiftcore.driver.errors import (
     StuckError,
     WindowError,
 )
+from shiftcore.driver.turns import Turns
 from shiftcore.model.records import Counters, Result
 
 __all__ = [
@@ -53,5 +54,6 @@ __all__ = [
     "ShapeError",
     "StreamBusyError",
     "StuckError",
+    "Turns",
     "WindowError",
 ]

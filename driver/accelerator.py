@@ -11,6 +11,7 @@ import numpy as np
 
 from shiftcore.driver.backends import open_backend
 from shiftcore.driver.backends.base import Backend
+from shiftcore.driver.banks import Banks
 from shiftcore.driver.build import Build
 from shiftcore.driver.change import Change, LoadedModel, in_use
 from shiftcore.driver.compare import Comparison
@@ -26,7 +27,7 @@ from shiftcore.driver.errors import (
     StreamBusyError,
 )
 from shiftcore.model.preprocess import Preprocessor
-from shiftcore.model.records import Counters, Record, Result, alarm_score
+from shiftcore.model.records import Counters, Record, Result
 
 WAITING = 1024  # results that may wait to be taken
 
@@ -56,8 +57,8 @@ class Accelerator:
 
     `classes`: names, in the order of the logits; `input_shape`: rows, columns, channels of a frame; `streams`: how many
     cameras are kept apart; `clock_mhz`; `compiled`: whether there is a chip at all; `description`: the integer model's
-    (docs/integer-model.md); `backend`: the name of the back end in use; `models`: what is loaded, one model;
-    `build`: what it was opened with.
+    (docs/integer-model.md); `backend`: the name of the back end in use; `build`: what it was opened with. Classes and
+    description are those of the model in bank 0.
     """
 
     def __init__(self, build: Build, backend: Backend, compare: bool = False) -> None:
@@ -72,15 +73,13 @@ class Accelerator:
         self.streams = build.manifest.streams
         self.clock_mhz = build.manifest.clock_mhz
         self.compiled = build.compiled
-        self._alarm = self.description.alarm_indices
-        self._consensus = build.reference.consensus()
         self._comparison = Comparison(build, backend.name) if compare else None
         self._submitted = _Queue()
         self._busy: set[int] = set()
         self._begin = set(range(self.streams))  # streams whose next frame begins a clip
         self._next_id = 0
         self._device = Device(backend, build)
-        self.models: tuple[LoadedModel, ...] = (Change(build.model, build.reference, self._device.stream).loaded,)
+        self._banks = Banks(build, self._device.streams[0])
         self._closed = False
 
     @classmethod
@@ -203,37 +202,52 @@ class Accelerator:
         do so. Raises UserError where it is none, and ShapeError, which says what differs."""
         return Change.read(self.build, Path(model))
 
-    def load(self, model: Path | str | Change) -> None:
-        """Take another integer model of the same shape, a file (.npz) or what `read` gave: frames sent before are of
-        the model before it, those behind of its own, and the next frame of every stream begins a clip. Waits for the
-        frames under way, whose results are kept. Raises as `read`, ModelError, and any other ChipError."""
+    @property
+    def models(self) -> tuple[LoadedModel, ...]:
+        """What is loaded: a model a bank, as many as the chip was built for (`hardware.models`), mostly one."""
+        return self._banks.models
+
+    def use(self, stream: int, bank: int) -> None:
+        """Let `stream` be of the model in `bank`, an index of `models`, from its next frame on, which then begins a clip;
+        until it is told so, a stream is of bank 0. Raises FrameError for a stream or bank that the chip lacks."""
+        self._check_stream(stream)
+        self._banks.check(bank)
+        if self._banks.use(stream, bank):
+            self._begin.add(stream)
+
+    def load(self, model: Path | str | Change, bank: int = 0) -> None:
+        """Take another integer model of the same shape, a file (.npz) or what `read` gave, in place of that in `bank`:
+        frames sent before are of the model before it, those behind of its own, and the next frame of every stream begins
+        a clip, whatever its bank. Waits for the frames under way, whose results are kept. Raises as `read`, FrameError
+        for a bank that the chip lacks, ModelError, and any other ChipError."""
         self._check()
+        self._banks.check(bank)
         change = model if isinstance(model, Change) else self.read(model)
         while self._device.flights:
             self._advance()
         try:
-            self._device.load(change.stream)
+            self._device.load(change.stream, bank)
         except (ChipError, ResetError) as error:
             self._lose(error)
-        self._take(change)
+        self._take(change, bank)
 
-    async def aload(self, model: Path | str | Change) -> None:
+    async def aload(self, model: Path | str | Change, bank: int = 0) -> None:
         """As `load`, for asyncio: other tasks run while the frames that are under way now are waited for. What they
         send meanwhile is of the model before as well, and is waited for in the end."""
         self._check()
         last = self._device.flights[-1] if self._device.flights else None
         while any(flight is last for flight in self._device.flights):
             await self._advance_async()
-        self.load(model)
+        self.load(model, bank)
 
-    def _take(self, change: Change) -> None:
-        """Go by the model that the chip has now."""
+    def _take(self, change: Change, bank: int) -> None:
+        """Go by the model that the chip has in a bank now."""
         self._begin.update(range(self.streams))
-        reference, self.models = change.reference, (change.loaded,)
-        self.description, self.classes = reference.description, list(reference.classes)
-        self._alarm, self._consensus = reference.description.alarm_indices, reference.consensus()
+        self._banks.take(change, bank)
+        if bank == 0:
+            self.description, self.classes = change.reference.description, list(change.reference.classes)
         if self._comparison:
-            self._comparison.change(change.model)
+            self._comparison.change(change.model, bank)
 
     def reset(self, stream: int) -> None:
         """Let the next frame of `stream` begin a clip. Frames under way are not touched."""
@@ -302,7 +316,7 @@ class Accelerator:
 
     def _send(self, frame: np.ndarray, stream: int, clear: bool, queue: _Queue) -> int:
         self._check_frame(frame)
-        flight = Flight(self._next_id, stream, clear or stream in self._begin, queue)
+        flight = Flight(self._next_id, stream, clear or stream in self._begin, queue, self._banks.of(stream))
         if self._comparison:
             flight.frame = frame.copy()
         self._device.push(frame, flight)
@@ -358,7 +372,7 @@ class Accelerator:
     def _finish(self, flight: Flight, record: Record) -> None:
         if self._comparison:
             self._comparison.check(flight, record)
-        decision = self._consensus.update(record.logits, flight.stream, flight.clear)
+        decision, score = self._banks.decide(record.logits, flight.stream, flight.clear, flight.bank)
         flight.owner.under_way -= 1
         flight.owner.results.append(
             Result(
@@ -367,7 +381,7 @@ class Accelerator:
                 clear=flight.clear,
                 logits=record.logits,
                 decision=decision,
-                score=alarm_score(decision, self._alarm),
+                score=score,
                 latency_cycles=record.latency_cycles,
                 latency_ms=record.latency_cycles / (self.clock_mhz * 1e3),
             )

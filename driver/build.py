@@ -139,6 +139,7 @@ class Build:
             ("INPUT_BYTES", reg.INPUT_BYTES, self.input_bytes),
             ("SHAPE_HASH", reg.SHAPE_HASH, int(self.manifest.shape, 16)),
             ("IMAGE_BYTES", reg.IMAGE_BYTES, image.size(self.manifest.load_words)),
+            ("MODELS", reg.MODELS, self.manifest.models),
             ("OUTPUT_LOGITS", reg.OUTPUT_LOGITS, self.manifest.logits),
             ("RECORD_BYTES", reg.RECORD_BYTES, self.manifest.record_bytes),
             ("STREAMS", reg.STREAMS, self.manifest.streams),

@@ -58,14 +58,15 @@ class Comparison:
 
     def __init__(self, build: Build, backend: str) -> None:
         self._build, self._backend = build, backend
-        self._reference, self._model = Reference.load(build.model), build.model
+        models = range(build.manifest.models)
+        self._references, self._models = [Reference.load(build.model) for _ in models], [build.model for _ in models]
         self._kept = build.reference.shifts + 1
         self._history: dict[int, deque[tuple[int, Flight]]] = {}
         self._order = 0
 
-    def change(self, model: Path) -> None:
-        """From here on frames are of another model, and none looks back at those before."""
-        self._reference, self._model = Reference.load(model), model
+    def change(self, model: Path, bank: int) -> None:
+        """From here on frames of a bank are of another model, and no frame looks back at those before."""
+        self._references[bank], self._models[bank] = Reference.load(model), model
         self._history.clear()
 
     def check(self, flight: Flight, record: Record) -> None:
@@ -76,22 +77,23 @@ class Comparison:
             history.clear()
         history.append((self._order, flight))
         self._order += 1
-        logits = self._reference.infer(flight.frame, flight.stream, flight.clear)
+        logits = self._references[flight.bank].infer(flight.frame, flight.stream, flight.clear)
         difference = first_difference(flight, record.logits, logits)
         if difference:
-            raise DifferenceError(f"{difference}; {self._saved(difference, record, logits)}")
+            raise DifferenceError(f"{difference}; {self._saved(difference, record, logits, flight.bank)}")
 
-    def _saved(self, difference: Difference, record: Record, logits: np.ndarray) -> str:
-        """Save the reproduction; say where, or why not."""
+    def _saved(self, difference: Difference, record: Record, logits: np.ndarray, bank: int) -> str:
+        """Save the reproduction, of the frames of its bank; say where, or why not."""
         kept = sorted(((order, flight) for frames in self._history.values() for order, flight in frames))
-        flights = [flight for _, flight in kept]
+        flights, model = [flight for _, flight in kept if flight.bank == bank], self._models[bank]
         case = {
             "difference": difference._asdict(),
             "chip_logits": record.logits.tolist(),
             "reference_logits": logits.tolist(),
             "contexts": [{"frame_id": f.frame_id, "stream": f.stream, "clear": f.clear} for f in flights],
             "build_hash": self._build.manifest.build_hash,
-            "model": hashlib.sha256(self._model.read_bytes()).hexdigest(),
+            "bank": bank,
+            "model": hashlib.sha256(model.read_bytes()).hexdigest(),
             "preset": self._build.manifest.preset,
             "board": self._build.manifest.board,
             "backend": self._backend,
@@ -106,7 +108,7 @@ class Comparison:
         folder = self._build.folder / "differences" / name
         try:
             frames = np.stack([flight.frame for flight in flights if flight.frame is not None])
-            _write(folder, case, frames, self._model)
+            _write(folder, case, frames, model)
         except OSError as error:
             return f"the reproduction could not be saved: {error.strerror}"
         return f"saved in {folder}; `shiftcore replay {folder}` runs it again"

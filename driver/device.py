@@ -29,6 +29,7 @@ from shiftcore.model import registers as reg
 from shiftcore.model.limits import RECORDS
 from shiftcore.model.records import Context, Counters, Record
 
+_HASHES = (reg.MODEL_HASH, reg.MODEL_HASH_1, reg.MODEL_HASH_2, reg.MODEL_HASH_3)  # by bank
 _LINE = 64  # bytes of a cache line, at most: no two frames share one
 _RESET_CYCLES = 200_000
 _FLAGS: tuple[tuple[int, type[ChipError], str], ...] = (
@@ -43,6 +44,7 @@ _FLAGS: tuple[tuple[int, type[ChipError], str], ...] = (
     (reg.Error.MODEL_SHAPE, ModelError, "the chip refused a model image: none, or one of another build"),
     (reg.Error.MODEL_CRC, ModelError, "a model image was damaged on its way: its check sum is wrong"),
     (reg.Error.MODEL_MISSING, ModelError, "the chip refused a frame: it has no model"),
+    (reg.Error.MODEL_BANK, DescriptorError, "the chip refused a frame or a model: a bank that it does not have"),
     (reg.Error.WATCHDOG, StuckError, "the core holds a frame and nothing has moved for longer than a frame can take"),
     (reg.Error.CONFIG, RegisterError, "a register was written that may only change while the chip is idle"),
     (reg.Error.RESULT_UNDERFLOW, RegisterError, "more results were taken than there were"),
@@ -51,20 +53,22 @@ _FLAGS: tuple[tuple[int, type[ChipError], str], ...] = (
 
 @dataclass
 class Flight:
-    """A frame on its way. `owner` is its sender's own; `frame` is kept only where it is wanted later."""
+    """A frame on its way, of the model in `bank`. `owner` is its sender's own; `frame` is kept only where it is wanted
+    later."""
 
     frame_id: int
     stream: int
     clear: bool
     owner: Any
+    bank: int = 0
     frame: np.ndarray | None = field(default=None, repr=False)
 
 
 class Device:
     """A chip that has been identified, reset and given its buffers; ready for frames.
 
-    `flights` are the frames under way, oldest first; `lost` those that the last ChipError cost; `stream`: the load
-    stream (model.image) of the model that the chip has, or shall have. Raises IdentityError
+    `flights` are the frames under way, oldest first; `lost` those that the last ChipError cost; `streams`: the load
+    stream (model.image) of the model that the chip has, or shall have, in each of its banks. Raises IdentityError
     when the chip is not the build's, ResetError when it cannot be reset.
     """
 
@@ -82,8 +86,8 @@ class Device:
         self._identify()
         self._soft_reset()
         self._image = RECORDS * self._stride  # where in the frames' memory the model image begins, behind them
-        self.stream = build.load_stream(build.model)
-        self._readable = self._image + image.size(len(self.stream))
+        self.streams = [build.load_stream(build.model)] * build.manifest.models
+        self._readable = self._image + image.size(build.manifest.load_words)
         self._frames: Buffer = backend.allocate(self._readable)
         try:
             self._records: Buffer = backend.allocate(RECORDS * self._record_bytes)
@@ -114,18 +118,18 @@ class Device:
         write(reg.DESCRIPTOR_FRAME_ID, flight.frame_id)
         if not self.flights:
             self._deadline = self.backend.clock() + self._limit(2 * self._watchdog)
-        write(reg.DESCRIPTOR_CONTEXT, Context(flight.stream, flight.clear).word)
+        write(reg.DESCRIPTOR_CONTEXT, Context(flight.stream, flight.clear, flight.bank).word)
         self.flights.append(flight)
         self._pushed += 1
         self._credits -= 1
 
-    def load(self, stream: np.ndarray) -> None:
-        """Give the chip another model, by its load stream (Build.load_stream), and wait until it has it. No frame may
-        be under way. Raises ModelError, or another ChipError, after which the chip has the model before it."""
-        wrong = self._send_model(stream)
+    def load(self, stream: np.ndarray, bank: int = 0) -> None:
+        """Give the chip another model for a bank, by its load stream (Build.load_stream), and wait until it has it. No
+        frame may be under way. Raises ModelError, or another ChipError, after which the chip has the one before it."""
+        wrong = self._send_model(stream, bank)
         if wrong is not None:
             self.fail(wrong)
-        self.stream = stream
+        self.streams[bank] = stream
 
     def poll(self) -> list[tuple[Flight, Record]]:
         """The frames whose results have come since the last call, in order.
@@ -240,15 +244,16 @@ class Device:
         write(reg.CONTROL, reg.Control.RUN)
 
     def _restore(self) -> None:
-        """See to it that a chip fresh from reset has the model that it should. Raises ResetError where it cannot."""
-        if self.backend.read(reg.MODEL_HASH) == int(image.model_hash(self.stream), 16):
-            return
-        wrong = self._send_model(self.stream)
-        if wrong is not None:
-            raise ResetError(f"{wrong}, and a second time behind a reset; load the bitstream again") from wrong
+        """See to it that a chip fresh from reset has the models that it should. Raises ResetError where it cannot."""
+        for bank, stream in enumerate(self.streams):
+            if self.backend.read(_HASHES[bank]) == int(image.model_hash(stream), 16):
+                continue
+            wrong = self._send_model(stream, bank)
+            if wrong is not None:
+                raise ResetError(f"{wrong}, and a second time behind a reset; load the bitstream again") from wrong
 
-    def _send_model(self, stream: np.ndarray) -> ChipError | None:
-        """Have the chip load a model image, and wait for it; what is wrong, if anything."""
+    def _send_model(self, stream: np.ndarray, bank: int) -> ChipError | None:
+        """Have the chip load a model image into a bank, and wait for it; what is wrong, if anything."""
         content = image.image(self.build.manifest.shape, stream)
         self._frames.array[self._image : self._image + len(content)] = content
         self._frames.flush(self._image, len(content))
@@ -256,7 +261,7 @@ class Device:
         write(reg.DESCRIPTOR_ADDRESS_LO, address & 0xFFFF_FFFF)
         write(reg.DESCRIPTOR_ADDRESS_HI, address >> 32)
         write(reg.DESCRIPTOR_BYTES, len(content))
-        write(reg.DESCRIPTOR_MODEL, 1)
+        write(reg.DESCRIPTOR_MODEL, reg.DescriptorModel.BANK.word(bank))
         write(reg.DESCRIPTOR_BYTES, self._bytes)
         self._credits = 0
         end = self.backend.clock() + self._limit(self._watchdog + 64 * len(stream))
@@ -268,7 +273,7 @@ class Device:
         for flag, error, text in _FLAGS:
             if flags & flag:
                 return error(text)
-        if self.backend.read(reg.MODEL_HASH) != int(image.model_hash(stream), 16):
+        if self.backend.read(_HASHES[bank]) != int(image.model_hash(stream), 16):
             return ModelError("the chip has another model than it was given")
         return None
 

@@ -22,7 +22,7 @@ class IdentityError(AcceleratorError, UserError):
 
 
 class FrameError(AcceleratorError, UserError):
-    """A frame has the wrong size or type, or names a stream that the chip does not have. Nothing was sent."""
+    """A frame has the wrong size or type, or a stream or bank is named that the chip does not have. Nothing was sent."""
 
 
 class ShapeError(AcceleratorError, UserError):
@@ -60,7 +60,7 @@ class WindowError(ChipError):
 
 
 class DescriptorError(ChipError):
-    """The chip refused a frame's descriptor: its length, its stream, or its queue was full."""
+    """The chip refused a descriptor: its length, its stream, its bank, or its queue was full."""
 
 
 class ModelError(ChipError):

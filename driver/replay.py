@@ -27,7 +27,9 @@ def replay(folder: Path | str, backend: str = "auto") -> list[Difference]:
         if accelerator.manifest.build_hash != case["build_hash"]:
             now = accelerator.manifest.build_hash
             raise BuildError(f"{folder}: saved on build {case['build_hash']}, but {build} is build {now} now")
-        accelerator.load(folder / MODEL)
+        accelerator.load(folder / MODEL, case.get("bank", 0))
+        for context in case["contexts"]:
+            accelerator.use(context["stream"], case.get("bank", 0))
         reference = Reference.load(folder / MODEL)
         flights = {}
         differences = []

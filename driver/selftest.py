@@ -27,7 +27,7 @@ from shiftcore.model.reference import Reference
 
 _READ_ONLY = (reg.ID, reg.VERSION, reg.BUILD_HASH, reg.INPUT_SHAPE, reg.STREAMS, reg.FRAME_INTERVAL, reg.FRAMES_DONE)
 _UNREADABLE = (reg.CYCLES_LO, reg.CYCLES_HI)  # they count
-_UNUSED = (0x03C, 0x0F0, 0x800, 0xFFC)  # offsets at which there is no register
+_UNUSED = (0x03C, 0x0FC, 0x800, 0xFFC)  # offsets at which there is no register
 _PATTERNS = (0xFFFF_FFFF, 0xAAAA_AAAA, 0x5555_5555, 0)
 _CLIP = 8  # the first frames of the stored ones are one clip of stream 0
 _WAIT_S = 10.0  # for the next result
@@ -269,7 +269,8 @@ def _frames(chip: Backend, build: Build, known: Known) -> Iterator[Check]:
         yield _recovery(accelerator, chip, known)
         again = [] if not count else run_known(accelerator, known)
         yield _logits("the same frames again after the error", again, known.logits)
-        yield from _swaps(accelerator, build, known)
+        for bank in range(len(accelerator.models)):
+            yield from _swaps(accelerator, build, known, bank)
 
 
 def negated(build: Build) -> Change:
@@ -280,16 +281,19 @@ def negated(build: Build) -> Change:
     return Change(build.model, Reference(build.reference.description, arrays), stream)
 
 
-def _swaps(accelerator: Accelerator, build: Build, known: Known) -> Iterator[Check]:
-    """Another model is loaded, gives its own logits, and gives way to the first again."""
-    name, first = "another model is loaded, and every logit is its own", accelerator.read(build.model)
+def _swaps(accelerator: Accelerator, build: Build, known: Known, bank: int) -> Iterator[Check]:
+    """Another model is loaded into a bank, gives its own logits, and gives way to the first again."""
+    where = f" (bank {bank})" if len(accelerator.models) > 1 else ""
+    name, first = f"another model is loaded{where}, and every logit is its own", accelerator.read(build.model)
     other = negated(build)
     expected = np.stack([other.reference.infer(*context) for context in known.contexts()])
     try:
-        accelerator.load(other)
+        accelerator.load(other, bank)
+        for stream in range(accelerator.streams):
+            accelerator.use(stream, bank)
         results = run_known(accelerator, known)
         cycles = accelerator.load_cycles
-        accelerator.load(first)
+        accelerator.load(first, bank)
         again = run_known(accelerator, known)
     except AcceleratorError as error:
         yield Check(name, False, str(error))
@@ -297,7 +301,7 @@ def _swaps(accelerator: Accelerator, build: Build, known: Known) -> Iterator[Che
     check, differ = _logits(name, results, expected), not np.array_equal(expected, known.logits)
     took = f"; {cycles:,} cycles ({cycles / accelerator.clock_mhz / 1e3:.3f} ms)" if cycles else ""
     yield Check(check.name, check.passed and differ, f"{check.detail}{took}")
-    yield _logits("and the first one, loaded again, gives the known logits", again, known.logits)
+    yield _logits(f"and the first one, loaded again{where}, gives the known logits", again, known.logits)
 
 
 def run_known(accelerator: Accelerator, known: Known, progress: Callable[[int], None] = lambda _: None) -> list[Result]:

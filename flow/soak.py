@@ -12,7 +12,7 @@ import json
 import random
 import tempfile
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +28,7 @@ from shiftcore.driver.backends.rtl import RtlBackend
 from shiftcore.driver.build import Build
 from shiftcore.model import image
 from shiftcore.model import registers as reg
+from shiftcore.model.manifest import LoadedMemory
 from shiftcore.model.records import Result
 from shiftcore.options import BoardName, PresetName
 from shiftcore.quant.preset import load_preset
@@ -40,6 +41,7 @@ SWAPS = 0.06  # of the frames are followed by another model
 SLOWEST_MEMORY = 200  # cycles
 
 Counts = dict[str, int]
+Arrays = dict[str, np.ndarray]
 
 
 def work_folder() -> Path:
@@ -61,6 +63,7 @@ class _Session:
         self._accelerator, self._model, self._rng, self._pixels = accelerator, chip.model, rng, pixels
         self._due: deque[tuple[int, int, bool]] = deque()
         self._left = [0] * accelerator.streams  # frames of the current clip, for each stream
+        self._banks = len(accelerator.models)
         self.frames = self.clips = 0
 
     @property
@@ -74,6 +77,8 @@ class _Session:
         stream = rng.randrange(len(self._left))
         clear = self._left[stream] == 0
         if clear:
+            if self._banks > 1:
+                self._accelerator.use(stream, rng.randrange(self._banks))
             self._left[stream] = rng.randint(1, LONGEST_CLIP)
             self._model.stall = rng.choice([0.0, 0.1, 0.2, 0.5])
             self._model.read_latency = rng.randrange(SLOWEST_MEMORY)
@@ -84,8 +89,8 @@ class _Session:
         self._due.append((frame_id, stream, clear))
 
     def swap(self, model: Path) -> None:
-        """Take another model in the middle of everything; behind it every stream begins a clip."""
-        self._accelerator.load(model)
+        """Take another model into a bank in the middle of everything; behind it every stream begins a clip."""
+        self._accelerator.load(model, self._rng.randrange(self._banks) if self._banks > 1 else 0)
         self._left = [0] * len(self._left)
 
     def take(self, wait_s: float = 0.0) -> None:
@@ -106,17 +111,24 @@ def models(build: Build, folder: Path, seed: int) -> list[Path]:
         ours = {key: content[key] for key in content.files}
     written = [build.model]
     for number in range(1, MODELS):
-        rng, other = np.random.default_rng([seed, number]), dict(ours)
-        for memory in build.manifest.memories:
-            key = image.key(memory)
-            if memory.kind == "weights":
-                most = np.iinfo(ours[key].dtype).max >> (8 * ours[key].itemsize - memory.bits)
-                other[key] = rng.integers(-most, most + 1, ours[key].shape).astype(ours[key].dtype)
-            else:
-                other[key] = np.sort(rng.permutation(ours[key].reshape(-1)).reshape(ours[key].shape), axis=1)
         written.append(folder / f"model{number}.npz")
-        np.savez(written[-1], **other)
+        np.savez(written[-1], **other_model(ours, build.manifest.memories, [seed, number]))  # type: ignore[arg-type]
     return written
+
+
+def other_model(ours: Mapping[str, np.ndarray], memories: Sequence[LoadedMemory], seed: list[int]) -> Arrays:
+    """The arrays of an integer model of the shape of `ours` that differs from it in every one of a core's memories."""
+    rng, other = np.random.default_rng(seed), dict(ours)
+    for memory in memories:
+        key = image.key(memory)
+        if memory.kind == "weights":
+            most = np.iinfo(ours[key].dtype).max >> (8 * ours[key].itemsize - memory.bits)
+            other[key] = rng.integers(-most, most + 1, ours[key].shape).astype(ours[key].dtype)
+        else:
+            other[key] = np.sort(rng.permutation(ours[key].reshape(-1)).reshape(ours[key].shape), axis=1)
+            if len(ours[key]) == 1:  # all channels have the same
+                other[key] += rng.integers(1, 4, dtype=ours[key].dtype)
+    return other
 
 
 def batch(build: Build, seed: int, number: int, frames: int, progress: Callable[[int], None]) -> Counts:

@@ -28,8 +28,8 @@ def models(model: ModelWrapper) -> int:
 
 
 def set_models(model: ModelWrapper, count: int) -> None:
-    """Let the graph's core have so many, in place; a graph of one says nothing of it."""
-    if count > 1:
+    """Let the graph's core have so many, in place; a graph that says nothing of it has one."""
+    if count != models(model):
         model.set_metadata_prop(_MODELS, str(count))
 
 

@@ -22,7 +22,7 @@ from rich import box
 from rich.table import Table
 
 from shiftcore.errors import UserError
-from shiftcore.hw import memory, resources
+from shiftcore.hw import contents, memory, resources
 from shiftcore.hw.boards import USABLE, Board
 from shiftcore.hw.dataflow import layer
 from shiftcore.hw.ops.rtl_op import divisors
@@ -194,6 +194,22 @@ def _nothing_fits(model: ModelWrapper, board: Board) -> str:
     )
 
 
+def _no_room_for_banks(model: ModelWrapper, board: Board) -> str | None:
+    """What to say of a folded graph that fits the board with one model, and not with as many as it shall have."""
+    models, used = contents.models(model), resources.total(model, board.part)
+    alone = resources.without_banks(model, board.part)
+    if models == 1 or resources.shortage(alone, board.resources):
+        return None
+    usable = {name: getattr(board.resources, name) * USABLE for name in used}
+    name = max(used, key=lambda key: used[key] / usable[key])
+    each = (used[name] - alone[name]) / (models - 1)
+    return (
+        f"hardware.models = {models}: no room on {board.name}: each model beside the first takes {each:.1f} {name}, and "
+        f"{usable[name] - alone[name]:.1f} of {usable[name]:.1f} usable are left; with models = 1 the driver can load them "
+        "by turns (docs/weights.md)"
+    )
+
+
 def fold_for(model: ModelWrapper, board: Board, target_fps: int | None) -> ModelWrapper:
     """Fold for `target_fps` frames per second at the board's clock, or (None) for the best that fits the board.
 
@@ -217,6 +233,8 @@ def fold_for(model: ModelWrapper, board: Board, target_fps: int | None) -> Model
     reaching = _reaching(model, board, target)
     if reaching is not None:
         return named(reaching)
+    if banks := _no_room_for_banks(folded, board):
+        raise UserError(banks)
     best = _best(model, board)
     instead = f"the best that fits is {int(clock / cycles(slowest(best)))} frames per second" if best else None
     raise UserError(

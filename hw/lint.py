@@ -18,15 +18,15 @@ from shiftcore.sim.verilator import environment
 
 _CHIP = (
     "INPUT_HEIGHT INPUT_WIDTH INPUT_CHANNELS INPUT_BYTES IN_ELEMENTS OUTPUT_LOGITS OUT_ELEMENTS OUT_ELEMENT_BITS "
-    "RECORD_BYTES STREAMS FRAME_INTERVAL AXI_ADDR_WIDTH AXI_MAX_BURST AXI_WRITE_BURST LOAD_WORDS"
+    "RECORD_BYTES STREAMS FRAME_INTERVAL AXI_ADDR_WIDTH AXI_MAX_BURST AXI_WRITE_BURST LOAD_WORDS MODELS"
 )
 CHIPS: list[dict[str, int]] = [
     dict(zip(_CHIP.split(), row, strict=True))
     for row in (
-        (1, 1, 1, 1, 1, 1, 1, 1, 24, 1, 1, 32, 16, 1, 1),
-        (32, 32, 3, 3072, 3, 4, 1, 24, 32, 4, 18432, 32, 16, 16, 5978),
-        (512, 512, 3, 786432, 48, 400, 8, 31, 1616, 128, 4000000, 40, 256, 256, 1000000),
-        (8, 8, 3, 192, 64, 7, 7, 32, 48, 2, 100, 49, 256, 16, 2),
+        (1, 1, 1, 1, 1, 1, 1, 1, 24, 1, 1, 32, 16, 1, 1, 1),
+        (32, 32, 3, 3072, 3, 4, 1, 24, 32, 4, 18432, 32, 16, 16, 5978, 1),
+        (512, 512, 3, 786432, 48, 400, 8, 31, 1616, 128, 4000000, 40, 256, 256, 1000000, 4),
+        (8, 8, 3, 192, 64, 7, 7, 32, 48, 2, 100, 49, 256, 16, 2, 3),
     )
 ]
 """Numbers of whole chips, as in their chip_config_pkg."""
@@ -77,9 +77,9 @@ def lint_chip(numbers: dict[str, int], top: str = "chip.sv") -> str:
     """
     source, sink = 8 * numbers["IN_ELEMENTS"], 8 * -(-numbers["OUT_ELEMENTS"] * numbers["OUT_ELEMENT_BITS"] // 8)
     ports = ["input wire ap_clk", "input wire ap_rst_n"]
-    for name, bits in (("s_axis", source), ("s_axis_ctx", Context.BITS)):
+    for name, bits in (("s_axis", source), ("s_axis_ctx", Context.bits(numbers["MODELS"]))):
         ports += [f"input wire [{bits - 1}:0] {name}_tdata, input wire {name}_tvalid, output wire {name}_tready"]
-    ports += ["input wire load_begins, output wire load_ends"]
+    ports += [f"input wire [{numbers['MODELS'] - 1}:0] load_begins, output wire load_ends"]
     ports += ["input wire [31:0] s_axis_load_tdata, input wire s_axis_load_tvalid"]
     ports += [f"output wire [{sink - 1}:0] m_axis_tdata, output wire m_axis_tvalid, input wire m_axis_tready"]
     hollow = [f"module core ({', '.join(ports)});\nendmodule\n"]

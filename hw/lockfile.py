@@ -83,14 +83,14 @@ def shape_digest(model: ModelWrapper, layers: Sequence[Layer], target: Hardware,
     """Of all that a search depends on: the graph's nodes and the shapes between them, what every layer says of itself,
     its bits among it (in `layers`, the integer model's; a key that it has not changes nothing), the `target`, and of
     the board what decides a folding: family, part, clock and resources, not what its boot loader sets. Not of the
-    weights."""
+    weights, nor of how many models there are, which keep the time of one (hw.banks)."""
     nodes = [
         (node.op_type, [model.get_tensor_shape(tensor) for tensor in (*node.input, *node.output)])
         for node in model.graph.node
     ]
     device = [board.family, board.part, board.clock_mhz, board.resources.model_dump()]
     said = [{key: value for key, value in asdict(layer).items() if value not in (None, ())} for layer in layers]
-    return digest(json.dumps([nodes, said, target.model_dump(), device]))
+    return digest(json.dumps([nodes, said, target.model_dump(exclude={"models"}), device]))
 
 
 def fifos(model: ModelWrapper) -> dict[str, Attributes]:

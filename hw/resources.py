@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a layer costs on the FPGA: FINN's estimates, mended where this project measured something else."""
 
+import copy
 import math
 
 from finn.util.basic import get_dsp_block
@@ -17,6 +18,7 @@ _STREAMER_LUT = 22  # the counters of a weight memory
 _SEARCH_LUT, _SEARCH_LUT_PER_LANE = 40, 12  # of a threshold search, beside memory and comparison
 _WINDOW_LUT = 200
 _PAD_LUT = 35
+_CHOICE_LUT = 30  # of the choice among banks, beside a multiplexer: its count of words, its reader of contexts
 
 
 def dsp_lanes(weight_bits: int, activation_bits: int, narrow: bool, part: str) -> int:
@@ -33,11 +35,8 @@ def estimate(model: ModelWrapper, node: NodeProto, part: str) -> dict[str, float
         return _product(model, node, part)
     lut, bram = float(instance.lut_estimation(part)), instance.bram_estimation(part) / 2
     if node.op_type == "Thresholding_rtl":
-        if contents.is_searched(model, node):
-            return _search(model, node)
-        comparisons = instance.get_nodeattr("PE") * instance.get_output_datatype().bitwidth()
-        lut += comparisons * instance.get_input_datatype(0).bitwidth() / 2
-    elif node.op_type == "ConvolutionInputGenerator_rtl":
+        return _thresholds(model, node, lut, bram)
+    if node.op_type == "ConvolutionInputGenerator_rtl":
         memory_lut, blocks = _memory(memory.window_shape(node), "ram")
         lut, bram = _WINDOW_LUT + memory_lut, blocks
     elif node.op_type == "FMPadding_rtl":
@@ -55,24 +54,36 @@ def _memory(shape: tuple[int, int], kind: memory.Kind) -> tuple[float, float]:
     return 0.0, memory.ramb18(*shape, kind) / 2
 
 
-def _search(model: ModelWrapper, node: NodeProto) -> dict[str, float]:
-    """Thresholds that are searched one by one, with the memory of each lane."""
-    held = contents.memory(model, node, node.name)
-    memory_lut, blocks = _memory((contents.searched_depth(node, held), held.bits), "single")
-    lut = _SEARCH_LUT + held.pe * (_SEARCH_LUT_PER_LANE + held.bits / 2 + memory_lut)
-    return {"LUT": lut, "DSP": 0.0, "BRAM": held.pe * blocks}
+def _choice(models: int, bits: int) -> float:
+    """LUTs of the choice among the words of so many banks (rtl/bank_select.sv): a LUT has two bits of two, one of four."""
+    return 0.0 if models == 1 else _CHOICE_LUT + bits * (0.5 if models == 2 else 1.0)
+
+
+def _thresholds(model: ModelWrapper, node: NodeProto, lut: float, bram: float) -> dict[str, float]:
+    """Thresholds that are searched one by one, or in FINN's pipeline, for which it says `lut` and `bram`; as often as
+    there are banks."""
+    instance, models = layer(node), contents.models(model)
+    lanes, bits = instance.get_nodeattr("PE"), instance.get_output_datatype().bitwidth()
+    if contents.is_searched(model, node):
+        held = contents.memory(model, node, node.name)
+        memory_lut, blocks = _memory((contents.searched_depth(node, held), held.bits), "single")
+        lut, bram = _SEARCH_LUT + held.pe * (_SEARCH_LUT_PER_LANE + held.bits / 2 + memory_lut), held.pe * blocks
+    else:
+        lut += lanes * bits * instance.get_input_datatype(0).bitwidth() / 2
+    return {"LUT": models * lut + _choice(models, lanes * bits), "DSP": 0.0, "BRAM": models * bram}
 
 
 def _product(model: ModelWrapper, node: NodeProto, part: str) -> dict[str, float]:
-    """A matrix product and the memory that streams its weights."""
-    instance = layer(node)
+    """A matrix product and the memories that stream its weights, a bank each."""
+    instance, models = layer(node), contents.models(model)
     pe, simd = instance.get_nodeattr("PE"), instance.get_nodeattr("SIMD")
     weights = instance.get_input_datatype(1)
     narrow = model.get_initializer(node.input[1]).min() > weights.min()
     lanes = dsp_lanes(weights.bitwidth(), instance.get_input_datatype(0).bitwidth(), narrow, part)
     memory_lut, blocks = _memory(memory.weights_shape(node), "rom")
-    lut = _MVU_LUT + _MVU_LUT_PER_MAC * pe * simd + _STREAMER_LUT + memory_lut
-    return {"LUT": float(lut), "DSP": float(-(-pe // lanes) * simd), "BRAM": blocks}
+    lut = _MVU_LUT + _MVU_LUT_PER_MAC * pe * simd + models * (_STREAMER_LUT + memory_lut)
+    lut += _choice(models, memory.weights_shape(node)[1])
+    return {"LUT": float(lut), "DSP": float(-(-pe // lanes) * simd), "BRAM": models * blocks}
 
 
 def total(model: ModelWrapper, part: str) -> dict[str, float]:
@@ -82,6 +93,13 @@ def total(model: ModelWrapper, part: str) -> dict[str, float]:
         for name, value in estimate(model, node, part).items():
             sums[name] += value
     return sums
+
+
+def without_banks(model: ModelWrapper, part: str) -> dict[str, float]:
+    """What `total` would be with one model."""
+    alone = ModelWrapper(copy.deepcopy(model.model))
+    contents.set_models(alone, 1)
+    return total(alone, part)
 
 
 def shortage(used: dict[str, float], board: Resources) -> str | None:

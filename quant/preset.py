@@ -161,7 +161,7 @@ class Hardware(Table):
         """A core of one model says nothing of it: exports and lock files that know of no other stay what they are."""
         values: dict[str, Any] = serialize(self)
         if self.models == 1:
-            del values["models"]
+            values.pop("models", None)
         return values
 
 

@@ -47,6 +47,24 @@ def tiny_chip(tiny_core: Path, tiny_export: Path) -> Path:
         return build_chip(tiny_core, tiny_export / "model.npz", load_board("pynq-z2"))
 
 
+@pytest.fixture(scope="session")
+def tiny_two_chip(tiny_export: Path) -> Path:
+    """The chip's folder of `tiny` with two banks of weights, for the PYNQ-Z2; folding and FIFOs are those of one."""
+    from shiftcore.hw.boards import load_board
+    from shiftcore.hw.chip import build_chip
+    from shiftcore.hw.compile import compile_model
+    from shiftcore.quant.checkpoint import find
+    from shiftcore.quant.export import export_preset
+    from shiftcore.quant.preset import PRESETS, load_preset
+
+    tiny = load_preset("tiny")
+    with one_at_a_time("tiny-two-chip"):
+        exported = export_preset(tiny.with_(name="tiny-two", hardware={"models": 2}), find(tiny))
+        found = PRESETS / "tiny.pynq-z2.lock"
+        core = compile_model(exported / "model.onnx", "pynq-z2", verify=False, lock_file=found)
+        return build_chip(core, exported / "model.npz", load_board("pynq-z2"))
+
+
 @pytest.fixture(scope="session", params=PYNQ)
 def pynq_python(request: pytest.FixtureRequest) -> Path:
     """The Python of an environment with the real pynq, of each version."""

@@ -11,7 +11,7 @@ Arrays = dict[str, Any]
 
 def other_weights(arrays: Arrays, seed: int) -> Arrays:
     """The arrays of a model that differs from that of `arrays` in every layer: weights of any value that its quantizer
-    can give, thresholds of other channels."""
+    can give, thresholds of other channels, or a little higher where all channels have the same."""
     rng, other = np.random.default_rng(seed), dict(arrays)
     for key, array in arrays.items():
         if key.endswith("weight"):
@@ -19,4 +19,6 @@ def other_weights(arrays: Arrays, seed: int) -> Arrays:
             other[key] = rng.integers(-most, most + 1, array.shape).astype(array.dtype)
         elif key.endswith("thresholds"):
             other[key] = np.sort(rng.permutation(array.reshape(-1)).reshape(array.shape), axis=1)
+            if len(array) == 1:
+                other[key] += rng.integers(1, 4, dtype=array.dtype)
     return other

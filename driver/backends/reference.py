@@ -55,9 +55,10 @@ class ReferenceChip:
     def __init__(self, build: Build, load: Load) -> None:
         self.memory: dict[int, np.ndarray] = {}
         self._load = load
-        stream = build.load_stream(build.model)  # as in the chip's memories after power-on
-        self._infer: Infer | None = load(stream)  # None: there is no model
-        self._model_hash = int(image.model_hash(stream), 16)
+        stream, self._models = build.load_stream(build.model), build.manifest.models
+        # As in the chip's memories after power-on, in each bank. None: there is no model.
+        self._infer: list[Infer | None] = [load(stream) for _ in range(self._models)]
+        self._hashes = [int(image.model_hash(stream), 16)] * self._models
         self._shape_hash, self._load_words = build.manifest.shape, build.manifest.load_words
         self._shape = build.input_shape
         self._bytes, self._record_bytes = build.input_bytes, build.manifest.record_bytes
@@ -68,9 +69,8 @@ class ReferenceChip:
     def _power_on(self) -> None:
         """Everything but the temporal state, which no reset clears."""
         self._words = {**reg.RESETS, **self.constants}
-        self._queue: deque[tuple[int, int, Context | None]] = (
-            deque()
-        )  # address, frame id, context, None of a model image
+        # address; frame id, None of a model image; context, of which a model image has the bank alone
+        self._queue: deque[tuple[int, int | None, Context]] = deque()
         self._waiting: Record | None = None  # for a free slot
         self._records = self._level = 0
         self._halted = False
@@ -90,8 +90,9 @@ class ReferenceChip:
             return reg.Status.BUSY * self._busy | reg.Status.HALTED * self._halted
         if offset == reg.RESULT_LEVEL:
             return self._level
-        if offset == reg.MODEL_HASH:
-            return self._model_hash
+        if offset in _HASHES:
+            bank = _HASHES.index(offset)
+            return self._hashes[bank] if bank < self._models else 0
         if offset == reg.DESCRIPTOR_LEVEL:
             used, level = len(self._queue), reg.DescriptorLevel
             return level.USED.word(used) | level.FREE.word(DESCRIPTORS - used)
@@ -108,7 +109,7 @@ class ReferenceChip:
         elif offset == reg.DESCRIPTOR_CONTEXT:
             self._push(word)
         elif offset == reg.DESCRIPTOR_MODEL:
-            self._push_model()
+            self._push_model(reg.DescriptorModel.BANK.of(word))
         elif offset in reg.WHEN_IDLE and (self._words[reg.CONTROL] & reg.Control.RUN or self._busy):
             self._error(reg.Error.CONFIG)
         elif offset in reg.WHEN_IDLE or offset in _WRITABLE:
@@ -124,16 +125,17 @@ class ReferenceChip:
         if not running or not self._queue:
             return False
         address, frame_id, context = self._queue.popleft()
-        if context is not None and self._infer is None:
+        infer = self._infer[context.bank]
+        if frame_id is not None and infer is None:
             self._error(reg.Error.MODEL_MISSING)
             return True
-        content = self._fetch(address, self._bytes if context is not None else image.size(self._load_words))
+        content = self._fetch(address, self._bytes if frame_id is not None else image.size(self._load_words))
         if content is None:
             return True
-        if context is None:
-            self._change(content)
-        elif self._infer is not None:
-            logits = self._infer(content.reshape(self._shape).copy(), context.stream, context.clear)
+        if frame_id is None:
+            self._change(content, context.bank)
+        elif infer is not None:
+            logits = infer(content.reshape(self._shape).copy(), context.stream, context.clear)
             self._put(Record(frame_id, context.stream, context.clear, 0, self._records, logits))
         return True
 
@@ -147,18 +149,18 @@ class ReferenceChip:
             self._halt(reg.Error.READ_RESPONSE)
         return content
 
-    def _change(self, content: np.ndarray) -> None:
-        """Take the model of an image."""
+    def _change(self, content: np.ndarray, bank: int) -> None:
+        """Take the model of an image into a bank."""
         wrong = image.fault(content, self._shape_hash, self._load_words)
         if wrong == "shape":
             self._error(reg.Error.MODEL_SHAPE)
             return
-        self._infer, self._model_hash = None, 0
+        self._infer[bank], self._hashes[bank] = None, 0
         if wrong:
             self._error(reg.Error.MODEL_CRC)
             return
         words = np.frombuffer(content.tobytes(), "<u4")
-        self._infer, self._model_hash = self._load(words[4:-1]), int(words[2])
+        self._infer[bank], self._hashes[bank] = self._load(words[4:-1]), int(words[2])
 
     def _put(self, record: Record) -> bool:
         """Write a record into its slot; where all are taken it waits. Returns whether it was written."""
@@ -206,19 +208,23 @@ class ReferenceChip:
             self._error(reg.Error.FRAME_SIZE)
         elif context.stream >= self._streams:
             self._error(reg.Error.STREAM)
+        elif context.bank >= self._models:
+            self._error(reg.Error.MODEL_BANK)
         elif len(self._queue) >= DESCRIPTORS:
             self._error(reg.Error.DESCRIPTOR_OVERFLOW)
         else:
             address = self._long(reg.DESCRIPTOR_ADDRESS_LO)
             self._queue.append((address, self._words[reg.DESCRIPTOR_FRAME_ID], context))
 
-    def _push_model(self) -> None:
+    def _push_model(self, bank: int) -> None:
         if self._words[reg.DESCRIPTOR_BYTES] != image.size(self._load_words):
             self._error(reg.Error.MODEL_SIZE)
+        elif bank >= self._models:
+            self._error(reg.Error.MODEL_BANK)
         elif len(self._queue) >= DESCRIPTORS:
             self._error(reg.Error.DESCRIPTOR_OVERFLOW)
         else:
-            self._queue.append((self._long(reg.DESCRIPTOR_ADDRESS_LO), 0, None))
+            self._queue.append((self._long(reg.DESCRIPTOR_ADDRESS_LO), None, Context(0, bank=bank)))
 
     def _error(self, flag: int) -> None:
         self._words[reg.ERROR] |= flag
@@ -241,6 +247,8 @@ class ReferenceChip:
                 return array[address - start : address - start + size]
         return None
 
+
+_HASHES = (reg.MODEL_HASH, reg.MODEL_HASH_1, reg.MODEL_HASH_2, reg.MODEL_HASH_3)  # by bank
 
 _WRITABLE = {
     *(reg.IRQ_ENABLE, reg.DESCRIPTOR_ADDRESS_LO, reg.DESCRIPTOR_ADDRESS_HI),

@@ -111,6 +111,7 @@ def dimensions(case: Case) -> dict[str, str]:
         "shape": _shape(preset.input.height, preset.input.width),
         "input": preset.input.representation,
         "streams": _range(hardware.streams, 1, 2, 9, STREAMS),
+        "models": str(hardware.models),
         "rate": "best" if hardware.target_fps == "best" else _range(hardware.target_fps, 1, 100, 50_000, 1_000_000),
         "board": case.board,
         "resources": "cut down" if case.resources else "the board's",

@@ -30,6 +30,7 @@ from shiftcore.hw.chip import build_chip
 from shiftcore.hw.estimate import COLUMNS, Report, estimate
 from shiftcore.hw.graph import Frame
 from shiftcore.hw.netlist import netlist_core
+from shiftcore.model import image
 from shiftcore.model.reference import Reference
 from shiftcore.quant.export import export
 from shiftcore.sim.core import CoreModel
@@ -72,9 +73,9 @@ class _Stages:
 
 
 def check(case: Case, console: Console) -> Figures:
-    """Compile the case's network and compare its RTL with the reference: at full speed, with pauses, and after a reset
-    in the middle of a frame; then what the case wants `after` that. Returns figures; raises UserError for a network
-    that is refused, and whatever else goes wrong."""
+    """Compile the case's network and compare its RTL with the reference: at full speed, with other models loaded, with
+    pauses, and after a reset in the middle of a frame; frame by frame of one of its banks. Then what the case wants
+    `after` that. Returns figures; raises UserError for a network that is refused, and whatever else goes wrong."""
     preset, stage = case.parsed(), _Stages(console)
     rng = np.random.default_rng(case.seed)
     classes = [f"class{index}" for index in range(case.classes or int(rng.integers(2, 12)))]
@@ -86,7 +87,7 @@ def check(case: Case, console: Console) -> Figures:
         folder = compiled_core(exported / "model.onnx", spec, console).parent
     reference = Reference.load(exported / "model.npz")
     with stage("core"):
-        figures = _core(case, folder / "core", reference, rng, console)
+        figures = _core(case, folder / "core", exported / "model.npz", rng, console)
         _fits(folder, board)
     if "chip" in case.after:
         with stage("chip"):
@@ -117,12 +118,19 @@ def _board(case: Case) -> str:
     return str(path)
 
 
-def _core(case: Case, folder: Path, reference: Reference, rng: np.random.Generator, console: Console) -> Figures:
+def _core(case: Case, folder: Path, model: Path, rng: np.random.Generator, console: Console) -> Figures:
     core = CoreModel(folder, seed=case.seed % 2**31 or 1)
     frames = content.frames(case, rng)
-    latency = _compare(core, reference, frames, "at full speed")
+    references = [Reference.load(model) for _ in range(core.manifest.models)]
+    banks, frames = content.in_banks(frames, len(references), case.seed)
+    latency = _compare(core, references, frames, banks, "at full speed")
     if len(latency) > 1:
         raise AssertionError(f"at full speed: latency is not fixed: {sorted(latency)} cycles")
+    for swap, bank in enumerate({0, len(references) - 1}):
+        console.print(f"another model in bank {bank}")
+        references[bank] = _swap(core, model, bank, [case.seed, swap])
+        if _compare(core, references, frames, banks, f"another model in bank {bank}") != latency:
+            raise AssertionError(f"another model in bank {bank}: latency is another")
     console.print("with pauses, after a reset")
     core.input_pause, core.output_pause = 0.3, 0.3
     core.push(frames[0].pixels)
@@ -130,19 +138,30 @@ def _core(case: Case, folder: Path, reference: Reference, rng: np.random.Generat
     core.reset()
     starts = {frame.stream: index for index, frame in reversed(list(enumerate(frames)))}.values()
     anew = [frame._replace(clear=frame.clear or index in starts) for index, frame in enumerate(frames)]
-    _compare(core, reference, anew, "with pauses, after a reset")
+    _compare(core, references, anew, banks, "with pauses, after a reset")
     core.close()
     return {"latency": latency.pop(), "interval": core.manifest.frame_interval}
 
 
-def _compare(core: CoreModel, reference: Reference, frames: list[Frame], when: str) -> set[int]:
-    """Every logit of every frame; returns the latencies seen."""
-    reference.reset()
-    for frame in frames:
-        core.push(frame.pixels, frame.stream, frame.clear)
+def _swap(core: CoreModel, model: Path, bank: int, seed: list[int]) -> Reference:
+    """Load other weights into a bank of the core; the reference of these."""
+    with np.load(model, allow_pickle=False) as held:
+        arrays = soak.other_model({key: held[key] for key in held.files if key != "graph"}, core.manifest.memories, seed)
+    core.load(image.payload(core.manifest.memories, arrays), bank)
+    return Reference(Reference.load(model).description, arrays)
+
+
+def _compare(
+    core: CoreModel, references: list[Reference], frames: list[Frame], banks: list[int], when: str
+) -> set[int]:
+    """Every logit of every frame, by the reference of its bank; returns the latencies seen."""
+    for reference in references:
+        reference.reset()
+    for frame, bank in zip(frames, banks, strict=True):
+        core.push(frame.pixels, frame.stream, frame.clear, bank)
     latencies = set()
-    for index, (frame, result) in enumerate(zip(frames, core.run(), strict=True)):
-        expected = reference.infer(frame.pixels, frame.stream, frame.clear)
+    for index, (frame, bank, result) in enumerate(zip(frames, banks, core.run(), strict=True)):
+        expected = references[bank].infer(frame.pixels, frame.stream, frame.clear)
         if not np.array_equal(expected, result.logits):
             raise AssertionError(f"{when}, frame {index}: reference {expected.tolist()}, RTL {result.logits.tolist()}")
         latencies.add(result.latency_cycles)
@@ -176,7 +195,7 @@ def _plausible(report: Report) -> None:
 
 def _netlist(folder: Path, reference: Reference, frames: list[Frame], latency: int, console: Console) -> None:
     netlist = netlist_core(folder / "core", folder / "netlist", console.print)
-    latencies = _compare(CoreModel(netlist, seed=7), reference, frames, "the netlist")
+    latencies = _compare(CoreModel(netlist, seed=7), [reference], frames, [0] * len(frames), "the netlist")
     if latencies != {latency}:
         raise AssertionError(f"the netlist's latencies are {sorted(latencies)} cycles, the RTL's {latency}")
 

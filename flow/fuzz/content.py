@@ -95,6 +95,18 @@ def frames(case: Case, rng: np.random.Generator) -> list[Frame]:
     return made
 
 
+def in_banks(frames: list[Frame], models: int, seed: int) -> tuple[list[int], list[Frame]]:
+    """A bank for each frame, at random, and the frames: those that are of another one than their stream's last begin a
+    clip."""
+    banks: list[int] = np.random.default_rng([seed, models]).integers(models, size=len(frames)).tolist()
+    last: dict[int, int] = {}
+    made = []
+    for frame, bank in zip(frames, banks, strict=True):
+        made.append(frame._replace(clear=frame.clear or last.get(frame.stream, bank) != bank))
+        last[frame.stream] = bank
+    return banks, made
+
+
 def _scene(case: Case, shape: tuple[int, int, int]) -> np.ndarray:
     return synthetic.clip(("door",), case.seed % 2, (case.frames.count, *shape[:2]), (case.seed, 0))[..., : shape[2]]
 

@@ -8,7 +8,7 @@ from typing import Any
 from shiftcore.errors import UserError
 from shiftcore.flow.fuzz.case import After, Case, Frames, Kind, Weights
 from shiftcore.hw.boards import BOARDS, load_board
-from shiftcore.model.limits import STREAMS
+from shiftcore.model.limits import MODELS, STREAMS
 from shiftcore.quant.preset import Preset
 
 BITS = ("weight_bits", "act_bits", "first_weight_bits", "last_weight_bits")
@@ -44,6 +44,7 @@ def _draw(rng: random.Random, seed: int, large: str | None) -> Case:
         "hardware": {
             "target_fps": "best" if resources and rng.random() < 0.7 else _rate(rng),
             "streams": rng.choice([1, 1, 2, 3, 8, rng.randint(4, 32), rng.randint(9, STREAMS - 1), STREAMS]),
+            "models": random.Random(f"{seed} models").choice([1, 1, 1, 1, 2, 2, 3, MODELS]),
         },
     }
     few = large == "frame"

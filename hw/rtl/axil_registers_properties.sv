@@ -50,6 +50,8 @@ module axil_registers_properties
 	input  wire [31:0]  descriptor_bytes,
 	input  wire [31:0]  descriptor_frame_id,
 	input  wire context_t  descriptor_context,
+	input  wire [DESCRIPTOR_CONTEXT_BANK_BITS-1:0]  descriptor_bank,
+	input  wire         push_model,
 
 	input  wire         busy,
 	input  wire         resetting,
@@ -61,6 +63,8 @@ module axil_registers_properties
 	input  wire [31:0]  result_level,
 	input  wire [63:0]  cycles,
 	input  wire [31:0]  frames_done,
+	input  wire [2**DESCRIPTOR_CONTEXT_BANK_BITS-1:0][31:0]  model_hash,
+	input  wire [31:0]  load_cycles,
 
 	// inside the block
 	input  wire error_t  Error,
@@ -125,6 +129,9 @@ module axil_registers_properties
 		if(take)  count_taken: assert(take_count == Data);
 		pulse_push: assert(push == (write && (At == ADDR_DESCRIPTOR_CONTEXT)));
 		if(push)  context_pushed: assert(descriptor_context == Data[$bits(context_t)-1:0]);
+		pulse_push_model: assert(push_model == (write && (At == ADDR_DESCRIPTOR_MODEL)));
+		if(push)  frames_bank: assert(descriptor_bank == Data[DESCRIPTOR_CONTEXT_BANK_LSB +: DESCRIPTOR_CONTEXT_BANK_BITS]);
+		if(push_model)  images_bank: assert(descriptor_bank == Data[DESCRIPTOR_MODEL_BANK_LSB +: DESCRIPTOR_MODEL_BANK_BITS]);
 		pulse_reset: assert(soft_reset == (write && (At == ADDR_CONTROL) && Data[CONTROL_SOFT_RESET_LSB]));
 		pulse_clear: assert(clear_counters == (write && (At == ADDR_CONTROL) && Data[CONTROL_CLEAR_COUNTERS_LSB]));
 		data_first: cover(deed && !Due && HaveData && push);
@@ -206,8 +213,13 @@ module axil_registers_properties
 			ADDR_FRAMES_DONE:   expected = frames_done;
 			ADDR_CYCLES_LO:     expected = cycles[31:0];
 			ADDR_CYCLES_HI:     expected = CyclesHigh;
-			ADDR_RESULT_TAKE, ADDR_DESCRIPTOR_CONTEXT:  expected = 0;
-			default:            known = from > ADDR_OUTPUT_STALLS_HI;	// behind the last register all is 0
+			ADDR_MODEL_HASH:    expected = model_hash[0];
+			ADDR_LOAD_CYCLES:   expected = load_cycles;
+			ADDR_MODEL_HASH_1:  expected = model_hash[1];
+			ADDR_MODEL_HASH_2:  expected = model_hash[2];
+			ADDR_MODEL_HASH_3:  expected = model_hash[3];
+			ADDR_RESULT_TAKE, ADDR_DESCRIPTOR_CONTEXT, ADDR_DESCRIPTOR_MODEL:  expected = 0;
+			default:            known = from > ADDR_MODEL_HASH_3;	// behind the last register all is 0
 		endcase
 	end
 	always_ff @(posedge clk) begin

@@ -56,7 +56,8 @@ CORNERS: dict[str, tuple[Parameters, ...]] = {
         (8, 8, 2, 29, 1, 1, 1, 2),
         (512, 511, 128, 41, 40, 256, 16, 512),
     ),
-    "model_loader": parameter_sets("LOAD_WORDS", (1,), (65000,)),
+    "model_loader": parameter_sets("LOAD_WORDS MODELS", (1, 1), (65000, 1), (5978, 4), (1, 3)),
+    "bank_select": parameter_sets("MODELS WIDTH BEATS", (2, 1, 1), (4, 256, 36864), (3, 12, 7)),
     "load_port": parameter_sets("WIDTH DEPTH", (1, 1), (32, 36), (100, 2304)),
     "weight_memory": parameter_sets("WIDTH DEPTH RAM_STYLE", (1, 1, "distributed"), (256, 36, "block")),
     "threshold_load": parameter_sets("THRESHOLDS LANES FOLDS", (1, 1, 1), (15, 8, 3)),
@@ -197,6 +198,23 @@ PROOFS = (
         cover_depth=24,
     ),
     Block(
+        name="bank_select",
+        source=RTL / "bank_select.sv",
+        claim="every word of a frame is that of the bank which its context names, none passes without a context, and a "
+        "context goes with its frame's last word",
+        parameters=(
+            dict(MODELS=2, WIDTH=2, BEATS=3),
+            dict(MODELS=3, WIDTH=1, BEATS=1),
+            dict(MODELS=4, WIDTH=1, BEATS=2),
+        ),
+        mutants=(
+            Mutant("the bank is not looked at", "s_tdata[s_bank_tdata]", "s_tdata[0]"),
+            Mutant("a frame ends a word early", "BEAT_BITS'(BEATS-1)", "BEAT_BITS'(BEATS-2)"),
+            Mutant("a word passes without a context", "m_tvalid = s_tvalid && s_bank_tvalid", "m_tvalid = s_tvalid"),
+            Mutant("a context goes before its word", "s_bank_tready = m_tready && ", "s_bank_tready = "),
+        ),
+    ),
+    Block(
         name="model_loader",
         source=RTL / "model_loader.sv",
         claim="words reach the core only of an image of this build, once, in order, announced; from the first one on "
@@ -206,12 +224,16 @@ PROOFS = (
         parameters=(
             dict(SHAPE_HASH=5, MODEL_HASH=0, LOAD_WORDS=2, SETTLE=2, HOLD=2),
             dict(SHAPE_HASH=5, MODEL_HASH=9, LOAD_WORDS=1, SETTLE=1, HOLD=1),
+            dict(SHAPE_HASH=5, MODEL_HASH=9, LOAD_WORDS=1, SETTLE=1, HOLD=1, MODELS=3),
         ),
         mutants=(
             Mutant("the sum does not matter", "(Wait == '0) && Right)", "(Wait == '0))"),
             Mutant("the first words are not in the sum", "Crc <= next_crc;", "if(Index >= 4)  Crc <= next_crc;"),
             Mutant("an image of another shape is written", "s_tdata != SHAPE_HASH)", "1'b0)"),
-            Mutant("the model in use stays during a load", "\t\t\tgood <= 1'b0;\n", "", parameters=1),
+            Mutant("the model in use stays during a load", "\t\t\tgood[Bank] <= 1'b0;\n", "", parameters=1),
+            Mutant("every image goes into the first bank", "MODELS'(writes) << Bank", "MODELS'(writes)", parameters=2),
+            Mutant("every bank loses its model", "good[Bank] <= 1'b0;", "good <= '0;", parameters=2),
+            Mutant("the bank changes during a load", "if(State == IDLE) begin", "Bank <= bank;\n\t\tif(State == IDLE) begin", parameters=2),
             Mutant("half a model is one after a reset", "if(rst_n && !clear && writes)", "if(rst_n && !clear && last)"),
             Mutant("the sum is written as well", "&& !last && !Refused", "&& !Refused"),
             Mutant(

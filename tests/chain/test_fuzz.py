@@ -73,6 +73,7 @@ def test_the_draw_covers_every_dimension() -> None:
         "shape": {"square", "high", "wide", "high, more than 4 to 1", "wide, more than 4 to 1"},
         "input": {"rgb", "motion"},
         "streams": {"1", "2 to 8", "9 to 127", "from 128"},
+        "models": {"1", "2", "3", "4"},
         "rate": {"best", "1 to 99", "100 to 49999", "50000 to 999999", "from 1000000"},
         "board": {path.stem for path in BOARDS.glob("*.toml")},
         "resources": {"cut down", "the board's"},

@@ -114,8 +114,8 @@ def test_behind_an_error_the_chip_has_the_model_before_it(simulated: Rig, opened
     heal = spoil(opened, "read", address + 4096, size)
     send = device._send_model
 
-    def healed(stream: np.ndarray) -> object:
-        wrong = send(stream)
+    def healed(stream: np.ndarray, bank: int) -> object:
+        wrong = send(stream, bank)
         heal()
         return wrong
 

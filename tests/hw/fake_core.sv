@@ -3,7 +3,8 @@
 //
 // Function    logit k = +-(sum over i of byte i * ((5 i + 3 k) mod 11 + 1)) + the same of the stream's frame before, if
 //             there was one since reset and the context is not clear; minus for odd k; as many bits as the logits have.
-//             To each logit is added what the words of the load stream since reset of the simulation sum up to.
+//             To each logit is added what the words of the load stream since reset of the simulation sum up to, of those
+//             that went into the bank that the context names.
 //             A frame that begins with byte 255 is never answered, and the core stops there: it is stuck.
 // Throughput  One frame in FRAME_INTERVAL cycles.
 // Latency     LATENCY cycles from the last input beat to the first output beat.
@@ -21,10 +22,10 @@ module core
 	input  wire [8*IN_ELEMENTS-1:0]  s_axis_tdata,
 	input  wire  s_axis_tvalid,
 	output wire  s_axis_tready,
-	input  wire [7:0]  s_axis_ctx_tdata,
+	input  wire [7 + (MODELS > 1? $clog2(MODELS) : 0):0]  s_axis_ctx_tdata,
 	input  wire  s_axis_ctx_tvalid,
 	output wire  s_axis_ctx_tready,
-	input  wire  load_begins,
+	input  wire [MODELS-1:0]  load_begins,
 	output wire  load_ends,
 	input  wire [31:0]  s_axis_load_tdata,
 	input  wire  s_axis_load_tvalid,
@@ -49,22 +50,27 @@ module core
 
 	// What is loaded stays, whatever is reset. No word may come while there is a frame, or beyond the last.
 	int unsigned  Loaded;	// words
-	logic [31:0]  Added;
+	int unsigned  Bank;	// where they go
+	logic [31:0]  Added[MODELS];
 	assign  load_ends = s_axis_load_tvalid && (Loaded == LOAD_WORDS-1);
 	bit  Up;	// it was reset once
-	initial  Added = 0;
+	initial  Added = '{default: 0};
 	always_ff @(posedge ap_clk) begin
-		if(!Up)  Added <= 0;
-		else if(load_begins) begin
+		if(!Up)  Added <= '{default: 0};
+		else if(load_begins != '0) begin
 			Loaded <= 0;
-			Added <= 0;
+			for(int unsigned  i = 0; i < MODELS; i++)
+				if(load_begins[i]) begin
+					Bank <= i;
+					Added[i] <= 0;
+				end
 		end
 		else if(s_axis_load_tvalid) begin
 			Loaded <= Loaded + 1;
-			Added <= Added + s_axis_load_tdata;
+			Added[Bank] <= Added[Bank] + s_axis_load_tdata;
 		end
 		if(!ap_rst_n)  Up <= 1;
-		if(Up && ap_rst_n && (load_begins || s_axis_load_tvalid) && ((Wr != Rd) || (Beat != 0)))  $error("%m: a load while a frame is inside.");
+		if(Up && ap_rst_n && ((load_begins != '0) || s_axis_load_tvalid) && ((Wr != Rd) || (Beat != 0)))  $error("%m: a load while a frame is inside.");
 		if(Up && s_axis_load_tvalid && ((Loaded >= LOAD_WORDS) || !ap_rst_n))  $error("%m: a word too many, or during reset.");
 	end
 
@@ -73,6 +79,7 @@ module core
 	wire  last = Beat == BEATS-1;
 	wire  clear = s_axis_ctx_tdata[7];
 	wire [6:0]  stream = s_axis_ctx_tdata[6:0];
+	wire [1:0]  bank = 2'(s_axis_ctx_tdata >> 8);
 	assign  s_axis_tready = gate;
 	assign  s_axis_ctx_tready = gate && last && s_axis_tvalid;
 
@@ -110,7 +117,7 @@ module core
 				if(last) begin
 					for(int unsigned  k = 0; k < OUTPUT_LOGITS; k++)
 						Queue[Wr % SLOTS][k] <= sum[k] + (Seen[stream] && !clear? Before[stream][k] : '0)
-							+ OUT_ELEMENT_BITS'(Added);
+							+ OUT_ELEMENT_BITS'(Added[32'(bank)]);
 					Due[Wr % SLOTS] <= Now + `LATENCY;
 					Before[stream] <= sum;
 					Seen[stream] <= 1;

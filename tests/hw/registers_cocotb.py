@@ -20,12 +20,12 @@ REPORTS = {  # port: register, bits
     "latency_last": (reg.LATENCY_LAST, 32),
     "latency_min": (reg.LATENCY_MIN, 32),
     "latency_max": (reg.LATENCY_MAX, 32),
-    "model_hash": (reg.MODEL_HASH, 32),
     "load_cycles": (reg.LOAD_CYCLES, 32),
     "descriptors_used": (reg.DESCRIPTOR_LEVEL, 5),
 }
 COUNTERS = {"cycles": reg.CYCLES_LO, "input_stalls": reg.INPUT_STALLS_LO, "output_stalls": reg.OUTPUT_STALLS_LO}
 EVENTS = ("result_event", "idle_event", "error")
+HASHES = (reg.MODEL_HASH, reg.MODEL_HASH_1, reg.MODEL_HASH_2, reg.MODEL_HASH_3)  # one port of all
 LEVELS = ("clear", "busy", "resetting", "halted", "loading", "in_flight")
 
 
@@ -33,7 +33,7 @@ async def start(dut: Any) -> tuple[AxiLiteMaster, random.Random]:
     """Power on, all ports at 0."""
     logging.getLogger("cocotb").setLevel(logging.WARNING)
     rng = random.Random(SEED)
-    for name in (*REPORTS, *COUNTERS, *EVENTS, *LEVELS):
+    for name in (*REPORTS, *COUNTERS, *EVENTS, *LEVELS, "model_hash"):
         getattr(dut, name).value = 0
     master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk)
     Clock(dut.clk, 2, "ns").start()
@@ -56,11 +56,13 @@ async def what_is_reported_is_read(dut: Any) -> None:
         values["descriptors_used"] %= 17
         levels = {name: rng.getrandbits(1) for name in ("busy", "resetting", "halted", "loading")}
         flight = rng.getrandbits(8)
-        for name, value in (values | levels | {"in_flight": flight}).items():
+        hashes = rng.getrandbits(128)
+        for name, value in (values | levels | {"in_flight": flight, "model_hash": hashes}).items():
             getattr(dut, name).value = value
         for name, (offset, _) in REPORTS.items():
             if name != "descriptors_used":
                 assert await read(master, offset) == values[name], name
+        assert [await read(master, offset) for offset in HASHES] == [hashes >> 32 * i & 0xFFFFFFFF for i in range(4)]
         used = values["descriptors_used"]
         assert await read(master, reg.DESCRIPTOR_LEVEL) == (16 - used) << 16 | used
         status = await read(master, reg.STATUS)

@@ -30,6 +30,7 @@ READ_BYTES, WRITE_BYTES = 0x10000, 0x4000
 IMAGE_BYTES = 4 * (N.LOAD_WORDS + 5)
 IMAGES, IMAGE_STRIDE = 8, IMAGE_BYTES + 64 + -IMAGE_BYTES % 8
 FRAME_BYTES = READ_BYTES - IMAGES * IMAGE_STRIDE  # of the window, in front of the images
+HASHES = (reg.MODEL_HASH, reg.MODEL_HASH_1, reg.MODEL_HASH_2, reg.MODEL_HASH_3)
 PATIENCE = 40 * (N.FRAME_INTERVAL + LATENCY)
 
 
@@ -98,9 +99,9 @@ def pauses(rng: random.Random, probability: float) -> Iterator[bool]:
 class Model:
     """What the fake core answers."""
 
-    def __init__(self, added: int = 0) -> None:
+    def __init__(self, added: tuple[int, ...] = (0,) * N.MODELS) -> None:
         self.before: dict[int, list[int]] = {}
-        self.added = added  # the sum of what was loaded
+        self.added = added  # the sum of what was loaded, of each bank
 
     def logits(self, frame: bytes, context: int) -> list[int]:
         """The logits of the next frame."""
@@ -108,18 +109,18 @@ class Model:
             (-1 if k % 2 else 1) * sum(value * ((5 * i + 3 * k) % 11 + 1) for i, value in enumerate(frame))
             for k in range(N.OUTPUT_LOGITS)
         ]
-        stream, clear = context & 0x7F, context >> 7
+        stream, clear, added = context & 0x7F, context >> 7 & 1, self.added[context >> 8]
         before = self.before.get(stream) if not clear else None
         self.before[stream] = sums
         half = 1 << N.OUT_ELEMENT_BITS - 1
-        return [(s + (before[k] if before else 0) + self.added + half) % (2 * half) - half for k, s in enumerate(sums)]
+        return [(s + (before[k] if before else 0) + added + half) % (2 * half) - half for k, s in enumerate(sums)]
 
 
 class Bench:
     """The chip, its registers through AxiLiteMaster, its memory, and the frames under way."""
 
     model: Model
-    model_hash: int
+    hashes: list[int]  # of the models, by bank
     before: "Bench | None" = None  # of the test before in this simulation: what it loaded is there still
 
     def __init__(self, dut: Any, pause: float) -> None:
@@ -129,8 +130,8 @@ class Bench:
         self.ram = LateRam(AxiBus.from_prefix(dut, "m_axi"), dut.clk)
         self.stall(pause)
         self.images = 0
-        self.model = Model(Bench.before.model.added if Bench.before else 0)
-        self.model_hash = Bench.before.model_hash if Bench.before else int(PLAN["hashes"]["MODEL_HASH"], 16)
+        self.model = Model(Bench.before.model.added) if Bench.before else Model()
+        self.hashes = Bench.before.hashes if Bench.before else [int(PLAN["hashes"]["MODEL_HASH"], 16)] * N.MODELS
         Bench.before = self
         self.ram.read_if.write(READ, self.rng.randbytes(READ_BYTES))
         self.forget()
@@ -216,7 +217,7 @@ class Bench:
         await self.write(reg.DESCRIPTOR_CONTEXT, context)
         if answered:
             frame = self.ram.read_if.read(address, N.INPUT_BYTES)
-            self.waiting.append((self.frame_id, context, self.model.logits(frame, context)))
+            self.waiting.append((self.frame_id, context & 0xFF, self.model.logits(frame, context)))
 
     def put_image(self, stream: np.ndarray, shape: str = PLAN["hashes"]["SHAPE_HASH"]) -> int:
         """Write the image of a load stream into memory behind the frames, at any alignment; returns its address. The
@@ -227,19 +228,27 @@ class Bench:
         self.ram.read_if.write(address, content)
         return address
 
-    async def push_model(self, address: int, size: int = IMAGE_BYTES) -> None:
+    async def push_model(self, address: int, size: int = IMAGE_BYTES, bank: int = 0) -> None:
         """Push the descriptor of a model image."""
         await self.write(reg.DESCRIPTOR_ADDRESS_LO, address)
         await self.write(reg.DESCRIPTOR_ADDRESS_HI, 0)
         await self.write(reg.DESCRIPTOR_BYTES, size)
-        await self.write(reg.DESCRIPTOR_MODEL, 1)
+        await self.write(reg.DESCRIPTOR_MODEL, reg.DescriptorModel.BANK.word(bank) | self.rng.randrange(256))
 
-    async def load(self) -> None:
-        """Push a new model: what is pushed from here on is computed by it, as after a reset."""
+    async def load(self, bank: int = 0) -> None:
+        """Push a new model: what is pushed from here on to its bank is computed by it, and all as after a reset."""
         stream = np.array([self.rng.getrandbits(32) for _ in range(N.LOAD_WORDS)], np.uint32)
-        await self.push_model(self.put_image(stream))
-        self.model = Model(int(stream.astype(np.int64).sum()))
-        self.model_hash = int(image.model_hash(stream), 16)
+        await self.push_model(self.put_image(stream), bank=bank)
+        added = list(self.model.added)
+        added[bank] = int(stream.astype(np.int64).sum())
+        self.model = Model(tuple(added))
+        self.hashes = [*self.hashes[:bank], int(image.model_hash(stream), 16), *self.hashes[bank + 1 :]]
+
+    async def read_hashes(self) -> list[int]:
+        """Those of all banks that a chip can have, and of this one's has."""
+        words = [await self.read(offset) for offset in HASHES]
+        assert words[N.MODELS :] == [0] * (len(HASHES) - N.MODELS)
+        return words[: N.MODELS]
 
     def address(self, stuck: bool = False) -> int:
         """Where a frame may begin, at any alignment; its first byte is 255 only if it is to make the core stuck."""
@@ -247,9 +256,10 @@ class Bench:
         self.ram.read_if.write(address, b"\xff" if stuck else bytes([self.rng.randrange(255)]))
         return address
 
-    def context(self) -> int:
-        """Any stream, now and then clear."""
-        return self.rng.randrange(N.STREAMS) | (self.rng.random() < 0.2) << 7
+    def context(self, bank: int | None = None) -> int:
+        """Any stream, now and then clear, of any bank or of this one."""
+        bank = self.rng.randrange(N.MODELS) if bank is None else bank
+        return self.rng.randrange(N.STREAMS) | (self.rng.random() < 0.2) << 7 | bank << 8
 
     async def submit(self, count: int = 1) -> None:
         """Push `count` good frames, waiting for room. All bytes of frames already pushed stay as they are."""

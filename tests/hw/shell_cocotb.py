@@ -12,9 +12,10 @@ from cocotbext.axi import AxiResp
 
 from shiftcore.hw.contract import Register, load_contract
 from shiftcore.model import registers as reg
-from tests.hw.shell_bench import IMAGE_BYTES, LATENCY, PLAN, READ, READ_BYTES, SLOTS, WRITE, N, bench, pauses
+from tests.hw.shell_bench import IMAGE_BYTES, LATENCY, PLAN, READ, READ_BYTES, SLOTS, WRITE, Model, N, bench, pauses
 
 HASHES = {name: int(digits, 16) for name, digits in PLAN["hashes"].items()}
+HASHES |= {f"MODEL_HASH_{bank}": HASHES["MODEL_HASH"] * (bank < N.MODELS) for bank in range(1, 4)}
 PULSES = (reg.CONTROL, reg.DESCRIPTOR_CONTEXT, reg.DESCRIPTOR_MODEL, reg.RESULT_TAKE)  # a write of these does something
 
 # Registers
@@ -377,10 +378,10 @@ async def a_model_is_loaded_between_two_frames(dut: Any) -> None:
         one.ram.read_latency = latency
         for _ in range(4):
             await one.submit(one.rng.randrange(5))
-            await one.load()
+            await one.load(one.rng.randrange(N.MODELS))
         await one.submit(3)
         await one.drain()
-        assert await one.read(reg.MODEL_HASH) == one.model_hash
+        assert await one.read_hashes() == one.hashes
         assert reg.Status.LOADING.of(await one.read(reg.STATUS)) == 0
         assert await one.read(reg.LOAD_CYCLES) > N.LOAD_WORDS
     assert len(set(one.latencies)) == 1 or N.IN_ELEMENTS > 8
@@ -412,7 +413,7 @@ async def an_image_that_is_wrong_changes_nothing(dut: Any) -> None:
     await one.push_model(READ - 8)
     await one.error(reg.Error.READ_WINDOW, halts=False)
     await one.good_frames()
-    assert await one.read(reg.MODEL_HASH) == one.model_hash
+    assert await one.read_hashes() == one.hashes
     await one.load()
     await one.good_frames()
 
@@ -432,12 +433,12 @@ async def without_a_model_frames_are_refused(dut: Any) -> None:
         await one.drain()
         await one.error(reg.Error.MODEL_CRC, halts=False)
         assert await one.read(reg.MODEL_HASH) == 0
-        await one.push(one.address(), one.context(), answered=False)
+        await one.push(one.address(), one.context(bank=0), answered=False)
         await one.error(reg.Error.MODEL_MISSING, halts=False)
         await one.wait_for(reg.STATUS, reg.Status.BUSY, 0)
         await one.load()
         await one.good_frames()
-        assert await one.read(reg.MODEL_HASH) == one.model_hash
+        assert await one.read_hashes() == one.hashes
 
 
 @cocotb.test()
@@ -454,9 +455,9 @@ async def a_load_that_memory_fails_leaves_no_model(dut: Any) -> None:
         one.ram.read_faults = set()
         await one.soft_reset()
         await one.start()
-        assert await one.read(reg.MODEL_HASH) in (0, one.model_hash)
+        assert await one.read(reg.MODEL_HASH) in (0, one.hashes[0])
         if not await one.read(reg.MODEL_HASH):
-            await one.push(one.address(), one.context(), answered=False)
+            await one.push(one.address(), one.context(bank=0), answered=False)
             await one.error(reg.Error.MODEL_MISSING, halts=False)
         await one.load()
         await one.good_frames()
@@ -470,22 +471,57 @@ async def a_soft_reset_in_the_middle_of_a_load_leaves_no_half_model(dut: Any) ->
     seen = set()
     for cycles in (0, 5, 20, 40, 60, 90, 150, N.LOAD_WORDS, 2 * N.LOAD_WORDS + 800):
         await one.start()
-        before = one.model, one.model_hash
+        before = one.model, one.hashes
         await one.load()
         await ClockCycles(dut.clk, cycles)
         await one.write(reg.CONTROL, reg.Control.SOFT_RESET)
         await one.wait_for(reg.STATUS, reg.Status.RESETTING, 0)
         found = await one.read(reg.MODEL_HASH)
-        if found == before[1]:
-            one.model, one.model_hash = before
+        if found == before[1][0]:
+            one.model, one.hashes = before
         one.forget()
-        seen.add("none" if not found else "old" if found == before[1] else "new")
-        assert found in (0, one.model_hash)
+        seen.add("none" if not found else "old" if found == before[1][0] else "new")
+        assert found in (0, one.hashes[0])
         await one.start()
         if not found:
-            await one.push(one.address(), one.context(), answered=False)
+            await one.push(one.address(), one.context(bank=0), answered=False)
             await one.error(reg.Error.MODEL_MISSING, halts=False)
             await one.load()
         await one.good_frames()
         await one.soft_reset()
     assert seen == {"none", "old", "new"}
+
+
+@cocotb.test()
+async def a_bank_that_there_is_not_is_refused(dut: Any) -> None:
+    """Of a frame and of a model: its descriptor is dropped, and nothing else happens."""
+    one = await bench(dut, 0.1)
+    await one.start()
+    bank = N.MODELS
+    assert await one.read(reg.MODELS) == bank
+    await one.push(one.address(), one.context(bank), answered=False)
+    await one.error(reg.Error.MODEL_BANK, halts=False)
+    await one.push_model(one.put_image(np.arange(N.LOAD_WORDS, dtype=np.uint32)), bank=bank)
+    await one.error(reg.Error.MODEL_BANK, halts=False)
+    await one.good_frames()
+    assert await one.read_hashes() == one.hashes
+
+
+@cocotb.test()
+async def a_bank_without_a_model_refuses_its_frames_alone(dut: Any) -> None:
+    one = await bench(dut, 0.1)
+    await one.start()
+    for bank in range(N.MODELS):
+        address = one.put_image(np.arange(N.LOAD_WORDS, dtype=np.uint32))
+        one.ram.read_if.write(address + IMAGE_BYTES - 1, bytes([one.ram.read_if.read(address + IMAGE_BYTES - 1, 1)[0] ^ 1]))
+        await one.push_model(address, bank=bank)
+        await one.error(reg.Error.MODEL_CRC, halts=False)
+        one.model = Model(one.model.added)  # no stream has a past behind a load
+        assert await one.read_hashes() == [0 if other == bank else model for other, model in enumerate(one.hashes)]
+        await one.push(one.address(), one.context(bank), answered=False)
+        await one.error(reg.Error.MODEL_MISSING, halts=False)
+        for other in set(range(N.MODELS)) - {bank}:
+            await one.push(one.address(), one.context(other))
+        await one.drain()
+        await one.load(bank)
+        await one.good_frames()

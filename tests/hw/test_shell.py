@@ -19,13 +19,13 @@ HERE = Path(__file__).parent
 SEED = 11
 LATENCY = 300
 HASHES = {"BUILD_HASH": "5eed0ace", "SHAPE_HASH": "cafe5eed", "MODEL_HASH": "0000beef"}
-TESTS = 20
+TESTS = 22
 
 
 def numbers(
-    shape: tuple[int, int, int], in_elements: int, logits: tuple[int, int, int], bus: tuple[int, int]
+    shape: tuple[int, int, int], in_elements: int, logits: tuple[int, int, int], bus: tuple[int, int], models: int
 ) -> dict[str, int]:
-    """Those of a chip: frame shape, bytes a beat, (logits, logits a beat, bits), (address bits, longest burst)."""
+    """Those of a chip: frame shape, bytes a beat, (logits, logits a beat, bits), (address bits, longest burst), banks."""
     height, width, channels = shape
     return {
         "INPUT_HEIGHT": height,
@@ -43,12 +43,13 @@ def numbers(
         "AXI_MAX_BURST": bus[1],
         "AXI_WRITE_BURST": 16,
         "LOAD_WORDS": 3 * bus[1] + 5,
+        "MODELS": models,
     }
 
 
 CHIPS = {
-    "axi3": numbers((8, 8, 3), 3, (5, 1, 19), (32, 16)),
-    "axi4": numbers((9, 10, 4), 20, (12, 4, 24), (40, 256)),
+    "axi3": numbers((8, 8, 3), 3, (5, 1, 19), (32, 16), 1),
+    "axi4": numbers((9, 10, 4), 20, (12, 4, 24), (40, 256), 3),
 }
 
 
@@ -58,12 +59,13 @@ def config(chip: dict[str, int]) -> str:
 
 
 class Mutant(NamedTuple):
-    """A fault: in `file`, `old` becomes `new`, and the test `seen_by` has to notice it."""
+    """A fault: in `file`, `old` becomes `new`, and the test `seen_by` has to notice it, on one of CHIPS."""
 
     file: str
     old: str
     new: str
     seen_by: str
+    chip: str = "axi3"
 
 
 MUTANTS = {
@@ -105,6 +107,20 @@ MUTANTS = {
         "block_rst_n && !loader_resets_core",
         "block_rst_n",
         "a_model_is_loaded_between_two_frames",
+    ),
+    "a frame needs a model in the first bank": Mutant(
+        "shell.sv",
+        "queued_good = model_good[queued_bank]",
+        "queued_good = model_good[0]",
+        "a_bank_without_a_model_refuses_its_frames_alone",
+        "axi4",
+    ),
+    "a frame goes without its bank": Mutant(
+        "shell.sv",
+        "frame_tag[TAG_BITS-1 -: CONTEXT_BITS]",
+        "CONTEXT_BITS'(frame_tag[$bits(tag_t)-1 -: $bits(context_t)])",
+        "a_model_is_loaded_between_two_frames",
+        "axi4",
     ),
     "interrupts cannot be masked": Mutant(
         "axil_registers.sv", "|(IrqStatus & IrqEnable)", "|IrqStatus", "interrupts_tell_results_and_idleness"
@@ -154,7 +170,7 @@ def test_a_broken_shell_is_noticed(name: str) -> None:
     folder = build_folder() / "tests" / "shell_mutants" / name.replace(" ", "_")
     rtl = broken_rtl(mutant, folder / "rtl")
     with pytest.raises(cocotb_runner.BenchError, match=mutant.seen_by):
-        bench("axi3", folder, rtl, mutant.seen_by)
+        bench(mutant.chip, folder, rtl, mutant.seen_by)
 
 
 def test_numbers_that_do_not_fit_are_an_error(tmp_path: Path) -> None:

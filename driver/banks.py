@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The models that a chip has at once, each in a bank of weights: which of them computes a stream, and what its logits
+mean."""
+
+import numpy as np
+
+from shiftcore.driver.build import Build
+from shiftcore.driver.change import Change, LoadedModel
+from shiftcore.driver.errors import FrameError
+from shiftcore.model.decision import Decision
+from shiftcore.model.records import alarm_score
+
+
+class Banks:
+    """All banks of a chip that has just been opened: each has the build's model, whose load stream (model.image) is
+    `stream`, and every stream is of the first bank.
+
+    `models`: what each bank has, in their order.
+    """
+
+    def __init__(self, build: Build, stream: np.ndarray) -> None:
+        first, count = Change(build.model, build.reference, stream), build.manifest.models
+        self.models: tuple[LoadedModel, ...] = (first.loaded,) * count
+        self._references = [build.reference] * count
+        self._consensus = [build.reference.consensus() for _ in range(count)]
+        self._of = [0] * build.manifest.streams
+
+    def check(self, bank: int) -> None:
+        """Raise FrameError for a bank that the chip does not have."""
+        if not 0 <= bank < len(self.models):
+            raise FrameError(
+                f"bank {bank} is not in 0 .. {len(self.models) - 1}, which this chip was built for (hardware.models)"
+            )
+
+    def of(self, stream: int) -> int:
+        """The bank that a stream is of."""
+        return self._of[stream]
+
+    def use(self, stream: int, bank: int) -> bool:
+        """Let a stream be of a bank; whether it is another than before."""
+        before, self._of[stream] = self._of[stream], bank
+        return bank != before
+
+    def take(self, change: Change, bank: int) -> None:
+        """Go by the model that a bank has now; behind a load no stream has a past, whatever its bank."""
+        self._references[bank] = change.reference
+        self._consensus = [reference.consensus() for reference in self._references]
+        self.models = (*self.models[:bank], change.loaded, *self.models[bank + 1 :])
+
+    def decide(self, logits: np.ndarray, stream: int, clear: bool, bank: int) -> tuple[Decision, float]:
+        """What is known after a frame of these logits, and its score, by the model of its bank."""
+        decision = self._consensus[bank].update(logits, stream, clear)
+        return decision, alarm_score(decision, self._references[bank].description.alarm_indices)
