@@ -208,8 +208,8 @@ class Accelerator:
         return self._banks.models
 
     def use(self, stream: int, bank: int) -> None:
-        """Let `stream` be of the model in `bank`, an index of `models`, from its next frame on, which then begins a clip;
-        until it is told so, a stream is of bank 0. Raises FrameError for a stream or bank that the chip lacks."""
+        """Let `stream` be of the model in `bank`, an index of `models`, from its next frame on, which then begins a
+        clip; until it is told so, a stream is of bank 0. Raises FrameError for a stream or bank that is not there."""
         self._check_stream(stream)
         self._banks.check(bank)
         if self._banks.use(stream, bank):
@@ -217,9 +217,9 @@ class Accelerator:
 
     def load(self, model: Path | str | Change, bank: int = 0) -> None:
         """Take another integer model of the same shape, a file (.npz) or what `read` gave, in place of that in `bank`:
-        frames sent before are of the model before it, those behind of its own, and the next frame of every stream begins
-        a clip, whatever its bank. Waits for the frames under way, whose results are kept. Raises as `read`, FrameError
-        for a bank that the chip lacks, ModelError, and any other ChipError."""
+        frames sent before are of the model before it, those behind of its own, and the next frame of every stream
+        begins a clip, whatever its bank. Waits for the frames under way, whose results are kept. Raises as `read`,
+        FrameError for a bank that is not there, ModelError, and any other ChipError."""
         self._check()
         self._banks.check(bank)
         change = model if isinstance(model, Change) else self.read(model)

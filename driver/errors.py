@@ -22,7 +22,7 @@ class IdentityError(AcceleratorError, UserError):
 
 
 class FrameError(AcceleratorError, UserError):
-    """A frame has the wrong size or type, or a stream or bank is named that the chip does not have. Nothing was sent."""
+    """A frame has the wrong size or type, or a stream or bank is named that is not there. Nothing was sent."""
 
 
 class ShapeError(AcceleratorError, UserError):

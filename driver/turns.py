@@ -49,9 +49,7 @@ class Turns:
         self._accelerator, self.loads = accelerator, 0
         files = list(dict.fromkeys(Path(model) for model in models.values()))
         self._banked = len(files) <= len(accelerator.models)
-        known = {
-            file: _Model(accelerator.read(file), bank if self._banked else 0) for bank, file in enumerate(files)
-        }
+        known = {file: _Model(accelerator.read(file), bank if self._banked else 0) for bank, file in enumerate(files)}
         self._models = {stream: known[Path(model)] for stream, model in models.items()}
         self._loaded: _Model | None = None
         self._past: dict[int, deque[np.ndarray]] = {}  # of each stream's clip, what reaches into its next frame

@@ -204,9 +204,9 @@ def _no_room_for_banks(model: ModelWrapper, board: Board) -> str | None:
     name = max(used, key=lambda key: used[key] / usable[key])
     each = (used[name] - alone[name]) / (models - 1)
     return (
-        f"hardware.models = {models}: no room on {board.name}: each model beside the first takes {each:.1f} {name}, and "
-        f"{usable[name] - alone[name]:.1f} of {usable[name]:.1f} usable are left; with models = 1 the driver can load them "
-        "by turns (docs/weights.md)"
+        f"hardware.models = {models}: no room on {board.name}: each model beside the first takes {each:.1f} {name}, "
+        f"and {usable[name] - alone[name]:.1f} of {usable[name]:.1f} usable are left; with models = 1 the driver can "
+        "load them by turns (docs/weights.md)"
     )
 
 

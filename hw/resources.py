@@ -55,7 +55,7 @@ def _memory(shape: tuple[int, int], kind: memory.Kind) -> tuple[float, float]:
 
 
 def _choice(models: int, bits: int) -> float:
-    """LUTs of the choice among the words of so many banks (rtl/bank_select.sv): a LUT has two bits of two, one of four."""
+    """LUTs of the choice among so many banks' words (rtl/bank_select.sv): a LUT has two bits of two, or one of four."""
     return 0.0 if models == 1 else _CHOICE_LUT + bits * (0.5 if models == 2 else 1.0)
 
 

@@ -17,8 +17,8 @@ _LOGIT = np.dtype(LOGIT)
 @dataclass(frozen=True)
 class Context:
     """What travels with a frame: `stream`, which camera, 0 to `STREAMS` - 1; `clear`, whether it is the first of a
-    clip, so that the temporal state reads as zero; `bank`: which of the models computes it, 0 to `MODELS` - 1. `BITS` of
-    its word without the bank. Raises ValueError for another stream or bank."""
+    clip, so that the temporal state reads as zero; `bank`: which of the models computes it, 0 to `MODELS` - 1. `BITS`
+    of its word without the bank. Raises ValueError for another stream or bank."""
 
     stream: int
     clear: bool = False

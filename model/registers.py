@@ -155,7 +155,7 @@ class DescriptorContext:
 
 
 class DescriptorModel:
-    """Writing it pushes a descriptor of a model image: frames pushed before it are computed by the model before it, frames of its bank behind it by its own."""
+    """Writing it pushes a descriptor of a model image: frames of its bank that are pushed behind it are its own."""
 
     BANK = Field(0x300)  # where the model goes; nobody looks at the other bits
 

@@ -149,8 +149,8 @@ class Training(Table):
 
 class Hardware(Table):
     """What the compiled core must reach: frames per second at the board's clock ("best": as many as the board's
-    resources allow), how many cameras' temporal state it keeps apart, and how many models it has at once, each in a bank
-    of weights of its own."""
+    resources allow), how many cameras' temporal state it keeps apart, and how many models it has at once, each in a
+    bank of weights of its own."""
 
     target_fps: Positive | Literal["best"] = 1000
     streams: Annotated[int, Field(ge=1, le=STREAMS)] = 1

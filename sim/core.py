@@ -159,9 +159,9 @@ class CoreModel(Model):
         return self._status().cycles
 
     def push(self, frame: np.ndarray, stream: int = 0, clear: bool = False, bank: int = 0) -> None:
-        """Queue a frame, uint8 `[H, W, C]`, of `stream` (model.records); `clear` marks the first frame of a clip, `bank`
-        says whose weights. No clock cycle passes. Raises ValueError for a frame of a wrong size or type, and for a bank
-        that the core does not have."""
+        """Queue a frame, uint8 `[H, W, C]`, of `stream` (model.records); `clear` marks the first frame of a clip,
+        `bank` says whose weights. No clock cycle passes. Raises ValueError for a frame of a wrong size or type, and for
+        a bank that the core does not have."""
         port = self.manifest.input
         if frame.dtype != np.uint8 or frame.size != port.beats * port.elements:
             size = port.beats * port.elements
@@ -206,9 +206,9 @@ class CoreModel(Model):
         self._pushed.clear()
 
     def load(self, words: np.ndarray, bank: int = 0) -> None:
-        """Fill a bank of the core's memories with `words`, the uint32 of a whole load stream (model.image), and reset it:
-        as `reset` does, whatever goes on. Raises CoreError where they are not as many as the core takes, and ValueError
-        for a bank that it does not have."""
+        """Fill a bank of the core's memories with `words`, the uint32 of a whole load stream (model.image), and reset
+        it: as `reset` does, whatever goes on. Raises CoreError where they are not as many as the core takes, and
+        ValueError for a bank that it does not have."""
         self._check_bank(bank)
         words = np.ascontiguousarray(words, "<u4")
         self._check(self._code.shiftcore_load(self._model, words.ctypes.data, len(words), bank))

@@ -146,7 +146,9 @@ def _core(case: Case, folder: Path, model: Path, rng: np.random.Generator, conso
 def _swap(core: CoreModel, model: Path, bank: int, seed: list[int]) -> Reference:
     """Load other weights into a bank of the core; the reference of these."""
     with np.load(model, allow_pickle=False) as held:
-        arrays = soak.other_model({key: held[key] for key in held.files if key != "graph"}, core.manifest.memories, seed)
+        arrays = soak.other_model(
+            {key: held[key] for key in held.files if key != "graph"}, core.manifest.memories, seed
+        )
     core.load(image.payload(core.manifest.memories, arrays), bank)
     return Reference(Reference.load(model).description, arrays)
 

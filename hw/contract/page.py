@@ -114,7 +114,9 @@ def _limits(contract: Contract) -> list[str]:
     lines = ["", "## Queues and bursts", "", _row("name", "size", "meaning"), "|---|---|---|"]
     lines.append(_row("STREAMS", str(streams), "cameras that a context can name; a build keeps apart as many or fewer"))
     models = 1 << contract.banks[0].width
-    lines.append(_row("MODELS", str(models), "banks of weights that a descriptor can name; a build has as many or fewer"))
+    lines.append(
+        _row("MODELS", str(models), "banks of weights that a descriptor can name; a build has as many or fewer")
+    )
     lines += [_row(queue.name, str(queue.size), queue.meaning) for queue in contract.queues]
     lines += ["", f"The longest bursts at the memory port, in beats of {contract.record.alignment} bytes:", ""]
     lines += [_row("family", "reads", "writes"), "|---|---|---|"]

@@ -233,7 +233,12 @@ PROOFS = (
             Mutant("the model in use stays during a load", "\t\t\tgood[Bank] <= 1'b0;\n", "", parameters=1),
             Mutant("every image goes into the first bank", "MODELS'(writes) << Bank", "MODELS'(writes)", parameters=2),
             Mutant("every bank loses its model", "good[Bank] <= 1'b0;", "good <= '0;", parameters=2),
-            Mutant("the bank changes during a load", "if(State == IDLE) begin", "Bank <= bank;\n\t\tif(State == IDLE) begin", parameters=2),
+            Mutant(
+                "the bank changes during a load",
+                "if(State == IDLE) begin",
+                "Bank <= bank;\n\t\tif(State == IDLE) begin",
+                parameters=2,
+            ),
             Mutant("half a model is one after a reset", "if(rst_n && !clear && writes)", "if(rst_n && !clear && last)"),
             Mutant("the sum is written as well", "&& !last && !Refused", "&& !Refused"),
             Mutant(

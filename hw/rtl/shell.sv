@@ -205,13 +205,15 @@ module shell
 		.s_axil_rdata, .s_axil_rresp, .s_axil_rvalid, .s_axil_rready, .irq,
 		.run, .soft_reset, .clear_counters, .watchdog, .read_base, .read_limit, .write_base, .write_limit,
 		.result_slots, .take, .take_count,
-		.push, .descriptor_address, .descriptor_bytes, .descriptor_frame_id, .descriptor_context, .descriptor_bank, .push_model,
+		.push, .descriptor_address, .descriptor_bytes, .descriptor_frame_id, .descriptor_context, .descriptor_bank,
+		.push_model,
 		.busy, .resetting(Resetting), .halted(Halted), .loading, .in_flight(STATUS_IN_FLIGHT_BITS'(in_flight)),
 		.result_event(done), .idle_event(WasBusy && !busy), .error,
 		.result_level, .descriptors_used(DESCRIPTOR_LEVEL_USED_BITS'(descriptors_used)),
 		.cycles(Cycles), .frames_done(FramesDone),
 		.latency_last(LatencyLast), .latency_min(LatencyMin), .latency_max(LatencyMax),
-		.input_stalls(InputStalls), .output_stalls(OutputStalls), .model_hash((32 * 2**$bits(bank_t))'(model_hash)), .load_cycles
+		.input_stalls(InputStalls), .output_stalls(OutputStalls),
+		.model_hash((32 * 2**$bits(bank_t))'(model_hash)), .load_cycles
 	);
 
 	//-----------------------------------------------------------------------

@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--board"):
         skip = pytest.mark.skip(reason="needs a chip compiled here")
         for item in items:
-            if {"tiny_export", "tiny_core", "tiny_chip"} & set(getattr(item, "fixturenames", ())):
+            if {"tiny_export", "tiny_core", "tiny_chip", "tiny_two_chip"} & set(getattr(item, "fixturenames", ())):
                 item.add_marker(skip)
 
 

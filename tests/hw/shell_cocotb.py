@@ -513,7 +513,9 @@ async def a_bank_without_a_model_refuses_its_frames_alone(dut: Any) -> None:
     await one.start()
     for bank in range(N.MODELS):
         address = one.put_image(np.arange(N.LOAD_WORDS, dtype=np.uint32))
-        one.ram.read_if.write(address + IMAGE_BYTES - 1, bytes([one.ram.read_if.read(address + IMAGE_BYTES - 1, 1)[0] ^ 1]))
+        one.ram.read_if.write(
+            address + IMAGE_BYTES - 1, bytes([one.ram.read_if.read(address + IMAGE_BYTES - 1, 1)[0] ^ 1])
+        )
         await one.push_model(address, bank=bank)
         await one.error(reg.Error.MODEL_CRC, halts=False)
         one.model = Model(one.model.added)  # no stream has a past behind a load

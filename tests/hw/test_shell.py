@@ -25,7 +25,8 @@ TESTS = 22
 def numbers(
     shape: tuple[int, int, int], in_elements: int, logits: tuple[int, int, int], bus: tuple[int, int], models: int
 ) -> dict[str, int]:
-    """Those of a chip: frame shape, bytes a beat, (logits, logits a beat, bits), (address bits, longest burst), banks."""
+    """Those of a chip: frame shape, bytes a beat, (logits, logits a beat, bits), (address bits, longest burst), and
+    banks."""
     height, width, channels = shape
     return {
         "INPUT_HEIGHT": height,

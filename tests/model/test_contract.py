@@ -111,17 +111,23 @@ def test_nothing_is_spelled_out() -> None:
 def test_a_context_s_word() -> None:
     for stream in range(limits.STREAMS):
         for clear in (False, True):
-            context = Context(stream, clear)
-            assert context.word == stream + 128 * clear
-            assert Context.of(context.word) == context
-            assert Context.of(context.word | 1 << Context.BITS) == context, "the bits above say nothing"
-    assert Context.BITS == 8
+            for bank in range(limits.MODELS):
+                context = Context(stream, clear, bank)
+                assert context.word == stream + 128 * clear + 256 * bank
+                assert Context.of(context.word) == context
+                assert Context.of(context.word | 1 << 10) == context, "the bits above say nothing"
+    assert [Context.BITS, *map(Context.bits, (1, 2, 3, 4))] == [8, 8, 9, 10, 10]
 
 
 @pytest.mark.parametrize("stream", [-1, 128, 1000])
 def test_a_stream_that_no_word_can_name(stream: int) -> None:
     with pytest.raises(ValueError, match=f"stream {stream} is not in 0 .. 127"):
         Context(stream)
+
+
+def test_a_bank_that_no_word_can_name() -> None:
+    with pytest.raises(ValueError, match=r"bank 4 is not in 0 .. 3"):
+        Context(0, bank=4)
 
 
 def test_a_record_in_memory() -> None:
