@@ -44,7 +44,6 @@ _FLAGS: tuple[tuple[int, type[ChipError], str], ...] = (
     (reg.Error.MODEL_SHAPE, ModelError, "the chip refused a model image: none, or one of another build"),
     (reg.Error.MODEL_CRC, ModelError, "a model image was damaged on its way: its check sum is wrong"),
     (reg.Error.MODEL_MISSING, ModelError, "the chip refused a frame: it has no model"),
-    (reg.Error.MODEL_BANK, DescriptorError, "the chip refused a frame or a model: a bank that it does not have"),
     (reg.Error.WATCHDOG, StuckError, "the core holds a frame and nothing has moved for longer than a frame can take"),
     (reg.Error.CONFIG, RegisterError, "a register was written that may only change while the chip is idle"),
     (reg.Error.RESULT_UNDERFLOW, RegisterError, "more results were taken than there were"),

@@ -60,7 +60,7 @@ class WindowError(ChipError):
 
 
 class DescriptorError(ChipError):
-    """The chip refused a descriptor: its length, its stream, its bank, or its queue was full."""
+    """The chip refused a descriptor: its length, its stream, or its queue was full."""
 
 
 class ModelError(ChipError):

@@ -209,7 +209,7 @@ class ReferenceChip:
         elif context.stream >= self._streams:
             self._error(reg.Error.STREAM)
         elif context.bank >= self._models:
-            self._error(reg.Error.MODEL_BANK)
+            self._error(reg.Error.MODEL_MISSING)
         elif len(self._queue) >= DESCRIPTORS:
             self._error(reg.Error.DESCRIPTOR_OVERFLOW)
         else:
@@ -220,7 +220,7 @@ class ReferenceChip:
         if self._words[reg.DESCRIPTOR_BYTES] != image.size(self._load_words):
             self._error(reg.Error.MODEL_SIZE)
         elif bank >= self._models:
-            self._error(reg.Error.MODEL_BANK)
+            self._error(reg.Error.MODEL_SHAPE)
         elif len(self._queue) >= DESCRIPTORS:
             self._error(reg.Error.DESCRIPTOR_OVERFLOW)
         else:

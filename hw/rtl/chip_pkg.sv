@@ -19,10 +19,9 @@ package chip_pkg;
 	} irq_t;
 
 	typedef struct packed {
-		logic  MODEL_BANK;	// a descriptor's bank is not below MODELS; it was dropped
-		logic  MODEL_MISSING;	// a frame's turn came while there was no model in its bank; it was dropped
+		logic  MODEL_MISSING;	// no model in the bank of a frame whose turn came, or no such bank; it was dropped
 		logic  MODEL_CRC;	// a model image's check sum is wrong; there is no model until a good one is loaded
-		logic  MODEL_SHAPE;	// a model image is none, or of another chip; it was not loaded, the model in use stays
+		logic  MODEL_SHAPE;	// no image of this chip, or for no bank of it; it was not loaded, the model in use stays
 		logic  MODEL_SIZE;	// a model image's length is not IMAGE_BYTES; it was dropped
 		logic  RESULT_UNDERFLOW;	// RESULT_TAKE took more records than there were; it was ignored
 		logic  CONFIG;	// a register that may only change while RUN and BUSY are 0 was written at another time
@@ -108,7 +107,6 @@ package chip_pkg;
 	localparam int unsigned  ERROR_MODEL_SHAPE_LSB = 12;
 	localparam int unsigned  ERROR_MODEL_CRC_LSB = 13;
 	localparam int unsigned  ERROR_MODEL_MISSING_LSB = 14;
-	localparam int unsigned  ERROR_MODEL_BANK_LSB = 15;
 	localparam logic [11:0]  ADDR_WATCHDOG = 12'h054;
 	localparam logic [31:0]  RESET_WATCHDOG = 32'h00000000;
 	localparam logic [11:0]  ADDR_READ_BASE_LO = 12'h060;

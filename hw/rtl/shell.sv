@@ -410,10 +410,9 @@ module shell
 		error.WATCHDOG = watchdog_fires;
 		error.RESULT_UNDERFLOW = result_underflow;
 		error.MODEL_SIZE = push_model && image_wrong;
-		error.MODEL_SHAPE = model_shape;
+		error.MODEL_SHAPE = model_shape || (push_model && bank_wrong);
 		error.MODEL_CRC = model_crc;
-		error.MODEL_MISSING = missing;
-		error.MODEL_BANK = (push || push_model) && bank_wrong;
+		error.MODEL_MISSING = missing || (push && bank_wrong);
 	end
 
 	logic  InFrame;	// the core has the first beat of a frame, and not the last

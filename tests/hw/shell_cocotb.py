@@ -500,9 +500,9 @@ async def a_bank_that_there_is_not_is_refused(dut: Any) -> None:
     bank = N.MODELS
     assert await one.read(reg.MODELS) == bank
     await one.push(one.address(), one.context(bank), answered=False)
-    await one.error(reg.Error.MODEL_BANK, halts=False)
+    await one.error(reg.Error.MODEL_MISSING, halts=False)
     await one.push_model(one.put_image(np.arange(N.LOAD_WORDS, dtype=np.uint32)), bank=bank)
-    await one.error(reg.Error.MODEL_BANK, halts=False)
+    await one.error(reg.Error.MODEL_SHAPE, halts=False)
     await one.good_frames()
     assert await one.read_hashes() == one.hashes
 
