@@ -133,7 +133,7 @@ class Error:
     CONFIG = Field(0x200)  # a register that may only change while RUN and BUSY are 0 was written at another time
     RESULT_UNDERFLOW = Field(0x400)  # RESULT_TAKE took more records than there were; it was ignored
     MODEL_SIZE = Field(0x800)  # a model image's length is not IMAGE_BYTES; it was dropped
-    MODEL_SHAPE = Field(0x1000)  # no image of this chip, or for no bank of it; it was not loaded, the model in use stays
+    MODEL_SHAPE = Field(0x1000)  # no image of this chip, or for no bank of it; not loaded, the model in use stays
     MODEL_CRC = Field(0x2000)  # a model image's check sum is wrong; there is no model until a good one is loaded
     MODEL_MISSING = Field(0x4000)  # no model in the bank of a frame whose turn came, or no such bank; it was dropped
 

@@ -21,7 +21,7 @@ package chip_pkg;
 	typedef struct packed {
 		logic  MODEL_MISSING;	// no model in the bank of a frame whose turn came, or no such bank; it was dropped
 		logic  MODEL_CRC;	// a model image's check sum is wrong; there is no model until a good one is loaded
-		logic  MODEL_SHAPE;	// no image of this chip, or for no bank of it; it was not loaded, the model in use stays
+		logic  MODEL_SHAPE;	// no image of this chip, or for no bank of it; not loaded, the model in use stays
 		logic  MODEL_SIZE;	// a model image's length is not IMAGE_BYTES; it was dropped
 		logic  RESULT_UNDERFLOW;	// RESULT_TAKE took more records than there were; it was ignored
 		logic  CONFIG;	// a register that may only change while RUN and BUSY are 0 was written at another time
