@@ -5,6 +5,7 @@ Each distinct module is synthesized once and kept (hw.toolchains.yosys.parts). d
 """
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -127,6 +128,8 @@ def _design(folder: Path) -> Design:
 def _part(path: str, manifest: CoreManifest, counts: Counts) -> Part:
     """A part by its path: the layer it belongs to, and its kind."""
     instance = path.rpartition(".")[2]
+    if manifest.models > 1:  # hw.banks: an instance a bank, and the choice among them
+        instance = re.sub(r"(?<=_weights)\d$|(?<=_i)\d$|_banks$", "", instance)
     name = instance.removesuffix("_i")
     fifos = {fifo.name for fifo in manifest.fifos}
     if name in fifos:

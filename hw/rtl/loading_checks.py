@@ -103,7 +103,7 @@ PROOFS = (
         parameters=(
             dict(SHAPE_HASH=5, MODEL_HASH=0, LOAD_WORDS=2, SETTLE=2, HOLD=2),
             dict(SHAPE_HASH=5, MODEL_HASH=9, LOAD_WORDS=1, SETTLE=1, HOLD=1),
-            dict(SHAPE_HASH=5, MODEL_HASH=9, LOAD_WORDS=1, SETTLE=1, HOLD=1, MODELS=3),
+            dict(SHAPE_HASH=5, MODEL_HASH=9, LOAD_WORDS=1, SETTLE=1, HOLD=1, MODELS=2),
         ),
         mutants=(
             Mutant("the sum does not matter", "(Wait == '0) && Right)", "(Wait == '0))"),

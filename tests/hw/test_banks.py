@@ -12,9 +12,10 @@ import pytest
 from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.errors import UserError
-from shiftcore.hw import contents, folding, resources
+from shiftcore.hw import contents, estimate, folding, resources
 from shiftcore.hw.boards import load_board
 from shiftcore.model import image
+from shiftcore.model.manifest import CoreManifest
 from shiftcore.model.reference import Reference
 from shiftcore.quant.preset import load_preset
 from shiftcore.sim.core import CoreModel, Deadlock, Result
@@ -139,14 +140,14 @@ def broken(tiny_two_chip: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def shown(broken: Path, defect: int, models: list[Path]) -> bool:
-    """Whether a defect shows."""
+    """Whether a defect shows within three frames."""
     (broken / "data" / "defect.dat").write_text(f"{defect:x}\n")
-    pixels = frames(len(ORDER))
+    pixels, order = frames(3), [0, 1, 0]
     try:
-        results = run(loaded(broken, models), pixels, ORDER)
+        results = run(loaded(broken, models), pixels, order)
     except Deadlock:
         return True
-    return [result.logits.tolist() for result in results] != expected(models, pixels, ORDER)
+    return [result.logits.tolist() for result in results] != expected(models, pixels, order)
 
 
 def test_every_defect_is_found(broken: Path, models: list[Path]) -> None:
@@ -178,3 +179,19 @@ def test_a_preset_says_nothing_of_one_model() -> None:
     assert preset.with_(hardware={"models": 2}).model_dump()["hardware"]["models"] == 2
     with pytest.raises(UserError, match=r"models: Input should be less than or equal to 4"):
         preset.with_(hardware={"models": 5})
+
+
+def test_an_estimate_counts_every_bank_with_its_layer(tiny_two_chip: Path) -> None:
+    manifest = CoreManifest.read(tiny_two_chip / "core")
+    counts = dict.fromkeys(estimate.COLUMNS, 1)
+    found = {
+        name: (part.layer, part.kind)
+        for name in re.findall(
+            r"^\t\w+ #\(.*\) (\w+) \($", (tiny_two_chip / "core" / "core.sv").read_text(), re.MULTILINE
+        )
+        for part in [estimate._part(f"chip.core_i.{name}", manifest, counts)]
+    }
+    for held in manifest.memories:
+        layer, kind = held.layer.replace(".", "_"), "weights" if held.kind == "weights" else "layer"
+        names = ("weights0", "weights1", "weights_banks") if kind == "weights" else ("i0", "i1", "banks")
+        assert [found[f"{layer}_{name}"] for name in names] == [(layer, kind)] * 3
