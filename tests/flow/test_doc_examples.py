@@ -59,7 +59,7 @@ def test_each_example_has_its_test() -> None:
         "alarms": 1,
         "driver": 4,
         "simulation": 3,
-        "weights": 1,
+        "weights": 3,
     }
 
 
@@ -94,6 +94,34 @@ def test_an_image_is_made_of_a_model(tiny_chip: Path) -> None:
     left = run("weights", 0)
     assert left["content"].dtype == np.uint8 and left["content"].shape == (image.size(len(left["stream"])),)
     assert image.fault(left["content"], ChipManifest.read(tiny_chip).shape, len(left["stream"])) is None
+
+
+@pytest.fixture
+def two_models(tiny_export: Path) -> list[Reference]:
+    """Falls and fights, in files of these names."""
+    with np.load(tiny_export / "model.npz") as content:
+        ours = {key: content[key] for key in content.files}
+    for seed, name in enumerate(("falls.npz", "fights.npz")):
+        np.savez(name, **other_weights(ours, seed))
+    return [Reference.load(Path("falls.npz")), Reference.load(Path("fights.npz"))]
+
+
+def test_each_camera_has_its_model(tiny_two_chip: Path, two_models: list[Reference]) -> None:
+    with Accelerator.open(tiny_two_chip.parent, "reference") as opened:
+        left = run("weights", 1, acc=opened)
+        assert [left["falls"].file.name, left["fights"].file.name] == ["falls.npz", "fights.npz"]
+        for stream, model in enumerate(two_models):
+            assert [result.logits.tolist() for result in opened.stream(FRAMES, stream)] == [
+                model.infer(frame, stream, index == 0).tolist() for index, frame in enumerate(FRAMES)
+            ]
+
+
+def test_models_take_turns(
+    accelerator: Accelerator, two_models: list[Reference], capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = run("weights", 2, acc=accelerator, jobs=[(frame, index % 2, False) for index, frame in enumerate(FRAMES)])
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [*"000111", "2"]
+    assert left["turns"].loads == 2
 
 
 def test_cameras_frames_are_sent_as_they_come(accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch) -> None:
