@@ -5,6 +5,7 @@ import math
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -217,7 +218,8 @@ class Stitcher:
         place = len(self.memories)
         self.memories.append(contents.memory(self.model, node, self.names.get(node.name, node.name)))
         values = ", ".join(f".{key}({value})" for key, value in parameters.items())
-        for bank in range(self.models) if self.models > 1 else (None,):
+        banks: Sequence[int | None] = range(self.models) if self.models > 1 else (None,)
+        for bank in banks:
             of = "" if bank is None else str(bank)
             connections = [
                 ".clk(ap_clk), .rst_n(ap_rst_n)",

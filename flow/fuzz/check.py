@@ -126,7 +126,7 @@ def _core(case: Case, folder: Path, model: Path, rng: np.random.Generator, conso
     latency = _compare(core, references, frames, banks, "at full speed")
     if len(latency) > 1:
         raise AssertionError(f"at full speed: latency is not fixed: {sorted(latency)} cycles")
-    for swap, bank in enumerate({0, len(references) - 1}):
+    for swap, bank in enumerate(sorted({0, len(references) - 1})):
         console.print(f"another model in bank {bank}")
         references[bank] = _swap(core, model, bank, [case.seed, swap])
         if _compare(core, references, frames, banks, f"another model in bank {bank}") != latency:
