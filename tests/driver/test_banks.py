@@ -95,7 +95,7 @@ def test_each_model_means_its_own_classes(rig: Rig, opened: Accelerator, tmp_pat
     opened.load(named, 1)
     opened.use(1, 1)
     results = alternating(opened, rig.frames(2), 2)
-    assert [result.decision.winner in names for result in results] == [False, True]
+    assert [result.decision.name in names for result in results] == [False, True]
     assert opened.classes == rig.build.reference.classes
 
 

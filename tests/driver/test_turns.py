@@ -44,8 +44,8 @@ def check(results: list[Result], jobs: list[Job], models: dict[int, Path]) -> No
             assert result.logits.tolist() == reference.infer(frame, stream, begins).tolist()
             assert result.clear == begins
             decision = means.update(result.logits, stream, begins)
-            assert (result.decision.winner, result.decision.scores.tolist()) == (
-                decision.winner,
+            assert (result.decision.name, result.decision.scores.tolist()) == (
+                decision.name,
                 decision.scores.tolist(),
             )
 
