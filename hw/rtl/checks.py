@@ -337,6 +337,7 @@ PROOFS = (
             "dma_read",
             "dma_write",
             "result_writer",
+            "model_loader",
         ),
         properties=False,
     ),
