@@ -22,7 +22,7 @@ from shiftcore.hw.graph import Frame
 from shiftcore.model.manifest import CoreManifest
 from shiftcore.model.records import Context
 from shiftcore.sim import cocotb_runner
-from shiftcore.sim.cocotb_axis import Source, reset, step
+from shiftcore.sim.cocotb_axis import Source, load_nothing, reset, step
 from shiftcore.sim.core import pack
 
 PLAN = "COCOTB_SPEED_PLAN"
@@ -56,6 +56,7 @@ def _note(name: str, cycles: int, start: float) -> None:
 async def lean(dut: Any) -> None:
     """Keep the input busy and the output ready for so many cycles, and write down how many a second that made."""
     plan = _plan()
+    load_nothing(dut)
     dut.m_axis_tready.value = 1
     agents = [
         Source(dut, "s_axis", plan["words"] * plan["frames"]),
@@ -75,6 +76,7 @@ async def lean(dut: Any) -> None:
 async def usual(dut: Any) -> None:
     """The same, with the bus agents of cocotbext-axi."""
     plan = _plan()
+    load_nothing(dut)
     dut.ap_rst_n.value = 0
     Clock(dut.ap_clk, 10, unit="ns").start()
     ends = {"reset": dut.ap_rst_n, "reset_active_level": False}

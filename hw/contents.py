@@ -12,11 +12,12 @@ import numpy as np
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
+from shiftcore.hw import ops
 from shiftcore.hw.dataflow import layer
 from shiftcore.model import image
 from shiftcore.model.manifest import LoadedMemory
 
-_PASS = ("StreamingFIFO", "DuplicateStreams", "TemporalShift", "Thresholding", "StreamAdd")  # as they come
+_PASS = ("StreamingFIFO", "Thresholding")  # FINN's, a beat for each that comes
 
 
 _MODELS = "models"  # a graph's metadata, where it has more than one
@@ -80,7 +81,8 @@ def _spacing(model: ModelWrapper, tensor: str) -> int:
     if producer.op_type.startswith("StreamingDataWidthConverter"):
         wider = instance.get_outstream_width() // instance.get_instream_width()
         return wider * _spacing(model, streams[0]) if wider else 1
-    if producer.op_type.startswith(_PASS):
+    op = ops.of(producer.op_type)
+    if producer.op_type.startswith(_PASS) or (op is not None and op.passes):
         return min(_spacing(model, name) for name in streams)  # at an addition one may wait, and then comes at once
     return 1
 

@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import finn
 from qonnx.core.datatype import BaseDataType
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -27,7 +26,6 @@ from shiftcore.model.limits import IN_CORE
 from shiftcore.model.manifest import ContextPort, CoreManifest, Fifo, SlowestOp, StreamPort, TracedStream
 from shiftcore.model.records import Context
 
-RTLLIB = Path(finn.__path__[0]) / "finn-rtllib"
 RTL = Path(__file__).parent / "rtl"
 
 

@@ -157,9 +157,11 @@ def _reached(model: ModelWrapper, tensor: str) -> tuple[int, int]:
     if producer is not None and producer.op_type == "MVAU":
         most = _largest_sum(getCustomOp(producer))
         return -most, most
-    joined = producer is not None and producer.op_type == "StreamAdd"
-    types = [model.get_tensor_datatype(name) for name in (producer.input if joined else [tensor])]
-    return sum(int(each.min()) for each in types), sum(int(each.max()) for each in types)
+    op = ops.of(producer.op_type) if producer is not None else None
+    if op is not None and op.reaches is not None:
+        return op.reaches([model.get_tensor_datatype(name) for name in producer.input])
+    held = model.get_tensor_datatype(tensor)
+    return int(held.min()), int(held.max())
 
 
 def _largest_sum(product: HWCustomOp) -> int:

@@ -11,7 +11,9 @@ from shiftcore.errors import UserError
 from shiftcore.hw import ops
 from shiftcore.hw.chip import PACKAGES, config_package
 from shiftcore.hw.formal.block import Parameters, is_properties
-from shiftcore.hw.rtl.checks import CORNERS, RTL
+from shiftcore.hw.rtl import RTL
+from shiftcore.hw.rtl.checks import CORNERS
+from shiftcore.hw.stitch import THRESHOLDING
 from shiftcore.hw.toolchains import yosys
 from shiftcore.model.records import Context
 from shiftcore.sim.verilator import environment
@@ -37,6 +39,8 @@ TOPS: dict[str, tuple[dict[str, int], tuple[str, ...]]] = {
 }
 """The tops around the chip, each with the numbers of a chip that fits, and the FPGA's primitives in it."""
 
+_NEEDS = {"threshold_pipeline": (RTL / "finn.vlt", THRESHOLDING)}
+
 
 @dataclass(frozen=True)
 class Module:
@@ -52,7 +56,7 @@ def modules() -> list[Module]:
     whole = {*PACKAGES, "chip.sv", *TOPS}
     alone = [path for path in sorted(RTL.glob("*.sv")) if path.name not in whole and not is_properties(path)]
     of_ops = [Module(op.source, op.corners, op.rtl.needs) for op in ops.known()]
-    return [*of_ops, *(Module(path, CORNERS.get(path.stem, ({},))) for path in alone)]
+    return [*of_ops, *(Module(path, CORNERS.get(path.stem, ({},)), _NEEDS.get(path.stem, ())) for path in alone)]
 
 
 def lint(source: Path, parameters: Parameters, beside: Sequence[Path] = ()) -> str:

@@ -29,7 +29,8 @@ _UNUSED = {
 }
 _WEIGHTS = "in1_V"  # a matrix product's second stream comes from its own memory
 _RTL = Path(__file__).parent / "rtl"
-_THRESHOLDING = Path(finn.__path__[0]) / "finn-rtllib" / "thresholding" / "hdl" / "thresholding.sv"
+RTLLIB = Path(finn.__path__[0]) / "finn-rtllib"
+THRESHOLDING = RTLLIB / "thresholding" / "hdl" / "thresholding.sv"
 
 
 class _Port(NamedTuple):
@@ -201,7 +202,7 @@ class Stitcher:
             contents.write_thresholds(self.folder / "data", node, held, contents.values(self.model, node, held))
         else:
             parameters["BLOCK_DEPTH"] = instance.get_nodeattr("depth_trigger_bram")
-            self.add_source(_THRESHOLDING)
+            self.add_source(THRESHOLDING)
             with tempfile.TemporaryDirectory() as scratch:
                 instance.generate_params(self.model, scratch)
                 self.add_content(node, Path(scratch))

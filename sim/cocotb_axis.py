@@ -147,6 +147,12 @@ async def reset(dut: Any, cycles: int = 3) -> None:
     dut.ap_rst_n.value = 1
 
 
+def load_nothing(dut: Any) -> None:
+    """Drive a core's load stream so that its weights stay those after power-on."""
+    dut.load_begins.value = 0
+    dut.s_axis_load_tvalid.value = 0
+
+
 async def transfer(dut: Any, agents: Sequence[Agent], limit: int) -> int:
     """Step until every agent is done, and a little longer so that surplus words show; return the cycles it took.
 

@@ -112,11 +112,6 @@ def _rate(rng: random.Random) -> int | str:
     return rng.choice(rates)
 
 
-def _classes(rng: random.Random) -> int:
-    few, many = rng.randint(2, 11), rng.randint(12, 99)
-    return rng.choice([1, 1, few, few, few, few, few, many, many, rng.randint(100, 400)])
-
-
 def _cut_down(rng: random.Random) -> dict[str, float]:
     """A board on which one resource is short."""
     return rng.choice(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qonnx.core.datatype import BaseDataType
 from qonnx.transformation.base import Transformation
 
 from shiftcore.hw.formal.block import Block, Parameters
@@ -31,6 +32,8 @@ class Op:
     - `to_nhwc`: the pass that moves transposes so that the op works in NHWC
     - `infer`: the passes that make nodes of the dataflow graph, given for how many streams there is to be state;
       with `joins` they run when everything else is a dataflow layer
+    - `passes`: whether a beat leaves for each that comes, as it comes
+    - `reaches`: the least and the largest integer that leaves it, of the types that come; None: what its type holds
 
     In hardware: `rtl`, FINN's back end with its module; `corners`, sets of parameters that the linter must pass;
     `proofs`; and `draw`, which makes the k-th random case of its bench in a folder.
@@ -51,6 +54,8 @@ class Op:
     past_scale: Callable[[], Transformation] | None = None
     to_nhwc: Callable[[], Transformation] | None = None
     joins: bool = False
+    passes: bool = False
+    reaches: Callable[[Sequence[BaseDataType]], tuple[int, int]] | None = None
 
     @property
     def node(self) -> str:

@@ -9,7 +9,9 @@ module axil_registers_properties
 #(
 	parameter logic [31:0]  BUILD_HASH,
 	parameter int unsigned  INPUT_BYTES,
-	parameter int unsigned  STREAMS
+	parameter int unsigned  STREAMS,
+	parameter logic [31:0]  SHAPE_HASH,
+	parameter int unsigned  IMAGE_BYTES
 )(
 	input  wire         clk,
 	input  wire         rst_n,
@@ -56,6 +58,7 @@ module axil_registers_properties
 	input  wire         busy,
 	input  wire         resetting,
 	input  wire         halted,
+	input  wire         loading,
 	input  wire [STATUS_IN_FLIGHT_BITS-1:0]  in_flight,
 	input  wire         result_event,
 	input  wire         idle_event,
@@ -129,7 +132,7 @@ module axil_registers_properties
 		if(take)  count_taken: assert(take_count == Data);
 		pulse_push: assert(push == (write && (At == ADDR_DESCRIPTOR_CONTEXT)));
 		if(push)  context_pushed: assert(descriptor_context == Data[$bits(context_t)-1:0]);
-		pulse_push_model: assert(push_model == (write && (At == ADDR_DESCRIPTOR_MODEL)));
+		pulse_model: assert(push_model == (write && (At == ADDR_DESCRIPTOR_MODEL)));
 		if(push)  frames_bank: assert(descriptor_bank == Data[DESCRIPTOR_CONTEXT_BANK_LSB +: DESCRIPTOR_CONTEXT_BANK_BITS]);
 		if(push_model)  images_bank: assert(descriptor_bank == Data[DESCRIPTOR_MODEL_BANK_LSB +: DESCRIPTOR_MODEL_BANK_BITS]);
 		pulse_reset: assert(soft_reset == (write && (At == ADDR_CONTROL) && Data[CONTROL_SOFT_RESET_LSB]));
@@ -205,10 +208,12 @@ module axil_registers_properties
 			ADDR_BUILD_HASH:    expected = BUILD_HASH;
 			ADDR_INPUT_BYTES:   expected = INPUT_BYTES;
 			ADDR_STREAMS:       expected = STREAMS;
+			ADDR_SHAPE_HASH:    expected = SHAPE_HASH;
+			ADDR_IMAGE_BYTES:   expected = IMAGE_BYTES;
 			ADDR_ERROR:         expected = 32'(Flags);
 			ADDR_IRQ_STATUS:    expected = 32'(Causes);
 			ADDR_STATUS:        expected = 32'(in_flight) << STATUS_IN_FLIGHT_LSB | 32'(halted) << STATUS_HALTED_LSB
-				| 32'(resetting) << STATUS_RESETTING_LSB | 32'(busy) << STATUS_BUSY_LSB;
+				| 32'(resetting) << STATUS_RESETTING_LSB | 32'(busy) << STATUS_BUSY_LSB | 32'(loading) << STATUS_LOADING_LSB;
 			ADDR_RESULT_LEVEL:  expected = result_level;
 			ADDR_FRAMES_DONE:   expected = frames_done;
 			ADDR_CYCLES_LO:     expected = cycles[31:0];
@@ -279,7 +284,8 @@ module axil_registers_properties
 endmodule : axil_registers_properties
 
 bind axil_registers axil_registers_properties #(
-	.BUILD_HASH(BUILD_HASH), .INPUT_BYTES(INPUT_BYTES), .STREAMS(STREAMS)
+	.BUILD_HASH(BUILD_HASH), .INPUT_BYTES(INPUT_BYTES), .STREAMS(STREAMS), .SHAPE_HASH(SHAPE_HASH),
+	.IMAGE_BYTES(IMAGE_BYTES)
 )  properties(.*);
 
 `default_nettype wire

@@ -1,17 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The blocks of this folder checked: corners for the linter, and proofs with the defects that they must find."""
 
-from pathlib import Path
-
 from shiftcore.hw.formal.block import Block, Mutant, Parameters, parameter_sets
-from shiftcore.hw.rtl.loading_checks import PROOFS as LOADING
-
-RTL = Path(__file__).parent
-
-
-def _files(*modules: str) -> tuple[Path, ...]:
-    return tuple(RTL / f"{module}.sv" for module in modules)
-
+from shiftcore.hw.rtl import RTL, files, loading_checks
 
 CORNERS: dict[str, tuple[Parameters, ...]] = {
     "reset_synchronizer": parameter_sets("STAGES", (2,), (4,)),
@@ -57,21 +48,12 @@ CORNERS: dict[str, tuple[Parameters, ...]] = {
         (8, 8, 2, 29, 1, 1, 1, 2),
         (512, 511, 128, 41, 40, 256, 16, 512),
     ),
-    "model_loader": parameter_sets("LOAD_WORDS MODELS", (1, 1), (65000, 1), (5978, 4), (1, 3)),
-    "bank_select": parameter_sets("MODELS WIDTH BEATS", (2, 1, 1), (4, 256, 36864), (3, 12, 7)),
-    "load_port": parameter_sets("WIDTH DEPTH", (1, 1), (32, 36), (100, 2304)),
-    "weight_memory": parameter_sets("WIDTH DEPTH RAM_STYLE", (1, 1, "distributed"), (256, 36, "block")),
-    "threshold_load": parameter_sets("THRESHOLDS LANES FOLDS", (1, 1, 1), (15, 8, 3)),
-    "threshold_search": parameter_sets(
-        "IN_BITS BITS SIGNED THRESHOLDS LANES FOLDS BIAS RAM_STYLE",
-        (1, 1, 0, 1, 1, 1, 0, "distributed"),
-        (13, 15, 1, 15, 8, 3, -8, "distributed"),
-        (32, 32, 1, 200, 2, 16, 0, "block"),
-    ),
+    **loading_checks.CORNERS,
 }
 """Parameter sets for the linter; a module that is not here is linted with its defaults."""
 
 PROOFS = (
+    *loading_checks.PROOFS,
     Block(
         name="frame_pacer",
         source=RTL / "frame_pacer.sv",
@@ -130,7 +112,6 @@ PROOFS = (
             Mutant("a word comes in one beat too early", "kept < FILL_BITS'(BYTES);", "kept <= FILL_BITS'(BYTES);"),
         ),
     ),
-    *LOADING,
     Block(
         name="dma_write",
         source=RTL / "dma_write.sv",
@@ -191,7 +172,7 @@ PROOFS = (
             ),
             Mutant("the high half is not frozen", "if(from == ADDR_CYCLES_LO) ", "if(from == ADDR_CYCLES_HI) "),
         ),
-        needs=_files("context_pkg", "chip_pkg"),
+        needs=files("context_pkg", "chip_pkg"),
     ),
     Block(
         name="dma_read",
@@ -213,7 +194,7 @@ PROOFS = (
             ),
         ),
         cover_depth=24,
-        needs=_files("lutram_fifo", "byte_gearbox"),
+        needs=files("lutram_fifo", "byte_gearbox"),
     ),
     Block(
         name="dma_read_data",
@@ -229,7 +210,7 @@ PROOFS = (
         ),
         depth=18,
         cover_depth=24,
-        needs=_files("lutram_fifo", "byte_gearbox"),
+        needs=files("lutram_fifo", "byte_gearbox"),
     ),
     Block(
         name="result_writer",
@@ -249,7 +230,7 @@ PROOFS = (
             Mutant("more is taken than there is", "enough = take_count <= level", "enough = take_count <= level + 1"),
         ),
         cover_depth=24,
-        needs=_files("context_pkg", "chip_pkg", "lutram_fifo"),
+        needs=files("context_pkg", "chip_pkg", "lutram_fifo"),
     ),
     Block(
         name="result_writer_data",
@@ -270,7 +251,7 @@ PROOFS = (
         ),
         depth=18,
         cover_depth=24,
-        needs=_files("context_pkg", "chip_pkg", "lutram_fifo"),
+        needs=files("context_pkg", "chip_pkg", "lutram_fifo"),
     ),
     Block(
         name="box_divide",
@@ -312,7 +293,7 @@ PROOFS = (
             Mutant("an answer's first beat ends it", "m_axi_rvalid && m_axi_rlast)", "m_axi_rvalid)"),
         ),
         cover_depth=24,
-        needs=_files("lutram_fifo"),
+        needs=files("lutram_fifo"),
     ),
     Block(
         name="plane_read",
@@ -347,7 +328,7 @@ PROOFS = (
                 check="ready_to_valid",
             ),
         ),
-        needs=_files(
+        needs=files(
             "context_pkg",
             "chip_pkg",
             "axil_registers",
@@ -356,6 +337,7 @@ PROOFS = (
             "dma_read",
             "dma_write",
             "result_writer",
+            "model_loader",
         ),
         properties=False,
     ),
@@ -372,7 +354,7 @@ PROOFS = (
                 check="ready_to_valid",
             ),
         ),
-        needs=_files(
+        needs=files(
             *("lutram_fifo", "byte_gearbox", "dma_read", "dma_write", "plane_geometry", "plane_read", "box_divide"),
             *("box_average", "motion_pixels", "axi_read_arbiter"),
         ),

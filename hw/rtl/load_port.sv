@@ -35,7 +35,8 @@ module load_port #(
 	localparam int unsigned  PART_BITS = PARTS > 1? $clog2(PARTS) : 1;
 	localparam int unsigned  HELD = 32 * (PARTS - 1);	// bits of the parts before the last
 
-	logic  Active = 1'b0;	// from power-on: what the memory holds then is not written over before the first reset
+	logic  Active;
+	initial  Active = 1'b0;	// from power-on: what the memory holds then is not written over before the first reset
 	logic [PART_BITS-1:0]  Part;
 
 	wire  take = Active && s_tvalid;

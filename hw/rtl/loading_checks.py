@@ -1,11 +1,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Proofs of the blocks that fill a core's memories, and of those memories, with the defects that they must find."""
+"""Checks of the blocks that load a model, and of the memories that it goes to."""
 
-from pathlib import Path
+from shiftcore.hw.formal.block import Block, Mutant, Parameters, parameter_sets
+from shiftcore.hw.rtl import RTL, files
 
-from shiftcore.hw.formal.block import Block, Mutant
-
-RTL = Path(__file__).parent
+CORNERS: dict[str, tuple[Parameters, ...]] = {
+    "model_loader": parameter_sets("LOAD_WORDS MODELS", (1, 1), (65000, 1), (5978, 4), (1, 3)),
+    "bank_select": parameter_sets("MODELS WIDTH BEATS", (2, 1, 1), (4, 256, 36864), (3, 12, 7)),
+    "load_port": parameter_sets("WIDTH DEPTH", (1, 1), (32, 36), (100, 2304)),
+    "weight_memory": parameter_sets("WIDTH DEPTH RAM_STYLE", (1, 1, "distributed"), (256, 36, "block")),
+    "threshold_load": parameter_sets("THRESHOLDS LANES FOLDS", (1, 1, 1), (15, 8, 3)),
+    "threshold_pipeline": parameter_sets(
+        "IN_BITS BITS SIGNED THRESHOLDS LANES FOLDS BIAS",
+        (1, 2, 0, 2, 1, 1, 0),
+        (13, 15, 1, 255, 3, 5, -128),
+    ),
+    "threshold_search": parameter_sets(
+        "IN_BITS BITS SIGNED THRESHOLDS LANES FOLDS BIAS RAM_STYLE",
+        (1, 1, 0, 1, 1, 1, 0, "distributed"),
+        (13, 15, 1, 15, 8, 3, -8, "distributed"),
+        (32, 32, 1, 200, 2, 16, 0, "block"),
+    ),
+}
 
 PROOFS = (
     Block(
@@ -18,7 +34,7 @@ PROOFS = (
         mutants=(
             Mutant("a word too many is taken", "address == ADDRESS_BITS'(DEPTH-1)", "address == ADDRESS_BITS'(DEPTH)"),
             Mutant("words are taken before their turn", "take = Active && s_tvalid", "take = s_tvalid"),
-            Mutant("something is written at power-on", "Active = 1'b0;", "Active;"),
+            Mutant("something is written at power-on", "initial  Active = 1'b0;", ""),
             Mutant("parts in the wrong order", "{s_tdata, Held}", "{Held, s_tdata}"),
         ),
         depth=14,
@@ -33,7 +49,7 @@ PROOFS = (
             Mutant("one word too few", "Next == ADDRESS_BITS'(DEPTH-1)", "Next == ADDRESS_BITS'(DEPTH-2)"),
             Mutant("loaded words go where is read", "at = write? write_address : Next", "at = Next"),
         ),
-        needs=(RTL / "load_port.sv",),
+        needs=files("load_port"),
         depth=14,
     ),
     Block(
@@ -49,7 +65,7 @@ PROOFS = (
         mutants=(
             Mutant("the first fold is the last", "&& (fold == FOLD_BITS'(FOLDS-1))", ""),
             Mutant("words are taken before their turn", "write = Active && s_tvalid", "write = s_tvalid"),
-            Mutant("something is written at power-on", "Active = 1'b0;", "Active;"),
+            Mutant("something is written at power-on", "initial  Active = 1'b0;", ""),
             Mutant("lanes change with every threshold", "if(last_index)  lane", "if(1'b1)  lane"),
         ),
         depth=18,
@@ -72,7 +88,7 @@ PROOFS = (
             Mutant("every fold has the first one's", "{Fold, Place}", "{FOLD_BITS'(0), Place}", parameters=2),
             Mutant("a result is lost", "&& (!ResultValid || shift);", ";"),
         ),
-        needs=(RTL / "threshold_load.sv",),
+        needs=files("threshold_load"),
         depth=18,
         cover_depth=24,
     ),
@@ -129,4 +145,3 @@ PROOFS = (
         cuts=("next_crc",),
     ),
 )
-"""In the order of the load stream's way."""

@@ -31,7 +31,8 @@ module threshold_load #(
 			$error("%m: THRESHOLDS = %0d, LANES = %0d and FOLDS = %0d must be 1 or above.", THRESHOLDS, LANES, FOLDS);
 	end
 
-	logic  Active = 1'b0;	// from power-on: what the memory holds then is not written over before the first reset
+	logic  Active;
+	initial  Active = 1'b0;	// from power-on: what the memory holds then is not written over before the first reset
 	wire  last_index = index == INDEX_BITS'(THRESHOLDS);
 	wire  last_lane = lane[LANES-1];
 	assign  write = Active && s_tvalid;

@@ -140,7 +140,7 @@ from shiftcore.model.alarm import Change
 from tests.driver.test_clips import reel_of
 reel, made = reel_of(Path(sys.argv[1])).reel(0.0, 100.0), Clips(ClipSettings(sys.argv[2]), print)
 for number in count():
-    event = Reporter(0, f"camera{number}").event(Change(True, 1.0, 1.0, "fight", 0.9), "a")
+    event = Reporter(0, f"camera{number}").event(Change(True, 1.0, 1.0, "fight", 0.9), "a", "1f0c22ab")
     made._write(_Cut(event, 0.0, 1.0), reel, Cover(), [[0.0, 0.5]])
     print(number, flush=True)
 """

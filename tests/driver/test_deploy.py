@@ -152,8 +152,11 @@ def test_pinned_packages_are_those_the_project_uses() -> None:
 def test_results_that_do_not_come_are_one_line(tiny_chip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Deaf:
         @staticmethod
-        def open(*_arguments: str) -> nullcontext[None]:
-            return nullcontext()
+        def open(*_arguments: str) -> "nullcontext[Deaf]":
+            return nullcontext(Deaf())
+
+        def load(self, _model: Path) -> None:
+            pass
 
     monkeypatch.setattr(deploy, "Accelerator", Deaf)
     monkeypatch.setattr(deploy, "run_known", lambda *_arguments: [])

@@ -67,12 +67,16 @@ def test_a_script_can_tell_a_mistake_from_a_device(
     assert capsys.readouterr().err == f"error: {error}\n"
 
 
-def blocks(page: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+def example(page: str, beginning: str) -> str:
+    """The code of a page that begins so."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+    return str(next(block for block in blocks if block.startswith(beginning)))
 
 
 def test_the_first_example(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
-    code = blocks("driver.md")[0].replace('"build/tiny/pynq-z2"', f"{str(rig.folder)!r}, {rig.backend!r}")
+    code = example("driver.md", "from shiftcore.driver import Accelerator\n\nwith").replace(
+        '"build/tiny/pynq-z2"', f"{str(rig.folder)!r}, {rig.backend!r}"
+    )
     images = np.random.default_rng(70).integers(0, 256, (4, 64, 80, 3), dtype=np.uint8)
     exec(compile(code, "docs/driver.md", "exec"), {"images": images})
     lines = capsys.readouterr().out.splitlines()
@@ -80,7 +84,7 @@ def test_the_first_example(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_the_example_of_many_cameras(rig: Rig) -> None:
-    code = blocks("driver.md")[1].replace("        ...", "        seen.append(result)")
+    code = example("driver.md", "for camera, image in arriving").replace("        ...", "        seen.append(result)")
     images = np.random.default_rng(71).integers(0, 256, (4, 64, 80, 3), dtype=np.uint8)
     seen: list[Any] = []
 

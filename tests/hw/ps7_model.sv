@@ -51,7 +51,7 @@ module PS7 (
 	always @(posedge Clock) if(FCLKCLKTRIGN != 0 || !FPGAIDLEN)  $error("FCLKCLKTRIGN or FPGAIDLEN");
 
 	//-----------------------------------------------------------------------
-	// Memory
+	// Memory; nothing that is asked of it before the first reset counts
 	logic [63:0]  Memory[WORDS];
 	function automatic int unsigned word(input logic [31:0] address);
 		if(address < BASE || address >= BASE + 8*WORDS)  $error("address %h is outside memory", address);
@@ -61,7 +61,7 @@ module PS7 (
 	initial forever begin : readMemory
 		logic [31:0]  address; logic [3:0]  left; logic [5:0]  id;
 		SAXIHP0ARREADY = 1; SAXIHP0RVALID = 0; SAXIHP0RRESP = 0;
-		do @(posedge SAXIHP0ACLK); while(!SAXIHP0ARVALID);
+		do @(posedge SAXIHP0ACLK); while(!SAXIHP0ARVALID || !Release);
 		address = SAXIHP0ARADDR; left = SAXIHP0ARLEN; id = SAXIHP0ARID;
 		if(SAXIHP0ARSIZE != 3 || SAXIHP0ARBURST != 1 || SAXIHP0ARLOCK != 0)  $error("AR: no INCR burst of 8 bytes");
 		#1 SAXIHP0ARREADY = 0;
@@ -78,7 +78,7 @@ module PS7 (
 	initial forever begin : writeMemory
 		logic [31:0]  address; logic [3:0]  left; logic [5:0]  id;
 		SAXIHP0AWREADY = 1; SAXIHP0WREADY = 0; SAXIHP0BVALID = 0; SAXIHP0BRESP = 0;
-		do @(posedge SAXIHP0ACLK); while(!SAXIHP0AWVALID);
+		do @(posedge SAXIHP0ACLK); while(!SAXIHP0AWVALID || !Release);
 		address = SAXIHP0AWADDR; left = SAXIHP0AWLEN; id = SAXIHP0AWID;
 		if(SAXIHP0AWSIZE != 3 || SAXIHP0AWBURST != 1 || SAXIHP0AWLOCK != 0)  $error("AW: no INCR burst of 8 bytes");
 		#1 SAXIHP0AWREADY = 0; SAXIHP0WREADY = 1;

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from shiftcore.hw import stitch
-from shiftcore.hw.core import RTLLIB
+from shiftcore.hw.stitch import RTLLIB
 
 TEMPLATE = RTLLIB / "fmpadding" / "hdl" / "fmpadding_template.v"
 UNUSED = stitch._UNUSED["FMPadding_rtl"]

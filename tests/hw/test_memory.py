@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shiftcore.artifacts import build_folder
 from shiftcore.hw import memory, patches
-from shiftcore.hw.core import RTLLIB
 from shiftcore.hw.estimate import count
+from shiftcore.hw.stitch import RTLLIB
 from shiftcore.hw.toolchains import yosys
 from shiftcore.hw.toolchains.yosys.parts import children, split, synthesize
 

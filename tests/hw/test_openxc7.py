@@ -176,9 +176,12 @@ def hollow_chip(tiny_chip: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
             input wire ap_clk, input wire ap_rst_n,
             input wire [{inputs - 1}:0] s_axis_tdata, input wire s_axis_tvalid, output wire s_axis_tready,
             input wire [7:0] s_axis_ctx_tdata, input wire s_axis_ctx_tvalid, output wire s_axis_ctx_tready,
+            input wire load_begins, output wire load_ends,
+            input wire [31:0] s_axis_load_tdata, input wire s_axis_load_tvalid,
             output reg [{outputs - 1}:0] m_axis_tdata, output reg m_axis_tvalid, input wire m_axis_tready
         );
             assign s_axis_tready = !m_axis_tvalid, s_axis_ctx_tready = ap_rst_n;
+            assign load_ends = load_begins ^ ^s_axis_load_tdata ^ s_axis_load_tvalid;
             always @(posedge ap_clk) begin
                 if(!ap_rst_n)  m_axis_tvalid <= 0;
                 else  m_axis_tvalid <= m_axis_tvalid? !m_axis_tready : s_axis_tvalid;

@@ -9,7 +9,7 @@ import pytest
 
 from shiftcore.errors import UserError
 from shiftcore.hw import patches
-from shiftcore.hw.core import RTLLIB
+from shiftcore.hw.stitch import RTLLIB
 from shiftcore.hw.toolchains import yosys
 from shiftcore.sim.verilator import environment
 

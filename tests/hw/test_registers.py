@@ -47,7 +47,7 @@ BROKEN = {
     "backwards": ('bits = "15:8", unit = "frames"', 'bits = "8:15", unit = "frames"', "bits 8:15 are not"),
     "reset too large": ('"RUN", bits = "0", reset = 0', '"RUN", bits = "0", reset = 2', "does not fit in 1 bits"),
     "two resets": ('meaning = "what the chip is doing"', 'reset = 0\nmeaning = "?"', "the reset belongs to these"),
-    "a gap in a struct": ('"MODEL_MISSING", bits = "14"', '"MODEL_MISSING", bits = "16"', "error_t must follow"),
+    "a gap in a struct": ('"MODEL_MISSING", bits = "14"', '"MODEL_MISSING", bits = "15"', "error_t must follow"),
     "a bank's place": ('"BANK", bits = "9:8", meaning', '"BANK", bits = "10:9", meaning', "BANK: DESCRIPTOR_CONTEXT"),
     "no bank": ('"BANK", bits = "9:8", beside', '"MODEL", bits = "9:8", beside', "BANK: DESCRIPTOR_CONTEXT and"),
     "two layouts": ('"IDLE", bits = "2", reset = 0, meaning = "the c', '"OFF", bits = "2", meaning = "', "is another"),

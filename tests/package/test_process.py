@@ -126,6 +126,36 @@ def test_links_to_what_is_gone_go(tmp_path: Path) -> None:
     assert not gone.is_symlink()
 
 
+WAITS = """
+    import time
+    import typer
+    from shiftcore.cli import command
+
+    def wait():
+        print("waits", flush=True)
+        time.sleep(300)
+
+    typer.run(command(wait))
+"""
+
+
+def test_ctrl_c_ends_a_command_that_was_started_where_it_is_ignored() -> None:
+    """As a shell's `&`, nohup and some CI runners start it."""
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(WAITS)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "waits\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert errors.startswith("error: interrupted") and errors.count("\n") == 1
+
+
 def test_handlers_are_put_back_after_a_command() -> None:
     from shiftcore.cli import command
 

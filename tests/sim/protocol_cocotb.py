@@ -9,7 +9,7 @@ from typing import Any
 
 import cocotb
 
-from shiftcore.sim.cocotb_axis import Sink, Source, reset, step, transfer
+from shiftcore.sim.cocotb_axis import Sink, Source, load_nothing, reset, step, transfer
 
 PLAN = json.loads(Path(os.environ.get("PROTOCOL_PLAN", os.devnull)).read_text() or "{}")
 
@@ -27,6 +27,7 @@ def _agents(dut: Any, name: str, pause: float = 0.0) -> list[Source | Sink]:
 
 async def _whole(dut: Any, name: str, pause: float = 0.0) -> None:
     agents = _agents(dut, name, pause)
+    load_nothing(dut)
     await reset(dut)
     await transfer(dut, agents, PLAN["limit"])
 
@@ -52,6 +53,7 @@ async def interleaved_streams(dut: Any) -> None:
 @cocotb.test()
 async def reset_in_a_frame(dut: Any) -> None:
     """A reset in the middle of the first and of the second frame: all that came before it is forgotten."""
+    load_nothing(dut)
     moments = random.Random(PLAN["seed"])
     frame = len(PLAN["reset"]["words"]) // len(PLAN["reset"]["contexts"])
     for earliest in (0, PLAN["interval"]):

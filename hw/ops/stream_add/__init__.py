@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from finn.transformation.fpgadataflow.convert_to_hw.elementwise_binary_operation import InferElementwiseBinaryOperation
 from onnx import NodeProto
+from qonnx.core.datatype import BaseDataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
@@ -52,6 +53,10 @@ class ElementwiseAddToStreamAdd(Transformation):
         return model, False
 
 
+def _sums(types: Sequence[BaseDataType]) -> tuple[int, int]:
+    return sum(int(each.min()) for each in types), sum(int(each.max()) for each in types)
+
+
 def _infer(_streams: int) -> Sequence[Transformation]:
     additions = InferElementwiseBinaryOperation(_filter=lambda _model, node: node.op_type == "Add")
     return additions, ElementwiseAddToStreamAdd()
@@ -73,6 +78,8 @@ OP = Op(
     ),
     infer=_infer,
     joins=True,
+    passes=True,
+    reaches=_sums,
     corners=CORNERS,
     proofs=(PROOF,),
     draw=draw,

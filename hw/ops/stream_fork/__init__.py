@@ -12,6 +12,7 @@ OP = Op(
     role="fork",
     infer=lambda _streams: (InferDuplicateStreamsLayer(),),
     joins=True,
+    passes=True,
     corners=CORNERS,
     proofs=(PROOF,),
     draw=draw,

@@ -51,6 +51,7 @@ OP = Op(
     past_scale=lambda: MoveScalePast("TemporalShift"),
     to_nhwc=lambda: _ToNHWC("TemporalShift"),
     infer=_infer,
+    passes=True,
     corners=CORNERS,
     proofs=(PROOF,),
     draw=draw,
