@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from shiftcore import configuration
 from shiftcore.artifacts import PACKAGE_FOLDER, build_folder
@@ -149,20 +149,12 @@ class Training(Table):
 
 class Hardware(Table):
     """What the compiled core must reach: frames per second at the board's clock ("best": as many as the board's
-    resources allow), how many cameras' temporal state it keeps apart, and how many models it has at once, each in a
-    bank of weights of its own."""
+    resources allow), how many cameras' temporal state it keeps apart, and how many `models` it has at once, each in a
+    bank of weights of its own; where it is one, nothing that is made of the preset says so."""
 
     target_fps: Positive | Literal["best"] = 1000
     streams: Annotated[int, Field(ge=1, le=STREAMS)] = 1
-    models: Annotated[int, Field(ge=1, le=MODELS)] = 1
-
-    @model_serializer(mode="wrap")
-    def _as_before_there_were_several(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A core of one model says nothing of it: exports and lock files that know of no other stay what they are."""
-        values: dict[str, Any] = serialize(self)
-        if self.models == 1:
-            values.pop("models", None)
-        return values
+    models: Annotated[int, Field(ge=1, le=MODELS, exclude_if=lambda models: models == 1)] = 1
 
 
 class Choose(Table):
