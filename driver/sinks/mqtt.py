@@ -66,8 +66,8 @@ class Broker:
 
     def client(self, kept: str = "") -> Any:
         """A client of paho-mqtt for it, not yet connected; for one that is `kept` under that name the broker keeps what
-        comes while it is away, and until it is acknowledged by hand. Raises UserError where paho-mqtt is missing, and for
-        certificates that are none."""
+        comes while it is away, and until it is acknowledged by hand. Raises UserError where paho-mqtt is not installed,
+        and for certificates that are none."""
         try:
             import paho.mqtt.client as paho
         except ImportError:
