@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -81,7 +82,11 @@ class Accounts:
     def __init__(self, database: Database, hasher: PasswordHasher | None = None) -> None:
         self._database, self._hasher = database, hasher or PasswordHasher()
         self._limit, self._hashing = Limit(), threading.Semaphore(2)  # each takes 64 MiB
-        self._nobody = self._hasher.hash(secrets.token_urlsafe())
+
+    @cached_property
+    def _nobody(self) -> str:
+        """What a password is compared with where there is no such user, so that it takes as long."""
+        return self._hasher.hash(secrets.token_urlsafe())
 
     def first_password(self) -> str:
         """A one-time password of the admin's; "" where somebody has come in already. Each start gives another until

@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -46,8 +47,7 @@ class Postgres:
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.terminate()
-            self._process.send_signal(2)  # fast: it does not wait for those who are connected
+            self._process.send_signal(signal.SIGINT)  # it does not wait for those who are connected
             self._process.wait(60)
             self._process = None
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What boards tell: each event once, clips whole, by the real sinks; while the station is away it waits on the board."""
+"""What boards tell: each event once, clips whole, by the real sinks; what the station misses comes later."""
 
 import json
 from pathlib import Path
