@@ -108,7 +108,7 @@ class Accounts:
         keys = f"name {name[:80]}", f"address {address}"
         self._limit.check(*keys)
         with self._database.reading() as session:
-            user = session.scalar(select(User).where(User.name == name))
+            user = session.scalar(select(User).where(User.name == name)) if name.isprintable() else None
         good = self._is(user.password if user else self._nobody, password)
         if not (user and good):
             self._limit.count(*keys)

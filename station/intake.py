@@ -17,10 +17,12 @@ from shiftcore.station.tables import LONGEST, Board, Camera, Event, File
 
 MOST_CAMERAS = 256  # of a board
 LARGEST_EVENT = 64 << 10  # bytes
+CLOCKS = datetime(2000, 1, 1, tzinfo=timezone.utc), datetime(2200, 1, 1, tzinfo=timezone.utc)  # what one may say
 LONGEST_S = 30 * 86400.0  # that a clock of a camera may be off, and an alarm may last
 
 Model = TypeVar("Model", bound=BaseModel)
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST["name"])]
+PRINTED = r"^[^\x00-\x1f\x7f]*$"
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST["name"], pattern=PRINTED)]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Score = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, le=1e10)]
@@ -34,13 +36,13 @@ class Told(BaseModel):
     event: Literal["begin", "end"]
     kind: Literal["alarm", "trouble"]
     camera: Name
-    label: str = Field(alias="class", min_length=1, max_length=LONGEST["class"])
+    label: str = Field(alias="class", min_length=1, max_length=LONGEST["class"], pattern=PRINTED)
     score: Score
-    source: str = Field(default="", max_length=LONGEST["source"])
+    source: str = Field(default="", max_length=LONGEST["source"], pattern=PRINTED)
     seconds: Seconds
     since: Seconds
-    model: str = Field(default="", max_length=LONGEST["id"])
-    utc: AwareDatetime
+    model: str = Field(default="", max_length=LONGEST["id"], pattern=PRINTED)
+    utc: Annotated[AwareDatetime, Field(ge=CLOCKS[0], lt=CLOCKS[1])]
 
     @property
     def began(self) -> datetime:

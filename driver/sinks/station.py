@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Events and clips to a station (docs/station.md), by way of a spool on disk, and how the cameras are."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from shiftcore.driver.sinks.sink import WAIT_S, CameraState, Place, Sink
 from shiftcore.driver.sinks.spool import Spool
 
 PARTS = {".json": "application/json", ".jpg": "image/jpeg", ".mp4": "video/mp4"}  # as they are sent, in this order
+LARGEST = 500 << 20  # bytes of a part: a station would hang up on more, and that would look as if it were away
 SHOWN_S = 2.0  # between two times that the station is told how the cameras are
 SILENT_S = 60.0  # the same where nothing has changed
 CLIP = "clip"  # the kind of what waits in the spool beside events
@@ -76,6 +78,8 @@ class _Station(Courier):
             part = path.with_name(path.name + suffix)
             try:
                 with open(part, "rb") as file:
+                    if os.fstat(file.fileno()).st_size > LARGEST:
+                        raise RefusedError(f"{part}: larger than a station takes")
                     self._http.upload("PUT", f"/api/events/{which}/{part.name}", file, kind)
             except FileNotFoundError:
                 raise RefusedError(f"{part}: made room for newer clips before it could be sent") from None

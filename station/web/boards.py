@@ -6,6 +6,7 @@ import re
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from shiftcore.station.files import FullError, Incoming, TooLargeError, WrongFileError
 from shiftcore.station.intake import LARGEST_EVENT, RefusedError, course_of, states, told
@@ -46,6 +47,8 @@ async def clip(which: str, name: str, request: Request, sender: Sender, station:
             await run_in_threadpool(_keep, station, incoming, sender, which, part, name)
         except WrongFileError as error:
             raise HTTPException(413 if isinstance(error, TooLargeError) else 415, str(error)) from None
+        except ClientDisconnect:
+            return Response(status_code=400)  # which nobody reads
         except FullError:
             raise HTTPException(507, "the station's disk is full") from None
     return Response(status_code=204)

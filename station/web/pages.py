@@ -70,7 +70,7 @@ def review(
 ) -> RedirectResponse:
     """Say whether an alarm was right; goes on to the next that waits."""
     verdict, action = fields.get("verdict", ""), " ".join(fields.get("action", "").split())
-    if verdict not in VERDICTS or len(action) > LONGEST["class"]:
+    if verdict not in VERDICTS or len(action) > LONGEST["class"] or not action.isprintable():
         raise HTTPException(400, f"A review is one of {', '.join(VERDICTS)}, with an action of a few words at most.")
     with station.database.writing() as session:
         found = session.get(Event, number) if number < LARGEST else None

@@ -49,4 +49,5 @@ def admin(running: Running) -> Browser:
     browser = Browser(running.port)
     browser.log_in("admin", running.password)
     browser.post("/password", old=running.password, new="long enough", again="long enough")
+    browser.get("/password")  # for the new session's token
     return browser

@@ -69,11 +69,11 @@ def test_the_webhook_sink_tells_a_station_as_it_is(running: Running, tmp_path: P
     assert lines == []
 
 
-def clip_of(folder: Path, name: str, told: object) -> Path:
+def clip_of(folder: Path, name: str, told: object, video: bytes = MP4) -> Path:
     """A clip's files, as the service writes them."""
     path = folder / name
     about = {**told, "begins": 5.0, "scores": [[20.0, 0.1], [25.0, 0.9]]}  # type: ignore[dict-item]
-    for suffix, content in ((".mp4", MP4), (".jpg", JPEG), (".json", json.dumps(about).encode())):
+    for suffix, content in ((".mp4", video), (".jpg", JPEG), (".json", json.dumps(about).encode())):
         path.with_name(name + suffix).write_bytes(content)
     return path
 
@@ -123,8 +123,10 @@ def test_what_is_told_while_the_station_is_away_comes_later(
     sink.clip(told, clip_of(tmp_path, "one", told))
     sink.publish(gone)
     sink.clip(gone, tmp_path / "made-room")
+    monkeypatch.setattr(station_sink, "LARGEST", len(MP4) + 10)
+    sink.clip(told, clip_of(tmp_path, "large", told, MP4 + bytes(11)))
     assert eventually(lambda: any("kept in the spool" in line for line in lines), 60)
-    assert sink.close(0.0) == 4
+    assert sink.close(0.0) == 5
     running.parts.closing = False
     with serving(running.parts, "127.0.0.1", port):
         again = opened_sink(port, running.token, tmp_path, lines)
@@ -132,7 +134,10 @@ def test_what_is_told_while_the_station_is_away_comes_later(
     with running.parts.database.reading() as session:
         assert [one.told for one in session.scalars(select(Event))] == ["a1", "b2"]
         assert len(session.scalars(select(File)).all()) == 3
-    assert any("an event is left out" in line and "made room" in line for line in lines)
+    assert [why for line in lines for why in ("made room", "larger than") if "left out" in line and why in line] == [
+        "made room",
+        "larger than",
+    ]
 
 
 def test_a_clip_plays_from_any_place(running: Running, admin: Browser) -> None:

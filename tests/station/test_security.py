@@ -33,7 +33,9 @@ def test_injection(running: Running, admin: Browser) -> None:
     assert admin.get("/events/99999999999999999999").status == 404
     admin.get("/events/1")
     assert admin.post("/events/1/review", verdict="right", action=SQL).status == 303
-    assert Browser(running.port).log_in("' OR ''='", "' OR ''='").status == 403
+    assert admin.post("/events/1/review", verdict="right", action="a\0b").status == 400
+    for name in ("' OR ''='", "admin\0"):
+        assert Browser(running.port).log_in(name, "' OR ''='").status == 403
     assert SQL in admin.get("/events/1").shown
     assert count(running, Event) == 1
 
@@ -201,6 +203,10 @@ def test_a_full_disk_is_no_reason_to_leave_a_clip_out(running: Running, monkeypa
         {"seconds": -1},
         {"utc": "yesterday"},
         {"utc": "2026-11-27T10:00:00"},
+        {"utc": "0001-01-01T00:00:00+23:59"},
+        {"camera": "a\0b"},
+        {"source": "a\nb"},
+        {"class": "\ud800"},
     ],
 )
 def test_a_malformed_event(running: Running, wrong: dict[str, object]) -> None:
