@@ -58,7 +58,7 @@ def test_another_version_s_database_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_one_station_a_folder(tmp_path: Path) -> None:
-    with server.opened(tmp_path, ""), pytest.raises(UserError, match="another station runs there"):  # noqa: SIM117
+    with server.opened(tmp_path, ""), pytest.raises(UserError, match="another station runs in this folder"):  # noqa: SIM117
         with server.opened(tmp_path, ""):
             pass
     (tmp_path / "file").touch()
