@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from shiftcore.driver.sinks.mqtt import Broker, split_address
+from shiftcore.driver.sources import Say
 from shiftcore.driver.terminal import Voice
 from shiftcore.errors import UserError
 
@@ -86,7 +87,7 @@ def _serve(state: Path, url: str, host: str, port: int, broker: Broker | None) -
         wait()
 
 
-def greet(say: Voice, host: str, port: int, password: str) -> None:
+def greet(say: Say, host: str, port: int, password: str) -> None:
     """Say where the station is, and how to come in at first."""
     say(f"station: http://{f'[{host}]' if ':' in host else host}:{port}/")
     if password:

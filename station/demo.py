@@ -88,8 +88,7 @@ def serve_cameras(scenes: dict[str, list[np.ndarray]]) -> Iterator[dict[str, str
             self.send_response(200)
             self.send_header("Content-Type", "video/mp2t")
             self.end_headers()
-            with contextlib.suppress(OSError):
-                film(cast(IO[bytes], self.wfile), scenes[name], ended)
+            film(cast(IO[bytes], self.wfile), scenes[name], ended)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -109,7 +108,7 @@ def film(file: IO[bytes], scenes: Sequence[np.ndarray], ended: threading.Event) 
     """Write scenes into a file, over and over, as fast as they are seen, until it has `ended`, or nobody reads."""
     import av
 
-    with av.open(file, "w", format="mpegts") as container:
+    with contextlib.suppress(OSError, av.FFmpegError), av.open(file, "w", format="mpegts") as container:
         stream: Any = container.add_stream("libx264", rate=RATE)
         stream.width, stream.height, stream.pix_fmt, stream.gop_size = (
             scenes[0].shape[2],

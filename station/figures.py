@@ -80,7 +80,7 @@ class Wanted:
         }  # fmt: skip
         return "/events?" + urlencode({name: value for name, value in fields.items() if value})
 
-    def among(self, chosen: Select[tuple[Event]]) -> Select[tuple[Event]]:
+    def among(self, chosen: Select[Event]) -> Select[Event]:
         """Those of `chosen` that are wanted, on whatever page."""
         if self.camera:
             chosen = chosen.where(Event.camera_id == self.camera)

@@ -4,6 +4,7 @@
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from fastapi.telemetry import TelemetryConfig
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,7 +27,7 @@ HEADERS = {
 
 def application(parts: Parts) -> FastAPI:
     """The station of these parts. Telemetry is off: nothing that a form holds leaves the station."""
-    quiet = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
+    quiet = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
     app = FastAPI(title="Shiftcore", docs_url=None, redoc_url=None, openapi_url=None, telemetry=quiet)
     app.state.parts = parts
     app.add_middleware(_Headers)

@@ -50,10 +50,10 @@ class Running:
     def tell(self, event: Event) -> Answer:
         return self.ask("POST", "/api/events", json.dumps(event).encode())
 
-    def send_clip(self, event: Event, name: str = "20261127T100000-door-1") -> None:
+    def send_clip(self, event: Event, name: str = "20261127T100000-door-1", video: bytes = MP4) -> None:
         """A clip's parts, as the sink sends them."""
         about = {**event, "begins": 5.0, "scores": [[20.0, 0.1], [25.0, 0.9], [30.0, 0.2]]}
-        for suffix, content in (("json", json.dumps(about).encode()), ("jpg", JPEG), ("mp4", MP4)):
+        for suffix, content in (("json", json.dumps(about).encode()), ("jpg", JPEG), ("mp4", video)):
             answer = self.ask("PUT", f"/api/events/{event['id']}/{name}.{suffix}", content)
             assert answer.status == 204, answer.text
 
@@ -90,8 +90,8 @@ class Browser:
     def _kept(self, answer: Answer) -> Answer:
         if found := re.match(r'station="?([^;"]*)', answer.headers.get("set-cookie", "")):
             self.cookie = found[1]
-        if found := re.search(rb'name="token" value="([0-9a-f]+)"', answer.body):
-            self.token = found[1].decode()
+        if token := re.search(rb'name="token" value="([0-9a-f]+)"', answer.body):
+            self.token = token[1].decode()
         return answer
 
 
@@ -106,7 +106,7 @@ def ask(port: int, method: str, path: str, body: bytes, headers: dict[str, Any])
         connection.close()
 
 
-def event(begin: bool = True, which: str = "a1", camera: str = "door", **other: Any) -> Event:
+def event(begin: bool = True, which: str = "a1", camera: str = "door", label: str = "fight", **other: Any) -> Event:
     """An alarm's begin or end, as the driver makes it."""
     made: Any = {
         "id": which,
@@ -115,7 +115,7 @@ def event(begin: bool = True, which: str = "a1", camera: str = "door", **other: 
         "source": "rtsp://10.0.0.5/stream2",
         "seconds": 25.0 if begin else 30.0,
         "since": 24.5,
-        "class": "fight",
+        "class": label,
         "score": 0.9 if begin else 0.95,
         "model": "1f0c22ab",
         "utc": f"2026-11-27T10:00:{'00' if begin else '05'}.000+00:00",

@@ -56,7 +56,7 @@ class Postgres:
         self._count += 1
         name = f"station{self._count}"
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+            connection.execute(f"CREATE DATABASE {name}")
         return self._url(name)
 
     def _url(self, name: str) -> str:

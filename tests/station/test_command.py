@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`shiftcore station`: a token for a board, one line a mistake, a server that ends quietly; the demo's own parts."""
 
+import io
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import IO, cast
 
 import av
 import numpy as np
@@ -94,7 +96,19 @@ def test_the_demo_s_site_is_one(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "secrets.env").stat().st_mode) == 0o600
 
 
-def test_a_film_ends_when_nobody_reads(tmp_path: Path) -> None:
+class _Gone(io.RawIOBase):
+    def writable(self) -> bool:
+        return True
+
+    def write(self, _content: object) -> int:
+        raise BrokenPipeError
+
+
+def test_a_film_ends_when_nobody_reads() -> None:
+    demo.film(cast(IO[bytes], _Gone()), [np.zeros((2, 48, 64, 3), np.uint8)], threading.Event())
+
+
+def test_a_film_ends_with_the_demo(tmp_path: Path) -> None:
     ended = threading.Event()
     ended.set()
     with open(tmp_path / "film.ts", "wb") as file:

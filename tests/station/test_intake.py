@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from shiftcore.driver.events import Event as Told
 from shiftcore.driver.sinks import CameraState, Place, Sinks, courier
 from shiftcore.driver.sinks import station as station_sink
 from shiftcore.driver.sinks.sink import Sink
@@ -69,10 +70,10 @@ def test_the_webhook_sink_tells_a_station_as_it_is(running: Running, tmp_path: P
     assert lines == []
 
 
-def clip_of(folder: Path, name: str, told: object, video: bytes = MP4) -> Path:
+def clip_of(folder: Path, name: str, told: Told, video: bytes = MP4) -> Path:
     """A clip's files, as the service writes them."""
     path = folder / name
-    about = {**told, "begins": 5.0, "scores": [[20.0, 0.1], [25.0, 0.9]]}  # type: ignore[dict-item]
+    about = {**told, "begins": 5.0, "scores": [[20.0, 0.1], [25.0, 0.9]]}
     for suffix, content in ((".mp4", video), (".jpg", JPEG), (".json", json.dumps(about).encode())):
         path.with_name(name + suffix).write_bytes(content)
     return path

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from shiftcore.driver.events import Event
 from shiftcore.station import figures
 from shiftcore.station.tables import Review
 from shiftcore.station.web.parts import HERE
@@ -18,17 +19,17 @@ from tests.station.conftest import both_databases
 PAGES = ("/", "/events", "/events/1", "/false-alarms", "/admin", "/password")
 
 
-def trouble(camera: str, name: str, begin: bool = True) -> object:
-    return event(begin, which=f"{camera}-{name}", camera=camera, kind="trouble", **{"class": name, "score": 0.0})
+def trouble(camera: str, name: str, begin: bool = True) -> Event:
+    return event(begin, which=f"{camera}-{name}", camera=camera, label=name, kind="trouble", score=0.0)
 
 
 @both_databases
 def test_the_overview_says_how_each_camera_is(running: Running, admin: Browser) -> None:
     assert "No camera has been heard of yet" in admin.get("/").shown
     running.send_clip(event())
-    running.tell(trouble("yard", "lost"))  # type: ignore[arg-type]
-    running.tell(trouble("back", "black"))  # type: ignore[arg-type]
-    running.tell(trouble("back", "black", begin=False))  # type: ignore[arg-type]
+    running.tell(trouble("yard", "lost"))
+    running.tell(trouble("back", "black"))
+    running.tell(trouble("back", "black", begin=False))
     running.ask("PUT", "/api/cameras", b'{"cameras": [{"name": "door", "risk": 0.97}]}')
     page = admin.get("/")
     back, door, yard = re.findall(r"<article.*?</article>", page.text, re.S)
@@ -49,7 +50,7 @@ def test_the_overview_says_how_each_camera_is(running: Running, admin: Browser) 
 def test_events_are_found_by_camera_kind_day_and_review(running: Running, admin: Browser) -> None:
     for number in range(figures.ON_A_PAGE + 2):
         running.tell(event(which=f"e{number}", utc=f"2026-11-{1 + number // 20:02}T10:00:{number:02}Z"))
-    running.tell(trouble("yard", "lost"))  # type: ignore[arg-type]
+    running.tell(trouble("yard", "lost"))
     admin.post("/events/2/review", verdict="wrong", action="")
 
     def found(query: str) -> int:

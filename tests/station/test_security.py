@@ -24,7 +24,7 @@ def count(running: Running, table: type[Event | File | Camera | User]) -> int:
 
 @both_databases
 def test_injection(running: Running, admin: Browser) -> None:
-    assert running.tell(event(which="a1", camera=SQL, **{"class": SQL, "source": SQL})).status == 204
+    assert running.tell(event(which="a1", camera=SQL, label=SQL, source=SQL)).status == 204
     for query in ("camera=1%20OR%201=1", "review=x'%20OR%20''='", "first=2026-01-01'--", "kind=alarm'--", "page=-1"):
         answer = admin.get(f"/events?{query}")
         assert answer.status == 200
@@ -74,7 +74,7 @@ def test_a_clip_lies_under_its_digest_whatever_it_is_called(running: Running, tm
 
 
 def test_stored_xss_through_names_that_a_board_gives(running: Running, admin: Browser) -> None:
-    told = event(camera=MARKUP, **{"class": MARKUP[:80], "source": MARKUP, "model": MARKUP[:64]})
+    told = event(camera=MARKUP, label=MARKUP[:80], source=MARKUP, model=MARKUP[:64])
     running.send_clip(told)
     admin.get("/events/1")
     admin.post("/events/1/review", verdict="wrong", action=MARKUP[:80])
@@ -234,8 +234,8 @@ def test_a_replayed_event_changes_nothing(running: Running, admin: Browser) -> N
     admin.get("/events/1")
     admin.post("/events/1/review", verdict="wrong", action="")
     before = admin.get("/events/1").shown
-    assert running.tell(event(**{"class": "theft", "score": 0.1, "utc": "2027-01-01T00:00:00Z"})).status == 204
-    assert running.tell(event(False, **{"class": "theft", "utc": "2027-01-01T00:00:00Z"})).status == 204
+    assert running.tell(event(label="theft", score=0.1, utc="2027-01-01T00:00:00Z")).status == 204
+    assert running.tell(event(False, label="theft", utc="2027-01-01T00:00:00Z")).status == 204
     assert running.ask("PUT", "/api/events/a1/other.jpg", JPEG + b"another").status == 204
     assert admin.get("/events/1").shown == before
     assert admin.get("/events/1/clip.jpg").body == JPEG
