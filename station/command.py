@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 
 from shiftcore.driver.sinks.mqtt import Broker, split_address
-from shiftcore.driver.sources import Say
 from shiftcore.driver.terminal import Voice
 from shiftcore.errors import UserError
 
@@ -75,7 +74,7 @@ def _make_board(what: list[str], state: Path, url: str) -> None:
 
 def _serve(state: Path, url: str, host: str, port: int, broker: Broker | None) -> None:
     from shiftcore.station.mqtt import Subscriber
-    from shiftcore.station.server import opened, serving
+    from shiftcore.station.server import greet, opened, serving
 
     say = Voice(Console(stderr=True))
     with opened(state, url) as parts, ExitStack() as stack:
@@ -85,13 +84,6 @@ def _serve(state: Path, url: str, host: str, port: int, broker: Broker | None) -
             stack.enter_context(closing(Subscriber(broker, parts, state, say)))
         greet(say, host, given, password)
         wait()
-
-
-def greet(say: Say, host: str, port: int, password: str) -> None:
-    """Say where the station is, and how to come in at first."""
-    say(f"station: http://{f'[{host}]' if ':' in host else host}:{port}/")
-    if password:
-        say(f"first user: admin, one-time password: {password}")
 
 
 def wait() -> None:

@@ -20,8 +20,7 @@ from shiftcore import process
 from shiftcore.artifacts import build_folder
 from shiftcore.driver.sources import Say
 from shiftcore.errors import UserError
-from shiftcore.station.command import greet
-from shiftcore.station.server import opened, serving
+from shiftcore.station.server import greet, opened, serving
 
 RATE, HEIGHT, WIDTH, SECONDS = 16, 240, 320, 6.0  # of the drawn scenes: images a second, rows, columns, length
 SEED = 20260  # as the demo's scenes: none of training or validation

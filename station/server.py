@@ -11,6 +11,7 @@ from pathlib import Path
 
 import uvicorn
 
+from shiftcore.driver.sources import Say
 from shiftcore.errors import UserError
 from shiftcore.station.accounts import Accounts
 from shiftcore.station.database import Database
@@ -71,3 +72,10 @@ def serving(parts: Parts, host: str, port: int) -> Iterator[int]:
         finally:
             parts.closing = server.should_exit = True
             thread.join()
+
+
+def greet(say: Say, host: str, port: int, password: str) -> None:
+    """Say where the station is, and how to come in at first."""
+    say(f"station: http://{f'[{host}]' if ':' in host else host}:{port}/")
+    if password:
+        say(f"first user: admin, one-time password: {password}")
