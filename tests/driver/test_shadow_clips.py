@@ -19,7 +19,7 @@ MOTION = Preprocess("motion", 4, 1)
 def watch(clips: ShadowClips, raised: tuple[float, float], until: float, camera: int = 0, source: str = "a") -> None:
     """Four inputs a second, their newest image all of their number, with an alarm in the seconds `raised`."""
     for number in range(int(4 * until)):
-        pixels = np.full((8, 16, 3), number, np.uint8) * np.uint8([1, 0, 0])
+        pixels = np.full((8, 16, 3), number, np.uint8) * np.array([1, 0, 0], np.uint8)
         clips.add(camera, source, number / 4, pixels, "text", raised[0] <= number / 4 < raised[1])
 
 
