@@ -50,6 +50,12 @@ def start_of(path: Path) -> str:
     return "".join(path.read_text().splitlines(keepends=True)[:2])
 
 
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """pytest would leave one of them out, where both are in one run."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
 @pytest.mark.parametrize("floor", FLOORS)
 def test_imports_go_down(floor: str) -> None:
     above = FLOORS[: FLOORS.index(floor)]
