@@ -3,6 +3,7 @@
 through the reference: no hardware, no footage."""
 
 import contextlib
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ RATE, HEIGHT, WIDTH, SECONDS = 16, 240, 320, 6.0  # of the drawn scenes: images 
 SEED = 20260  # as the demo's scenes: none of training or validation
 CALM = 3  # scenes between two fights
 BOARD = "demo"
+NEEDS = ("av", "cv2", "torch", "brevitas", "qonnx")  # to draw, to film, and to export the shipped network
 SITE = """# written by `shiftcore station --demo`
 secrets = "secrets.env"
 state = "board"
@@ -42,7 +44,13 @@ megabytes = 200
 
 
 def show(host: str, port: int, say: Say) -> None:
-    """Until Ctrl-C. What was there from the last time goes first. Raises UserError where the run cannot go on."""
+    """Until Ctrl-C. What was there from the last time goes first. Raises UserError where a package is missing, or the
+    run cannot go on."""
+    if missing := [name for name in NEEDS if importlib.util.find_spec(name) is None]:
+        raise UserError(
+            f"--demo draws cameras and exports the shipped network, and {missing[0]} is not installed: "
+            'pip install "shiftcore[station,train]"'
+        )
     folder = build_folder() / "station-demo"
     shutil.rmtree(folder, ignore_errors=True)
     with opened(folder / "station", "") as parts, serving(parts, host, port) as given:

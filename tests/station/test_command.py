@@ -19,6 +19,7 @@ import pytest
 
 from shiftcore.driver.service.site import read_site
 from shiftcore.driver.sinks.station import StationSettings
+from shiftcore.errors import UserError
 from shiftcore.station import demo
 from shiftcore.station.server import opened
 from tests.checkout import ROOT
@@ -73,6 +74,12 @@ def test_it_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         assert process.stderr.read() == ""
     assert process.returncode == 0
     assert stat.S_IMODE((tmp_path / "files" / "incoming").stat().st_mode) == 0o700
+
+
+def test_the_demo_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "NEEDS", ("numpy", "no_such_package"))
+    with pytest.raises(UserError, match=r"no_such_package is not installed: pip install .shiftcore\[station,train\]"):
+        demo.show("127.0.0.1", 0, print)
 
 
 def test_the_demo_s_cameras_show_their_scenes_over_and_over(monkeypatch: pytest.MonkeyPatch) -> None:
