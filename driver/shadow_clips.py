@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from shiftcore.driver.record import Recorder
+from shiftcore.driver.service.clips import AROUND_S, LONGEST_S
 from shiftcore.driver.sources import Say
 from shiftcore.errors import UserError
 from shiftcore.model.description import Preprocess
 from shiftcore.model.preprocess import REPRESENTATIONS
 
-AROUND_S = 5.0  # before an alarm, and after it
-LONGEST_S = 60.0  # of a clip
 UNTIMED_RATE = 25.0  # of files whose model takes every frame
 
 

@@ -15,6 +15,7 @@ from shiftcore.hw import contents, memory, ops, patches
 from shiftcore.hw.boards import Board
 from shiftcore.hw.dataflow import layer
 from shiftcore.hw.ops.rtl_op import CONTEXT
+from shiftcore.hw.rtl import RTL
 from shiftcore.model.manifest import LoadedMemory
 from shiftcore.model.records import Context
 
@@ -25,7 +26,6 @@ _UNUSED = {
     "StreamingFIFO_rtl": "count",
 }
 _WEIGHTS = "in1_V"  # a matrix product's second stream comes from its own memory
-_RTL = Path(__file__).parent / "rtl"
 RTLLIB = Path(finn.__path__[0]) / "finn-rtllib"
 THRESHOLDING = RTLLIB / "thresholding" / "hdl" / "thresholding.sv"
 
@@ -225,7 +225,7 @@ class Stitcher:
         ]
         self.instances.append(f"\t{module} #({values}) {name} (\n\t\t" + ",\n\t\t".join(connections) + "\n\t);\n")
         for source in (f"{module}.sv", "load_port.sv" if module == "weight_memory" else "threshold_load.sv"):
-            self.add_source(_RTL / source)
+            self.add_source(RTL / source)
 
     def pad(self, wire: str, bits: int, padded: int) -> None:
         """Drive what a stream of whole bytes has above its bits."""

@@ -3,7 +3,6 @@
 
 import json
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -21,15 +20,6 @@ from tests.driver.mosquitto import Mosquitto, eventually, needs_broker
 from tests.station.browser import JPEG, Running, event
 
 pytestmark = needs_broker
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    (tmp_path / "broker").mkdir()
-    broker = Mosquitto(tmp_path / "broker")
-    broker.start()
-    yield broker
-    broker.stop()
 
 
 def subscriber(broker: Mosquitto, running: Running, folder: Path, lines: list[str]) -> Subscriber:
