@@ -21,6 +21,7 @@ from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.change import Change, LoadedModel
 from shiftcore.driver.errors import ShapeError
 from shiftcore.driver.run import Channel, Run
+from shiftcore.driver.shadow_clips import ShadowClips
 from shiftcore.driver.shadow_report import Camera, Report, Side
 from shiftcore.driver.sources import Image
 from shiftcore.model.records import Result, alarm_score
@@ -44,10 +45,10 @@ class _Seen:
 class Shadow:
     """A candidate that sees what a run calls it with (`Run.beside`). The model in use is judged by the run's
     thresholds, the candidate by its own. Raises UserError and ShapeError for what is no model for this chip, or one
-    with other classes or inputs.
+    with other classes or inputs. `clips`: where clips of both models' alarms are left.
     """
 
-    def __init__(self, candidate: Path, run: Run) -> None:
+    def __init__(self, candidate: Path, run: Run, clips: Path) -> None:
         accelerator, say = run.accelerator, run.say
         self._candidate = _checked(accelerator.read(candidate), accelerator)
         self._reference, self._consensus = self._candidate.reference, self._candidate.reference.consensus()
@@ -56,6 +57,7 @@ class Shadow:
         self._cameras: dict[tuple[int, str], Camera] = {}
         self._models: dict[str, LoadedModel] = {}
         self._gaps: set[int] = set()
+        self._clips = ShadowClips(clips, self._reference.description.preprocess, say)
         self._queue: queue.Queue[_Seen | None] = queue.Queue(QUEUED)
         self._thread = threading.Thread(target=self._work, daemon=True, name="shadow")
         self._thread.start()
@@ -96,7 +98,8 @@ class Shadow:
         cameras = list(self._cameras.values())
         for camera in cameras:
             camera.end()
-        return Report(list(self._models.values()), self._candidate.loaded, self._classes, cameras)
+        self._clips.close()
+        return Report(list(self._models.values()), self._candidate.loaded, self._classes, cameras, self._clips.made)
 
     def _camera(self, channel: Channel) -> Camera:
         """What is known of a camera under the model that is in use now."""
@@ -121,7 +124,11 @@ class Shadow:
             decision = self._consensus.update(logits, seen.stream, seen.begins)
             seen.camera.add(
                 seen.image.source, seen.image.seconds, seen.begins,
-                (seen.result.decision, seen.result.score), (decision, alarm_score(decision, alarm)),
+                (seen.result.decision, seen.result.score), (decision, score := alarm_score(decision, alarm)),
+            )  # fmt: skip
+            self._clips.add(
+                seen.stream, seen.image.source, seen.image.seconds, seen.pixels,
+                f"in use {seen.result.score:.2f}  candidate {score:.2f}", seen.camera.raised,
             )  # fmt: skip
 
 
@@ -146,7 +153,7 @@ def shadowed(candidate: Path | None, run: Run, folder: Path) -> Iterator[Beside]
     if candidate is None:
         yield run.beside
         return
-    shadow = Shadow(candidate, run)
+    shadow = Shadow(candidate, run, folder / "clips")
     try:
         yield shadow
     finally:

@@ -10,7 +10,8 @@ import numpy as np
 
 from shiftcore.artifacts import atomic_file, write_json
 from shiftcore.driver.change import LoadedModel
-from shiftcore.model.alarm import Alarm, AlarmSettings, Change
+from shiftcore.driver.shadow_clips import Clip
+from shiftcore.model.alarm import RAISED, Alarm, AlarmSettings, Change
 from shiftcore.model.decision import Decision
 
 BINS = 20  # of the distributions of scores, over [0, 1]
@@ -38,6 +39,11 @@ class Side:
         self._alarm = Alarm(settings) if settings else None
         self.scores = np.zeros(BINS, int)
         self.alarms: list[Raised] = []
+
+    @property
+    def raised(self) -> bool:
+        """Whether its alarm is."""
+        return self._alarm is not None and self._alarm.state == RAISED
 
     def begin(self, anew: bool) -> None:
         """Nothing connects the next frame with those before; `anew`: not even time does."""
@@ -96,6 +102,11 @@ class Camera:
             side.begin(anew=False)
 
     @property
+    def raised(self) -> bool:
+        """Whether either's alarm is."""
+        return self.use.raised or self.candidate.raised
+
+    @property
     def frames(self) -> int:
         """How many both have seen."""
         return int(self.confusion.sum())
@@ -133,12 +144,14 @@ class Camera:
 
 @dataclass(frozen=True)
 class Report:
-    """`in_use`: the models that were, in their order; `classes`: their names, in the order of the logits."""
+    """`in_use`: the models that were, in their order; `classes`: their names, in the order of the logits; `clips`: of
+    both models' alarms, in the folder clips/ beside the report."""
 
     in_use: list[LoadedModel]
     candidate: LoadedModel
     classes: list[str]
     cameras: list[Camera]
+    clips: list[Clip]
 
     def verdict(self) -> str:
         """All cameras in a line."""
@@ -161,6 +174,7 @@ class Report:
                 "candidate": models[-1],
                 "classes": self.classes,
                 "cameras": [camera.as_json() for camera in self.cameras],
+                "clips": [asdict(clip) for clip in self.clips],
             },
         )
         with atomic_file(folder / "report.html") as temporary:
@@ -183,6 +197,7 @@ class Report:
             yield f"<p>of the candidate:</p>{_bars(camera.candidate.scores, 'bars its')}"
             yield from _alarms("the model in use", camera.use.alarms)
             yield from _alarms("the candidate", camera.candidate.alarms)
+        yield from _clips(self.clips)
 
 
 def _confusion(classes: Sequence[str], counts: np.ndarray) -> Iterator[str]:
@@ -204,3 +219,11 @@ def _alarms(whose: str, alarms: Sequence[Raised]) -> Iterator[str]:
         where = f"{escape(alarm.source)}, {alarm.since:.2f} to {alarm.until:.2f} s"
         yield f"<li>{where}: {escape(alarm.name)}, score {alarm.score:.2f}</li>\n"
     yield "</ul>\n"
+
+
+def _clips(clips: Sequence[Clip]) -> Iterator[str]:
+    if clips:
+        yield "<h2>What both saw</h2>\n<p>Each clip of either's alarms, framed in red while one is raised.</p>\n"
+    for clip in clips:
+        where = f"{escape(clip.source)}, {clip.since:.2f} to {clip.until:.2f} s"
+        yield f'<p><video src="clips/{clip.file}" controls preload="none"></video><br>{where}</p>\n'

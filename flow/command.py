@@ -29,6 +29,7 @@ PANELS: dict[str, dict[str, Entry]] = {
         "run": Entry("driver.commands:run", "Run videos or cameras through the accelerator, with alarms."),
         "serve": Entry("driver.commands:serve", "Take cameras that other machines decode, shrink and send."),
         "feed": Entry("driver.feeding.commands:feed", "Decode cameras here and send what a board's network takes."),
+        "station": Entry("station.command:main", "Take events and clips of many boards, and show them for review."),
         "install-service": Entry("driver.service.install:main", "Write a systemd unit that runs a site file."),
         "calibrate": Entry("driver.calibrate:main", "Set a camera's threshold by what it shows, unlabelled."),
         "load": Entry("driver.load:main", "Give a build and its runs another model; no frame is lost."),

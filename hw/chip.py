@@ -17,17 +17,16 @@ from pathlib import Path
 
 import numpy as np
 
-from shiftcore.artifacts import PACKAGE_FOLDER, atomic_folder, digest
+from shiftcore.artifacts import atomic_folder, digest
 from shiftcore.errors import UserError
 from shiftcore.hw import selftest
 from shiftcore.hw.boards import FAMILIES, Board
+from shiftcore.hw.rtl import RTL
 from shiftcore.model import image, limits, records
 from shiftcore.model import manifest as manifests
 from shiftcore.model.manifest import ChipManifest, CoreManifest, FrameSize
 from shiftcore.model.records import Record
 from shiftcore.model.reference import Reference, weights_digest
-
-RTL = PACKAGE_FOLDER / "hw" / "rtl"
 
 CONTEXT_PACKAGE = "context_pkg.sv"
 PACKAGES = (CONTEXT_PACKAGE, "chip_pkg.sv")

@@ -20,13 +20,12 @@ from shiftcore.hw.banks import load_turns
 from shiftcore.hw.boards import Board
 from shiftcore.hw.dataflow import layer
 from shiftcore.hw.folding import cycles, slowest
+from shiftcore.hw.rtl import RTL
 from shiftcore.hw.stitch import Stitcher, stream_pins
 from shiftcore.model import image
 from shiftcore.model.limits import IN_CORE
 from shiftcore.model.manifest import ContextPort, CoreManifest, Fifo, SlowestOp, StreamPort, TracedStream
 from shiftcore.model.records import Context
-
-RTL = Path(__file__).parent / "rtl"
 
 
 def _context_instance(readers: list[str], models: int) -> str:

@@ -18,6 +18,7 @@ from shiftcore.hw.banks import Streams
 from shiftcore.hw.boards import Board
 from shiftcore.hw.dataflow import layer
 from shiftcore.hw.ops.rtl_op import CONTEXT
+from shiftcore.hw.rtl import RTL
 from shiftcore.model.manifest import LoadedMemory
 from shiftcore.model.records import Context
 
@@ -28,7 +29,6 @@ _UNUSED = {
     "StreamingFIFO_rtl": "count",
 }
 _WEIGHTS = "in1_V"  # a matrix product's second stream comes from its own memory
-_RTL = Path(__file__).parent / "rtl"
 RTLLIB = Path(finn.__path__[0]) / "finn-rtllib"
 THRESHOLDING = RTLLIB / "thresholding" / "hdl" / "thresholding.sv"
 
@@ -235,7 +235,7 @@ class Stitcher:
             self.instances.append(streams.choice(self.models, self.add_context(node)))
             self.add_source(_RTL / "bank_select.sv")
         for source in (f"{module}.sv", "load_port.sv" if module == "weight_memory" else "threshold_load.sv"):
-            self.add_source(_RTL / source)
+            self.add_source(RTL / source)
 
     def add_context(self, node: NodeProto) -> str:
         """The wires of a context stream to a layer."""

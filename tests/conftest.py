@@ -2,15 +2,27 @@
 """What several folders of tests share: the networks they compile, once for all test processes."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.driver.mosquitto import Mosquitto
 from tests.environments import PYNQ, one_at_a_time, pynq_environment
 
 # Threads that wait for each other are slow where tests run side by side. Before anything loads torch or NumPy, and for
 # all that the tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A real one, which has just started."""
+    (tmp_path / "broker").mkdir()
+    broker = Mosquitto(tmp_path / "broker")
+    broker.start()
+    yield broker
+    broker.stop()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -57,11 +57,11 @@ class _Cut:
 
 
 class Clips:
-    """Cuts clips of the tapes of cameras; a thread writes them, and has `shown` the picture of each, a JPEG, with the
-    camera's name. Raises UserError where the folder cannot be written."""
+    """Cuts clips of the tapes of cameras; a thread writes them, and has `shown` each: its event, where it lies (without
+    a suffix), and its picture, a JPEG. Raises UserError where the folder cannot be written."""
 
     def __init__(
-        self, settings: ClipSettings, say: Say, shown: Callable[[str, bytes], None] = lambda _camera, _jpeg: None
+        self, settings: ClipSettings, say: Say, shown: Callable[[Event, Path, bytes], None] = lambda *_: None
     ) -> None:
         self._shown = shown
         self._settings, self._say, self._folder = settings, say, Path(settings.folder)
@@ -160,7 +160,7 @@ class Clips:
                 with open(part, "rb") as file:
                     os.fsync(file.fileno())
                 part.replace(self._folder / f"{name}{suffix}")
-            self._shown(event["camera"], jpeg)
+            self._shown(event, self._folder / name, jpeg)
         finally:
             for part in parts.values():
                 part.unlink(missing_ok=True)

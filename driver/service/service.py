@@ -54,7 +54,7 @@ class Service:
         self._accelerator, self._site, self._sinks, self._say = accelerator, site, sinks, say
         self._wanted, self._calibrated, self._more, self._spools = wanted, thresholds, more, spools
         self._thresholds = thresholds(accelerator.description)
-        self._clips, self._on_result = Clips(site.clips, say, sinks.picture) if site.clips else None, on_result
+        self._clips, self._on_result = Clips(site.clips, say, sinks.clip) if site.clips else None, on_result
         self._leaving: list[threading.Thread] = []
         self._door = door
         self._next, self._asked = 0.0, False

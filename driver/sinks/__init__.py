@@ -12,7 +12,7 @@ from typing import Any
 
 from shiftcore import extensions
 from shiftcore.driver.events import Event
-from shiftcore.driver.sinks import frigate, lines, metrics, mqtt, webhook
+from shiftcore.driver.sinks import frigate, lines, metrics, mqtt, station, webhook
 from shiftcore.driver.sinks.sink import WAIT_S, CameraState, Place, Settings, Sink
 from shiftcore.driver.sources.source import Say
 from shiftcore.errors import UserError
@@ -25,6 +25,7 @@ KINDS: dict[str, type[Any]] = {
     "frigate": frigate.FrigateSettings,
     "metrics": metrics.MetricsSettings,
     "mqtt": mqtt.MqttSettings,
+    "station": station.StationSettings,
     "webhook": webhook.WebhookSettings,
 }
 
@@ -109,10 +110,11 @@ class Sinks:
         for _, sink, _ in self._open.values():
             sink.show(cameras)
 
-    def picture(self, camera: str, jpeg: bytes) -> None:
-        """Tell all the picture of a camera's last clip; another thread may call this."""
+    def clip(self, event: Event, path: Path, jpeg: bytes) -> None:
+        """Tell all where an alarm's clip lies, and its picture; another thread may call this."""
         for _, sink, _ in list(self._open.values()):
-            sink.picture(camera, jpeg)
+            sink.picture(event["camera"], jpeg)
+            sink.clip(event, path)
 
     def close(self) -> None:
         """Close all. What is lost for good is then in `losses`, a line each."""

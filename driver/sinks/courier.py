@@ -3,12 +3,13 @@
 
 import base64
 import json
+import os
 import ssl
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPException
-from typing import Any
+from typing import IO, Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
@@ -41,7 +42,11 @@ class Courier(Sink):
 
     def publish(self, event: Event) -> None:
         """Take an event over. It is safe on disk when this returns; sending is done behind the caller's back."""
-        self._spool.put(event)
+        self.keep(event)
+
+    def keep(self, item: Mapping[str, object]) -> None:
+        """The same of anything that `deliver` brings."""
+        self._spool.put(item)
         with self._changed:
             self._changed.notify_all()
 
@@ -126,15 +131,21 @@ class Server:
     def call(self, method: str, path: str, value: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Any:
         """Send JSON; returns the answer's, and its headers. Raises OSError, HTTPException and ValueError where that may
         do another time, and RefusedError where it will not (`FOR_GOOD`)."""
-        request = urllib.request.Request(
-            self._base.rstrip("/") + path if path else self._base,
-            json.dumps(value).encode(),
-            {**self.headers, **(headers or {})},
-            method=method,
-        )
+        content, answered = self._ask(method, path, json.dumps(value).encode(), headers or {})
+        return json.loads(content or b"null") if path else None, answered
+
+    def upload(self, method: str, path: str, file: IO[bytes], kind: str) -> None:
+        """Send what an open file holds, as content of that kind. Raises as `call`."""
+        length = os.fstat(file.fileno()).st_size
+        self._ask(method, path, file, {"Content-Type": kind, "Content-Length": str(length)})
+
+    def _ask(self, method: str, path: str, data: bytes | IO[bytes], headers: Mapping[str, str]) -> tuple[bytes, Any]:
+        """The answer and its headers."""
+        address = self._base.rstrip("/") + path if path else self._base
+        request = urllib.request.Request(address, data, {**self.headers, **headers}, method=method)
         try:
             with self._opener.open(request, timeout=TIMEOUT_S) as answer:
-                return json.loads(answer.read() or b"null") if path else None, answer.headers
+                return answer.read(), answer.headers
         except HTTPError as error:
             with error:
                 text = f"answers {error.code} {error.reason}"

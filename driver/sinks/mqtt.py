@@ -64,14 +64,21 @@ class Broker:
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
-    def client(self) -> Any:
-        """A client of paho-mqtt for it, not yet connected. Raises UserError where that is not installed, and for
-        certificates that are none."""
+    def client(self, kept: str = "") -> Any:
+        """A client of paho-mqtt for it, not yet connected; for one that is `kept` under that name the broker keeps what
+        comes while it is away, and until it is acknowledged by hand. Raises UserError where paho-mqtt is not installed,
+        and for certificates that are none."""
         try:
             import paho.mqtt.client as paho
         except ImportError:
             raise UserError("--mqtt needs paho-mqtt, which is not installed: pip install paho-mqtt") from None
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
+        client = paho.Client(
+            paho.CallbackAPIVersion.VERSION2,
+            kept,
+            clean_session=not kept,
+            protocol=paho.MQTTv311,
+            manual_ack=bool(kept),
+        )
         if self.user or self.password:
             client.username_pw_set(self.user, self.password)
         if self.tls:

@@ -43,6 +43,9 @@ class Sink:
     def picture(self, camera: str, jpeg: bytes) -> None:
         """The picture of a camera's last clip; another thread may call this."""
 
+    def clip(self, event: Event, path: Path) -> None:
+        """An alarm's clip lies at `path` with .mp4, .jpg and .json behind it; another thread may call this."""
+
     def close(self, wait_s: float = WAIT_S) -> int:
         """Let go, after up to `wait_s` seconds for what is under way. Returns how many events wait for the next run."""
         return 0

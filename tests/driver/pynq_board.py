@@ -93,6 +93,10 @@ class PynqBoard:
         """Let another program than pynq load another design: nothing is at the chip's address."""
         self._unload("operating")
 
+    def fail_something_else(self) -> None:
+        """Let another program than pynq fail to load a design: nothing is in the logic, and the kernel says so."""
+        self._unload("write error")
+
     def word(self, address: int) -> int:
         """A word of the processing system's registers."""
         return int(np.memmap(self.root / "mem", np.uint32, "r", address, (1,))[0])

@@ -61,7 +61,7 @@ def judged(model: Path, path: Path) -> tuple[list[int], list[float], int]:
 
 
 def watched(run: Run, candidate: Path) -> Report:
-    beside = Shadow(candidate, run)
+    beside = Shadow(candidate, run, candidate.parent / "clips")
     run.beside = beside
     run()
     return beside.close()
@@ -129,7 +129,7 @@ def test_a_candidate_that_is_too_slow_leaves_frames_out_and_the_run_goes_on(
         beside(channel, image, result, pixels)
 
     run = Run(opened, [Camera("a", None, print)], count, [], print, beside=watch)
-    beside = Shadow(candidate, run)
+    beside = Shadow(candidate, run, candidate.parent / "clips")
     run()
     (camera,) = beside.close().cameras
     assert done == list(range(1, 21))
@@ -146,7 +146,7 @@ def test_what_cannot_be_compared_is_refused(opened: Accelerator, tiny_export: Pa
     names = {"classes": ["a", "b", "c", "d"], "alarm": {**EAGER, "classes": ["a"]}}
     other = other_model(tiny_export / "model.npz", tmp_path / "other.npz", 1, described(**names))
     with pytest.raises(ShapeError, match=r"its classes are .*; not comparable"):
-        Shadow(other, run)
+        Shadow(other, run, tmp_path / "clips")
 
 
 def test_the_command_leaves_json_and_a_page(tiny_export: Path, candidate: Path, tmp_path: Path) -> None:
@@ -160,5 +160,9 @@ def test_the_command_leaves_json_and_a_page(tiny_export: Path, candidate: Path, 
     assert report["cameras"][0]["model"] == report["in_use"][0]["hash"] != report["candidate"]["hash"]
     page = (tmp_path / "shadow" / "report.html").read_text()
     assert "a &lt;b&gt;.mp4" in page and "<b>" not in page
+    (clip,) = report["clips"]
+    assert clip["source"] == str(path) and f'src="clips/{clip["file"]}"' in page
+    frames = list(video.frames(tmp_path / "shadow" / "clips" / clip["file"]))
+    assert len(frames) == 16 and frames[0].shape == (384, 384, 3)
     said = " ".join(result.stderr.split())
     assert f"candidate {report['candidate']['hash']}: the same class in" in said and "report.html" in said

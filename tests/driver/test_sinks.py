@@ -5,7 +5,7 @@ import json
 import re
 import socket
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +39,6 @@ def events(*kinds: str, camera: str = "door") -> list[Event]:
         change = Change(begins, 1.5, 1.0, name, 0.97)
         made.append(reporter.event(change, camera, "1f0c22ab", "trouble" if kind == "trouble" else "alarm"))
     return made
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    (tmp_path / "broker").mkdir()
-    broker = Mosquitto(tmp_path / "broker")
-    broker.start()
-    yield broker
-    broker.stop()
 
 
 class Listener:

@@ -65,7 +65,7 @@ def test_commands_and_links_in_the_docs_exist(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-FILES = re.compile(r"`((?:flow|driver|hw|sim|quant|model|shiftcore|tests|examples)/[a-z0-9_./-]+)`")
+FILES = re.compile(r"`((?:flow|station|driver|hw|sim|quant|model|shiftcore|tests|examples)/[a-z0-9_./-]+)`")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -75,7 +75,7 @@ def test_files_and_sub_commands_in_the_docs_exist(page: Path) -> None:
     assert set(re.findall(r"(?:^|`|-m )shiftcore ([a-z][a-z-]*)", text, re.M)) <= set(COMMANDS)
 
 
-FOLDERS = ("flow", "driver", "hw", "sim", "quant", "model", "shiftcore")
+FOLDERS = ("flow", "station", "driver", "hw", "sim", "quant", "model", "shiftcore")
 SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
@@ -85,7 +85,7 @@ def test_what_a_message_tells_to_run_is_there(path: Path) -> None:
     text = path.read_text()
     assert set(re.findall(r"`make ([a-z][a-z-]*)", text)) <= TARGETS
     assert set(re.findall(r"`shiftcore ([a-z][a-z-]*)", text)) <= set(COMMANDS)
-    assert not re.findall(r"python -m (?:flow|driver|hw|sim|quant|model)\b", text), "all below shiftcore"
+    assert not re.findall(r"python -m (?:flow|station|driver|hw|sim|quant|model)\b", text), "all below shiftcore"
     modules = re.findall(r"python -m (shiftcore\.[\w.]+)", text)
     assert [name for name in modules if not (ROOT / f"{name.replace('.', '/')}.py").is_file()] == []
 

@@ -192,6 +192,15 @@ def test_a_missing_file_board_or_preset(tmp_path: Path) -> None:
     assert "the presets are actions27, cctv" in refused(run("--preset", "tinny"))
 
 
+def test_a_missing_compiler_shows_before_the_first_step(
+    tiny_export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    line = refused(run("--model", str(tiny_export / "model.onnx"), build=tmp_path / "build"))
+    assert "no-such-compiler: not found; install a C++20 compiler" in line
+    assert not list((tmp_path / "build").glob("**/*.onnx"))
+
+
 def test_an_op_we_do_not_take(tiny_export: Path, tmp_path: Path) -> None:
     model = onnx.load(str(tiny_export / "model.onnx"))
     pool = next(node for node in model.graph.node if node.op_type in {"GlobalAveragePool", "ReduceMean"})

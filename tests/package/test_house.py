@@ -9,7 +9,7 @@ import pytest
 
 from tests.checkout import ROOT, tracked
 
-FLOORS = ("flow", "driver", "hw", "sim", "quant", "model")  # each may import those behind it
+FLOORS = ("flow", "station", "driver", "hw", "sim", "quant", "model")  # each may import those behind it
 ON_A_BOARD = ("driver", "model")
 MODULES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py") if "__pycache__" not in path.parts)
 LONGEST_FILE, LONGEST_FUNCTION = 400, 40
@@ -48,6 +48,12 @@ def test_each_source_names_its_licence() -> None:
 def start_of(path: Path) -> str:
     """The first two lines: a script's first one names its shell."""
     return "".join(path.read_text().splitlines(keepends=True)[:2])
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """pytest would leave one of them out, where both are in one run."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
 
 
 @pytest.mark.parametrize("floor", FLOORS)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The station over HTTP: what boards send, and pages for people."""
