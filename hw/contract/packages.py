@@ -101,17 +101,21 @@ def chip_package(contract: Contract) -> str:
     lines += [
         "",
         "\t// Whether the register at an offset changes only while CONTROL.RUN and STATUS.BUSY are 0",
-        *_idle_function(contract),
+        *_among("is_idle_only", [register.name for register in contract.registers if register.idle]),
+        "",
+        "\t// Whether only a chip with ingest has the register at an offset",
+        *_among("is_of_ingest", [register.name for register in contract.registers if register.needs == "ingest"]),
     ]
     return _package("chip_pkg", "Registers, records, queues and bursts of the chip", lines)
 
 
-def _idle_function(contract: Contract) -> list[str]:
-    names = ", ".join(f"ADDR_{register.name}" for register in contract.registers if register.idle)
+def _among(function: str, names: Sequence[str]) -> list[str]:
+    """A function that says whether an offset is one of these registers'."""
+    addresses = ", ".join(f"ADDR_{name}" for name in names)
     return [
-        "\tfunction automatic logic is_idle_only(input logic [11:0] at);",
-        *(f"\t\t{line}" for line in ["unique case(at)", *textwrap.wrap(f"{names}:", 100), "\tis_idle_only = 1'b1;"]),
-        "\t\tdefault:\tis_idle_only = 1'b0;",
+        f"\tfunction automatic logic {function}(input logic [11:0] at);",
+        *(f"\t\t{line}" for line in ["unique case(at)", *textwrap.wrap(f"{addresses}:", 100), f"\t{function} = 1'b1;"]),
+        f"\t\tdefault:\t{function} = 1'b0;",
         "\t\tendcase",
-        "\tendfunction : is_idle_only",
+        f"\tendfunction : {function}",
     ]

@@ -47,7 +47,7 @@ The chip's AXI4-Lite port is {size} bytes of 32-bit registers. Offsets that are 
 writes. A write goes to all four bytes of a register; one with fewer byte strobes is answered SLVERR and changes
 nothing. A pair `_LO`, `_HI` is one 64-bit number; of a counter, reading `_LO` freezes `_HI` until the next such read.
 Registers marked *idle* change only while `CONTROL.RUN` and `STATUS.BUSY` are 0: any other write does nothing and sets
-`ERROR.CONFIG`. A reset in capitals is a parameter of the build. While `STATUS.RESETTING` is 1, registers answer, and
+`ERROR.CONFIG`. Those marked *ingest* are only in a chip with [ingest](ingest.md). A reset in capitals is a parameter of the build. While `STATUS.RESETTING` is 1, registers answer, and
 what is written to them is lost.
 """
 
@@ -64,7 +64,7 @@ def _register_map(registers: Contract) -> list[str]:
     lines += [_row("offset", "register", "access", "reset", "unit", "meaning"), "|---|---|---|---|---|---|"]
     for register in registers.registers:
         name = f"[{register.name}](#{register.name.lower()})" if register.fields else register.name
-        access = register.access + (", idle" if register.idle else "")
+        access = ", ".join([register.access, *["idle"] * register.idle, *filter(None, [register.needs])])
         number = register.reset_number
         reset = "fields" if number is None and register.fields else _reset_text(register.reset)
         if register.fields and number is not None:

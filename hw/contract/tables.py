@@ -56,7 +56,8 @@ class Field(Table):
 
 
 class Register(Table):
-    """32 bits at `offset`: one number, or fields, which `type` names a struct of."""
+    """32 bits at `offset`: one number, or fields, which `type` names a struct of. `needs`: what a chip must have to have
+    it."""
 
     name: Name
     offset: Annotated[int, Constrained(ge=0, multiple_of=WORD_BYTES)]
@@ -64,6 +65,7 @@ class Register(Table):
     reset: Reset = 0
     type: Type | None = None
     idle: bool = False
+    needs: Literal["ingest"] | None = None
     unit: str = ""
     meaning: str
     fields: tuple[Field, ...] = ()

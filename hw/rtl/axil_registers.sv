@@ -25,7 +25,9 @@ module axil_registers
 	parameter int unsigned  FRAME_INTERVAL = 1,
 	parameter int unsigned  DESCRIPTOR_SLOTS = DESCRIPTORS,
 	parameter logic [31:0]  SHAPE_HASH     = '0,
-	parameter int unsigned  IMAGE_BYTES    = 24
+	parameter int unsigned  IMAGE_BYTES    = 24,
+	parameter bit           INGEST         = 1'b0,	// without, there are none of the registers of ingest
+	parameter int unsigned  HISTORY_BYTES  = 0
 )(
 	input  wire         clk,
 	input  wire         rst_n,
@@ -73,6 +75,11 @@ module axil_registers
 	output logic [31:0]  descriptor_frame_id,
 	output wire context_t  descriptor_context,
 	output wire          push_model,	// pulse, with the descriptor's address and bytes
+	output wire          push_plane,	// pulse, with the descriptor and these
+	output logic [31:0]  plane_size,
+	output logic [31:0]  plane_use,
+	output logic [63:0]  history_base,
+	output logic [63:0]  history_limit,
 
 	// What the chip reports
 	input  wire          busy,
@@ -93,7 +100,11 @@ module axil_registers
 	input  wire  [63:0]  input_stalls,
 	input  wire  [63:0]  output_stalls,
 	input  wire  [31:0]  model_hash,
-	input  wire  [31:0]  load_cycles
+	input  wire  [31:0]  load_cycles,
+	input  wire  [31:0]  planes_done,
+	input  wire  [31:0]  plane_cycles_last,
+	input  wire  [31:0]  plane_cycles_max,
+	input  wire  [63:0]  plane_busy
 );
 	initial begin
 		if(INPUT_HEIGHT < 1 || INPUT_HEIGHT >= 2**INPUT_SHAPE_HEIGHT_BITS)
@@ -172,6 +183,7 @@ module axil_registers
 	assign  push = write && (at == ADDR_DESCRIPTOR_CONTEXT);
 	assign  descriptor_context = WriteData[$bits(context_t)-1:0];
 	assign  push_model = write && (at == ADDR_DESCRIPTOR_MODEL);
+	assign  push_plane = INGEST && write && (at == ADDR_DESCRIPTOR_PLANE);
 
 	irq_t  IrqEnable;
 	wire  reset = !rst_n || clear;
@@ -224,6 +236,38 @@ module axil_registers
 		end
 	end
 
+	// Those of ingest alike, of both kinds.
+	if(INGEST) begin : genIngest
+		always_ff @(posedge clk) begin
+			if(reset) begin
+				plane_size <= '0;
+				plane_use <= '0;
+			end
+			else if(write) begin
+				if(at == ADDR_DESCRIPTOR_PLANE_SIZE)  plane_size <= WriteData;
+				if(at == ADDR_DESCRIPTOR_PLANE_USE)   plane_use <= 32'(WriteData[DESCRIPTOR_PLANE_USE_WHOLE_LSB:0]);
+			end
+		end
+		always_ff @(posedge clk) begin
+			if(reset) begin
+				history_base <= {RESET_HISTORY_BASE_HI, RESET_HISTORY_BASE_LO};
+				history_limit <= {RESET_HISTORY_LIMIT_HI, RESET_HISTORY_LIMIT_LO};
+			end
+			else if(write && !locked) begin
+				if(at == ADDR_HISTORY_BASE_LO)   history_base[31: 0] <= WriteData;
+				if(at == ADDR_HISTORY_BASE_HI)   history_base[63:32] <= WriteData;
+				if(at == ADDR_HISTORY_LIMIT_LO)  history_limit[31: 0] <= WriteData;
+				if(at == ADDR_HISTORY_LIMIT_HI)  history_limit[63:32] <= WriteData;
+			end
+		end
+	end : genIngest
+	else begin : genNone
+		assign  plane_size = '0;
+		assign  plane_use = '0;
+		assign  history_base = '0;
+		assign  history_limit = '0;
+	end : genNone
+
 	//-----------------------------------------------------------------------
 	// Flags: an event wins over a write that clears it in the same cycle.
 	error_t  Error;
@@ -233,7 +277,7 @@ module axil_registers
 	irq_t    events;
 	always_comb begin
 		new_error = error;
-		new_error.CONFIG |= write && locked && is_idle_only(at);
+		new_error.CONFIG |= write && locked && is_idle_only(at) && (INGEST || !is_of_ingest(at));
 		events = '0;
 		events.RESULT = result_event;
 		events.ERROR = |new_error;
@@ -262,6 +306,7 @@ module axil_registers
 	logic [31:0]  CyclesHigh;
 	logic [31:0]  InputStallsHigh;
 	logic [31:0]  OutputStallsHigh;
+	logic [31:0]  PlaneBusyHigh;
 
 	assign  s_axil_arready = !RValid;
 	assign  s_axil_rvalid = RValid;
@@ -280,11 +325,13 @@ module axil_registers
 			CyclesHigh <= RESET_CYCLES_HI;
 			InputStallsHigh <= RESET_INPUT_STALLS_HI;
 			OutputStallsHigh <= RESET_OUTPUT_STALLS_HI;
+			PlaneBusyHigh <= RESET_PLANE_BUSY_HI;
 		end
 		else if(read) begin
 			if(from == ADDR_CYCLES_LO)         CyclesHigh <= cycles[63:32];
 			if(from == ADDR_INPUT_STALLS_LO)   InputStallsHigh <= input_stalls[63:32];
 			if(from == ADDR_OUTPUT_STALLS_LO)  OutputStallsHigh <= output_stalls[63:32];
+			if(from == ADDR_PLANE_BUSY_LO)     PlaneBusyHigh <= plane_busy[63:32];
 		end
 	end
 
@@ -350,8 +397,21 @@ module axil_registers
 		ADDR_OUTPUT_STALLS_HI:  value = OutputStallsHigh;
 		ADDR_MODEL_HASH:        value = model_hash;
 		ADDR_LOAD_CYCLES:       value = load_cycles;
+		ADDR_HISTORY_BYTES:     value = HISTORY_BYTES;
+		ADDR_HISTORY_BASE_LO:   value = history_base[31:0];
+		ADDR_HISTORY_BASE_HI:   value = history_base[63:32];
+		ADDR_HISTORY_LIMIT_LO:  value = history_limit[31:0];
+		ADDR_HISTORY_LIMIT_HI:  value = history_limit[63:32];
+		ADDR_DESCRIPTOR_PLANE_SIZE:  value = plane_size;
+		ADDR_DESCRIPTOR_PLANE_USE:   value = plane_use;
+		ADDR_PLANES_DONE:       value = planes_done;
+		ADDR_PLANE_CYCLES_LAST:  value = plane_cycles_last;
+		ADDR_PLANE_CYCLES_MAX:  value = plane_cycles_max;
+		ADDR_PLANE_BUSY_LO:     value = plane_busy[31:0];
+		ADDR_PLANE_BUSY_HI:     value = PlaneBusyHigh;
 		default: ;
 		endcase
+		if(!INGEST && is_of_ingest(from))  value = '0;
 	end
 	always_ff @(posedge clk) begin
 		if(read)  RData <= value;

@@ -38,6 +38,7 @@ CORNERS: dict[str, tuple[Parameters, ...]] = {
     "box_divide": parameter_sets("AREA_BITS", (1,), (17,)),
     "motion_pixels": parameter_sets("TAG_BITS", (1,), (42,)),
     "axi_read_arbiter": parameter_sets("PORTS ADDR_WIDTH BURSTS", (2, 33, 8), (3, 41, 5)),
+    "axi_write_arbiter": parameter_sets("PORTS ADDR_WIDTH BURSTS", (2, 33, 8), (3, 41, 5)),
     "plane_read": parameter_sets(
         "ADDR_WIDTH SIZE_BITS STRIDE_BITS MAX_BURST_BEATS FIFO_WORDS",
         (4, 4, 1, 1, 2),
@@ -401,6 +402,20 @@ PROOFS = (
             ),
             Mutant("every answer goes to the first port", "owned && owner == PORT_BITS'(i)", "owned && i == 0"),
             Mutant("an answer's first beat ends it", "m_axi_rvalid && m_axi_rlast)", "m_axi_rvalid)"),
+        ),
+        cover_depth=24,
+        needs=_files("lutram_fifo"),
+    ),
+    Block(
+        name="axi_write_arbiter",
+        source=RTL / "axi_write_arbiter.sv",
+        claim="every burst goes out once, as it is, no other's words between its own; every answer goes to its port",
+        parameters=(dict(PORTS=2, ADDR_WIDTH=1, BURSTS=1), dict(PORTS=3, ADDR_WIDTH=1, BURSTS=1)),
+        mutants=(
+            Mutant("a burst's address ends it", "over = (AddressTaken || address_taken) &&", "over = 1'b1 ||"),
+            Mutant("every answer goes to the first port", "owned && answered == PORT_BITS'(i)", "owned && i == 0"),
+            Mutant("an address goes out twice", "Held && !AddressTaken && s_axi_awvalid", "Held && s_axi_awvalid"),
+            Mutant("the owner changes under its burst", "\t\tif(!Held) begin\n\t\t\tOwner", "\t\tif(1'b1) begin\n\t\t\tOwner"),
         ),
         cover_depth=24,
         needs=_files("lutram_fifo"),

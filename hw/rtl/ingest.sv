@@ -37,7 +37,7 @@ module ingest #(
 
 	input  wire                        stop,
 	output wire                        quiet,
-	output wire                        busy,
+	output wire                        busy,	// a plane was taken, and its image not kept or its input not delivered
 
 	input  wire [ADDR_WIDTH-1:0]       read_base,	// of the planes
 	input  wire [ADDR_WIDTH-1:0]       read_limit,
@@ -196,7 +196,7 @@ module ingest #(
 	logic  RecordTaken;
 	wire  part_ready, record_ready, input_ready;
 	wire  input_busy;
-	assign  busy = State != WAIT || input_busy || pixels_valid;
+	assign  busy = (State != WAIT && State != FORGET) || input_busy || pixels_valid;	// it may be given planes, or will be
 
 	logic [STREAM_BITS-1:0]  InputStream;	// of the last input
 	logic  Since;	// an image of it was kept behind that one
