@@ -59,6 +59,15 @@ def pixel_aspect(image: np.ndarray | None) -> Fraction:
     return image.pixel_aspect if isinstance(image, Picture) else SQUARE
 
 
+class Turn(NamedTuple):
+    """What an image is to the network: `restart`: the first of a clip, which knows of none before it; `run`: an input is
+    made of it; `first`: the first that is made of its clip."""
+
+    restart: bool
+    run: bool
+    first: bool
+
+
 class Preprocessor:
     """The preprocessing of one model, with what it keeps of each camera's earlier images.
 
@@ -97,15 +106,31 @@ class Preprocessor:
         Raises UserError when the image is smaller than the input in either direction, or luma where the model sees
         colours; the camera's next image then begins a clip.
         """
-        if clear or stream not in self._images:
-            self._images[stream], self._shrunk[stream] = 0, []
-        since = self._images.pop(stream) - self._look_back  # back below: an image that raises ends the clip
-        runs = since >= 0 and since % self.run_every == 0
-        history = self._shrunk[stream]
-        if runs or self._look_back:
+        number = self._number(stream, clear)
+        turn, history = self._turn(number), self._shrunk[stream] if number else []
+        if turn.run or self._look_back:
             history = [to_input(self._taken(image), self.height, self.width), *history[: self._look_back]]
-        self._shrunk[stream], self._images[stream] = history, since + self._look_back + 1
-        return (assemble(self.representation, history), since == 0) if runs else None
+        self._shrunk[stream], self._images[stream] = history, number + 1
+        return (assemble(self.representation, history), turn.first) if turn.run else None
+
+    def plane(self, image: np.ndarray, stream: int = 0, clear: bool = False) -> tuple[np.ndarray, Turn]:
+        """As `prepare`, for a chip that shrinks and keeps images by itself: the part of the luma that the network sees,
+        uint8 `[rows, columns]`, of any strides, and what the chip shall do with it. Raises as `prepare`."""
+        number = self._number(stream, clear)
+        luma = self._taken(image)
+        rows, columns = crop_size(luma, self.height, self.width)
+        top, left = (luma.shape[0] - rows) // 2, (luma.shape[1] - columns) // 2
+        self._images[stream] = number + 1
+        return np.asarray(luma)[top : top + rows, left : left + columns], self._turn(number)
+
+    def _number(self, stream: int, clear: bool) -> int:
+        """The image's number in its clip. Who keeps the image says so afterwards: one that raises ends the clip."""
+        number = self._images.pop(stream, 0)
+        return 0 if clear else number
+
+    def _turn(self, number: int) -> Turn:
+        since = number - self._look_back
+        return Turn(number == 0, since >= 0 and since % self.run_every == 0, since == 0)
 
     def _taken(self, image: np.ndarray) -> np.ndarray:
         if image.ndim == 2 and not self.luma:

@@ -71,6 +71,9 @@ def limits(contract: Contract) -> str:
     ]
     for queue in contract.queues:
         lines += ["", f"{queue.name} = {queue.size}", f'"""{_sentence(queue.meaning)}"""']
+    plane = contract.plane
+    lines += ["", f"PLANE_WIDTH, PLANE_HEIGHT = {plane.width}, {plane.height}"]
+    lines += ['"""Columns and rows of the largest plane that a chip with ingest takes."""']
     return "\n".join([*lines, *_record(contract), *_bursts(contract)])
 
 

@@ -81,6 +81,8 @@ def chip_package(contract: Contract) -> str:
     lines = []
     for queue in contract.queues:
         lines.append(f"\tlocalparam int unsigned  {queue.name} = {queue.size};\t// {queue.meaning}")
+    for name, size in (("WIDTH", contract.plane.width), ("HEIGHT", contract.plane.height)):
+        lines.append(f"\tlocalparam int unsigned  MAX_PLANE_{name} = {size};\t// that ingest takes")
     for family, burst in contract.bursts.items():
         for direction, beats in (("READ", burst.read), ("WRITE", burst.write)):
             lines.append(f"\tlocalparam int unsigned  {family.upper()}_{direction}_BURST = {beats};\t// beats at most")

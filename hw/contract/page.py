@@ -114,6 +114,8 @@ def _limits(contract: Contract) -> list[str]:
     lines = ["", "## Queues and bursts", "", _row("name", "size", "meaning"), "|---|---|---|"]
     lines.append(_row("STREAMS", str(streams), "cameras that a context can name; a build keeps apart as many or fewer"))
     lines += [_row(queue.name, str(queue.size), queue.meaning) for queue in contract.queues]
+    largest = f"{contract.plane.width} x {contract.plane.height}"
+    lines.append(_row("PLANE", largest, "columns and rows of the largest plane that a chip with [ingest](ingest.md) takes"))
     lines += ["", f"The longest bursts at the memory port, in beats of {contract.record.alignment} bytes:", ""]
     lines += [_row("family", "reads", "writes"), "|---|---|---|"]
     return lines + [_row(name, str(burst.read), str(burst.write)) for name, burst in contract.bursts.items()]

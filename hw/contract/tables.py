@@ -101,6 +101,13 @@ class Queue(Table):
     meaning: str
 
 
+class LargestPlane(Table):
+    """Columns and rows of the largest plane that ingest takes."""
+
+    width: Annotated[int, Constrained(gt=0, lt=2**13)]
+    height: Annotated[int, Constrained(gt=0, lt=2**13)]
+
+
 class Bursts(Table):
     """Beats of 8 bytes in the longest burst of a family: powers of two, which are AXI4's 256 at most."""
 
@@ -115,6 +122,7 @@ class Contract(Table):
     size: Annotated[int, Constrained(gt=0, multiple_of=WORD_BYTES)]
     record: RecordLayout
     queues: Annotated[tuple[Queue, ...], Constrained(alias="queue")]
+    plane: LargestPlane
     bursts: dict[Literal["zynq7", "zynquplus"], Bursts]
     registers: Annotated[tuple[Register, ...], Constrained(min_length=1, alias="register")]
 

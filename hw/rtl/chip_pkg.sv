@@ -7,6 +7,8 @@ package chip_pkg;
 	localparam int unsigned  DESCRIPTORS = 16;	// frames that the chip's descriptor queue holds
 	localparam int unsigned  IN_CORE = 16;	// frames that can be inside the core, and contexts that wait for its temporal shifts
 	localparam int unsigned  RECORDS = 32;	// frames under way, each with a slot in the driver's ring: a full descriptor queue, and what DMA and core hold
+	localparam int unsigned  MAX_PLANE_WIDTH = 4096;	// that ingest takes
+	localparam int unsigned  MAX_PLANE_HEIGHT = 2304;	// that ingest takes
 	localparam int unsigned  ZYNQ7_READ_BURST = 16;	// beats at most
 	localparam int unsigned  ZYNQ7_WRITE_BURST = 16;	// beats at most
 	localparam int unsigned  ZYNQUPLUS_READ_BURST = 256;	// beats at most

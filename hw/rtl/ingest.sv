@@ -25,6 +25,8 @@
 module ingest #(
 	parameter int unsigned WIDTH           = 112,	// of the input, 8 or above
 	parameter int unsigned HEIGHT          = 80,	// WIDTH * HEIGHT is even
+	parameter int unsigned MAX_WIDTH       = 4096,	// of a plane, below 8192
+	parameter int unsigned MAX_HEIGHT      = 2304,
 	parameter int unsigned STREAMS         = 2,	// or above
 	parameter int unsigned ADDR_WIDTH      = 33,	// a bit more than the bus has, so that no window's limit wraps
 	parameter int unsigned TAG_BITS        = 1,
@@ -94,8 +96,6 @@ module ingest #(
 	input  wire                        m_axi_bvalid,
 	output wire                        m_axi_bready
 );
-	localparam int unsigned  MAX_WIDTH = 4096;
-	localparam int unsigned  MAX_HEIGHT = 2304;
 	localparam int unsigned  SIZE_BITS = 13;
 	localparam int unsigned  MOST_COLUMNS = MAX_WIDTH / WIDTH + 1;	// of a box
 	localparam int unsigned  MOST_ROWS = MAX_HEIGHT / HEIGHT + 1;

@@ -341,7 +341,8 @@ module shell
 		wire [1:0]   bresp;
 
 		ingest #(
-			.WIDTH(INPUT_WIDTH), .HEIGHT(INPUT_HEIGHT), .STREAMS(STREAMS), .ADDR_WIDTH(ABITS), .TAG_BITS($bits(tag_t)),
+			.WIDTH(INPUT_WIDTH), .HEIGHT(INPUT_HEIGHT), .MAX_WIDTH(MAX_PLANE_WIDTH), .MAX_HEIGHT(MAX_PLANE_HEIGHT),
+			.STREAMS(STREAMS), .ADDR_WIDTH(ABITS), .TAG_BITS($bits(tag_t)),
 			.MAX_BURST_BEATS(AXI_MAX_BURST), .WRITE_BURST(AXI_WRITE_BURST), .FIFO_WORDS(FIFO_WORDS)
 		) ingest_i (
 			.clk, .rst_n(block_rst_n), .stop, .quiet(planes_quiet), .busy(planes_busy),
