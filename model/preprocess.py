@@ -60,8 +60,8 @@ def pixel_aspect(image: np.ndarray | None) -> Fraction:
 
 
 class Turn(NamedTuple):
-    """What an image is to the network: `restart`: the first of a clip, which knows of none before it; `run`: an input is
-    made of it; `first`: the first that is made of its clip."""
+    """What an image is to the network: `restart`: the first of a clip, which knows of none before it; `run`: an input
+    is made of it; `first`: the first that is made of its clip."""
 
     restart: bool
     run: bool
@@ -113,15 +113,21 @@ class Preprocessor:
         self._shrunk[stream], self._images[stream] = history, number + 1
         return (assemble(self.representation, history), turn.first) if turn.run else None
 
-    def plane(self, image: np.ndarray, stream: int = 0, clear: bool = False) -> tuple[np.ndarray, Turn]:
-        """As `prepare`, for a chip that shrinks and keeps images by itself: the part of the luma that the network sees,
-        uint8 `[rows, columns]`, of any strides, and what the chip shall do with it. Raises as `prepare`."""
-        number = self._number(stream, clear)
+    def part(self, image: np.ndarray, stream: int = 0) -> np.ndarray:
+        """For a chip that shrinks and keeps images by itself: the part of the luma of the next image of camera `stream`
+        that the network sees, uint8 `[rows, columns]`, a view where that can be. Raises as `prepare`."""
+        number = self._images.pop(stream, 0)
         luma = self._taken(image)
         rows, columns = crop_size(luma, self.height, self.width)
         top, left = (luma.shape[0] - rows) // 2, (luma.shape[1] - columns) // 2
+        self._images[stream] = number
+        return np.asarray(luma)[top : top + rows, left : left + columns]
+
+    def turn(self, stream: int = 0, clear: bool = False) -> Turn:
+        """What that chip is to do with it; `clear` as in `prepare`. Once an image."""
+        number = self._number(stream, clear)
         self._images[stream] = number + 1
-        return np.asarray(luma)[top : top + rows, left : left + columns], self._turn(number)
+        return self._turn(number)
 
     def _number(self, stream: int, clear: bool) -> int:
         """The image's number in its clip. Who keeps the image says so afterwards: one that raises ends the clip."""
@@ -145,6 +151,10 @@ class Preprocessor:
             prepared = self.prepare(image, clear=index == 0)
             if prepared is not None:
                 yield prepared[0]
+
+    def forget(self, stream: int) -> None:
+        """The next image of camera `stream` begins a clip."""
+        self._images.pop(stream, None)
 
     def reset(self) -> None:
         """Forget every camera."""

@@ -132,7 +132,7 @@ class Error:
 
     READ_RESPONSE = Field(0x1)  # memory answered a read with SLVERR or DECERR; the chip halts
     WRITE_RESPONSE = Field(0x2)  # memory answered a write with SLVERR or DECERR; the chip halts
-    READ_WINDOW = Field(0x4)  # a frame, a plane or a model image does not lie inside READ_BASE to READ_LIMIT; it was dropped
+    READ_WINDOW = Field(0x4)  # what a descriptor names does not lie inside READ_BASE to READ_LIMIT; it was dropped
     WRITE_WINDOW = Field(0x8)  # a record's slot does not lie inside WRITE_BASE to WRITE_LIMIT; the chip halts
     FRAME_SIZE = Field(0x10)  # a descriptor's length is not INPUT_BYTES; it was dropped
     STREAM = Field(0x20)  # a descriptor's stream is not below STREAMS; it was dropped
@@ -145,9 +145,9 @@ class Error:
     MODEL_SHAPE = Field(0x1000)  # a model image is none, or of another chip; it was not loaded, the model in use stays
     MODEL_CRC = Field(0x2000)  # a model image's check sum is wrong; there is no model until a good one is loaded
     MODEL_MISSING = Field(0x4000)  # a frame's turn came while there was no model; it was dropped
-    PLANE_SIZE = Field(0x8000)  # a plane is smaller than the input, or larger than 4096 x 2304; it was dropped, its stream's images are forgotten
-    PLANE_STRIDE = Field(0x10000)  # a plane's stride is below its width; it was dropped, its stream's images are forgotten
-    PLANE_HISTORY = Field(0x20000)  # an input was to be made of a clip's first or second image; the image is kept, there is no input
+    PLANE_SIZE = Field(0x8000)  # a plane is smaller than the input, or larger than PLANE; it was dropped
+    PLANE_STRIDE = Field(0x10000)  # a plane's stride is below its width; it was dropped
+    PLANE_HISTORY = Field(0x20000)  # a clip's first or second image was to make an input; it is kept, there is none
     HISTORY_WINDOW = Field(0x40000)  # the histories do not lie inside HISTORY_BASE to HISTORY_LIMIT; the chip halts
 
 
@@ -177,7 +177,7 @@ class DescriptorPlaneUse:
 
     STRIDE = Field(0xFFFF)  # from one row to the next
     RESTART = Field(0x10000)  # the first image of a clip: those before it are forgotten
-    RUN = Field(0x20000)  # make an input of it, and of the two before it; 0: the image is kept, and nothing more
+    RUN = Field(0x20000)  # make an input of it and of the two before it; 0: it is kept, nothing more
     WHOLE = Field(0x40000)  # do not crop it
 
 

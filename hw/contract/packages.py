@@ -76,17 +76,20 @@ def _type(name: str) -> str:
     return f"context_pkg::{name}" if name == CONTEXT else name
 
 
-def chip_package(contract: Contract) -> str:
-    """The text of hw/rtl/chip_pkg.sv."""
-    lines = []
-    for queue in contract.queues:
-        lines.append(f"\tlocalparam int unsigned  {queue.name} = {queue.size};\t// {queue.meaning}")
+def _limits(contract: Contract) -> list[str]:
+    """Sizes of queues, planes and bursts."""
+    numbers = [(queue.name, queue.size, queue.meaning) for queue in contract.queues]
     for name, size in (("WIDTH", contract.plane.width), ("HEIGHT", contract.plane.height)):
-        lines.append(f"\tlocalparam int unsigned  MAX_PLANE_{name} = {size};\t// that ingest takes")
+        numbers.append((f"MAX_PLANE_{name}", size, "of a plane that ingest takes"))
     for family, burst in contract.bursts.items():
         for direction, beats in (("READ", burst.read), ("WRITE", burst.write)):
-            lines.append(f"\tlocalparam int unsigned  {family.upper()}_{direction}_BURST = {beats};\t// beats at most")
-    lines.append("")
+            numbers.append((f"{family.upper()}_{direction}_BURST", beats, "beats at most"))
+    return [f"\tlocalparam int unsigned  {name} = {size};\t// {meaning}" for name, size, meaning in numbers]
+
+
+def chip_package(contract: Contract) -> str:
+    """The text of hw/rtl/chip_pkg.sv."""
+    lines = [*_limits(contract), ""]
     for name, fields in contract.types.items():
         if name != CONTEXT:
             lines += [*_fields(name, fields), ""]

@@ -56,8 +56,8 @@ class Field(Table):
 
 
 class Register(Table):
-    """32 bits at `offset`: one number, or fields, which `type` names a struct of. `needs`: what a chip must have to have
-    it."""
+    """32 bits at `offset`: one number, or fields, which `type` names a struct of. `needs`: what a chip must have for it
+    to be there."""
 
     name: Name
     offset: Annotated[int, Constrained(ge=0, multiple_of=WORD_BYTES)]

@@ -415,7 +415,11 @@ PROOFS = (
             Mutant("a burst's address ends it", "over = (AddressTaken || address_taken) &&", "over = 1'b1 ||"),
             Mutant("every answer goes to the first port", "owned && answered == PORT_BITS'(i)", "owned && i == 0"),
             Mutant("an address goes out twice", "Held && !AddressTaken && s_axi_awvalid", "Held && s_axi_awvalid"),
-            Mutant("the owner changes under its burst", "\t\tif(!Held) begin\n\t\t\tOwner", "\t\tif(1'b1) begin\n\t\t\tOwner"),
+            Mutant(
+                "the owner changes under its burst",
+                "\t\tif(!Held) begin\n\t\t\tOwner",
+                "\t\tif(1'b1) begin\n\t\t\tOwner",
+            ),
         ),
         cover_depth=24,
         needs=_files("lutram_fifo"),

@@ -7,8 +7,8 @@ package chip_pkg;
 	localparam int unsigned  DESCRIPTORS = 16;	// frames that the chip's descriptor queue holds
 	localparam int unsigned  IN_CORE = 16;	// frames that can be inside the core, and contexts that wait for its temporal shifts
 	localparam int unsigned  RECORDS = 32;	// frames under way, each with a slot in the driver's ring: a full descriptor queue, and what DMA and core hold
-	localparam int unsigned  MAX_PLANE_WIDTH = 4096;	// that ingest takes
-	localparam int unsigned  MAX_PLANE_HEIGHT = 2304;	// that ingest takes
+	localparam int unsigned  MAX_PLANE_WIDTH = 4096;	// of a plane that ingest takes
+	localparam int unsigned  MAX_PLANE_HEIGHT = 2304;	// of a plane that ingest takes
 	localparam int unsigned  ZYNQ7_READ_BURST = 16;	// beats at most
 	localparam int unsigned  ZYNQ7_WRITE_BURST = 16;	// beats at most
 	localparam int unsigned  ZYNQUPLUS_READ_BURST = 256;	// beats at most
@@ -22,9 +22,9 @@ package chip_pkg;
 
 	typedef struct packed {
 		logic  HISTORY_WINDOW;	// the histories do not lie inside HISTORY_BASE to HISTORY_LIMIT; the chip halts
-		logic  PLANE_HISTORY;	// an input was to be made of a clip's first or second image; the image is kept, there is no input
-		logic  PLANE_STRIDE;	// a plane's stride is below its width; it was dropped, its stream's images are forgotten
-		logic  PLANE_SIZE;	// a plane is smaller than the input, or larger than 4096 x 2304; it was dropped, its stream's images are forgotten
+		logic  PLANE_HISTORY;	// a clip's first or second image was to make an input; it is kept, there is none
+		logic  PLANE_STRIDE;	// a plane's stride is below its width; it was dropped
+		logic  PLANE_SIZE;	// a plane is smaller than the input, or larger than PLANE; it was dropped
 		logic  MODEL_MISSING;	// a frame's turn came while there was no model; it was dropped
 		logic  MODEL_CRC;	// a model image's check sum is wrong; there is no model until a good one is loaded
 		logic  MODEL_SHAPE;	// a model image is none, or of another chip; it was not loaded, the model in use stays
@@ -37,7 +37,7 @@ package chip_pkg;
 		logic  STREAM;	// a descriptor's stream is not below STREAMS; it was dropped
 		logic  FRAME_SIZE;	// a descriptor's length is not INPUT_BYTES; it was dropped
 		logic  WRITE_WINDOW;	// a record's slot does not lie inside WRITE_BASE to WRITE_LIMIT; the chip halts
-		logic  READ_WINDOW;	// a frame, a plane or a model image does not lie inside READ_BASE to READ_LIMIT; it was dropped
+		logic  READ_WINDOW;	// what a descriptor names does not lie inside READ_BASE to READ_LIMIT; it was dropped
 		logic  WRITE_RESPONSE;	// memory answered a write with SLVERR or DECERR; the chip halts
 		logic  READ_RESPONSE;	// memory answered a read with SLVERR or DECERR; the chip halts
 	} error_t;

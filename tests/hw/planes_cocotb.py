@@ -85,7 +85,10 @@ class PlaneBench(Bench):
         """Push its descriptor; unless it is to be `refused`, what comes of it is expected."""
         self.frame_id = self.frame_id * 5 + 0x12345677 & 0xFFFFFFFF
         context = plane.stream | (self.rng.random() < 0.2) << 7 if context is None else context
-        size, flags = reg.DescriptorPlaneSize, (Use.RESTART * plane.restart | Use.RUN * plane.run | Use.WHOLE * plane.whole)
+        size, flags = (
+            reg.DescriptorPlaneSize,
+            (Use.RESTART * plane.restart | Use.RUN * plane.run | Use.WHOLE * plane.whole),
+        )
         await self.write(reg.DESCRIPTOR_ADDRESS_LO, plane.address & 0xFFFFFFFF)
         await self.write(reg.DESCRIPTOR_ADDRESS_HI, plane.address >> 32)
         await self.write(reg.DESCRIPTOR_FRAME_ID, self.frame_id)
@@ -274,7 +277,11 @@ async def planes_are_counted_and_refused_without_a_model(dut: Any) -> None:
     assert sum(cycles) <= await one.read64(reg.PLANE_BUSY_LO) <= sum(cycles) + 4
     assert await one.read(reg.PLANES_DONE) == 2
     await one.write(reg.CONTROL, reg.Control.RUN | reg.Control.CLEAR_COUNTERS)
-    assert [await one.read(offset) for offset in (reg.PLANES_DONE, reg.PLANE_CYCLES_MAX, reg.PLANE_BUSY_LO)] == [0, 0, 0]
+    assert [await one.read(offset) for offset in (reg.PLANES_DONE, reg.PLANE_CYCLES_MAX, reg.PLANE_BUSY_LO)] == [
+        0,
+        0,
+        0,
+    ]
     one.planes = 0
     address = one.put_image(np.arange(N.LOAD_WORDS, dtype=np.uint32))
     byte = one.ram.read_if.read(address + 17, 1)[0]

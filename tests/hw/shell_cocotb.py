@@ -12,7 +12,19 @@ from cocotbext.axi import AxiResp
 
 from shiftcore.hw.contract import Register, load_contract
 from shiftcore.model import registers as reg
-from tests.hw.shell_bench import HISTORY_BYTES, IMAGE_BYTES, LATENCY, PLAN, READ, READ_BYTES, SLOTS, WRITE, N, bench, pauses
+from tests.hw.shell_bench import (
+    HISTORY_BYTES,
+    IMAGE_BYTES,
+    LATENCY,
+    PLAN,
+    READ,
+    READ_BYTES,
+    SLOTS,
+    WRITE,
+    N,
+    bench,
+    pauses,
+)
 
 HASHES = {name: int(digits, 16) for name, digits in PLAN["hashes"].items()}
 PULSES = (reg.CONTROL, reg.DESCRIPTOR_CONTEXT, reg.DESCRIPTOR_MODEL, reg.DESCRIPTOR_PLANE, reg.RESULT_TAKE)
@@ -31,7 +43,11 @@ def number_of(reset: int | str) -> int:
 
 def after_reset(register: Register) -> int:
     parts = [(field.reset, field.low) for field in register.fields] or [(register.reset, 0)]
-    return 0 if register.access == "wo" or register.offset in ABSENT else sum(number_of(reset) << low for reset, low in parts)
+    return (
+        0
+        if register.access == "wo" or register.offset in ABSENT
+        else sum(number_of(reset) << low for reset, low in parts)
+    )
 
 
 def writable(register: Register) -> int:
