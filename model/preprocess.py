@@ -179,20 +179,24 @@ def motion(now: np.ndarray, before: np.ndarray, earlier: np.ndarray) -> np.ndarr
 
 
 def to_input(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Crop the centre of `frame`, uint8 `[H, W]` or `[H, W, C]`, to what `crop_size` says, and shrink it by averaging:
-    each pixel of the result is the mean of its own box of pixels, rounded half up. Boxes begin at floor(i * size /
-    count), so they differ by at most one pixel. Returns uint8 of `height` rows and `width` columns. Raises UserError as
-    `crop_size`."""
+    """Crop the centre of `frame`, uint8 `[H, W]` or `[H, W, C]`, to what `crop_size` says, and shrink it. Returns uint8
+    of `height` rows and `width` columns. Raises UserError as `crop_size`."""
     rows, columns = frame.shape[:2]
     crop_rows, crop_columns = crop_size(frame, height, width)
     top, left = (rows - crop_rows) // 2, (columns - crop_columns) // 2
-    crop = np.asarray(frame)[top : top + crop_rows, left : left + crop_columns]
+    return shrink(np.asarray(frame)[top : top + crop_rows, left : left + crop_columns], height, width)
 
+
+def shrink(crop: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Shrink all of `crop`, uint8 `[H, W]` or `[H, W, C]`, of `height` x `width` or larger, by averaging: each pixel of
+    the result is the mean of its own box of pixels, rounded half up. Boxes begin at floor(i * size / count), so they
+    differ by at most one pixel."""
+    crop_rows, crop_columns = crop.shape[:2]
     column_edges = _edges(crop_columns, width)
     sums = np.cumsum(_row_sums(crop, height), axis=1, dtype=np.uint32)[:, column_edges[1:] - 1]
     sums[:, 1:] -= sums[:, :-1].copy()  # where a cumulative sum was beyond 32 bits, its differences are right
     counts = (np.diff(_edges(crop_rows, height))[:, None] * np.diff(column_edges)).astype(np.uint32)
-    counts = counts.reshape(counts.shape + (1,) * (frame.ndim - 2))
+    counts = counts.reshape(counts.shape + (1,) * (crop.ndim - 2))
     return ((2 * sums + counts) // (2 * counts)).astype(np.uint8)
 
 
