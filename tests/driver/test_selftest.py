@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from shiftcore.driver import backends
 from shiftcore.driver.backends.reference import ReferenceChip
 from shiftcore.driver.build import Build
-from shiftcore.driver.selftest import Known, run_known
+from shiftcore.driver.known import Known, run_known
 from shiftcore.flow.command import app
 from shiftcore.hw import selftest as known_frames
 from shiftcore.model import registers as reg

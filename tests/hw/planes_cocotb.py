@@ -17,7 +17,6 @@ from shiftcore.model.preprocess import Preprocessor, to_input
 from tests.hw.shell_bench import FRAME_BYTES, HISTORY_BYTES, READ, WRITE, WRITE_BYTES, Bench, N
 from tests.hw.shell_cocotb import (  # noqa: F401 - tests
     a_counters_halves_belong_together,
-    a_model_is_loaded_between_two_frames,
     config_does_not_change_while_running_or_busy,
     registers_are_those_of_the_map,
 )

@@ -20,7 +20,7 @@ SEED = 11
 LATENCY = 300
 HASHES = {"BUILD_HASH": "5eed0ace", "SHAPE_HASH": "cafe5eed", "MODEL_HASH": "0000beef"}
 TESTS = 20
-PLANE_TESTS = 10
+PLANE_TESTS = 9
 
 
 def numbers(
