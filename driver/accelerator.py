@@ -40,8 +40,8 @@ class Accelerator:
     consensus window of its own.
 
     `classes`: names, in the order of the logits; `input_shape`: rows, columns, channels of a frame; `streams`: how many
-    cameras are kept apart; `clock_mhz`; `compiled`: whether there is a chip at all; `description`: the integer model's
-    (docs/integer-model.md); `backend`: the name of the back end in use; `models`: what is loaded, one model;
+    cameras are kept apart; `clock_mhz`; `compiled`: whether there is a chip at all; `ingest`: whether it makes its inputs
+    of images by itself; `description`: the integer model's (docs/integer-model.md); `backend`: the name of the back end in use; `models`: what is loaded, one model;
     `build`: what it was opened with.
     """
 
@@ -56,7 +56,7 @@ class Accelerator:
         self.input_shape = build.input_shape
         self.streams = build.manifest.streams
         self.clock_mhz = build.manifest.clock_mhz
-        self.compiled = build.compiled
+        self.compiled, self.ingest = build.compiled, build.manifest.ingest
         self._alarm = self.description.alarm_indices
         self._consensus = build.reference.consensus()
         self._comparison = Comparison(build, backend.name) if compare else None
@@ -170,7 +170,7 @@ class Accelerator:
         whose result comes from `results`, and whether it is its clip's first; None when the network does not run for
         this image. Raises as `submit` and `prepare`. After a ChipError a chip with ingest begins all clips anew."""
         self._check_stream(stream)
-        if not self.manifest.ingest:
+        if not self.ingest:
             prepared = self._images.prepare(image, stream, clear)
             return prepared and (self.submit(prepared[0], stream, prepared[1]), prepared[1])
         part = seen_by_ingest(self._images, image, stream)
@@ -357,7 +357,7 @@ class Accelerator:
     def _lose(self, error: AcceleratorError) -> None:
         """Tell everyone whose frames an error cost; where that is nobody, the caller."""
         self._begin.update(range(self.streams))
-        if self.manifest.ingest:  # its memory of the cameras' images is gone
+        if self.ingest:  # its memory of the cameras' images is gone
             self._images.reset()
         if isinstance(error, ResetError):
             self._closed = True

@@ -245,7 +245,7 @@ class Run:
     def _send(self, channel: Channel, image: Image) -> tuple[int, np.ndarray | None] | None:
         """The frame id, and the input where it is made here; None where the network does not run."""
         stream = channel.stream
-        if self.accelerator.manifest.ingest and not self.beside:
+        if self.accelerator.ingest and not self.beside:
             if (sent := self.accelerator.submit_image(image.pixels, stream, image.first)) is None:
                 return None
             frame_id, first = sent

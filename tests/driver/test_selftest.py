@@ -162,7 +162,8 @@ FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_is_found(build: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    monkeypatch.setattr("shiftcore.driver.selftest._WAIT_S", 0.2)
+    monkeypatch.setattr("shiftcore.driver.known.WAIT_S", 0.2)
+    monkeypatch.setattr("shiftcore.driver.selftest.WAIT_S", 0.2)
     apply, expected = FAULTS[fault]
     apply(monkeypatch)
     result = selftest(build)
