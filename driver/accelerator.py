@@ -40,9 +40,9 @@ class Accelerator:
     consensus window of its own.
 
     `classes`: names, in the order of the logits; `input_shape`: rows, columns, channels of a frame; `streams`: how many
-    cameras are kept apart; `clock_mhz`; `compiled`: whether there is a chip at all; `ingest`: whether it makes its inputs
-    of images by itself; `description`: the integer model's (docs/integer-model.md); `backend`: the name of the back end in use; `models`: what is loaded, one model;
-    `build`: what it was opened with.
+    cameras are kept apart; `clock_mhz`; `compiled`: whether there is a chip at all; `ingest`: whether it makes inputs
+    of images by itself; `description`: the integer model's (docs/integer-model.md); `backend`: the name of the back end
+    in use; `models`: what is loaded, one model; `build`: what it was opened with.
     """
 
     def __init__(self, build: Build, backend: Backend, compare: bool = False) -> None:

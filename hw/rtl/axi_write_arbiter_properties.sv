@@ -32,7 +32,13 @@ module axi_write_arbiter_properties #(
 	input  wire                              m_axi_wvalid,
 	input  wire                              m_axi_wready,
 	input  wire                              m_axi_bvalid,
-	input  wire                              m_axi_bready
+	input  wire                              m_axi_bready,
+
+	// inside the block
+	input  wire                              Held,
+	input  wire [$clog2(PORTS)-1:0]          Owner,
+	input  wire                              AddressTaken,
+	input  wire                              DataTaken
 );
 	localparam int unsigned  PORT_BITS = $clog2(PORTS);
 	localparam int unsigned  MOST = PORTS * BURSTS;
@@ -139,6 +145,13 @@ module axi_write_arbiter_properties #(
 		if(address && word)  together: assert(writes == gives);
 		if(address && WordsSeen)  address_of_its_words: assert(!AddressSeen && (writes == Burst));
 		if(word && (AddressSeen || WordsSeen))  words_of_its_address: assert(!LastSeen && (gives == Burst));
+		// What the block remembers of the burst at the port is what was seen of it.
+		address_remembered: assert(AddressSeen == (Held && AddressTaken));
+		words_remembered: assert(LastSeen == (Held && DataTaken));
+		if(AddressSeen || WordsSeen)  owner_remembered: assert(Held && (Owner == Burst));
+		if(LastSeen)  last_is_a_word: assert(WordsSeen);
+		counted: assert(32'(under_way) == 32'(Addresses));
+		bursts_counted: assert(Bursts + count_t'(AddressSeen) == Addresses + count_t'(LastSeen));
 		if(was_reset)  reset_leaves_nothing: assert(!m_axi_awvalid && !m_axi_wvalid);
 		both: cover(s_axi_bvalid[0] && (Of[PORTS-1] != 0));
 		words_first: cover(address && LastSeen);

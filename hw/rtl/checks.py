@@ -268,18 +268,33 @@ PROOFS = (
         source=RTL / "axil_registers.sv",
         claim="AXI4-Lite's handshakes, one answer an access; registers read as written; those for idle only never "
         "change while running; every event sets its flag, a written 1 clears it, an event wins; pulses once a write",
-        parameters=(dict(INPUT_BYTES=10, STREAMS=3),),
+        parameters=(dict(INPUT_BYTES=10, STREAMS=3), dict(INPUT_BYTES=10, STREAMS=3, INGEST=1, HISTORY_BYTES=40)),
         mutants=(
             Mutant("a write clears flags that were not named", "? WriteData[$bits(error_t)-1:0] : '0", "? '1 : '0"),
             Mutant(
                 "a clear swallows an event", "Error & ~clear_error | new_error", "(Error | new_error) & ~clear_error"
             ),
-            Mutant("a window changes while running", "else if(write && !locked)", "else if(write)"),
+            Mutant(
+                "a window changes while running",
+                "else if(write && !locked) begin\n\t\t\tunique",
+                "else if(write) begin\n\t\t\tunique",
+            ),
             Mutant(
                 "a partial write changes a register", "wire  write = perform && WholeWord;", "wire  write = perform;"
             ),
             Mutant(
                 "an answer is lost", "perform = HaveAddress && HaveData && !BValid", "perform = HaveAddress && HaveData"
+            ),
+            Mutant(
+                "a chip without ingest has its registers",
+                "if(!INGEST && is_of_ingest(from))  value = '0;",
+                "",
+            ),
+            Mutant(
+                "the histories' window changes while running",
+                "\t\t\telse if(write && !locked) begin\n\t\t\t\tif(at == ADDR_HISTORY_BASE_LO)",
+                "\t\t\telse if(write) begin\n\t\t\t\tif(at == ADDR_HISTORY_BASE_LO)",
+                parameters=1,
             ),
             Mutant("the high half is not frozen", "if(from == ADDR_CYCLES_LO) ", "if(from == ADDR_CYCLES_HI) "),
         ),

@@ -27,7 +27,7 @@ from tests.ingest_build import with_ingest
 
 @pytest.fixture(scope="session")
 def ingest_build(tiny_core: Path, tiny_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`tiny`'s core in a chip with ingest, its model taken for one that sees motion, and runs for every second image."""
+    """`tiny`'s core in a chip with ingest, its model taken for one of motion that runs for every second image."""
     folder = tmp_path_factory.mktemp("ingest") / "tiny" / "pynq-z2"
     return with_ingest(tiny_core, tiny_export / "model.npz", load_board("pynq-z2"), folder, run_every=2)
 
