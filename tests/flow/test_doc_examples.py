@@ -58,6 +58,7 @@ def test_each_example_has_its_test() -> None:
     assert {page: len(found) for page, found in EXAMPLES.items() if found} == {
         "alarms": 1,
         "driver": 4,
+        "ingest": 1,
         "simulation": 3,
         "weights": 1,
     }
@@ -94,6 +95,11 @@ def test_an_image_is_made_of_a_model(tiny_chip: Path) -> None:
     left = run("weights", 0)
     assert left["content"].dtype == np.uint8 and left["content"].shape == (image.size(len(left["stream"])),)
     assert image.fault(left["content"], ChipManifest.read(tiny_chip).shape, len(left["stream"])) is None
+
+
+def test_cameras_images_are_sent_as_they_come(accelerator: Accelerator, expected: list[list[int]]) -> None:
+    left = run("ingest", 0, acc=accelerator, arriving=[(0, image) for image in FRAMES])
+    assert left["rest"][-1].logits.tolist() == expected[-1] and left["rest"][-1].frame_id == len(FRAMES) - 1
 
 
 def test_cameras_frames_are_sent_as_they_come(accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch) -> None:
