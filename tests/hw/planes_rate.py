@@ -22,21 +22,22 @@ RING, HISTORIES, PLANES = 0, 1 << 16, 1 << 22  # where each begins in the simula
 SLOTS = 16
 
 
-def around_a_fake_core(build: Path, folder: Path) -> Path:
-    """A copy of the build's chip without its network."""
+def around_a_fake_core(build: Path, folder: Path, gap: int) -> Path:
+    """A copy of the build's chip around a core that takes a pixel every `gap` cycles, and a frame as soon as it can."""
     chip = folder / "chip"
     shutil.copytree(build / "chip", chip, ignore=shutil.ignore_patterns("core"))
     (chip / "core" / "rtl").mkdir(parents=True)
-    shutil.copy(Path(__file__).with_name("fake_core.sv"), chip / "core" / "core.sv")
+    core = Path(__file__).with_name("fake_core.sv").read_text()
+    ready = "gate = !Stuck &&"
+    assert core.count(ready) == 1
+    (chip / "core" / "core.sv").write_text(core.replace(ready, f"{ready} (Now % {gap} == 0) &&"))
     manifest = ChipManifest.read(chip)
     shell = [file for file in manifest.files if not file.startswith("core/")]
     packages = [file for file in shell if file.endswith("_pkg.sv")]
     rest = [file for file in shell if file not in packages]
-    config = chip / "rtl" / "chip_config_pkg.sv"
-    interval = manifest.input.height * manifest.input.width
-    config.write_text(
-        config.read_text().replace(f"FRAME_INTERVAL = {manifest.frame_interval};", f"FRAME_INTERVAL = {interval};")
-    )
+    config, interval = chip / "rtl" / "chip_config_pkg.sv", manifest.input.height * manifest.input.width * gap
+    text = config.read_text().replace(f" = {manifest.frame_interval};", f" = {interval};")
+    config.write_text(text)
     replace(manifest, files=(*packages, "core/core.sv", *rest)).write(chip)
     return chip
 
@@ -66,27 +67,33 @@ def push(model: ChipModel, width: int, height: int, first: bool, run: bool) -> N
     model.write(reg.DESCRIPTOR_PLANE, 0)
 
 
+def measured(chip: Path, size: tuple[int, int, int], latency: int, stall: float) -> str:
+    """A line about planes of one size, one behind the other."""
+    model, (width, height, count) = ChipModel(chip, seed=3), size
+    model.memory[:] = np.random.default_rng(1).integers(0, 255, len(model.memory), dtype=np.uint8)
+    model.read_latency = model.write_latency = latency
+    model.stall = stall
+    start(model)
+    for index in range(count):
+        push(model, width, height, index == 0, index >= 2)
+    while model.read(reg.STATUS) & reg.Status.BUSY:
+        model.step(500)
+    assert model.read(reg.ERROR) == 0 and model.read(reg.PLANES_DONE) == count
+    most, hertz = model.read(reg.PLANE_CYCLES_MAX), model.manifest.clock_mhz * 1e6
+    core = f"latency {model.read(reg.LATENCY_MIN)} to {model.read(reg.LATENCY_MAX)}"
+    model.close()
+    return f"{width}x{height}: {most:,} cycles at most, {hertz / most:.0f} a second; the core's {core}"
+
+
 def main() -> None:
-    """Print a line a size and memory."""
-    with tempfile.TemporaryDirectory() as folder:
-        chip = around_a_fake_core(Path(sys.argv[1]), Path(folder))
-        for latency, stall in ((4, 0.0), (40, 0.2)):
-            for width, height, count in SIZES:
-                model = ChipModel(chip, seed=3)
-                model.memory[:] = np.random.default_rng(1).integers(0, 255, len(model.memory), dtype=np.uint8)
-                model.read_latency = model.write_latency = latency
-                model.stall = stall
-                start(model)
-                for index in range(count):
-                    push(model, width, height, index == 0, index >= 2)
-                while model.read(reg.STATUS) & reg.Status.BUSY:
-                    model.step(500)
-                assert model.read(reg.ERROR) == 0 and model.read(reg.PLANES_DONE) == count
-                assert model.read(reg.LATENCY_MIN) == model.read(reg.LATENCY_MAX)
-                most, megahertz = model.read(reg.PLANE_CYCLES_MAX), model.manifest.clock_mhz
-                about = f"{width}x{height}, latency {latency}, stalls {stall}"
-                print(f"{about}: {most:,} cycles at most, {megahertz * 1e6 / most:.0f} a second at {megahertz:g} MHz")
-                model.close()
+    """Print a line a size, memory and core."""
+    for gap in (1, 8):
+        with tempfile.TemporaryDirectory() as folder:
+            chip = around_a_fake_core(Path(sys.argv[1]), Path(folder), gap)
+            for latency, stall in ((4, 0.0), (40, 0.2)):
+                print(f"a pixel in {gap} cycles; memory answers after {latency}, stalls {stall:.0%}")
+                for size in SIZES:
+                    print(measured(chip, size, latency, stall), flush=True)
 
 
 if __name__ == "__main__":
