@@ -271,7 +271,8 @@ def _planes(accelerator: Accelerator, build: Build) -> Iterator[Check]:
     name, rng = "a decoder's planes give the logits of their images", np.random.default_rng(0)
     prepare, (height, width, _) = accelerator.preprocessor(), build.input_shape
     build.reference.reset()
-    expected, results = [], []
+    expected: list[np.ndarray] = []
+    results: list[Result] = []
     try:
         for number in range(_IMAGES):
             stream = number % min(_CAMERAS, accelerator.streams)

@@ -171,8 +171,8 @@ async def a_plane_that_is_wrong_is_dropped(dut: Any) -> None:
     one = await bench(dut, 0.1)
     await one.start()
     width, height = N.INPUT_WIDTH, N.INPUT_HEIGHT
-    good = {"address": READ, "stride": 40, "width": 40, "height": 30}
-    cases: list[tuple[reg.Field, dict[str, int]]] = [
+    good: dict[str, Any] = {"address": READ, "stride": 40, "width": 40, "height": 30}
+    cases: list[tuple[reg.Field, dict[str, Any]]] = [
         (reg.Error.PLANE_SIZE, {"width": width - 1}),
         (reg.Error.PLANE_SIZE, {"height": height - 1}),
         (reg.Error.PLANE_SIZE, {"width": 4097, "stride": 4097, "height": height}),
