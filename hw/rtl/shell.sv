@@ -330,7 +330,7 @@ module shell
 	wire         records_awvalid, records_awready, records_wlast, records_wvalid, records_wready, records_bvalid;
 	if(INGEST) begin : genIngest
 		localparam int unsigned  STREAM_BITS = $clog2(STREAMS);
-		wire plane_valid = go && queued_valid && queued_plane && model_good && frames_idle;
+		wire  plane_valid = go && queued_valid && queued_plane && model_good && frames_idle;
 		wire [23:0]  pixel;
 		wire  pixel_valid, pixel_first, pixel_last, kept;
 		wire tag_t  pixel_tag;
