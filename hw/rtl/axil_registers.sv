@@ -273,10 +273,15 @@ module axil_registers
 	error_t  Error;
 	irq_t    IrqStatus;
 
+	error_t  possible;	// without ingest its flags are constants, and no register is made of them
+	always_comb begin
+		possible = '1;
+		if(!INGEST)  {possible.PLANE_SIZE, possible.PLANE_STRIDE, possible.PLANE_HISTORY, possible.HISTORY_WINDOW} = '0;
+	end
 	error_t  new_error;
 	irq_t    events;
 	always_comb begin
-		new_error = error;
+		new_error = error & possible;
 		new_error.CONFIG |= write && locked && is_idle_only(at) && (INGEST || !is_of_ingest(at));
 		events = '0;
 		events.RESULT = result_event;
@@ -293,7 +298,7 @@ module axil_registers
 			irq <= 1'b0;
 		end
 		else begin
-			Error <= Error & ~clear_error | new_error;
+			Error <= Error & ~clear_error & possible | new_error;
 			IrqStatus <= IrqStatus & ~clear_status | events;
 			irq <= |(IrqStatus & IrqEnable);
 		end
@@ -397,21 +402,20 @@ module axil_registers
 		ADDR_OUTPUT_STALLS_HI:  value = OutputStallsHigh;
 		ADDR_MODEL_HASH:        value = model_hash;
 		ADDR_LOAD_CYCLES:       value = load_cycles;
-		ADDR_HISTORY_BYTES:     value = HISTORY_BYTES;
+		ADDR_HISTORY_BYTES:     value = INGEST? HISTORY_BYTES : '0;
 		ADDR_HISTORY_BASE_LO:   value = history_base[31:0];
 		ADDR_HISTORY_BASE_HI:   value = history_base[63:32];
 		ADDR_HISTORY_LIMIT_LO:  value = history_limit[31:0];
 		ADDR_HISTORY_LIMIT_HI:  value = history_limit[63:32];
 		ADDR_DESCRIPTOR_PLANE_SIZE:  value = plane_size;
 		ADDR_DESCRIPTOR_PLANE_USE:   value = plane_use;
-		ADDR_PLANES_DONE:       value = planes_done;
-		ADDR_PLANE_CYCLES_LAST:  value = plane_cycles_last;
-		ADDR_PLANE_CYCLES_MAX:  value = plane_cycles_max;
-		ADDR_PLANE_BUSY_LO:     value = plane_busy[31:0];
-		ADDR_PLANE_BUSY_HI:     value = PlaneBusyHigh;
+		ADDR_PLANES_DONE:       value = INGEST? planes_done : '0;
+		ADDR_PLANE_CYCLES_LAST:  value = INGEST? plane_cycles_last : '0;
+		ADDR_PLANE_CYCLES_MAX:  value = INGEST? plane_cycles_max : '0;
+		ADDR_PLANE_BUSY_LO:     value = INGEST? plane_busy[31:0] : '0;
+		ADDR_PLANE_BUSY_HI:     value = INGEST? PlaneBusyHigh : '0;
 		default: ;
 		endcase
-		if(!INGEST && is_of_ingest(from))  value = '0;
 	end
 	always_ff @(posedge clk) begin
 		if(read)  RData <= value;

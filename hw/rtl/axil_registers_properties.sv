@@ -170,6 +170,7 @@ module axil_registers_properties
 	irq_t    new_causes;
 	always_comb begin
 		new_flags = error;
+		if(!INGEST)  {new_flags.PLANE_SIZE, new_flags.PLANE_STRIDE, new_flags.PLANE_HISTORY, new_flags.HISTORY_WINDOW} = '0;
 		if(write && (Run || busy) && writes_idle_only)  new_flags.CONFIG = 1;
 		new_causes.RESULT = result_event;
 		new_causes.ERROR = |new_flags;

@@ -244,7 +244,9 @@ PROOFS = (
         mutants=(
             Mutant("a write clears flags that were not named", "? WriteData[$bits(error_t)-1:0] : '0", "? '1 : '0"),
             Mutant(
-                "a clear swallows an event", "Error & ~clear_error | new_error", "(Error | new_error) & ~clear_error"
+                "a clear swallows an event",
+                "~clear_error & possible | new_error",
+                "~clear_error & possible | new_error & ~clear_error",
             ),
             Mutant(
                 "a window changes while running",
@@ -259,8 +261,8 @@ PROOFS = (
             ),
             Mutant(
                 "a chip without ingest has its registers",
-                "if(!INGEST && is_of_ingest(from))  value = '0;",
-                "",
+                "value = INGEST? planes_done : '0;",
+                "value = planes_done;",
             ),
             Mutant(
                 "the histories' window changes while running",
