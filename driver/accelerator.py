@@ -2,8 +2,7 @@
 """The accelerator as a user sees it: frames in, results out, in order, a temporal state for each stream."""
 
 import threading
-from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -26,27 +25,13 @@ from shiftcore.driver.errors import (
     ResultsWaitingError,
     StreamBusyError,
 )
+from shiftcore.driver.planes import seen_by_ingest
+from shiftcore.driver.result_queue import ResultQueue
 from shiftcore.model.preprocess import Preprocessor
 from shiftcore.model.records import Counters, Record, Result
 
 WAITING = 1024  # results that may wait to be taken
-
-
-class _Queue:
-    """What comes back to one sender: results, and the error that ended frames of its own."""
-
-    def __init__(self) -> None:
-        self.results: deque[Result] = deque()
-        self.under_way = 0
-        self.error: AcceleratorError | None = None
-
-    def drain(self) -> Iterator[Result]:
-        """The results so far; after them, the error if there is one."""
-        while self.results:
-            yield self.results.popleft()
-        if self.error:
-            error, self.error = self.error, None
-            raise error
+_PLANE_S = 1e-4  # between two looks for room for a plane: the chip does not tell of each that it has done
 
 
 class Accelerator:
@@ -56,9 +41,9 @@ class Accelerator:
     consensus window of its own.
 
     `classes`: names, in the order of the logits; `input_shape`: rows, columns, channels of a frame; `streams`: how many
-    cameras are kept apart; `clock_mhz`; `compiled`: whether there is a chip at all; `description`: the integer model's
-    (docs/integer-model.md); `backend`: the name of the back end in use; `build`: what it was opened with. Classes and
-    description are those of the model in bank 0.
+    cameras are kept apart; `clock_mhz`; `compiled`: whether there is a chip at all; `ingest`: whether it makes inputs
+    of images by itself; `description`: the integer model's (docs/integer-model.md); `backend`: the name of the back end
+    in use; `build`: what it was opened with. Classes and description are those of the model in bank 0.
     """
 
     def __init__(self, build: Build, backend: Backend, compare: bool = False) -> None:
@@ -72,12 +57,14 @@ class Accelerator:
         self.input_shape = build.input_shape
         self.streams = build.manifest.streams
         self.clock_mhz = build.manifest.clock_mhz
-        self.compiled = build.compiled
+        self.compiled, self.ingest = build.compiled, build.manifest.ingest
         self._comparison = Comparison(build, backend.name) if compare else None
-        self._submitted = _Queue()
+        self._submitted = ResultQueue()
         self._busy: set[int] = set()
         self._begin = set(range(self.streams))  # streams whose next frame begins a clip
         self._next_id = 0
+        self._images = self.preprocessor()
+        self._beside = self.preprocessor()  # what a chip with ingest makes of images, for the comparison
         self._device = Device(backend, build)
         self._banks = Banks(build, self._device.streams[0])
         self._closed = False
@@ -172,16 +159,27 @@ class Accelerator:
         Raises FrameError, StreamBusyError (the stream is in use by `stream`), ResultsWaitingError, and any ChipError.
         """
         self._check_stream(stream)
-        if stream in self._busy:
-            raise StreamBusyError(f"stream {stream} is in use by stream() or astream(); give submit() another")
         self._check_frame(frame)
-        if len(self._submitted.results) >= WAITING:
-            raise ResultsWaitingError(f"{WAITING} results wait; take them with results() before the next submit()")
-        while not self._has_room():
-            self._advance()
-        if self._submitted.error and not self._submitted.results:
-            list(self._submitted.drain())  # raises it
+        self._make_room(stream, self._has_room)
         return self._send(frame, stream, clear, self._submitted)
+
+    def submit_image(self, image: np.ndarray, stream: int = 0, clear: bool = False) -> tuple[int, bool] | None:
+        """Send a camera's next image, as `Preprocessor.prepare` takes it; `clear` begins a clip. A chip with ingest is
+        given its luma, which is copied once; for any other the input is made here. Returns the frame id of the input,
+        whose result comes from `results`, and whether it is its clip's first; None when the network does not run for
+        this image. Raises as `submit` and `prepare`. After a ChipError a chip with ingest begins all clips anew."""
+        self._check_stream(stream)
+        if not self.ingest:
+            prepared = self._images.prepare(image, stream, clear)
+            return prepared and (self.submit(prepared[0], stream, prepared[1]), prepared[1])
+        part = seen_by_ingest(self._images, image, stream)
+        self._make_room(stream, lambda: self._device.has_room_for(part), _PLANE_S)
+        turn = self._images.turn(stream, clear)
+        flight = self._flight(stream, turn.first)
+        if self._comparison and (prepared := self._beside.prepare(image, stream, turn.restart)):
+            flight.frame = prepared[0]
+        self._device.push_plane(part, turn, flight)
+        return (self._sent(flight), turn.first) if turn.run else None
 
     def results(self, wait_s: float = 0.0) -> list[Result]:
         """The results of submitted frames that have come, in order. Where there are none but frames are under way, wait
@@ -281,13 +279,13 @@ class Accelerator:
         finally:
             self._release(stream)
 
-    def _claim(self, stream: int) -> _Queue:
+    def _claim(self, stream: int) -> ResultQueue:
         self._check()
         if stream in self._busy:
             raise StreamBusyError(f"stream {stream} is in use by another stream() or astream(); finish or close that")
         self._busy.add(stream)
         self._begin.add(stream)
-        return _Queue()
+        return ResultQueue()
 
     def _release(self, stream: int) -> None:
         """Frames still under way come back to a queue that nobody reads; the next clip follows them in order."""
@@ -314,15 +312,33 @@ class Accelerator:
         self._check()
         return self._device.has_room
 
-    def _send(self, frame: np.ndarray, stream: int, clear: bool, queue: _Queue) -> int:
+    def _make_room(self, stream: int, room: Callable[[], bool], look_s: float = float("inf")) -> None:
+        """Wait until there is `room` for what is to be submitted, looking every `look_s` seconds at the latest."""
+        if stream in self._busy:
+            raise StreamBusyError(f"stream {stream} is in use by stream() or astream(); give submit() another")
+        if len(self._submitted.results) >= WAITING:
+            raise ResultsWaitingError(f"{WAITING} results wait; take them with results() before the next submit()")
+        while not room():
+            self._advance(look_s)
+        if self._submitted.error and not self._submitted.results:
+            list(self._submitted.drain())  # raises it
+
+    def _send(self, frame: np.ndarray, stream: int, clear: bool, queue: ResultQueue) -> int:
         self._check_frame(frame)
-        flight = Flight(self._next_id, stream, clear or stream in self._begin, queue, self._banks.of(stream))
+        flight = self._flight(stream, clear, queue)
         if self._comparison:
             flight.frame = frame.copy()
         self._device.push(frame, flight)
-        self._begin.discard(stream)
+        return self._sent(flight)
+
+    def _flight(self, stream: int, clear: bool, queue: ResultQueue | None = None) -> Flight:
+        begins = clear or stream in self._begin
+        return Flight(self._next_id, stream, begins, queue or self._submitted, self._banks.of(stream))
+
+    def _sent(self, flight: Flight) -> int:
+        self._begin.discard(flight.stream)
         self._next_id = (self._next_id + 1) & 0xFFFF_FFFF
-        queue.under_way += 1
+        flight.owner.under_way += 1
         return flight.frame_id
 
     def _advance(self, seconds: float = float("inf")) -> None:
@@ -356,11 +372,13 @@ class Accelerator:
     def _lose(self, error: AcceleratorError) -> None:
         """Tell everyone whose frames an error cost; where that is nobody, the caller."""
         self._begin.update(range(self.streams))
+        if self.ingest:  # its memory of the cameras' images is gone
+            self._images.reset()
         if isinstance(error, ResetError):
             self._closed = True
             self._backend.close()
             raise error
-        owners: list[_Queue] = []
+        owners: list[ResultQueue] = []
         for flight in self._device.lost:
             if all(flight.owner is not owner for owner in owners):
                 owners.append(flight.owner)

@@ -124,6 +124,11 @@ class Build:
         return self.manifest.input.bytes
 
     @property
+    def history_bytes(self) -> int:
+        """Bytes of memory for one stream's earlier images, four a pixel; 0 for a chip without ingest."""
+        return 4 * self.manifest.input.height * self.manifest.input.width if self.manifest.ingest else 0
+
+    @property
     def identity(self) -> tuple[tuple[str, int, int], ...]:
         """The registers that tell one build's chip from another's: each one's name and offset (model.registers), and
         the word that it must read."""
@@ -144,6 +149,7 @@ class Build:
             ("RECORD_BYTES", reg.RECORD_BYTES, self.manifest.record_bytes),
             ("STREAMS", reg.STREAMS, self.manifest.streams),
             ("FRAME_INTERVAL", reg.FRAME_INTERVAL, self.manifest.frame_interval),
+            ("HISTORY_BYTES", reg.HISTORY_BYTES, self.history_bytes),
         )
 
 

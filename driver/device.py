@@ -24,9 +24,11 @@ from shiftcore.driver.errors import (
     StuckError,
     WindowError,
 )
+from shiftcore.driver.planes import Planes
 from shiftcore.model import image
 from shiftcore.model import registers as reg
 from shiftcore.model.limits import RECORDS
+from shiftcore.model.preprocess import Turn
 from shiftcore.model.records import Context, Counters, Record
 
 _HASHES = (reg.MODEL_HASH, reg.MODEL_HASH_1, reg.MODEL_HASH_2, reg.MODEL_HASH_3)  # by bank
@@ -35,8 +37,12 @@ _RESET_CYCLES = 200_000
 _FLAGS: tuple[tuple[int, type[ChipError], str], ...] = (
     (reg.Error.READ_RESPONSE, MemoryReadError, "memory refused to hand out a frame (AXI error response)"),
     (reg.Error.WRITE_RESPONSE, MemoryWriteError, "memory refused to take a result (AXI error response)"),
-    (reg.Error.READ_WINDOW, WindowError, "a frame lies outside the memory that the chip may read"),
+    (reg.Error.READ_WINDOW, WindowError, "a frame or a plane lies outside the memory that the chip may read"),
     (reg.Error.WRITE_WINDOW, WindowError, "a result would lie outside the memory that the chip may write"),
+    (reg.Error.HISTORY_WINDOW, WindowError, "an image would lie outside the memory for the cameras' earlier ones"),
+    (reg.Error.PLANE_SIZE, DescriptorError, "the chip refused a plane: too small for its network, or too large"),
+    (reg.Error.PLANE_STRIDE, DescriptorError, "the chip refused a plane: its rows overlap"),
+    (reg.Error.PLANE_HISTORY, DescriptorError, "the chip made no input: it has none of the images before this one"),
     (reg.Error.FRAME_SIZE, DescriptorError, "the chip refused a frame: not the length that its network takes"),
     (reg.Error.STREAM, DescriptorError, "the chip refused a frame: a stream that it does not have"),
     (reg.Error.DESCRIPTOR_OVERFLOW, DescriptorError, "the chip refused a frame: its descriptor queue was full"),
@@ -61,6 +67,11 @@ class Flight:
     owner: Any
     bank: int = 0
     frame: np.ndarray | None = field(default=None, repr=False)
+
+    @property
+    def context(self) -> Context:
+        """What the chip is told of it."""
+        return Context(self.stream, self.clear, self.bank)
 
 
 class Device:
@@ -87,11 +98,15 @@ class Device:
         self._image = RECORDS * self._stride  # where in the frames' memory the model image begins, behind them
         self.streams = [build.load_stream(build.model)] * build.manifest.models
         self._readable = self._image + image.size(build.manifest.load_words)
-        self._frames: Buffer = backend.allocate(self._readable)
+        self._planes = Planes(backend)
+        self._buffers: list[Buffer] = []
         try:
-            self._records: Buffer = backend.allocate(RECORDS * self._record_bytes)
+            self._frames = self._allocate(self._readable)
+            self._records = self._allocate(RECORDS * self._record_bytes)
+            if build.history_bytes:
+                self._histories = self._allocate(build.manifest.streams * build.history_bytes)
         except BaseException:
-            self._frames.free()
+            self._free()
             raise
         self._configure()
         self._restore()
@@ -116,10 +131,42 @@ class Device:
         write(reg.DESCRIPTOR_ADDRESS_HI, address >> 32)
         write(reg.DESCRIPTOR_FRAME_ID, flight.frame_id)
         if not self.flights:
-            self._deadline = self.backend.clock() + self._limit(2 * self._watchdog)
-        write(reg.DESCRIPTOR_CONTEXT, Context(flight.stream, flight.clear, flight.bank).word)
+            self._expect()
+        write(reg.DESCRIPTOR_CONTEXT, flight.context.word)
         self.flights.append(flight)
         self._pushed += 1
+        self._credits -= 1
+
+    def has_room_for(self, plane: np.ndarray) -> bool:
+        """Whether `push_plane` would take a plane. Where its memory is too small it waits for the chip to be idle, and
+        takes more. Raises BackendError where there is none."""
+        if not self._planes.fit(plane):
+            if self.backend.read(reg.STATUS) & reg.Status.BUSY:
+                return False
+            self.backend.write(reg.CONTROL, 0)
+            try:
+                self._planes.grow(plane)
+            finally:
+                self._grant()
+                self.backend.write(reg.CONTROL, reg.Control.RUN)
+        return self._planes.has_room() and self.has_room
+
+    def push_plane(self, plane: np.ndarray, turn: Turn, flight: Flight) -> None:
+        """Copy a plane, uint8 `[rows, columns]`, the whole of which the network sees, into memory and queue its
+        descriptor; `flight`: the frame that the chip makes of it, if `turn` says so. There must be room."""
+        write, size, use = self.backend.write, reg.DescriptorPlaneSize, reg.DescriptorPlaneUse
+        address, stride = self._planes.put(plane)
+        rows, columns = plane.shape
+        write(reg.DESCRIPTOR_ADDRESS_LO, address & 0xFFFF_FFFF)
+        write(reg.DESCRIPTOR_ADDRESS_HI, address >> 32)
+        write(reg.DESCRIPTOR_PLANE_SIZE, size.WIDTH.word(columns) | size.HEIGHT.word(rows))
+        flags = use.WHOLE | use.RESTART * turn.restart | use.RUN * turn.run
+        write(reg.DESCRIPTOR_PLANE_USE, use.STRIDE.word(stride) | flags)
+        if turn.run:
+            write(reg.DESCRIPTOR_FRAME_ID, flight.frame_id)
+            self.flights.append(flight)
+        self._expect()
+        write(reg.DESCRIPTOR_PLANE, flight.context.word)
         self._credits -= 1
 
     def load(self, stream: np.ndarray, bank: int = 0) -> None:
@@ -136,15 +183,17 @@ class Device:
         Raises a ChipError when the chip reports an error, when a record is not the one that is due, and when nothing
         came in the time in which something had to; the chip has been reset by then. Raises ResetError when it cannot.
         """
-        late = bool(self.flights) and self.backend.clock() >= self._deadline
+        late = bool(self.flights or self._planes.cycles) and self.backend.clock() >= self._deadline
         status = self.backend.read(reg.IRQ_STATUS)
         if status & reg.IrqStatus.ERROR:
             self._report()
         if status & reg.IrqStatus.RESULT:
             self.backend.write(reg.IRQ_STATUS, reg.IrqStatus.RESULT)
-            self._deadline = self.backend.clock() + self._limit(2 * self._watchdog)
+            self._expect()
             return self._take(self.backend.read(reg.RESULT_LEVEL))
-        if late:
+        if late and self._planes.cycles and self._planes.moved():
+            self._expect()
+        elif late:
             self.fail(ResponseTimeoutError(f"no result for {self._limit(2 * self._watchdog):.3g} s"))
         return []
 
@@ -192,8 +241,16 @@ class Device:
         of memory; the buffers stay allocated then, since it may still write to them."""
         self.flights.clear()
         self._soft_reset()
-        self._frames.free()
-        self._records.free()
+        self._free()
+
+    def _allocate(self, size: int) -> Buffer:
+        self._buffers.append(self.backend.allocate(size))
+        return self._buffers[-1]
+
+    def _free(self) -> None:
+        self._planes.free()
+        for buffer in self._buffers:
+            buffer.free()
 
     def _identify(self) -> None:
         """Raise IdentityError, with both values, unless the chip is the build's."""
@@ -227,20 +284,37 @@ class Device:
         """Tell a chip fresh from reset all it must know, and let it run."""
         self._pushed = self._taken = self._credits = 0
         self._deadline = 0.0
+        self._planes.forget()
+        self._grant()
         write = self.backend.write
-        for low, address in (
-            (reg.READ_BASE_LO, self._frames.address),
-            (reg.READ_LIMIT_LO, self._frames.address + self._readable // 8 * 8 + 8),
-            (reg.WRITE_BASE_LO, self._records.address),
-            (reg.WRITE_LIMIT_LO, self._records.address + RECORDS * self._record_bytes),
-        ):
-            write(low, address & 0xFFFF_FFFF)
-            write(low + 4, address >> 32)
         write(reg.RESULT_SLOTS, RECORDS)
         write(reg.WATCHDOG, self._watchdog)
         write(reg.DESCRIPTOR_BYTES, self._bytes)
         write(reg.IRQ_ENABLE, reg.IrqEnable.RESULT | reg.IrqEnable.ERROR)
         write(reg.CONTROL, reg.Control.RUN)
+
+    def _grant(self) -> None:
+        """Tell the chip which memory is its own."""
+        first, behind = self._frames.address, self._frames.address + self._readable // 8 * 8 + 8
+        if self._planes.span[1]:
+            first, behind = min(first, self._planes.span[0]), max(behind, self._planes.span[1])
+        windows = [
+            (reg.READ_BASE_LO, first),
+            (reg.READ_LIMIT_LO, behind),
+            (reg.WRITE_BASE_LO, self._records.address),
+            (reg.WRITE_LIMIT_LO, self._records.address + RECORDS * self._record_bytes),
+        ]
+        if size := self.build.history_bytes:
+            histories = self._histories.address
+            behind = histories + self.build.manifest.streams * size
+            windows += [(reg.HISTORY_BASE_LO, histories), (reg.HISTORY_LIMIT_LO, behind)]
+        for low, address in windows:
+            self.backend.write(low, address & 0xFFFF_FFFF)
+            self.backend.write(low + 4, address >> 32)
+
+    def _expect(self) -> None:
+        """From now on something has to come in the time that a frame, and the planes before it, can take."""
+        self._deadline = self.backend.clock() + self._limit(2 * self._watchdog + self._planes.cycles)
 
     def _restore(self) -> None:
         """See to it that a chip fresh from reset has the models that it should. Raises ResetError where it cannot."""
@@ -263,7 +337,7 @@ class Device:
         write(reg.DESCRIPTOR_MODEL, reg.DescriptorModel.BANK.word(bank))
         write(reg.DESCRIPTOR_BYTES, self._bytes)
         self._credits = 0
-        end = self.backend.clock() + self._limit(self._watchdog + 64 * len(stream))
+        end = self.backend.clock() + self._limit(self._watchdog + 64 * len(stream) + self._planes.cycles)
         while (status := self.backend.read(reg.STATUS)) & reg.Status.BUSY and not status & reg.Status.HALTED:
             if self.backend.clock() >= end:
                 return ResponseTimeoutError("the chip does not end loading a model")

@@ -11,7 +11,7 @@ import numpy as np
 
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.change import Change as NewModel
-from shiftcore.driver.errors import ChipError, DifferenceError
+from shiftcore.driver.errors import AcceleratorError, ChipError, DifferenceError
 from shiftcore.driver.events import Event, Reporter
 from shiftcore.driver.service.cover import Cover
 from shiftcore.driver.service.schedule import ALWAYS, Schedule
@@ -90,8 +90,8 @@ class Run:
     """All `sources` through `accelerator`, source i as stream i. `on_result` sees each frame with its result,
     each of `publishers` every event; `say` each line about what went wrong and is survived. `rules`: of sources by
     their names. `between` are called between two frames, and while there is none, and may `load` another model;
-    `beside` sees each frame's result with the network's input; `expected`: whether more sources may be added when all
-    are done.
+    `beside` sees each frame's result with the network's input, which then is made here; `expected`: whether more
+    sources may be added when all are done.
 
     Raises UserError for more sources than the accelerator has streams.
     """
@@ -103,7 +103,7 @@ class Run:
     say: Say
     rules: Mapping[str, Rules] = field(default_factory=dict)
     between: list[Callable[["Run"], None]] = field(default_factory=list)
-    beside: Callable[[Channel, Image, Result, np.ndarray], None] = lambda *_: None
+    beside: Callable[[Channel, Image, Result, np.ndarray], None] | None = None
     expected: Callable[[], bool] = lambda: False
     channels: list[Channel] = field(init=False)
     failures: int = field(init=False, default=0)
@@ -117,7 +117,7 @@ class Run:
         self._settings = self.accelerator.description.alarm
         self._prepare = self.accelerator.preprocessor()
         self._next_look = 0.0
-        self._pending: dict[int, tuple[Channel, Image, int, np.ndarray]] = {}
+        self._pending: dict[int, tuple[Channel, Image, int, np.ndarray | None]] = {}
         self.channels = [
             self._channel(source, stream, self.rules.get(source.name, Rules()))
             for stream, source in enumerate(self.sources)
@@ -229,20 +229,33 @@ class Run:
         if channel.renewed:
             image, channel.renewed = image._replace(first=True), False
         try:
-            prepared = self._prepare.prepare(image.pixels, channel.stream, image.first)
-        except UserError as error:
-            channel.source.refuse(f"{image.source}: {error}")
-            return
-        if prepared is None:
-            return
-        pixels, first = prepared
-        channel.clips[0] += first
-        try:
-            frame_id = self.accelerator.submit(pixels, channel.stream, first)
+            sent = self._send(channel, image)
         except ChipError as error:
             self._survive(error)
             return
-        self._pending[frame_id] = (channel, image, channel.clips[0], pixels)
+        except AcceleratorError:
+            raise
+        except UserError as error:
+            channel.source.refuse(f"{image.source}: {error}")
+            return
+        if sent:
+            frame_id, pixels = sent
+            self._pending[frame_id] = (channel, image, channel.clips[0], pixels)
+
+    def _send(self, channel: Channel, image: Image) -> tuple[int, np.ndarray | None] | None:
+        """The frame id, and the input where it is made here; None where the network does not run."""
+        stream = channel.stream
+        if self.accelerator.ingest and not self.beside:
+            if (sent := self.accelerator.submit_image(image.pixels, stream, image.first)) is None:
+                return None
+            frame_id, first = sent
+            channel.clips[0] += first
+            return frame_id, None
+        if (prepared := self._prepare.prepare(image.pixels, stream, image.first)) is None:
+            return None
+        pixels, first = prepared
+        channel.clips[0] += first
+        return self.accelerator.submit(pixels, stream, first), pixels
 
     def _collect(self, wait_s: float) -> None:
         try:
@@ -262,7 +275,7 @@ class Run:
             raise error
         self.say(str(error))
 
-    def _decide(self, channel: Channel, image: Image, clip: int, pixels: np.ndarray, result: Result) -> None:
+    def _decide(self, channel: Channel, image: Image, clip: int, pixels: np.ndarray | None, result: Result) -> None:
         if channel.gone:
             return
         begins, channel.clips[1] = clip > channel.clips[1], clip  # its first frame may have been lost in the chip
@@ -278,7 +291,8 @@ class Run:
             name = self._settings.likeliest(self.accelerator.classes, result.decision.scores)
             self._report(channel, channel.alarm.update(image.seconds, result.score, name))
         self.on_result(channel, image, result)
-        self.beside(channel, image, result, pixels)
+        if self.beside and pixels is not None:
+            self.beside(channel, image, result, pixels)
 
     def _report(self, channel: Channel, changes: list[Change]) -> None:
         for change in changes:

@@ -6,7 +6,6 @@ wrongly on this machine shows as well.
 """
 
 import platform
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,8 @@ from shiftcore.driver.backends import choose, has_bitstream, open_backend
 from shiftcore.driver.backends.base import Backend
 from shiftcore.driver.build import Build, integer_arrays
 from shiftcore.driver.change import Change
-from shiftcore.driver.errors import AcceleratorError, BuildError, ChipError
+from shiftcore.driver.errors import AcceleratorError, ChipError
+from shiftcore.driver.known import WAIT_S, Known, collect, run_known
 from shiftcore.model import image
 from shiftcore.model import registers as reg
 from shiftcore.model.limits import ALIGNMENT
@@ -30,7 +30,7 @@ _UNREADABLE = (reg.CYCLES_LO, reg.CYCLES_HI)  # they count
 _UNUSED = (0x03C, 0x0FC, 0x800, 0xFFC)  # offsets at which there is no register
 _PATTERNS = (0xFFFF_FFFF, 0xAAAA_AAAA, 0x5555_5555, 0)
 _CLIP = 8  # the first frames of the stored ones are one clip of stream 0
-_WAIT_S = 10.0  # for the next result
+_CAMERAS, _IMAGES = 3, 18  # of a chip with ingest: so many images of so many cameras
 _CHIP_S = 0.1  # for a reset or an error flag, which take thousands of cycles
 
 
@@ -41,39 +41,6 @@ class Check:
     name: str
     passed: bool
     detail: str = ""
-
-
-@dataclass(frozen=True)
-class Known:
-    """The stored frames: uint8 `[N, H, W, C]`; their contexts `[N]`; their logits, int64 `[N, classes]`; and the
-    latency of each, where it is known."""
-
-    frames: np.ndarray
-    streams: np.ndarray
-    clears: np.ndarray
-    logits: np.ndarray
-    latency_cycles: int | None
-
-    @classmethod
-    def load(cls, build: Build) -> "Known":
-        """Those of a build. Raises BuildError when they are missing or damaged."""
-        path = build.chip / "selftest.npz"
-        try:
-            with np.load(path, allow_pickle=False) as content:
-                latency = int(content["latency_cycles"]) if "latency_cycles" in content.files else None
-                known = cls(content["frames"], content["streams"], content["clears"], content["logits"], latency)
-        except FileNotFoundError:
-            raise BuildError(f"{path}: missing; `make compile` writes it") from None
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError):
-            raise BuildError(f"{path}: damaged; copy the build folder again, or run `make compile`") from None
-        count = len(known.frames)
-        if known.frames.shape[1:] != build.input_shape or known.logits.shape != (count, len(build.reference.classes)):
-            raise BuildError(f"{path}: of another network than its model; run `make compile` again")
-        return known
-
-    def contexts(self) -> Iterator[tuple[np.ndarray, int, bool]]:
-        """Each frame, its stream, and whether it begins a clip."""
-        return zip(self.frames, self.streams.tolist(), self.clears.tolist(), strict=True)
 
 
 def selftest(build_dir: Path | str, backend: str = "auto") -> Iterator[Check]:
@@ -133,7 +100,7 @@ def _registers(chip: Backend, build: Build) -> Iterator[Check]:
     yield Check("offsets without a register read 0", not wrong, _at(wrong, len(_UNUSED)))
     if chip.name != "reference":  # it has no clock
         yield _cycles(chip, build)
-    for name, flag, provoke in _MISTAKES:
+    for name, flag, provoke in (*_MISTAKES, *(_PLANE_MISTAKES if build.manifest.ingest else ())):
         yield _refused(chip, build, name, flag, provoke)
     yield _reset(chip, "soft reset after errors: every register at its reset value")
 
@@ -145,13 +112,16 @@ def _at(wrong: list[str], count: int) -> str:
 def _writable(build: Build) -> dict[int, int]:
     """Offsets of the registers that hold what is written, and which of their bits a driver relies on."""
     upper = (1 << max(build.manifest.address_bits - 32, 0)) - 1
-    halves = (reg.READ_BASE_LO, reg.READ_LIMIT_LO, reg.WRITE_BASE_LO, reg.WRITE_LIMIT_LO, reg.DESCRIPTOR_ADDRESS_LO)
+    halves = [reg.READ_BASE_LO, reg.READ_LIMIT_LO, reg.WRITE_BASE_LO, reg.WRITE_LIMIT_LO, reg.DESCRIPTOR_ADDRESS_LO]
+    if build.manifest.ingest:
+        halves += [reg.HISTORY_BASE_LO, reg.HISTORY_LIMIT_LO]
     return {
         reg.IRQ_ENABLE: reg.IrqEnable.RESULT | reg.IrqEnable.ERROR | reg.IrqEnable.IDLE,
         reg.WATCHDOG: 0xFFFF_FFFF,
         reg.RESULT_SLOTS: 0xFFFF,
         reg.DESCRIPTOR_BYTES: 0xFFFF_FFFF,
         reg.DESCRIPTOR_FRAME_ID: 0xFFFF_FFFF,
+        **({reg.DESCRIPTOR_PLANE_SIZE: 0xFFFF_FFFF} if build.manifest.ingest else {}),
         **{low: 2**32 - ALIGNMENT for low in halves},
         **{low + 4: upper for low in halves},
     }
@@ -226,6 +196,22 @@ def _while_running(chip: Backend, _build: Build) -> None:
     chip.write(reg.WATCHDOG, 1)
 
 
+def _plane(columns: int, stride: int, granted: int) -> Provoke:
+    """A plane at address 0 of as many rows as the input, while the chip may read the `granted` bytes from there on."""
+
+    def provoke(chip: Backend, build: Build) -> None:
+        height, width, _ = build.input_shape
+        size, use = reg.DescriptorPlaneSize, reg.DescriptorPlaneUse
+        chip.write(reg.READ_LIMIT_LO, granted)
+        chip.write(reg.RESULT_SLOTS, 1)
+        chip.write(reg.DESCRIPTOR_PLANE_SIZE, size.WIDTH.word(width + columns) | size.HEIGHT.word(height))
+        chip.write(reg.DESCRIPTOR_PLANE_USE, use.STRIDE.word(width + stride))
+        chip.write(reg.DESCRIPTOR_PLANE, 0)
+        chip.write(reg.CONTROL, reg.Control.RUN)
+
+    return provoke
+
+
 # None of these can touch memory: the windows are empty after a reset.
 _MISTAKES: tuple[tuple[str, int, Provoke], ...] = (
     ("a frame of a wrong length", reg.Error.FRAME_SIZE, lambda chip, build: _push(chip, build, size=1)),
@@ -234,6 +220,12 @@ _MISTAKES: tuple[tuple[str, int, Provoke], ...] = (
     ("a frame outside of granted memory", reg.Error.READ_WINDOW, _outside),
     ("a result taken that there is not", reg.Error.RESULT_UNDERFLOW, lambda chip, _: chip.write(reg.RESULT_TAKE, 1)),
     ("a register changed while running", reg.Error.CONFIG, _while_running),
+)
+
+_PLANE_MISTAKES: tuple[tuple[str, int, Provoke], ...] = (
+    ("a plane smaller than the input", reg.Error.PLANE_SIZE, _plane(-1, 0, 1 << 20)),
+    ("a plane whose rows overlap", reg.Error.PLANE_STRIDE, _plane(0, -1, 1 << 20)),
+    ("a plane outside of granted memory", reg.Error.READ_WINDOW, _plane(0, 0, 0)),
 )
 
 
@@ -271,6 +263,34 @@ def _frames(chip: Backend, build: Build, known: Known) -> Iterator[Check]:
         yield _logits("the same frames again after the error", again, known.logits)
         for bank in range(len(accelerator.models)):
             yield from _swaps(accelerator, build, known, bank)
+        if build.manifest.ingest:
+            yield from _planes(accelerator, build)
+
+
+def _planes(accelerator: Accelerator, build: Build) -> Iterator[Check]:
+    """Images of cameras of several sizes, which the chip crops, shrinks and differences itself."""
+    name, rng = "a decoder's planes give the logits of their images", np.random.default_rng(0)
+    prepare, (height, width, _) = accelerator.preprocessor(), build.input_shape
+    build.reference.reset()
+    expected: list[np.ndarray] = []
+    results: list[Result] = []
+    try:
+        for number in range(_IMAGES):
+            stream = number % min(_CAMERAS, accelerator.streams)
+            shape = height + 13 * number, 2 * width + 31 * stream
+            image, begins = rng.integers(0, 256, shape, dtype=np.uint8), number < _CAMERAS
+            if prepared := prepare.prepare(image, stream, begins):
+                expected.append(build.reference.infer(prepared[0], stream, prepared[1]))
+            accelerator.submit_image(image, stream, begins)
+            results += accelerator.results()
+        collect(accelerator, results, len(expected))
+    except AcceleratorError as error:
+        yield Check(name, False, str(error))
+        return
+    yield _logits(name, results, np.array(expected))
+    low, high = accelerator.counters().latency_min, accelerator.counters().latency_max
+    if accelerator.backend != "reference":
+        yield Check("and their latency is that of ready-made frames", low == high, f"{low} to {high} cycles")
 
 
 def negated(build: Build) -> Change:
@@ -304,20 +324,6 @@ def _swaps(accelerator: Accelerator, build: Build, known: Known, bank: int) -> I
     yield _logits(f"and the first one, loaded again{where}, gives the known logits", again, known.logits)
 
 
-def run_known(accelerator: Accelerator, known: Known, progress: Callable[[int], None] = lambda _: None) -> list[Result]:
-    """The results of the known frames, in order; fewer where no more come in `_WAIT_S` of the chip's time. However slow
-    a machine simulates, it may take its time. `progress` is told how many there are."""
-    results: list[Result] = []
-    for context in known.contexts():
-        accelerator.submit(*context)
-        results += accelerator.results()
-        progress(len(results))
-    while len(results) < len(known.frames) and (more := accelerator.results(wait_s=_WAIT_S)):
-        results += more
-        progress(len(results))
-    return results
-
-
 def _logits(name: str, results: list[Result], expected: np.ndarray) -> Check:
     wrong = sum(not np.array_equal(result.logits, logits) for result, logits in zip(results, expected))  # noqa: B905 - fewer may come
     good = wrong == 0 and len(results) == len(expected)
@@ -348,7 +354,7 @@ def _recovery(accelerator: Accelerator, chip: Backend, known: Known) -> Check:
     chip.write(reg.DESCRIPTOR_BYTES, 1)
     try:
         accelerator.submit(known.frames[0], 0, clear=True)
-        accelerator.results(wait_s=_WAIT_S)
+        accelerator.results(wait_s=WAIT_S)
     except ChipError as error:
         return Check(name, True, type(error).__name__)
     return Check(name, False, "no exception came")

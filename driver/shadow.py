@@ -147,11 +147,11 @@ def _checked(candidate: Change, accelerator: Accelerator) -> Change:
 
 
 @contextlib.contextmanager
-def shadowed(candidate: Path | None, run: Run, folder: Path) -> Iterator[Beside]:
+def shadowed(candidate: Path | None, run: Run, folder: Path) -> Iterator[Beside | None]:
     """What a run calls beside each result: the shadow of `candidate`, whose report is left in `folder`; without one,
     nothing. Raises as `Shadow`."""
     if candidate is None:
-        yield run.beside
+        yield None
         return
     shadow = Shadow(candidate, run, folder / "clips")
     try:

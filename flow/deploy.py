@@ -27,7 +27,7 @@ from shiftcore.artifacts import PACKAGE_FOLDER, atomic_file, atomic_folder, buil
 from shiftcore.driver import Accelerator
 from shiftcore.driver.build import Build
 from shiftcore.driver.change import LOADED
-from shiftcore.driver.selftest import Known, run_known
+from shiftcore.driver.known import Known, run_known
 from shiftcore.errors import UserError
 from shiftcore.flow.build import compiled_chip, exported_model
 from shiftcore.flow.rollout import compiled_for

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`make soak`: thousands of frames through the whole Verilated chip, with memory that stalls, several streams, models
 that are swapped, and soft resets between clips and in the middle of transfers. Nothing may be lost, doubled, out of
-order, or differ in a bit from the model that was loaded last.
+order, or differ in a bit from the model that was loaded last. A chip with ingest is given images of all sizes as well.
 
 The driver compares every result with the reference (compare=True) and checks every record's place; here it is counted
 that what was sent comes back. A batch's random numbers come from the seed and its number alone, so that an interrupted
@@ -37,6 +37,8 @@ from shiftcore.sources import code
 MODELS = 5  # the build's own, and others of its shape that differ in every layer
 BATCH = 250  # results between two points at which an interrupted soak goes on
 LONGEST_CLIP, LONGEST_SESSION = 20, 60  # frames
+IMAGES = 0.7  # of the clips are images where the chip takes them; they are up to LARGEST times as large as the input
+LARGEST = 5
 SWAPS = 0.06  # of the frames are followed by another model
 SLOWEST_MEMORY = 200  # cycles
 
@@ -65,7 +67,8 @@ class _Session:
         self._due: deque[tuple[int, int, bool]] = deque()
         self._left = [0] * accelerator.streams  # frames of the current clip, for each stream
         self._banks = len(accelerator.models)
-        self.frames = self.clips = 0
+        self._of_images = [False] * accelerator.streams  # whether that is one of images
+        self.frames = self.clips = self.images = 0
 
     @property
     def under_way(self) -> int:
@@ -84,10 +87,24 @@ class _Session:
             self._model.stall = rng.choice([0.0, 0.1, 0.2, 0.5])
             self._model.read_latency = rng.randrange(SLOWEST_MEMORY)
             self._model.write_latency = rng.randrange(SLOWEST_MEMORY)
+            self._of_images[stream] = self._accelerator.ingest and rng.random() < IMAGES
             self.clips += 1
         self._left[stream] -= 1
+        if self._of_images[stream]:
+            self._show(stream, clear)
+            return
         frame_id = self._accelerator.submit(self._pixels[rng.randrange(len(self._pixels))], stream, clear)
         self._due.append((frame_id, stream, clear))
+
+    def _show(self, stream: int, clear: bool) -> None:
+        """One image, of any size that the chip takes."""
+        rng, (height, width, _) = self._rng, self._accelerator.input_shape
+        scale = rng.choice([1, rng.uniform(1, LARGEST)])
+        rows, columns = (int(scale * side * rng.uniform(1, 1.5)) for side in (height, width))
+        noise = np.frombuffer(rng.randbytes(rows * columns), np.uint8).reshape(rows, columns)
+        self.images += 1
+        if sent := self._accelerator.submit_image(noise, stream, clear):
+            self._due.append((sent[0], stream, sent[1]))
 
     def swap(self, model: Path) -> None:
         """Take another model into a bank in the middle of everything; behind it every stream begins a clip."""
@@ -138,7 +155,7 @@ def batch(build: Build, seed: int, number: int, frames: int, progress: Callable[
     rng = random.Random(f"{seed} {number}")
     pixels = np.random.default_rng([seed, number]).integers(0, 256, (64, *build.input_shape), dtype=np.uint8)
     chip = _Chip(build, seed=rng.randrange(1, 2**31))
-    counts = {"frames": 0, "clips": 0, "soft_resets": 0, "given_up": 0, "swaps": 0, "load_cycles_max": 0}
+    counts = {"frames": 0, "images": 0, "clips": 0, "soft_resets": 0, "given_up": 0, "swaps": 0, "load_cycles_max": 0}
     folder = tempfile.TemporaryDirectory()
     try:
         known = models(build, Path(folder.name), seed)
@@ -157,6 +174,7 @@ def batch(build: Build, seed: int, number: int, frames: int, progress: Callable[
                     while session.under_way:
                         session.take(wait_s=1.0)
             counts["frames"] += session.frames
+            counts["images"] += session.images
             counts["clips"] += session.clips
             counts["given_up"] += session.under_way
             counts["soft_resets"] += 1
@@ -227,7 +245,8 @@ def main(
         report = soak(Build.load(chip.parent), frames, seed, lambda count: bar.advance(task, count))
     console.print(
         f"{report['frames']:,} frames of {report['streams']} streams in {report['clips']:,} clips, "
-        f"{report['soft_resets']:,} soft resets, {report['swaps']:,} swaps among {report['models']} models, "
+        + (f"{report['images']:,} images shrunk in the chip, " if report["images"] else "")
+        + f"{report['soft_resets']:,} soft resets, {report['swaps']:,} swaps among {report['models']} models, "
         f"{report['cycles']:,} cycles: "
         f"none lost, doubled or out of order, {report['differing_bits']} differing bits"
     )

@@ -5,7 +5,7 @@ build/PRESET/BOARD/chip/
     manifest.json   what it is made of; the driver compares it with the chip's registers
     model.npz       the integer model (docs/integer-model.md)
     selftest.npz    frames and the logits that the integer model gives for them (hw.selftest)
-    rtl/            the shell, and chip_config_pkg.sv with this build's numbers
+    rtl/            the shell (with ingest where the preset wants it), and chip_config_pkg.sv with this build's numbers
     core/           the core's folder, as hw.core leaves it
 """
 
@@ -45,6 +45,18 @@ SHELL = (
 )
 """The RTL around the core, in compile order, behind its packages."""
 
+INGEST = (
+    "plane_geometry.sv",
+    "plane_read.sv",
+    "box_divide.sv",
+    "box_average.sv",
+    "motion_pixels.sv",
+    "axi_read_arbiter.sv",
+    "axi_write_arbiter.sv",
+    manifests.INGEST,
+)
+"""What is beside it in a chip that takes planes."""
+
 
 def config_package(build_hash: str, shape_hash: str, model_hash: str, numbers: dict[str, int]) -> str:
     """The text of chip_config_pkg.sv: the hashes, eight hexadecimal digits each, and the build's numbers by name."""
@@ -76,6 +88,7 @@ def _numbers(manifest: ChipManifest, core: CoreManifest, board: Board) -> dict[s
         "AXI_WRITE_BURST": board.write_burst,
         "LOAD_WORDS": manifest.load_words,
         "MODELS": manifest.models,
+        "INGEST": int(manifest.ingest),
     }
 
 
@@ -108,6 +121,11 @@ def _check(core: CoreManifest, reference: Reference, board: Board, where: Path) 
         raise UserError(f"{where}: compiled for another context word (hw/chip.toml); run `make compile`")
     if (source.element_bits, source.signed, sink.signed) != (8, False, True):
         raise UserError(f"{where}: the shell takes a core of uint8 frames and signed logits only")
+    if reference.description.preset.hardware.ingest and source.elements != reference.input_shape[2]:
+        raise UserError(
+            f"{where}: its first layer takes {source.elements} bytes a cycle, and ingest gives a pixel's "
+            f"{reference.input_shape[2]}; lower hardware.target_fps, or leave hardware.ingest out"
+        )
 
 
 def _manifest(core: CoreManifest, reference: Reference, board: Board, model: Path, content: str) -> ChipManifest:
@@ -136,7 +154,7 @@ def _manifest(core: CoreManifest, reference: Reference, board: Board, model: Pat
         top="chip",
         files=(
             *(f"rtl/{file}" for file in (*PACKAGES, "chip_config_pkg.sv")), *packages,
-            *rest, *(f"rtl/{file}" for file in SHELL),
+            *rest, *(f"rtl/{file}" for file in _shell(reference)),
         ),
         core_content=core.content,
         shape=core.shape[:8],
@@ -148,6 +166,11 @@ def _manifest(core: CoreManifest, reference: Reference, board: Board, model: Pat
     )  # fmt: skip
 
 
+def _shell(reference: Reference) -> tuple[str, ...]:
+    """The RTL around the core of a model, in compile order."""
+    return (*INGEST, *SHELL) if reference.description.preset.hardware.ingest else SHELL
+
+
 def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
     """Put the chip of a compiled core beside it, unless it is there already; returns its folder.
 
@@ -156,15 +179,15 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
     """
     core = CoreManifest.read(core_folder)
     folder = core_folder.parent / "chip"
-    sources = [RTL / file for file in (*PACKAGES, *SHELL)]
     if not model.is_file():
         raise UserError(f"{model}: no such file; `make export` writes the integer model beside the QONNX file")
+    reference = Reference.load(model)
+    sources = [RTL / file for file in (*PACKAGES, *_shell(reference))]
     makers = [Path(__file__), *(Path(str(module.__file__)) for module in (selftest, manifests, image, records, limits))]
     family = json.dumps(asdict(FAMILIES[board.family]), default=lambda table: table.model_dump())
     content = digest(core.content, board.model_dump_json(), family, model, *sources, *makers)
     if _is_built(folder, content):
         return folder
-    reference = Reference.load(model)
     _check(core, reference, board, core_folder)
     _check_origin(core, core_folder, reference, model)
     manifest = _manifest(core, reference, board, model, content)

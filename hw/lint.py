@@ -20,15 +20,17 @@ from shiftcore.sim.verilator import environment
 
 _CHIP = (
     "INPUT_HEIGHT INPUT_WIDTH INPUT_CHANNELS INPUT_BYTES IN_ELEMENTS OUTPUT_LOGITS OUT_ELEMENTS OUT_ELEMENT_BITS "
-    "RECORD_BYTES STREAMS FRAME_INTERVAL AXI_ADDR_WIDTH AXI_MAX_BURST AXI_WRITE_BURST LOAD_WORDS MODELS"
+    "RECORD_BYTES STREAMS FRAME_INTERVAL AXI_ADDR_WIDTH AXI_MAX_BURST AXI_WRITE_BURST LOAD_WORDS MODELS INGEST"
 )
 CHIPS: list[dict[str, int]] = [
     dict(zip(_CHIP.split(), row, strict=True))
     for row in (
-        (1, 1, 1, 1, 1, 1, 1, 1, 24, 1, 1, 32, 16, 1, 1, 1),
-        (32, 32, 3, 3072, 3, 4, 1, 24, 32, 4, 18432, 32, 16, 16, 5978, 1),
-        (512, 512, 3, 786432, 48, 400, 8, 31, 1616, 128, 4000000, 40, 256, 256, 1000000, 4),
-        (8, 8, 3, 192, 64, 7, 7, 32, 48, 2, 100, 49, 256, 16, 2, 3),
+        (1, 1, 1, 1, 1, 1, 1, 1, 24, 1, 1, 32, 16, 1, 1, 1, 0),
+        (32, 32, 3, 3072, 3, 4, 1, 24, 32, 4, 18432, 32, 16, 16, 5978, 1, 0),
+        (512, 512, 3, 786432, 48, 400, 8, 31, 1616, 128, 4000000, 40, 256, 256, 1000000, 4, 0),
+        (8, 8, 3, 192, 64, 7, 7, 32, 48, 2, 100, 49, 256, 16, 2, 3, 0),
+        (80, 112, 3, 26880, 3, 2, 1, 24, 24, 32, 80800, 32, 16, 16, 9000, 1, 1),
+        (8, 8, 3, 192, 3, 7, 7, 32, 48, 2, 100, 40, 256, 16, 2, 3, 1),
     )
 ]
 """Numbers of whole chips, as in their chip_config_pkg."""

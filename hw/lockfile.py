@@ -90,7 +90,7 @@ def shape_digest(model: ModelWrapper, layers: Sequence[Layer], target: Hardware,
     ]
     device = [board.family, board.part, board.clock_mhz, board.resources.model_dump()]
     said = [{key: value for key, value in asdict(layer).items() if value not in (None, ())} for layer in layers]
-    return digest(json.dumps([nodes, said, target.model_dump(exclude={"models"}), device]))
+    return digest(json.dumps([nodes, said, target.model_dump(exclude={"models", "ingest"}), device]))
 
 
 def fifos(model: ModelWrapper) -> dict[str, Attributes]:

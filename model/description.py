@@ -42,6 +42,7 @@ class InputSpec:
 @dataclass(frozen=True)
 class _Hardware:
     streams: Count
+    ingest: bool | None  # None, as false: of a preset without it
 
 
 @dataclass(frozen=True)

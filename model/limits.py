@@ -23,6 +23,9 @@ IN_CORE = 16
 RECORDS = 32
 """Frames under way, each with a slot in the driver's ring: a full descriptor queue, and what DMA and core hold."""
 
+PLANE_WIDTH, PLANE_HEIGHT = 4096, 2304
+"""Columns and rows of the largest plane that a chip with ingest takes."""
+
 
 class RecordHeader(NamedTuple):
     """The words that a record begins with."""

@@ -17,6 +17,7 @@ from shiftcore.model.fields import Count, Offset, parsed
 
 FILE = "manifest.json"
 FORMAT, VERSION = "shiftcore-chip", 1  # of a chip's
+INGEST = "ingest.sv"  # among a chip's RTL where it takes planes
 BuildHash = Annotated[str, "[0-9a-f]{8}"]
 
 _M = TypeVar("_M", bound="_Manifest")
@@ -213,3 +214,8 @@ class ChipManifest(_Manifest):
     model: str
     content: str
     models: Count = 1
+
+    @property
+    def ingest(self) -> bool:
+        """Whether it makes its input of a decoder's luma planes by itself (docs/ingest.md)."""
+        return f"rtl/{INGEST}" in self.files

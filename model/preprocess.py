@@ -59,6 +59,15 @@ def pixel_aspect(image: np.ndarray | None) -> Fraction:
     return image.pixel_aspect if isinstance(image, Picture) else SQUARE
 
 
+class Turn(NamedTuple):
+    """What an image is to the network: `restart`: the first of a clip, which knows of none before it; `run`: an input
+    is made of it; `first`: the first that is made of its clip."""
+
+    restart: bool
+    run: bool
+    first: bool
+
+
 class Preprocessor:
     """The preprocessing of one model, with what it keeps of each camera's earlier images.
 
@@ -97,15 +106,37 @@ class Preprocessor:
         Raises UserError when the image is smaller than the input in either direction, or luma where the model sees
         colours; the camera's next image then begins a clip.
         """
-        if clear or stream not in self._images:
-            self._images[stream], self._shrunk[stream] = 0, []
-        since = self._images.pop(stream) - self._look_back  # back below: an image that raises ends the clip
-        runs = since >= 0 and since % self.run_every == 0
-        history = self._shrunk[stream]
-        if runs or self._look_back:
+        number = self._number(stream, clear)
+        turn, history = self._turn(number), self._shrunk[stream] if number else []
+        if turn.run or self._look_back:
             history = [to_input(self._taken(image), self.height, self.width), *history[: self._look_back]]
-        self._shrunk[stream], self._images[stream] = history, since + self._look_back + 1
-        return (assemble(self.representation, history), since == 0) if runs else None
+        self._shrunk[stream], self._images[stream] = history, number + 1
+        return (assemble(self.representation, history), turn.first) if turn.run else None
+
+    def part(self, image: np.ndarray, stream: int = 0) -> np.ndarray:
+        """For a chip that shrinks and keeps images by itself: the part of the luma of the next image of camera `stream`
+        that the network sees, uint8 `[rows, columns]`, a view where that can be. Raises as `prepare`."""
+        number = self._images.pop(stream, 0)
+        luma = self._taken(image)
+        rows, columns = crop_size(luma, self.height, self.width)
+        top, left = (luma.shape[0] - rows) // 2, (luma.shape[1] - columns) // 2
+        self._images[stream] = number
+        return np.asarray(luma)[top : top + rows, left : left + columns]
+
+    def turn(self, stream: int = 0, clear: bool = False) -> Turn:
+        """What that chip is to do with it; `clear` as in `prepare`. Once an image."""
+        number = self._number(stream, clear)
+        self._images[stream] = number + 1
+        return self._turn(number)
+
+    def _number(self, stream: int, clear: bool) -> int:
+        """The image's number in its clip. Who keeps the image says so afterwards: one that raises ends the clip."""
+        number = self._images.pop(stream, 0)
+        return 0 if clear else number
+
+    def _turn(self, number: int) -> Turn:
+        since = number - self._look_back
+        return Turn(number == 0, since >= 0 and since % self.run_every == 0, since == 0)
 
     def _taken(self, image: np.ndarray) -> np.ndarray:
         if image.ndim == 2 and not self.luma:
@@ -120,6 +151,10 @@ class Preprocessor:
             prepared = self.prepare(image, clear=index == 0)
             if prepared is not None:
                 yield prepared[0]
+
+    def forget(self, stream: int) -> None:
+        """The next image of camera `stream` begins a clip."""
+        self._images.pop(stream, None)
 
     def reset(self) -> None:
         """Forget every camera."""
@@ -144,20 +179,24 @@ def motion(now: np.ndarray, before: np.ndarray, earlier: np.ndarray) -> np.ndarr
 
 
 def to_input(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Crop the centre of `frame`, uint8 `[H, W]` or `[H, W, C]`, to what `crop_size` says, and shrink it by averaging:
-    each pixel of the result is the mean of its own box of pixels, rounded half up. Boxes begin at floor(i * size /
-    count), so they differ by at most one pixel. Returns uint8 of `height` rows and `width` columns. Raises UserError as
-    `crop_size`."""
+    """Crop the centre of `frame`, uint8 `[H, W]` or `[H, W, C]`, to what `crop_size` says, and shrink it. Returns uint8
+    of `height` rows and `width` columns. Raises UserError as `crop_size`."""
     rows, columns = frame.shape[:2]
     crop_rows, crop_columns = crop_size(frame, height, width)
     top, left = (rows - crop_rows) // 2, (columns - crop_columns) // 2
-    crop = np.asarray(frame)[top : top + crop_rows, left : left + crop_columns]
+    return shrink(np.asarray(frame)[top : top + crop_rows, left : left + crop_columns], height, width)
 
+
+def shrink(crop: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Shrink all of `crop`, uint8 `[H, W]` or `[H, W, C]`, of `height` x `width` or larger, by averaging: each pixel of
+    the result is the mean of its own box of pixels, rounded half up. Boxes begin at floor(i * size / count), so they
+    differ by at most one pixel."""
+    crop_rows, crop_columns = crop.shape[:2]
     column_edges = _edges(crop_columns, width)
     sums = np.cumsum(_row_sums(crop, height), axis=1, dtype=np.uint32)[:, column_edges[1:] - 1]
     sums[:, 1:] -= sums[:, :-1].copy()  # where a cumulative sum was beyond 32 bits, its differences are right
     counts = (np.diff(_edges(crop_rows, height))[:, None] * np.diff(column_edges)).astype(np.uint32)
-    counts = counts.reshape(counts.shape + (1,) * (frame.ndim - 2))
+    counts = counts.reshape(counts.shape + (1,) * (crop.ndim - 2))
     return ((2 * sums + counts) // (2 * counts)).astype(np.uint8)
 
 

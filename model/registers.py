@@ -74,6 +74,19 @@ LOAD_CYCLES = 0x0EC
 MODEL_HASH_1 = 0x0F0
 MODEL_HASH_2 = 0x0F4
 MODEL_HASH_3 = 0x0F8
+HISTORY_BYTES = 0x100
+HISTORY_BASE_LO = 0x104
+HISTORY_BASE_HI = 0x108
+HISTORY_LIMIT_LO = 0x10C
+HISTORY_LIMIT_HI = 0x110
+DESCRIPTOR_PLANE_SIZE = 0x114
+DESCRIPTOR_PLANE_USE = 0x118
+DESCRIPTOR_PLANE = 0x11C
+PLANES_DONE = 0x120
+PLANE_CYCLES_LAST = 0x124
+PLANE_CYCLES_MAX = 0x128
+PLANE_BUSY_LO = 0x12C
+PLANE_BUSY_HI = 0x130
 
 
 class InputShape:
@@ -123,7 +136,7 @@ class Error:
 
     READ_RESPONSE = Field(0x1)  # memory answered a read with SLVERR or DECERR; the chip halts
     WRITE_RESPONSE = Field(0x2)  # memory answered a write with SLVERR or DECERR; the chip halts
-    READ_WINDOW = Field(0x4)  # a frame or a model image does not lie inside READ_BASE to READ_LIMIT; it was dropped
+    READ_WINDOW = Field(0x4)  # what a descriptor names does not lie inside READ_BASE to READ_LIMIT; it was dropped
     WRITE_WINDOW = Field(0x8)  # a record's slot does not lie inside WRITE_BASE to WRITE_LIMIT; the chip halts
     FRAME_SIZE = Field(0x10)  # a descriptor's length is not INPUT_BYTES; it was dropped
     STREAM = Field(0x20)  # a descriptor's stream is not below STREAMS; it was dropped
@@ -136,6 +149,10 @@ class Error:
     MODEL_SHAPE = Field(0x1000)  # no image of this chip, or for no bank of it; not loaded, the model in use stays
     MODEL_CRC = Field(0x2000)  # a model image's check sum is wrong; there is no model until a good one is loaded
     MODEL_MISSING = Field(0x4000)  # no model in the bank of a frame whose turn came, or no such bank; it was dropped
+    PLANE_SIZE = Field(0x8000)  # a plane is smaller than the input, or larger than PLANE; it was dropped
+    PLANE_STRIDE = Field(0x10000)  # a plane's stride is below its width; it was dropped
+    PLANE_HISTORY = Field(0x20000)  # a clip's first or second image was to make an input; it is kept, there is none
+    HISTORY_WINDOW = Field(0x40000)  # the histories do not lie inside HISTORY_BASE to HISTORY_LIMIT; the chip halts
 
 
 class DescriptorLevel:
@@ -157,6 +174,30 @@ class DescriptorModel:
     """Writing it pushes a descriptor of a model image: frames of its bank that are pushed behind it are its own."""
 
     BANK = Field(0x300)  # where the model goes; nobody looks at the other bits
+
+
+class DescriptorPlaneSize:
+    """The plane's size; its address is DESCRIPTOR_ADDRESS."""
+
+    WIDTH = Field(0xFFFF)  # columns, of a byte each
+    HEIGHT = Field(0xFFFF0000)  # rows
+
+
+class DescriptorPlaneUse:
+    """How it lies in memory, and what is made of it."""
+
+    STRIDE = Field(0xFFFF)  # from one row to the next
+    RESTART = Field(0x10000)  # the first image of a clip: those before it are forgotten
+    RUN = Field(0x20000)  # make an input of it and of the two before it; 0: it is kept, nothing more
+    WHOLE = Field(0x40000)  # do not crop it
+
+
+class DescriptorPlane:
+    """The context of the frame that is made of it; writing it pushes the plane's descriptor."""
+
+    STREAM = Field(0x7F)  # which camera
+    CLEAR = Field(0x80)  # first frame of a clip: temporal state reads as zero
+    BANK = Field(0x300)  # which model computes it, as in DESCRIPTOR_CONTEXT
 
 
 ID_VALUE = 0x53464331
@@ -199,6 +240,18 @@ RESETS = {
     OUTPUT_STALLS_LO: 0x0,
     OUTPUT_STALLS_HI: 0x0,
     LOAD_CYCLES: 0x0,
+    HISTORY_BASE_LO: 0x0,
+    HISTORY_BASE_HI: 0x0,
+    HISTORY_LIMIT_LO: 0x0,
+    HISTORY_LIMIT_HI: 0x0,
+    DESCRIPTOR_PLANE_SIZE: 0x0,
+    DESCRIPTOR_PLANE_USE: 0x0,
+    DESCRIPTOR_PLANE: 0x0,
+    PLANES_DONE: 0x0,
+    PLANE_CYCLES_LAST: 0x0,
+    PLANE_CYCLES_MAX: 0x0,
+    PLANE_BUSY_LO: 0x0,
+    PLANE_BUSY_HI: 0x0,
 }
 """Words after reset, of all registers whose reset is no parameter of the chip."""
 
@@ -213,5 +266,26 @@ WHEN_IDLE = {
     WRITE_LIMIT_LO,
     WRITE_LIMIT_HI,
     RESULT_SLOTS,
+    HISTORY_BASE_LO,
+    HISTORY_BASE_HI,
+    HISTORY_LIMIT_LO,
+    HISTORY_LIMIT_HI,
 }
 """Registers that only change while CONTROL.RUN and STATUS.BUSY are 0."""
+
+OF_INGEST = {
+    HISTORY_BYTES,
+    HISTORY_BASE_LO,
+    HISTORY_BASE_HI,
+    HISTORY_LIMIT_LO,
+    HISTORY_LIMIT_HI,
+    DESCRIPTOR_PLANE_SIZE,
+    DESCRIPTOR_PLANE_USE,
+    DESCRIPTOR_PLANE,
+    PLANES_DONE,
+    PLANE_CYCLES_LAST,
+    PLANE_CYCLES_MAX,
+    PLANE_BUSY_LO,
+    PLANE_BUSY_HI,
+}
+"""Registers that only a chip with ingest has; in another they read as 0."""

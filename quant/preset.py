@@ -150,11 +150,13 @@ class Training(Table):
 class Hardware(Table):
     """What the compiled core must reach: frames per second at the board's clock ("best": as many as the board's
     resources allow), how many cameras' temporal state it keeps apart, and how many `models` it has at once, each in a
-    bank of weights of its own; where it is one, nothing that is made of the preset says so."""
+    bank of weights of its own. `ingest`: whether the chip crops, shrinks and differences a decoder's luma planes by
+    itself. Of one model, or of no ingest, nothing that is made of the preset says anything."""
 
     target_fps: Positive | Literal["best"] = 1000
     streams: Annotated[int, Field(ge=1, le=STREAMS)] = 1
     models: Annotated[int, Field(ge=1, le=MODELS, exclude_if=lambda models: models == 1)] = 1
+    ingest: Annotated[bool, Field(exclude_if=lambda ingest: not ingest)] = False
 
 
 class Choose(Table):
@@ -234,6 +236,16 @@ class Preset(Table):
             height, width = height // stride, width // stride
             if min(height, width) < 3:
                 raise ValueError(f"{name}: its {height}x{width} output is smaller than the 3x3 kernel behind it")
+        return self
+
+    @model_validator(mode="after")
+    def _ingest_makes_it(self) -> "Preset":
+        made, streams = self.input, self.hardware.streams
+        if self.hardware.ingest and (made.representation != "motion" or made.width * made.height % 2 or streams < 2):
+            raise ValueError(
+                f"hardware.ingest: is for `motion`, an even number of pixels and 2 streams or more; this preset has "
+                f"{made.representation}, {made.width}x{made.height} and {streams}"
+            )
         return self
 
     @property

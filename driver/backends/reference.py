@@ -8,10 +8,12 @@ something is waited for.
 
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from shiftcore.driver.backends.base import Backend
+from shiftcore.driver.backends.reference_ingest import Ingest, Plane
 from shiftcore.driver.build import Build, integer_arrays
 from shiftcore.model import image
 from shiftcore.model import registers as reg
@@ -25,6 +27,16 @@ _PAGE = 4096
 Infer = Callable[[np.ndarray, int, bool], np.ndarray]
 Load = Callable[[np.ndarray], Infer]
 """What makes of a load stream (model.image) the network in it, fresh from reset."""
+
+
+class _Descriptor(NamedTuple):
+    """What waits in the queue: a ready-made frame, a plane, or a model image, of whose context the bank alone counts."""
+
+    address: int
+    context: Context
+    frame_id: int = 0
+    plane: Plane | None = None
+    model: bool = False
 
 
 class _Buffer:
@@ -62,15 +74,16 @@ class ReferenceChip:
         self._shape_hash, self._load_words = build.manifest.shape, build.manifest.load_words
         self._shape = build.input_shape
         self._bytes, self._record_bytes = build.input_bytes, build.manifest.record_bytes
-        self._streams = build.manifest.streams
+        self._streams, self._history_bytes = build.manifest.streams, build.history_bytes
+        self._absent = set() if build.manifest.ingest else reg.OF_INGEST
         self.constants = {offset: word for _, offset, word in build.identity}
         self._power_on()
 
     def _power_on(self) -> None:
         """Everything but the temporal state, which no reset clears."""
         self._words = {**reg.RESETS, **self.constants}
-        # address; frame id, None of a model image; context, of which a model image has the bank alone
-        self._queue: deque[tuple[int, int | None, Context]] = deque()
+        self._queue: deque[_Descriptor] = deque()
+        self._ingest = Ingest(*self._shape[:2])
         self._waiting: Record | None = None  # for a free slot
         self._records = self._level = 0
         self._halted = False
@@ -100,20 +113,25 @@ class ReferenceChip:
 
     def write(self, offset: int, word: int) -> None:
         """Write a register; nothing happens where there is none."""
+        actions = {
+            reg.CONTROL: self._control,
+            reg.RESULT_TAKE: self._take,
+            reg.DESCRIPTOR_CONTEXT: self._push,
+            reg.DESCRIPTOR_MODEL: self._push_model,
+            reg.DESCRIPTOR_PLANE: self._push_plane,
+        }
+        if offset in self._absent:
+            return
         if offset in (reg.IRQ_STATUS, reg.ERROR):
             self._words[offset] &= ~word
-        elif offset == reg.CONTROL:
-            self._control(word)
-        elif offset == reg.RESULT_TAKE:
-            self._take(word)
-        elif offset == reg.DESCRIPTOR_CONTEXT:
-            self._push(word)
-        elif offset == reg.DESCRIPTOR_MODEL:
-            self._push_model(reg.DescriptorModel.BANK.of(word))
+        elif offset in actions:
+            actions[offset](word)
         elif offset in reg.WHEN_IDLE and (self._words[reg.CONTROL] & reg.Control.RUN or self._busy):
             self._error(reg.Error.CONFIG)
         elif offset in reg.WHEN_IDLE or offset in _WRITABLE:
             self._words[offset] = word
+        elif offset == reg.DESCRIPTOR_PLANE_USE:
+            self._words[offset] = word & _USE
 
     def step(self) -> bool:
         """Take the next descriptor, or write the record that waits. Returns whether there was something to do."""
@@ -124,20 +142,48 @@ class ReferenceChip:
         running = self._words[reg.CONTROL] & reg.Control.RUN and self._words[reg.RESULT_SLOTS]
         if not running or not self._queue:
             return False
-        address, frame_id, context = self._queue.popleft()
-        infer = self._infer[context.bank]
-        if frame_id is not None and infer is None:
+        descriptor = self._queue.popleft()
+        address, context = descriptor.address, descriptor.context
+        if descriptor.model:
+            if (content := self._fetch(address, image.size(self._load_words))) is not None:
+                self._change(content, context.bank)
+        elif self._infer[context.bank] is None:
             self._error(reg.Error.MODEL_MISSING)
-            return True
-        content = self._fetch(address, self._bytes if frame_id is not None else image.size(self._load_words))
-        if content is None:
-            return True
-        if frame_id is None:
-            self._change(content, context.bank)
-        elif infer is not None:
-            logits = infer(content.reshape(self._shape).copy(), context.stream, context.clear)
-            self._put(Record(frame_id, context.stream, context.clear, 0, self._records, logits))
+        elif descriptor.plane:
+            self._shrink(descriptor, descriptor.plane)
+        elif (content := self._fetch(address, self._bytes)) is not None:
+            self._compute(content.reshape(self._shape), descriptor)
         return True
+
+    def _compute(self, frame: np.ndarray, descriptor: _Descriptor) -> None:
+        """A frame to its record, by the model of its bank."""
+        context, infer = descriptor.context, self._infer[descriptor.context.bank]
+        assert infer is not None
+        logits = infer(frame.copy(), context.stream, context.clear)
+        self._put(Record(descriptor.frame_id, context.stream, context.clear, 0, self._records, logits))
+
+    def _shrink(self, descriptor: _Descriptor, plane: Plane) -> None:
+        """A plane to its stream's newest image, and with the two before it to a frame."""
+        stream = descriptor.context.stream
+        if fault := self._ingest.fault(plane):
+            self._error(fault)
+        content = None if fault else self._fetch(descriptor.address, plane.bytes)
+        if content is None:
+            self._ingest.forget(stream)
+            return
+        history = self._long(reg.HISTORY_BASE_LO) + stream * self._history_bytes
+        if not self._inside(reg.HISTORY_BASE_LO, reg.HISTORY_LIMIT_LO, history, self._history_bytes):
+            self._halt(reg.Error.HISTORY_WINDOW)
+        elif self._lookup(history, self._history_bytes) is None:
+            self._halt(reg.Error.WRITE_RESPONSE)
+        else:
+            self._ingest.keep(plane, content, stream)
+            self._words[reg.PLANES_DONE] += 1
+            frame = self._ingest.made(stream)
+            if plane.use & reg.DescriptorPlaneUse.RUN and frame is not None:
+                self._compute(frame, descriptor)
+            elif plane.use & reg.DescriptorPlaneUse.RUN:
+                self._error(reg.Error.PLANE_HISTORY)
 
     def _fetch(self, address: int, size: int) -> np.ndarray | None:
         """The bytes of a descriptor, or None where that sets an error flag."""
@@ -193,7 +239,7 @@ class ReferenceChip:
             self._power_on()
             return
         if word & reg.Control.CLEAR_COUNTERS:
-            self._words[reg.FRAMES_DONE] = 0
+            self._words[reg.FRAMES_DONE] = self._words[reg.PLANES_DONE] = 0
         self._words[reg.CONTROL] = word & reg.Control.RUN
 
     def _take(self, count: int) -> None:
@@ -214,9 +260,23 @@ class ReferenceChip:
             self._error(reg.Error.DESCRIPTOR_OVERFLOW)
         else:
             address = self._long(reg.DESCRIPTOR_ADDRESS_LO)
-            self._queue.append((address, self._words[reg.DESCRIPTOR_FRAME_ID], context))
+            self._queue.append(_Descriptor(address, context, self._words[reg.DESCRIPTOR_FRAME_ID]))
 
-    def _push_model(self, bank: int) -> None:
+    def _push_plane(self, word: int) -> None:
+        context = Context.of(word)
+        if context.stream >= self._streams:
+            self._error(reg.Error.STREAM)
+        elif context.bank >= self._models:
+            self._error(reg.Error.MODEL_MISSING)
+        elif len(self._queue) >= DESCRIPTORS:
+            self._error(reg.Error.DESCRIPTOR_OVERFLOW)
+        else:
+            plane = Plane(self._words[reg.DESCRIPTOR_PLANE_SIZE], self._words[reg.DESCRIPTOR_PLANE_USE])
+            address = self._long(reg.DESCRIPTOR_ADDRESS_LO)
+            self._queue.append(_Descriptor(address, context, self._words[reg.DESCRIPTOR_FRAME_ID], plane))
+
+    def _push_model(self, word: int) -> None:
+        bank = reg.DescriptorModel.BANK.of(word)
         if self._words[reg.DESCRIPTOR_BYTES] != image.size(self._load_words):
             self._error(reg.Error.MODEL_SIZE)
         elif bank >= self._models:
@@ -224,7 +284,7 @@ class ReferenceChip:
         elif len(self._queue) >= DESCRIPTORS:
             self._error(reg.Error.DESCRIPTOR_OVERFLOW)
         else:
-            self._queue.append((self._long(reg.DESCRIPTOR_ADDRESS_LO), None, Context(0, bank=bank)))
+            self._queue.append(_Descriptor(self._long(reg.DESCRIPTOR_ADDRESS_LO), Context(0, bank=bank), model=True))
 
     def _error(self, flag: int) -> None:
         self._words[reg.ERROR] |= flag
@@ -249,11 +309,12 @@ class ReferenceChip:
 
 
 _HASHES = (reg.MODEL_HASH, reg.MODEL_HASH_1, reg.MODEL_HASH_2, reg.MODEL_HASH_3)  # by bank
-
+_Use = reg.DescriptorPlaneUse
 _WRITABLE = {
     *(reg.IRQ_ENABLE, reg.DESCRIPTOR_ADDRESS_LO, reg.DESCRIPTOR_ADDRESS_HI),
-    *(reg.DESCRIPTOR_BYTES, reg.DESCRIPTOR_FRAME_ID),
+    *(reg.DESCRIPTOR_BYTES, reg.DESCRIPTOR_FRAME_ID, reg.DESCRIPTOR_PLANE_SIZE),
 }
+_USE = sum(map(int, (_Use.STRIDE, _Use.RESTART, _Use.RUN, _Use.WHOLE)))
 
 
 class ReferenceBackend(Backend):

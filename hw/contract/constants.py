@@ -48,6 +48,8 @@ def registers(contract: Contract) -> str:
     lines += ['"""Words after reset, of all registers whose reset is no parameter of the chip."""', ""]
     lines += ["WHEN_IDLE = {", *(f"    {r.name}," for r in contract.registers if r.idle), "}"]
     lines += ['"""Registers that only change while CONTROL.RUN and STATUS.BUSY are 0."""', ""]
+    lines += ["OF_INGEST = {", *(f"    {r.name}," for r in contract.registers if r.needs == "ingest"), "}"]
+    lines += ['"""Registers that only a chip with ingest has; in another they read as 0."""', ""]
     return "\n".join(lines)
 
 
@@ -72,6 +74,9 @@ def limits(contract: Contract) -> str:
     ]
     for queue in contract.queues:
         lines += ["", f"{queue.name} = {queue.size}", f'"""{_sentence(queue.meaning)}"""']
+    plane = contract.plane
+    lines += ["", f"PLANE_WIDTH, PLANE_HEIGHT = {plane.width}, {plane.height}"]
+    lines += ['"""Columns and rows of the largest plane that a chip with ingest takes."""']
     return "\n".join([*lines, *_record(contract), *_bursts(contract)])
 
 

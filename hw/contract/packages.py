@@ -76,15 +76,20 @@ def _type(name: str) -> str:
     return f"context_pkg::{name}" if name == CONTEXT else name
 
 
-def chip_package(contract: Contract) -> str:
-    """The text of hw/rtl/chip_pkg.sv."""
-    lines = []
-    for queue in contract.queues:
-        lines.append(f"\tlocalparam int unsigned  {queue.name} = {queue.size};\t// {queue.meaning}")
+def _limits(contract: Contract) -> list[str]:
+    """Sizes of queues, planes and bursts."""
+    numbers = [(queue.name, queue.size, queue.meaning) for queue in contract.queues]
+    for name, size in (("WIDTH", contract.plane.width), ("HEIGHT", contract.plane.height)):
+        numbers.append((f"MAX_PLANE_{name}", size, "of a plane that ingest takes"))
     for family, burst in contract.bursts.items():
         for direction, beats in (("READ", burst.read), ("WRITE", burst.write)):
-            lines.append(f"\tlocalparam int unsigned  {family.upper()}_{direction}_BURST = {beats};\t// beats at most")
-    lines.append("")
+            numbers.append((f"{family.upper()}_{direction}_BURST", beats, "beats at most"))
+    return [f"\tlocalparam int unsigned  {name} = {size};\t// {meaning}" for name, size, meaning in numbers]
+
+
+def chip_package(contract: Contract) -> str:
+    """The text of hw/rtl/chip_pkg.sv."""
+    lines = [*_limits(contract), ""]
     for name, fields in contract.types.items():
         if name != CONTEXT:
             lines += [*_fields(name, fields), ""]
@@ -101,17 +106,21 @@ def chip_package(contract: Contract) -> str:
     lines += [
         "",
         "\t// Whether the register at an offset changes only while CONTROL.RUN and STATUS.BUSY are 0",
-        *_idle_function(contract),
+        *_among("is_idle_only", [register.name for register in contract.registers if register.idle]),
+        "",
+        "\t// Whether only a chip with ingest has the register at an offset",
+        *_among("is_of_ingest", [register.name for register in contract.registers if register.needs == "ingest"]),
     ]
     return _package("chip_pkg", "Registers, records, queues and bursts of the chip", lines)
 
 
-def _idle_function(contract: Contract) -> list[str]:
-    names = ", ".join(f"ADDR_{register.name}" for register in contract.registers if register.idle)
+def _among(function: str, names: Sequence[str]) -> list[str]:
+    """A function that says whether an offset is one of these registers'."""
+    addresses = ", ".join(f"ADDR_{name}" for name in names)
     return [
-        "\tfunction automatic logic is_idle_only(input logic [11:0] at);",
-        *(f"\t\t{line}" for line in ["unique case(at)", *textwrap.wrap(f"{names}:", 100), "\tis_idle_only = 1'b1;"]),
-        "\t\tdefault:\tis_idle_only = 1'b0;",
+        f"\tfunction automatic logic {function}(input logic [11:0] at);",
+        *(f"\t\t{line}" for line in ["unique case(at)", *textwrap.wrap(f"{addresses}:", 100), f"\t{function} = 1'b1;"]),
+        f"\t\tdefault:\t{function} = 1'b0;",
         "\t\tendcase",
-        "\tendfunction : is_idle_only",
+        f"\tendfunction : {function}",
     ]

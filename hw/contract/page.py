@@ -47,8 +47,8 @@ The chip's AXI4-Lite port is {size} bytes of 32-bit registers. Offsets that are 
 writes. A write goes to all four bytes of a register; one with fewer byte strobes is answered SLVERR and changes
 nothing. A pair `_LO`, `_HI` is one 64-bit number; of a counter, reading `_LO` freezes `_HI` until the next such read.
 Registers marked *idle* change only while `CONTROL.RUN` and `STATUS.BUSY` are 0: any other write does nothing and sets
-`ERROR.CONFIG`. A reset in capitals is a parameter of the build. While `STATUS.RESETTING` is 1, registers answer, and
-what is written to them is lost.
+`ERROR.CONFIG`. Those marked *ingest* are only in a chip with [ingest](ingest.md). A reset in capitals is a parameter of
+the build. While `STATUS.RESETTING` is 1, registers answer, and what is written to them is lost.
 """
 
 
@@ -64,7 +64,7 @@ def _register_map(registers: Contract) -> list[str]:
     lines += [_row("offset", "register", "access", "reset", "unit", "meaning"), "|---|---|---|---|---|---|"]
     for register in registers.registers:
         name = f"[{register.name}](#{register.name.lower()})" if register.fields else register.name
-        access = register.access + (", idle" if register.idle else "")
+        access = ", ".join([register.access, *["idle"] * register.idle, *filter(None, [register.needs])])
         number = register.reset_number
         reset = "fields" if number is None and register.fields else _reset_text(register.reset)
         if register.fields and number is not None:
@@ -118,6 +118,10 @@ def _limits(contract: Contract) -> list[str]:
         _row("MODELS", str(models), "banks of weights that a descriptor can name; a build has as many or fewer")
     )
     lines += [_row(queue.name, str(queue.size), queue.meaning) for queue in contract.queues]
+    largest = f"{contract.plane.width} x {contract.plane.height}"
+    lines.append(
+        _row("PLANE", largest, "columns and rows of the largest plane that a chip with [ingest](ingest.md) takes")
+    )
     lines += ["", f"The longest bursts at the memory port, in beats of {contract.record.alignment} bytes:", ""]
     lines += [_row("family", "reads", "writes"), "|---|---|---|"]
     return lines + [_row(name, str(burst.read), str(burst.write)) for name, burst in contract.bursts.items()]

@@ -60,7 +60,8 @@ class Field(Table):
 
 
 class Register(Table):
-    """32 bits at `offset`: one number, or fields, which `type` names a struct of."""
+    """32 bits at `offset`: one number, or fields, which `type` names a struct of. `needs`: what a chip must have for it
+    to be there."""
 
     name: Name
     offset: Annotated[int, Constrained(ge=0, multiple_of=WORD_BYTES)]
@@ -68,6 +69,7 @@ class Register(Table):
     reset: Reset = 0
     type: Type | None = None
     idle: bool = False
+    needs: Literal["ingest"] | None = None
     unit: str = ""
     meaning: str
     fields: tuple[Field, ...] = ()
@@ -108,6 +110,13 @@ class Queue(Table):
     meaning: str
 
 
+class LargestPlane(Table):
+    """Columns and rows of the largest plane that ingest takes."""
+
+    width: Annotated[int, Constrained(gt=0, lt=2**13)]
+    height: Annotated[int, Constrained(gt=0, lt=2**13)]
+
+
 class Bursts(Table):
     """Beats of 8 bytes in the longest burst of a family: powers of two, which are AXI4's 256 at most."""
 
@@ -122,6 +131,7 @@ class Contract(Table):
     size: Annotated[int, Constrained(gt=0, multiple_of=WORD_BYTES)]
     record: RecordLayout
     queues: Annotated[tuple[Queue, ...], Constrained(alias="queue")]
+    plane: LargestPlane
     bursts: dict[Literal["zynq7", "zynquplus"], Bursts]
     registers: Annotated[tuple[Register, ...], Constrained(min_length=1, alias="register")]
 

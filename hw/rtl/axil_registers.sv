@@ -27,6 +27,8 @@ module axil_registers
 	parameter logic [31:0]  SHAPE_HASH     = '0,
 	parameter int unsigned  IMAGE_BYTES    = 24,
 	parameter int unsigned  MODELS         = 1,
+	parameter bit           INGEST         = 1'b0,	// without, there are none of the registers of ingest
+	parameter int unsigned  HISTORY_BYTES  = 0,
 	localparam int unsigned BANK_BITS = DESCRIPTOR_CONTEXT_BANK_BITS
 )(
 	input  wire         clk,
@@ -74,8 +76,13 @@ module axil_registers
 	output logic [31:0]  descriptor_bytes,
 	output logic [31:0]  descriptor_frame_id,
 	output wire context_t  descriptor_context,
-	output wire [BANK_BITS-1:0]  descriptor_bank,	// of either
+	output wire [BANK_BITS-1:0]  descriptor_bank,	// of all three kinds
 	output wire          push_model,	// pulse, with the descriptor's address, bytes and bank
+	output wire          push_plane,	// pulse, with the descriptor and these
+	output logic [31:0]  plane_size,
+	output logic [31:0]  plane_use,
+	output logic [63:0]  history_base,
+	output logic [63:0]  history_limit,
 
 	// What the chip reports
 	input  wire          busy,
@@ -96,7 +103,11 @@ module axil_registers
 	input  wire  [63:0]  input_stalls,
 	input  wire  [63:0]  output_stalls,
 	input  wire  [2**BANK_BITS-1:0][31:0]  model_hash,	// of each bank, 0 where there is none
-	input  wire  [31:0]  load_cycles
+	input  wire  [31:0]  load_cycles,
+	input  wire  [31:0]  planes_done,
+	input  wire  [31:0]  plane_cycles_last,
+	input  wire  [31:0]  plane_cycles_max,
+	input  wire  [63:0]  plane_busy
 );
 	initial begin
 		if(INPUT_HEIGHT < 1 || INPUT_HEIGHT >= 2**INPUT_SHAPE_HEIGHT_BITS)
@@ -176,8 +187,9 @@ module axil_registers
 	assign  take_count = WriteData;
 	assign  push = write && (at == ADDR_DESCRIPTOR_CONTEXT);
 	assign  descriptor_context = WriteData[$bits(context_t)-1:0];
-	assign  descriptor_bank = WriteData[DESCRIPTOR_CONTEXT_BANK_LSB +: BANK_BITS];	// DESCRIPTOR_MODEL has it there as well
+	assign  descriptor_bank = WriteData[DESCRIPTOR_CONTEXT_BANK_LSB +: BANK_BITS];	// the others have it there as well
 	assign  push_model = write && (at == ADDR_DESCRIPTOR_MODEL);
+	assign  push_plane = INGEST && write && (at == ADDR_DESCRIPTOR_PLANE);
 
 	irq_t  IrqEnable;
 	wire  reset = !rst_n || clear;
@@ -230,16 +242,53 @@ module axil_registers
 		end
 	end
 
+	// Those of ingest alike, of both kinds.
+	if(INGEST) begin : genIngest
+		always_ff @(posedge clk) begin
+			if(reset) begin
+				plane_size <= '0;
+				plane_use <= '0;
+			end
+			else if(write) begin
+				if(at == ADDR_DESCRIPTOR_PLANE_SIZE)  plane_size <= WriteData;
+				if(at == ADDR_DESCRIPTOR_PLANE_USE)   plane_use <= 32'(WriteData[DESCRIPTOR_PLANE_USE_WHOLE_LSB:0]);
+			end
+		end
+		always_ff @(posedge clk) begin
+			if(reset) begin
+				history_base <= {RESET_HISTORY_BASE_HI, RESET_HISTORY_BASE_LO};
+				history_limit <= {RESET_HISTORY_LIMIT_HI, RESET_HISTORY_LIMIT_LO};
+			end
+			else if(write && !locked) begin
+				if(at == ADDR_HISTORY_BASE_LO)   history_base[31: 0] <= WriteData;
+				if(at == ADDR_HISTORY_BASE_HI)   history_base[63:32] <= WriteData;
+				if(at == ADDR_HISTORY_LIMIT_LO)  history_limit[31: 0] <= WriteData;
+				if(at == ADDR_HISTORY_LIMIT_HI)  history_limit[63:32] <= WriteData;
+			end
+		end
+	end : genIngest
+	else begin : genNone
+		assign  plane_size = '0;
+		assign  plane_use = '0;
+		assign  history_base = '0;
+		assign  history_limit = '0;
+	end : genNone
+
 	//-----------------------------------------------------------------------
 	// Flags: an event wins over a write that clears it in the same cycle.
 	error_t  Error;
 	irq_t    IrqStatus;
 
+	error_t  possible;	// without ingest its flags are constants, and no register is made of them
+	always_comb begin
+		possible = '1;
+		if(!INGEST)  {possible.PLANE_SIZE, possible.PLANE_STRIDE, possible.PLANE_HISTORY, possible.HISTORY_WINDOW} = '0;
+	end
 	error_t  new_error;
 	irq_t    events;
 	always_comb begin
-		new_error = error;
-		new_error.CONFIG |= write && locked && is_idle_only(at);
+		new_error = error & possible;
+		new_error.CONFIG |= write && locked && is_idle_only(at) && (INGEST || !is_of_ingest(at));
 		events = '0;
 		events.RESULT = result_event;
 		events.ERROR = |new_error;
@@ -255,7 +304,7 @@ module axil_registers
 			irq <= 1'b0;
 		end
 		else begin
-			Error <= Error & ~clear_error | new_error;
+			Error <= Error & ~clear_error & possible | new_error;
 			IrqStatus <= IrqStatus & ~clear_status | events;
 			irq <= |(IrqStatus & IrqEnable);
 		end
@@ -268,6 +317,7 @@ module axil_registers
 	logic [31:0]  CyclesHigh;
 	logic [31:0]  InputStallsHigh;
 	logic [31:0]  OutputStallsHigh;
+	logic [31:0]  PlaneBusyHigh;
 
 	assign  s_axil_arready = !RValid;
 	assign  s_axil_rvalid = RValid;
@@ -286,11 +336,13 @@ module axil_registers
 			CyclesHigh <= RESET_CYCLES_HI;
 			InputStallsHigh <= RESET_INPUT_STALLS_HI;
 			OutputStallsHigh <= RESET_OUTPUT_STALLS_HI;
+			PlaneBusyHigh <= RESET_PLANE_BUSY_HI;
 		end
 		else if(read) begin
 			if(from == ADDR_CYCLES_LO)         CyclesHigh <= cycles[63:32];
 			if(from == ADDR_INPUT_STALLS_LO)   InputStallsHigh <= input_stalls[63:32];
 			if(from == ADDR_OUTPUT_STALLS_LO)  OutputStallsHigh <= output_stalls[63:32];
+			if(from == ADDR_PLANE_BUSY_LO)     PlaneBusyHigh <= plane_busy[63:32];
 		end
 	end
 
@@ -360,6 +412,18 @@ module axil_registers
 		ADDR_MODEL_HASH_1:      value = model_hash[1];
 		ADDR_MODEL_HASH_2:      value = model_hash[2];
 		ADDR_MODEL_HASH_3:      value = model_hash[3];
+		ADDR_HISTORY_BYTES:     value = INGEST? HISTORY_BYTES : '0;
+		ADDR_HISTORY_BASE_LO:   value = history_base[31:0];
+		ADDR_HISTORY_BASE_HI:   value = history_base[63:32];
+		ADDR_HISTORY_LIMIT_LO:  value = history_limit[31:0];
+		ADDR_HISTORY_LIMIT_HI:  value = history_limit[63:32];
+		ADDR_DESCRIPTOR_PLANE_SIZE:  value = plane_size;
+		ADDR_DESCRIPTOR_PLANE_USE:   value = plane_use;
+		ADDR_PLANES_DONE:       value = INGEST? planes_done : '0;
+		ADDR_PLANE_CYCLES_LAST:  value = INGEST? plane_cycles_last : '0;
+		ADDR_PLANE_CYCLES_MAX:  value = INGEST? plane_cycles_max : '0;
+		ADDR_PLANE_BUSY_LO:     value = INGEST? plane_busy[31:0] : '0;
+		ADDR_PLANE_BUSY_HI:     value = INGEST? PlaneBusyHigh : '0;
 		default: ;
 		endcase
 	end

@@ -11,7 +11,9 @@ module axil_registers_properties
 	parameter int unsigned  INPUT_BYTES,
 	parameter int unsigned  STREAMS,
 	parameter logic [31:0]  SHAPE_HASH,
-	parameter int unsigned  IMAGE_BYTES
+	parameter int unsigned  IMAGE_BYTES,
+	parameter bit           INGEST,
+	parameter int unsigned  HISTORY_BYTES
 )(
 	input  wire         clk,
 	input  wire         rst_n,
@@ -54,6 +56,11 @@ module axil_registers_properties
 	input  wire context_t  descriptor_context,
 	input  wire [DESCRIPTOR_CONTEXT_BANK_BITS-1:0]  descriptor_bank,
 	input  wire         push_model,
+	input  wire         push_plane,
+	input  wire [31:0]  plane_size,
+	input  wire [31:0]  plane_use,
+	input  wire [63:0]  history_base,
+	input  wire [63:0]  history_limit,
 
 	input  wire         busy,
 	input  wire         resetting,
@@ -131,10 +138,12 @@ module axil_registers_properties
 		pulse_take: assert(take == (write && (At == ADDR_RESULT_TAKE)));
 		if(take)  count_taken: assert(take_count == Data);
 		pulse_push: assert(push == (write && (At == ADDR_DESCRIPTOR_CONTEXT)));
-		if(push)  context_pushed: assert(descriptor_context == Data[$bits(context_t)-1:0]);
 		pulse_model: assert(push_model == (write && (At == ADDR_DESCRIPTOR_MODEL)));
+		pulse_push_plane: assert(push_plane == (INGEST && write && (At == ADDR_DESCRIPTOR_PLANE)));
+		if(push || push_plane)  context_pushed: assert(descriptor_context == Data[$bits(context_t)-1:0]);
 		if(push)  frames_bank: assert(descriptor_bank == Data[DESCRIPTOR_CONTEXT_BANK_LSB +: DESCRIPTOR_CONTEXT_BANK_BITS]);
 		if(push_model)  images_bank: assert(descriptor_bank == Data[DESCRIPTOR_MODEL_BANK_LSB +: DESCRIPTOR_MODEL_BANK_BITS]);
+		if(push_plane)  planes_bank: assert(descriptor_bank == Data[DESCRIPTOR_PLANE_BANK_LSB +: DESCRIPTOR_PLANE_BANK_BITS]);
 		pulse_reset: assert(soft_reset == (write && (At == ADDR_CONTROL) && Data[CONTROL_SOFT_RESET_LSB]));
 		pulse_clear: assert(clear_counters == (write && (At == ADDR_CONTROL) && Data[CONTROL_CLEAR_COUNTERS_LSB]));
 		data_first: cover(deed && !Due && HaveData && push);
@@ -149,12 +158,16 @@ module axil_registers_properties
 	always_comb whole_word: assume(Watch[1:0] == 0);
 
 	wire  only_idle = (Watch == ADDR_WATCHDOG) || (Watch == ADDR_RESULT_SLOTS)
-		|| (Watch >= ADDR_READ_BASE_LO && Watch <= ADDR_WRITE_LIMIT_HI);
+		|| (Watch >= ADDR_READ_BASE_LO && Watch <= ADDR_WRITE_LIMIT_HI)
+		|| (INGEST && Watch >= ADDR_HISTORY_BASE_LO && Watch <= ADDR_HISTORY_LIMIT_HI);
 	wire  writes_idle_only = (At == ADDR_WATCHDOG) || (At == ADDR_RESULT_SLOTS)
-		|| (At >= ADDR_READ_BASE_LO && At <= ADDR_WRITE_LIMIT_HI);
+		|| (At >= ADDR_READ_BASE_LO && At <= ADDR_WRITE_LIMIT_HI)
+		|| (INGEST && At >= ADDR_HISTORY_BASE_LO && At <= ADDR_HISTORY_LIMIT_HI);
 	wire  stored = only_idle || (Watch == ADDR_CONTROL) || (Watch == ADDR_IRQ_ENABLE)
-		|| (Watch >= ADDR_DESCRIPTOR_ADDRESS_LO && Watch <= ADDR_DESCRIPTOR_FRAME_ID);
+		|| (Watch >= ADDR_DESCRIPTOR_ADDRESS_LO && Watch <= ADDR_DESCRIPTOR_FRAME_ID)
+		|| (INGEST && Watch >= ADDR_DESCRIPTOR_PLANE_SIZE && Watch <= ADDR_DESCRIPTOR_PLANE_USE);
 	wire [31:0]  mask = Watch == ADDR_CONTROL? 32'd1 << CONTROL_RUN_LSB
+		: Watch == ADDR_DESCRIPTOR_PLANE_USE? (32'd1 << (DESCRIPTOR_PLANE_USE_WHOLE_LSB + 1)) - 1
 		: Watch == ADDR_IRQ_ENABLE? (32'd1 << $bits(irq_t)) - 1 : '1;
 	logic [31:0]  Value;	// what it must read as, where it is one that stores
 	logic         Run;
@@ -168,6 +181,7 @@ module axil_registers_properties
 	irq_t    new_causes;
 	always_comb begin
 		new_flags = error;
+		if(!INGEST)  {new_flags.PLANE_SIZE, new_flags.PLANE_STRIDE, new_flags.PLANE_HISTORY, new_flags.HISTORY_WINDOW} = '0;
 		if(write && (Run || busy) && writes_idle_only)  new_flags.CONFIG = 1;
 		new_causes.RESULT = result_event;
 		new_causes.ERROR = |new_flags;
@@ -224,7 +238,8 @@ module axil_registers_properties
 			ADDR_MODEL_HASH_2:  expected = model_hash[2];
 			ADDR_MODEL_HASH_3:  expected = model_hash[3];
 			ADDR_RESULT_TAKE, ADDR_DESCRIPTOR_CONTEXT, ADDR_DESCRIPTOR_MODEL:  expected = 0;
-			default:            known = from > ADDR_MODEL_HASH_3;	// behind the last register all is 0
+			ADDR_HISTORY_BYTES:  expected = INGEST? HISTORY_BYTES : 0;
+			default:            known = from > (INGEST? ADDR_PLANE_BUSY_HI : ADDR_MODEL_HASH_3);	// behind the last all is 0
 		endcase
 	end
 	always_ff @(posedge clk) begin
@@ -258,6 +273,12 @@ module axil_registers_properties
 			ADDR_DESCRIPTOR_ADDRESS_HI:  held_address_high: assert(descriptor_address[63:32] == Value);
 			ADDR_DESCRIPTOR_BYTES:       held_bytes: assert(descriptor_bytes == Value);
 			ADDR_DESCRIPTOR_FRAME_ID:    held_frame_id: assert(descriptor_frame_id == Value);
+			ADDR_HISTORY_BASE_LO:        if(INGEST)  held_history: assert(history_base[31:0] == Value);
+			ADDR_HISTORY_BASE_HI:        if(INGEST)  held_history_high: assert(history_base[63:32] == Value);
+			ADDR_HISTORY_LIMIT_LO:       if(INGEST)  held_history_limit: assert(history_limit[31:0] == Value);
+			ADDR_HISTORY_LIMIT_HI:       if(INGEST)  held_history_limit_high: assert(history_limit[63:32] == Value);
+			ADDR_DESCRIPTOR_PLANE_SIZE:  if(INGEST)  held_plane_size: assert(plane_size == Value);
+			ADDR_DESCRIPTOR_PLANE_USE:   if(INGEST)  held_plane_use: assert(plane_use == Value);
 			ADDR_CONTROL:                held_run: assert(32'(run) == Value);
 			ADDR_IRQ_ENABLE:             held_enable: assert(32'(IrqEnable) == Value);
 			default: ;
@@ -285,7 +306,7 @@ endmodule : axil_registers_properties
 
 bind axil_registers axil_registers_properties #(
 	.BUILD_HASH(BUILD_HASH), .INPUT_BYTES(INPUT_BYTES), .STREAMS(STREAMS), .SHAPE_HASH(SHAPE_HASH),
-	.IMAGE_BYTES(IMAGE_BYTES)
+	.IMAGE_BYTES(IMAGE_BYTES), .INGEST(INGEST), .HISTORY_BYTES(HISTORY_BYTES)
 )  properties(.*);
 
 `default_nettype wire

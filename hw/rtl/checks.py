@@ -2,7 +2,7 @@
 """The blocks of this folder checked: corners for the linter, and proofs with the defects that they must find."""
 
 from shiftcore.hw.formal.block import Block, Mutant, Parameters, parameter_sets
-from shiftcore.hw.rtl import RTL, files, loading_checks
+from shiftcore.hw.rtl import RTL, files, ingest_checks, loading_checks
 
 CORNERS: dict[str, tuple[Parameters, ...]] = {
     "reset_synchronizer": parameter_sets("STAGES", (2,), (4,)),
@@ -27,28 +27,8 @@ CORNERS: dict[str, tuple[Parameters, ...]] = {
     ),
     "dma_write": parameter_sets("ADDR_WIDTH RECORD_BYTES MAX_BURST_BEATS", (4, 8, 1), (33, 32, 16), (64, 4096, 256)),
     "axi3_to_axil": parameter_sets("ID_BITS ADDR_BITS", (1, 3), (12, 12)),
-    "box_divide": parameter_sets("AREA_BITS", (1,), (17,)),
-    "motion_pixels": parameter_sets("TAG_BITS", (1,), (42,)),
-    "axi_read_arbiter": parameter_sets("PORTS ADDR_WIDTH BURSTS", (2, 33, 8), (3, 41, 5)),
-    "plane_read": parameter_sets(
-        "ADDR_WIDTH SIZE_BITS STRIDE_BITS MAX_BURST_BEATS FIFO_WORDS",
-        (4, 4, 1, 1, 2),
-        (33, 13, 16, 16, 512),
-        (41, 13, 16, 256, 512),
-    ),
-    "box_average": parameter_sets(
-        "WIDTH HEIGHT COLUMN_BITS ROW_BITS AREA_BITS", (8, 2, 10, 11, 20), (512, 512, 4, 3, 6)
-    ),
-    "plane_geometry": parameter_sets(
-        "ADDR_WIDTH WIDTH HEIGHT COLUMN_BITS ROW_BITS AREA_BITS", (33, 8, 8, 10, 9, 18), (41, 512, 512, 4, 3, 6)
-    ),
-    "ingest": parameter_sets(
-        "WIDTH HEIGHT STREAMS ADDR_WIDTH TAG_BITS MAX_BURST_BEATS WRITE_BURST FIFO_WORDS",
-        (112, 80, 32, 33, 40, 16, 16, 512),
-        (8, 8, 2, 29, 1, 1, 1, 2),
-        (512, 511, 128, 41, 40, 256, 16, 512),
-    ),
     **loading_checks.CORNERS,
+    **ingest_checks.CORNERS,
 }
 """Parameter sets for the linter; a module that is not here is linted with its defaults."""
 
@@ -157,18 +137,35 @@ PROOFS = (
         source=RTL / "axil_registers.sv",
         claim="AXI4-Lite's handshakes, one answer an access; registers read as written; those for idle only never "
         "change while running; every event sets its flag, a written 1 clears it, an event wins; pulses once a write",
-        parameters=(dict(INPUT_BYTES=10, STREAMS=3),),
+        parameters=(dict(INPUT_BYTES=10, STREAMS=3), dict(INPUT_BYTES=10, STREAMS=3, INGEST=1, HISTORY_BYTES=40)),
         mutants=(
             Mutant("a write clears flags that were not named", "? WriteData[$bits(error_t)-1:0] : '0", "? '1 : '0"),
             Mutant(
-                "a clear swallows an event", "Error & ~clear_error | new_error", "(Error | new_error) & ~clear_error"
+                "a clear swallows an event",
+                "~clear_error & possible | new_error",
+                "~clear_error & possible | new_error & ~clear_error",
             ),
-            Mutant("a window changes while running", "else if(write && !locked)", "else if(write)"),
+            Mutant(
+                "a window changes while running",
+                "else if(write && !locked) begin\n\t\t\tunique",
+                "else if(write) begin\n\t\t\tunique",
+            ),
             Mutant(
                 "a partial write changes a register", "wire  write = perform && WholeWord;", "wire  write = perform;"
             ),
             Mutant(
                 "an answer is lost", "perform = HaveAddress && HaveData && !BValid", "perform = HaveAddress && HaveData"
+            ),
+            Mutant(
+                "a chip without ingest has its registers",
+                "value = INGEST? planes_done : '0;",
+                "value = planes_done;",
+            ),
+            Mutant(
+                "the histories' window changes while running",
+                "\t\t\telse if(write && !locked) begin\n\t\t\t\tif(at == ADDR_HISTORY_BASE_LO)",
+                "\t\t\telse if(write) begin\n\t\t\t\tif(at == ADDR_HISTORY_BASE_LO)",
+                parameters=1,
             ),
             Mutant("the high half is not frozen", "if(from == ADDR_CYCLES_LO) ", "if(from == ADDR_CYCLES_HI) "),
         ),
@@ -254,68 +251,6 @@ PROOFS = (
         needs=files("context_pkg", "chip_pkg", "lutram_fifo"),
     ),
     Block(
-        name="box_divide",
-        source=RTL / "box_divide.sv",
-        claim="every quotient is exact, for every sum below 256 times its area, in order",
-        parameters=(dict(AREA_BITS=3), dict(AREA_BITS=1)),
-        mutants=(
-            Mutant(
-                "a sum that is a multiple is one too little", "longer >= {1'b0, area[i]}", "longer > {1'b0, area[i]}"
-            ),
-            Mutant("an area of the next box", "Area <= area[i];", "Area <= s_area;"),
-            Mutant("a waiting quotient is overwritten", "s_tready = !m_tvalid || m_tready", "s_tready = 1'b1"),
-        ),
-        depth=14,
-    ),
-    Block(
-        name="motion_pixels",
-        source=RTL / "motion_pixels.sv",
-        claim="each beat has the newest image's pixel and both differences, doubled around 127 and clipped",
-        parameters=(dict(TAG_BITS=2),),
-        mutants=(
-            Mutant("the lanes are taken the other way", "s_lane - 2'd1", "s_lane + 2'd1"),
-            Mutant("bright differences wrap", "(difference > 11'sd255)? 8'd255 : ", ""),
-            Mutant("a waiting beat is overwritten", "s_tready = !m_tvalid || m_tready", "s_tready = 1'b1"),
-        ),
-    ),
-    Block(
-        name="axi_read_arbiter",
-        source=RTL / "axi_read_arbiter.sv",
-        claim="every burst goes out once, as it is, the lowest port's first; every answer goes to its burst's port",
-        parameters=(dict(PORTS=2, ADDR_WIDTH=2, BURSTS=2), dict(PORTS=3, ADDR_WIDTH=1, BURSTS=1)),
-        mutants=(
-            Mutant(
-                "a waiting address is overwritten",
-                "free = (!m_axi_arvalid || m_axi_arready) && owners_ready",
-                "free = owners_ready",
-            ),
-            Mutant("every answer goes to the first port", "owned && owner == PORT_BITS'(i)", "owned && i == 0"),
-            Mutant("an answer's first beat ends it", "m_axi_rvalid && m_axi_rlast)", "m_axi_rvalid)"),
-        ),
-        cover_depth=24,
-        needs=files("lutram_fifo"),
-    ),
-    Block(
-        name="plane_read",
-        source=RTL / "plane_read.sv",
-        claim="AXI's rules on AR and R; bursts within length, 4 KB and the window; every word of every row once, in "
-        "order, as memory has it; nothing new after stop, quiet is quiet and stays",
-        parameters=(dict(ADDR_WIDTH=6, SIZE_BITS=4, STRIDE_BITS=4, MAX_BURST_BEATS=2, FIFO_WORDS=2),),
-        mutants=(
-            Mutant("a row's last word is left out", "4'd7 + 4'(Address[2:0])", "4'd7"),
-            Mutant("bursts cross their boundary", "- (9'(Word) & 9'(MAX_BURST_BEATS - 1))", "- 9'd0"),
-            Mutant("bursts are issued after stop", "wire  issue = run && Stage", "wire  issue = Stage"),
-            Mutant("there need be no room", " && 32'(Room) >= 32'(length);", ";"),
-            Mutant(
-                "quiet with a burst under way",
-                "assign  quiet = Outstanding == '0;",
-                "assign  quiet = Outstanding <= 1;",
-            ),
-        ),
-        depth=12,
-        cover_depth=24,
-    ),
-    Block(
         name="shell",
         source=RTL / "shell.sv",
         claim="no path through the whole shell leads from a ready to a valid without a register",
@@ -341,23 +276,5 @@ PROOFS = (
         ),
         properties=False,
     ),
-    Block(
-        name="ingest",
-        source=RTL / "ingest.sv",
-        claim="no path through the whole of it leads from a ready to a valid without a register",
-        parameters=(dict(WIDTH=8, HEIGHT=8, STREAMS=2, FIFO_WORDS=32),),
-        mutants=(
-            Mutant(
-                "a beat is offered only when the core is ready",
-                "m_tvalid = pixels_valid && !stop",
-                "m_tvalid = pixels_valid && !stop && m_tready",
-                check="ready_to_valid",
-            ),
-        ),
-        needs=files(
-            *("lutram_fifo", "byte_gearbox", "dma_read", "dma_write", "plane_geometry", "plane_read", "box_divide"),
-            *("box_average", "motion_pixels", "axi_read_arbiter"),
-        ),
-        properties=False,
-    ),
+    *ingest_checks.PROOFS,
 )

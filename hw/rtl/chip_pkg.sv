@@ -7,6 +7,8 @@ package chip_pkg;
 	localparam int unsigned  DESCRIPTORS = 16;	// frames that the chip's descriptor queue holds
 	localparam int unsigned  IN_CORE = 16;	// frames that can be inside the core, and contexts that wait for its temporal shifts
 	localparam int unsigned  RECORDS = 32;	// frames under way, each with a slot in the driver's ring: a full descriptor queue, and what DMA and core hold
+	localparam int unsigned  MAX_PLANE_WIDTH = 4096;	// of a plane that ingest takes
+	localparam int unsigned  MAX_PLANE_HEIGHT = 2304;	// of a plane that ingest takes
 	localparam int unsigned  ZYNQ7_READ_BURST = 16;	// beats at most
 	localparam int unsigned  ZYNQ7_WRITE_BURST = 16;	// beats at most
 	localparam int unsigned  ZYNQUPLUS_READ_BURST = 256;	// beats at most
@@ -19,6 +21,10 @@ package chip_pkg;
 	} irq_t;
 
 	typedef struct packed {
+		logic  HISTORY_WINDOW;	// the histories do not lie inside HISTORY_BASE to HISTORY_LIMIT; the chip halts
+		logic  PLANE_HISTORY;	// a clip's first or second image was to make an input; it is kept, there is none
+		logic  PLANE_STRIDE;	// a plane's stride is below its width; it was dropped
+		logic  PLANE_SIZE;	// a plane is smaller than the input, or larger than PLANE; it was dropped
 		logic  MODEL_MISSING;	// no model in the bank of a frame whose turn came, or no such bank; it was dropped
 		logic  MODEL_CRC;	// a model image's check sum is wrong; there is no model until a good one is loaded
 		logic  MODEL_SHAPE;	// no image of this chip, or for no bank of it; not loaded, the model in use stays
@@ -31,7 +37,7 @@ package chip_pkg;
 		logic  STREAM;	// a descriptor's stream is not below STREAMS; it was dropped
 		logic  FRAME_SIZE;	// a descriptor's length is not INPUT_BYTES; it was dropped
 		logic  WRITE_WINDOW;	// a record's slot does not lie inside WRITE_BASE to WRITE_LIMIT; the chip halts
-		logic  READ_WINDOW;	// a frame or a model image does not lie inside READ_BASE to READ_LIMIT; it was dropped
+		logic  READ_WINDOW;	// what a descriptor names does not lie inside READ_BASE to READ_LIMIT; it was dropped
 		logic  WRITE_RESPONSE;	// memory answered a write with SLVERR or DECERR; the chip halts
 		logic  READ_RESPONSE;	// memory answered a read with SLVERR or DECERR; the chip halts
 	} error_t;
@@ -107,6 +113,10 @@ package chip_pkg;
 	localparam int unsigned  ERROR_MODEL_SHAPE_LSB = 12;
 	localparam int unsigned  ERROR_MODEL_CRC_LSB = 13;
 	localparam int unsigned  ERROR_MODEL_MISSING_LSB = 14;
+	localparam int unsigned  ERROR_PLANE_SIZE_LSB = 15;
+	localparam int unsigned  ERROR_PLANE_STRIDE_LSB = 16;
+	localparam int unsigned  ERROR_PLANE_HISTORY_LSB = 17;
+	localparam int unsigned  ERROR_HISTORY_WINDOW_LSB = 18;
 	localparam logic [11:0]  ADDR_WATCHDOG = 12'h054;
 	localparam logic [31:0]  RESET_WATCHDOG = 32'h00000000;
 	localparam logic [11:0]  ADDR_READ_BASE_LO = 12'h060;
@@ -178,16 +188,65 @@ package chip_pkg;
 	localparam logic [11:0]  ADDR_MODEL_HASH_1 = 12'h0F0;
 	localparam logic [11:0]  ADDR_MODEL_HASH_2 = 12'h0F4;
 	localparam logic [11:0]  ADDR_MODEL_HASH_3 = 12'h0F8;
+	localparam logic [11:0]  ADDR_HISTORY_BYTES = 12'h100;
+	localparam logic [11:0]  ADDR_HISTORY_BASE_LO = 12'h104;
+	localparam logic [31:0]  RESET_HISTORY_BASE_LO = 32'h00000000;
+	localparam logic [11:0]  ADDR_HISTORY_BASE_HI = 12'h108;
+	localparam logic [31:0]  RESET_HISTORY_BASE_HI = 32'h00000000;
+	localparam logic [11:0]  ADDR_HISTORY_LIMIT_LO = 12'h10C;
+	localparam logic [31:0]  RESET_HISTORY_LIMIT_LO = 32'h00000000;
+	localparam logic [11:0]  ADDR_HISTORY_LIMIT_HI = 12'h110;
+	localparam logic [31:0]  RESET_HISTORY_LIMIT_HI = 32'h00000000;
+	localparam logic [11:0]  ADDR_DESCRIPTOR_PLANE_SIZE = 12'h114;
+	localparam int unsigned  DESCRIPTOR_PLANE_SIZE_WIDTH_LSB = 0;
+	localparam int unsigned  DESCRIPTOR_PLANE_SIZE_WIDTH_BITS = 16;
+	localparam int unsigned  DESCRIPTOR_PLANE_SIZE_HEIGHT_LSB = 16;
+	localparam int unsigned  DESCRIPTOR_PLANE_SIZE_HEIGHT_BITS = 16;
+	localparam logic [11:0]  ADDR_DESCRIPTOR_PLANE_USE = 12'h118;
+	localparam int unsigned  DESCRIPTOR_PLANE_USE_STRIDE_LSB = 0;
+	localparam int unsigned  DESCRIPTOR_PLANE_USE_STRIDE_BITS = 16;
+	localparam int unsigned  DESCRIPTOR_PLANE_USE_RESTART_LSB = 16;
+	localparam int unsigned  DESCRIPTOR_PLANE_USE_RUN_LSB = 17;
+	localparam int unsigned  DESCRIPTOR_PLANE_USE_WHOLE_LSB = 18;
+	localparam logic [11:0]  ADDR_DESCRIPTOR_PLANE = 12'h11C;
+	localparam int unsigned  DESCRIPTOR_PLANE_STREAM_LSB = 0;
+	localparam int unsigned  DESCRIPTOR_PLANE_STREAM_BITS = 7;
+	localparam int unsigned  DESCRIPTOR_PLANE_CLEAR_LSB = 7;
+	localparam int unsigned  DESCRIPTOR_PLANE_BANK_LSB = 8;
+	localparam int unsigned  DESCRIPTOR_PLANE_BANK_BITS = 2;
+	localparam logic [11:0]  ADDR_PLANES_DONE = 12'h120;
+	localparam logic [31:0]  RESET_PLANES_DONE = 32'h00000000;
+	localparam logic [11:0]  ADDR_PLANE_CYCLES_LAST = 12'h124;
+	localparam logic [31:0]  RESET_PLANE_CYCLES_LAST = 32'h00000000;
+	localparam logic [11:0]  ADDR_PLANE_CYCLES_MAX = 12'h128;
+	localparam logic [31:0]  RESET_PLANE_CYCLES_MAX = 32'h00000000;
+	localparam logic [11:0]  ADDR_PLANE_BUSY_LO = 12'h12C;
+	localparam logic [31:0]  RESET_PLANE_BUSY_LO = 32'h00000000;
+	localparam logic [11:0]  ADDR_PLANE_BUSY_HI = 12'h130;
+	localparam logic [31:0]  RESET_PLANE_BUSY_HI = 32'h00000000;
 
 	// Whether the register at an offset changes only while CONTROL.RUN and STATUS.BUSY are 0
 	function automatic logic is_idle_only(input logic [11:0] at);
 		unique case(at)
 		ADDR_WATCHDOG, ADDR_READ_BASE_LO, ADDR_READ_BASE_HI, ADDR_READ_LIMIT_LO, ADDR_READ_LIMIT_HI,
-		ADDR_WRITE_BASE_LO, ADDR_WRITE_BASE_HI, ADDR_WRITE_LIMIT_LO, ADDR_WRITE_LIMIT_HI, ADDR_RESULT_SLOTS:
+		ADDR_WRITE_BASE_LO, ADDR_WRITE_BASE_HI, ADDR_WRITE_LIMIT_LO, ADDR_WRITE_LIMIT_HI, ADDR_RESULT_SLOTS,
+		ADDR_HISTORY_BASE_LO, ADDR_HISTORY_BASE_HI, ADDR_HISTORY_LIMIT_LO, ADDR_HISTORY_LIMIT_HI:
 			is_idle_only = 1'b1;
 		default:	is_idle_only = 1'b0;
 		endcase
 	endfunction : is_idle_only
+
+	// Whether only a chip with ingest has the register at an offset
+	function automatic logic is_of_ingest(input logic [11:0] at);
+		unique case(at)
+		ADDR_HISTORY_BYTES, ADDR_HISTORY_BASE_LO, ADDR_HISTORY_BASE_HI, ADDR_HISTORY_LIMIT_LO,
+		ADDR_HISTORY_LIMIT_HI, ADDR_DESCRIPTOR_PLANE_SIZE, ADDR_DESCRIPTOR_PLANE_USE, ADDR_DESCRIPTOR_PLANE,
+		ADDR_PLANES_DONE, ADDR_PLANE_CYCLES_LAST, ADDR_PLANE_CYCLES_MAX, ADDR_PLANE_BUSY_LO,
+		ADDR_PLANE_BUSY_HI:
+			is_of_ingest = 1'b1;
+		default:	is_of_ingest = 1'b0;
+		endcase
+	endfunction : is_of_ingest
 	/* verilator lint_on UNUSEDPARAM */
 endpackage : chip_pkg
 

@@ -25,6 +25,8 @@
 module ingest #(
 	parameter int unsigned WIDTH           = 112,	// of the input, 8 or above
 	parameter int unsigned HEIGHT          = 80,	// WIDTH * HEIGHT is even
+	parameter int unsigned MAX_WIDTH       = 4096,	// of a plane, below 8192
+	parameter int unsigned MAX_HEIGHT      = 2304,
 	parameter int unsigned STREAMS         = 2,	// or above
 	parameter int unsigned ADDR_WIDTH      = 33,	// a bit more than the bus has, so that no window's limit wraps
 	parameter int unsigned TAG_BITS        = 1,
@@ -37,7 +39,7 @@ module ingest #(
 
 	input  wire                        stop,
 	output wire                        quiet,
-	output wire                        busy,
+	output wire                        busy,	// a plane was taken, and its image not kept or its input not delivered
 
 	input  wire [ADDR_WIDTH-1:0]       read_base,	// of the planes
 	input  wire [ADDR_WIDTH-1:0]       read_limit,
@@ -94,8 +96,6 @@ module ingest #(
 	input  wire                        m_axi_bvalid,
 	output wire                        m_axi_bready
 );
-	localparam int unsigned  MAX_WIDTH = 4096;
-	localparam int unsigned  MAX_HEIGHT = 2304;
 	localparam int unsigned  SIZE_BITS = 13;
 	localparam int unsigned  MOST_COLUMNS = MAX_WIDTH / WIDTH + 1;	// of a box
 	localparam int unsigned  MOST_ROWS = MAX_HEIGHT / HEIGHT + 1;
@@ -196,7 +196,7 @@ module ingest #(
 	logic  RecordTaken;
 	wire  part_ready, record_ready, input_ready;
 	wire  input_busy;
-	assign  busy = State != WAIT || input_busy || pixels_valid;
+	assign  busy = (State != WAIT && State != FORGET) || input_busy || pixels_valid;	// it may be given planes, or will be
 
 	logic [STREAM_BITS-1:0]  InputStream;	// of the last input
 	logic  Since;	// an image of it was kept behind that one

@@ -6,12 +6,15 @@
 //                                      |           |   in flight: id, context, start   ^
 //                                      |           +-----------------------------------+
 //                                      +-------- dma_read -- model_loader -- the core's load stream
+//                                      +-------- ingest ==> core, of planes; its images beside the records to memory
 //
 // Function    A frame enters the core only while its id, context and start cycle have room in a queue beside the core.
 //             Latency is measured there: cycles from the first input beat taken to the last output beat taken.
 //             Descriptors of frames and of model images wait in one queue. An image's turn comes when all frames before it
 //             have left the core; no frame enters while it is loaded, and none while there is no model: it is dropped.
 //             With several banks of weights a frame needs the model of its own alone, which its context names for the core.
+//             With INGEST there are descriptors of planes as well. Planes and frames take turns at memory's read port, a
+//             plane's turn comes when all frames before it are in the core, and the other way round: so they enter in order.
 //             A soft reset stops both DMAs, waits until nothing is outstanding on the memory port, and then holds
 //             the core and all else but the register port in reset for HOLD cycles.
 // Throughput  A beat a cycle in each direction, 8 bytes a cycle from memory: a core that takes more than 8 bytes a beat
@@ -44,6 +47,7 @@ module shell
 	parameter logic [31:0]  MODEL_HASH       = '0,	// of what the core has after power-on, 0 for nothing
 	parameter int unsigned  LOAD_WORDS       = 1,	// of the core's load stream
 	parameter int unsigned  MODELS           = 1,	// banks of weights
+	parameter bit           INGEST           = 1'b0,	// descriptors of planes; then INPUT_CHANNELS and IN_ELEMENTS are 3
 	localparam int unsigned CONTEXT_BITS     = $bits(context_t) + (MODELS > 1? $clog2(MODELS) : 0)
 )(
 	input  wire  clk,
@@ -106,6 +110,7 @@ module shell
 	output wire         s_core_tready
 );
 	localparam int unsigned  IMAGE_BYTES = 4*(LOAD_WORDS + 5);	// model_loader says what is around the core's words
+	localparam int unsigned  HISTORY_BYTES = INGEST? 4*INPUT_HEIGHT*INPUT_WIDTH : 0;	// of a stream, as ingest keeps it
 	localparam int unsigned  HOLD = 16;	// cycles of a soft reset
 	localparam int unsigned  HOLD_BITS = $clog2(HOLD+1);
 	typedef struct packed {
@@ -115,6 +120,10 @@ module shell
 	typedef logic [DESCRIPTOR_CONTEXT_BANK_BITS-1:0]  bank_t;
 	localparam int unsigned  TAG_BITS = CONTEXT_BITS - $bits(context_t) + $bits(tag_t);	// above it the bank, if there are several
 	localparam int unsigned  BANK_BITS = MODELS > 1? $clog2(MODELS) : 1;
+	typedef struct packed {
+		logic [31:0]  size;
+		logic [31:0]  way;
+	} plane_t;	// what a plane's descriptor has beside the address, as in the registers
 	// One bit more than the bus has: it stands for all the register bits above, so that no address wraps into the window.
 	localparam int unsigned  ABITS = AXI_ADDR_WIDTH + 1;
 
@@ -127,6 +136,8 @@ module shell
 			$error("%m: MODELS = %0d must be 1 to %0d.", MODELS, 2**$bits(bank_t));
 		if((STREAMS < 1) || (STREAMS > MAX_STREAMS))
 			$error("%m: STREAMS = %0d must be 1 to %0d.", STREAMS, MAX_STREAMS);
+		if(INGEST && ((INPUT_CHANNELS != 3) || (IN_ELEMENTS != 3)))
+			$error("%m: INPUT_CHANNELS = %0d and IN_ELEMENTS = %0d must be 3 for INGEST.", INPUT_CHANNELS, IN_ELEMENTS);
 	end
 
 	function automatic logic [ABITS-1:0] bus_address(input logic [63:0] address);
@@ -140,11 +151,14 @@ module shell
 	//-----------------------------------------------------------------------
 	// Reset and halt
 	wire   soft_reset;
-	wire   frames_quiet, image_quiet, write_quiet;
-	wire   read_quiet = frames_quiet && image_quiet;
-	wire   frames_response, image_response, write_response, frames_window, image_window, write_window, watchdog_fires;
-	wire   read_response = frames_response || image_response;
-	wire   read_window = frames_window || image_window;
+	wire   frames_quiet, image_quiet, planes_quiet, records_quiet;
+	wire   read_quiet = frames_quiet && image_quiet && planes_quiet;
+	wire   write_quiet = records_quiet;	// ingest's own writes are in planes_quiet
+	wire   frames_response, image_response, records_response, frames_window, image_window, write_window, watchdog_fires;
+	wire   plane_read_response, plane_write_response, plane_window, plane_size, plane_stride, plane_history, history_window;
+	wire   read_response = frames_response || image_response || plane_read_response;
+	wire   write_response = records_response || plane_write_response;
+	wire   read_window = frames_window || image_window || plane_window;
 	logic  Resetting;
 	logic  Halted;
 	logic [HOLD_BITS-1:0]  Hold;	// cycles left in reset
@@ -167,16 +181,17 @@ module shell
 	end
 	always_ff @(posedge clk) begin
 		if(!block_rst_n)  Halted <= 1'b0;
-		else if(read_response || write_response || write_window || watchdog_fires)  Halted <= 1'b1;
+		else if(read_response || write_response || write_window || history_window || watchdog_fires)  Halted <= 1'b1;
 	end
 	wire   loader_resets_core;
 	always_ff @(posedge clk)  core_rst_n <= block_rst_n && !loader_resets_core;
 
 	//-----------------------------------------------------------------------
 	// Registers
-	wire         run, clear_counters, take, push, push_model;
+	wire         run, clear_counters, take, push, push_model, push_plane;
 	wire [31:0]  watchdog, result_slots, take_count, descriptor_bytes, descriptor_frame_id;
-	wire [63:0]  read_base, read_limit, write_base, write_limit, descriptor_address;
+	wire [63:0]  read_base, read_limit, write_base, write_limit, history_base, history_limit, descriptor_address;
+	wire plane_t  descriptor_plane;
 	wire context_t  descriptor_context;
 	wire         busy, done;
 	wire [31:0]  result_level;
@@ -191,13 +206,15 @@ module shell
 	wire [31:0]  load_cycles;
 	logic [63:0]  Cycles, InputStalls, OutputStalls;
 	logic [31:0]  FramesDone, LatencyLast, LatencyMin, LatencyMax;
+	wire [31:0]  planes_done, plane_cycles_last, plane_cycles_max;
+	wire [63:0]  plane_busy;
 
 	axil_registers #(
 		.BUILD_HASH(BUILD_HASH),
 		.INPUT_HEIGHT(INPUT_HEIGHT), .INPUT_WIDTH(INPUT_WIDTH), .INPUT_CHANNELS(INPUT_CHANNELS),
 		.INPUT_BYTES(INPUT_BYTES), .OUTPUT_LOGITS(OUTPUT_LOGITS), .RECORD_BYTES(RECORD_BYTES),
 		.STREAMS(STREAMS), .FRAME_INTERVAL(FRAME_INTERVAL), .DESCRIPTOR_SLOTS(DESCRIPTORS),
-		.SHAPE_HASH(SHAPE_HASH), .IMAGE_BYTES(IMAGE_BYTES), .MODELS(MODELS)
+		.SHAPE_HASH(SHAPE_HASH), .IMAGE_BYTES(IMAGE_BYTES), .MODELS(MODELS), .INGEST(INGEST), .HISTORY_BYTES(HISTORY_BYTES)
 	) registers (
 		.clk, .rst_n, .clear(!block_rst_n),
 		.s_axil_awaddr, .s_axil_awvalid, .s_axil_awready, .s_axil_wdata, .s_axil_wstrb, .s_axil_wvalid, .s_axil_wready,
@@ -207,13 +224,15 @@ module shell
 		.result_slots, .take, .take_count,
 		.push, .descriptor_address, .descriptor_bytes, .descriptor_frame_id, .descriptor_context, .descriptor_bank,
 		.push_model,
+		.push_plane, .plane_size(descriptor_plane.size), .plane_use(descriptor_plane.way), .history_base, .history_limit,
 		.busy, .resetting(Resetting), .halted(Halted), .loading, .in_flight(STATUS_IN_FLIGHT_BITS'(in_flight)),
 		.result_event(done), .idle_event(WasBusy && !busy), .error,
 		.result_level, .descriptors_used(DESCRIPTOR_LEVEL_USED_BITS'(descriptors_used)),
 		.cycles(Cycles), .frames_done(FramesDone),
 		.latency_last(LatencyLast), .latency_min(LatencyMin), .latency_max(LatencyMax),
 		.input_stalls(InputStalls), .output_stalls(OutputStalls),
-		.model_hash((32 * 2**$bits(bank_t))'(model_hash)), .load_cycles
+		.model_hash((32 * 2**$bits(bank_t))'(model_hash)), .load_cycles,
+		.planes_done, .plane_cycles_last, .plane_cycles_max, .plane_busy
 	);
 
 	//-----------------------------------------------------------------------
@@ -222,7 +241,8 @@ module shell
 	wire  stream_wrong = 32'(descriptor_context.STREAM) >= STREAMS;
 	wire  image_wrong = descriptor_bytes != IMAGE_BYTES;
 	wire  bank_wrong = 32'(descriptor_bank) >= MODELS;
-	wire  queue_ready, queued_valid, queued_model, read_ready, read_busy;
+	wire  queue_ready, queued_valid, queued_model, queued_plane, read_ready, read_busy;
+	wire  planes_ready, planes_busy;
 	wire [ABITS-1:0]     queued_address;
 	wire [TAG_BITS-1:0]  queued_tag;
 	wire [BANK_BITS-1:0]  queued_bank = BANK_BITS'(queued_tag >> $bits(tag_t));
@@ -230,31 +250,43 @@ module shell
 	wire  go = run && (result_slots != '0) && !stop && !loading;
 	wire  in_core;
 	wire  image_ready, image_busy;
-	wire  empty = !read_busy && frames_quiet && !in_core && !m_core_ctx_tvalid;
+	wire  planes_idle = !planes_busy && planes_quiet;
+	wire  frames_idle = !read_busy && frames_quiet;
+	wire  empty = frames_idle && planes_idle && !in_core && !m_core_ctx_tvalid;
 	wire  load = go && queued_valid && queued_model && empty && image_ready;
 	wire  missing = go && queued_valid && !queued_model && !queued_good;
 
-	lutram_fifo #(.WIDTH(1 + ABITS + TAG_BITS), .DEPTH(DESCRIPTORS)) descriptors (
+	wire  accepted = (push && !size_wrong && !stream_wrong) || (push_model && !image_wrong) || (push_plane && !stream_wrong);
+	localparam int unsigned  DESCRIPTOR_BITS = 1 + ABITS + TAG_BITS + (INGEST? 1 + $bits(plane_t) : 0);
+	wire plane_t  plane;
+	wire [DESCRIPTOR_BITS-1:0]  queued;
+	assign  {plane, queued_plane, queued_model, queued_address, queued_tag} = {
+		($bits(plane_t) + 2 + ABITS + TAG_BITS)'(queued)};
+	lutram_fifo #(.WIDTH(DESCRIPTOR_BITS), .DEPTH(DESCRIPTORS)) descriptors (
 		.clk, .rst_n(block_rst_n),
-		.s_tdata({push_model, bus_address(descriptor_address),
-			TAG_BITS'({descriptor_bank, descriptor_context, descriptor_frame_id})}),
-		.s_tvalid(((push && !size_wrong && !stream_wrong) || (push_model && !image_wrong)) && !bank_wrong),
-		.s_tready(queue_ready),
-		.m_tdata({queued_model, queued_address, queued_tag}), .m_tvalid(queued_valid),
-		.m_tready(queued_model? load : missing || (go && read_ready)),
+		.s_tdata(DESCRIPTOR_BITS'({descriptor_plane, push_plane, push_model, bus_address(descriptor_address),
+			TAG_BITS'({descriptor_bank, descriptor_context, descriptor_frame_id})})),
+		.s_tvalid(accepted && !bank_wrong), .s_tready(queue_ready),
+		.m_tdata(queued), .m_tvalid(queued_valid),
+		.m_tready(queued_model? load : missing || (go && (queued_plane? planes_ready : read_ready && planes_idle))),
 		.level(descriptors_used)
 	);
 
 	/* verilator lint_off UNUSEDSIGNAL */	// the top bit is 0: the windows end below it
-	wire [ABITS-1:0]  frames_araddr, image_araddr, awaddr;
+	wire [ABITS-1:0]  frames_araddr, input_araddr, image_araddr, records_awaddr, awaddr;
 	/* verilator lint_on UNUSEDSIGNAL */
-	wire [7:0]  frames_arlen, image_arlen;
-	wire  frames_arvalid, image_arvalid;
+	wire [7:0]  frames_arlen, input_arlen, image_arlen;
+	wire  frames_arvalid, input_arvalid, image_arvalid, frames_turn;
+	wire  input_arready = m_axi_arready && !loading;
+	wire  input_rvalid = m_axi_rvalid && !loading;
+	wire [8*IN_ELEMENTS-1:0]  ready_made;
+	wire  ready_made_valid, ready_made_first, ready_made_last;
+	wire [TAG_BITS-1:0]  ready_made_tag;
 	wire  frame_valid, frame_ready, frame_first, frame_last;
 	wire [TAG_BITS-1:0]  frame_tag;
-	assign  m_axi_araddr = loading? image_araddr[AXI_ADDR_WIDTH-1:0] : frames_araddr[AXI_ADDR_WIDTH-1:0];
-	assign  m_axi_arlen = loading? image_arlen : frames_arlen;
-	assign  m_axi_arvalid = loading? image_arvalid : frames_arvalid;
+	assign  m_axi_araddr = loading? image_araddr[AXI_ADDR_WIDTH-1:0] : input_araddr[AXI_ADDR_WIDTH-1:0];
+	assign  m_axi_arlen = loading? image_arlen : input_arlen;
+	assign  m_axi_arvalid = loading? image_arvalid : input_arvalid;
 	assign  m_axi_rready = 1'b1;	// as both readers have it
 	assign  m_axi_awaddr = awaddr[AXI_ADDR_WIDTH-1:0];
 
@@ -266,12 +298,13 @@ module shell
 		.read_base(bus_address(read_base)), .read_limit(bus_limit(read_limit)),
 		.error_window(frames_window), .error_response(frames_response),
 		.s_descriptor_address(queued_address), .s_descriptor_tag(queued_tag),
-		.s_descriptor_tvalid(go && queued_valid && !queued_model && queued_good), .s_descriptor_tready(read_ready),
-		.m_tdata(m_core_tdata), .m_tvalid(frame_valid), .m_tready(frame_ready),
-		.m_first(frame_first), .m_last(frame_last), .m_tag(frame_tag),
+		.s_descriptor_tvalid(go && queued_valid && !queued_model && !queued_plane && queued_good && planes_idle),
+		.s_descriptor_tready(read_ready),
+		.m_tdata(ready_made), .m_tvalid(ready_made_valid), .m_tready(frame_ready && frames_turn),
+		.m_first(ready_made_first), .m_last(ready_made_last), .m_tag(ready_made_tag),
 		.m_axi_araddr(frames_araddr), .m_axi_arlen(frames_arlen), .m_axi_arvalid(frames_arvalid),
-		.m_axi_arready(m_axi_arready && !loading), .m_axi_rdata, .m_axi_rresp, .m_axi_rlast,
-		.m_axi_rvalid(m_axi_rvalid && !loading),
+		.m_axi_arready(input_arready && frames_turn), .m_axi_rdata, .m_axi_rresp, .m_axi_rlast,
+		.m_axi_rvalid(input_rvalid && frames_turn),
 		/* verilator lint_off PINCONNECTEMPTY */	// always 1
 		.m_axi_rready()
 		/* verilator lint_on PINCONNECTEMPTY */
@@ -308,6 +341,145 @@ module shell
 		.s_tdata(image_word), .s_tvalid(image_valid), .s_tready(image_take),
 		.load_begins, .m_load_tdata, .m_load_tvalid
 	);
+
+	//-----------------------------------------------------------------------
+	// Records and ingest's images at one write port, planes and frames at one read port.
+	wire [7:0]   records_awlen, records_wstrb;
+	wire [63:0]  records_wdata;
+	wire         records_awvalid, records_awready, records_wlast, records_wvalid, records_wready, records_bvalid;
+	if(INGEST) begin : genIngest
+		localparam int unsigned  STREAM_BITS = $clog2(STREAMS);
+		wire tag_t  queued_frame = queued_tag[$bits(tag_t)-1:0];
+		wire  plane_valid = go && queued_valid && queued_plane && queued_good && frames_idle;
+		wire [23:0]  pixel;
+		wire  pixel_valid, pixel_first, pixel_last, kept;
+		wire [TAG_BITS-1:0]  pixel_tag;
+		wire [ABITS-1:0]  araddr, images_awaddr;
+		wire [7:0]   arlen, images_awlen, images_wstrb;
+		wire         arvalid, images_awvalid, images_awready, images_wlast, images_wvalid, images_wready, images_bvalid;
+		wire [63:0]  images_wdata;
+		wire [1:0]   bresp;
+
+		ingest #(
+			.WIDTH(INPUT_WIDTH), .HEIGHT(INPUT_HEIGHT), .MAX_WIDTH(MAX_PLANE_WIDTH), .MAX_HEIGHT(MAX_PLANE_HEIGHT),
+			.STREAMS(STREAMS), .ADDR_WIDTH(ABITS), .TAG_BITS(TAG_BITS),
+			.MAX_BURST_BEATS(AXI_MAX_BURST), .WRITE_BURST(AXI_WRITE_BURST), .FIFO_WORDS(FIFO_WORDS)
+		) ingest_i (
+			.clk, .rst_n(block_rst_n), .stop, .quiet(planes_quiet), .busy(planes_busy),
+			.read_base(bus_address(read_base)), .read_limit(bus_limit(read_limit)),
+			.history_base(bus_address(history_base)), .history_limit(bus_limit(history_limit)),
+			.error_size(plane_size), .error_stride(plane_stride), .error_window(plane_window),
+			.error_history(plane_history), .error_limit(history_window),
+			.error_read(plane_read_response), .error_write(plane_write_response), .done(kept),
+			.s_plane_address(queued_address), .s_plane_stride(plane.way[DESCRIPTOR_PLANE_USE_STRIDE_LSB +: 16]),
+			.s_plane_width(plane.size[DESCRIPTOR_PLANE_SIZE_WIDTH_LSB +: 16]),
+			.s_plane_height(plane.size[DESCRIPTOR_PLANE_SIZE_HEIGHT_LSB +: 16]),
+			.s_plane_stream(STREAM_BITS'(queued_frame.ctx.STREAM)),
+			.s_plane_restart(plane.way[DESCRIPTOR_PLANE_USE_RESTART_LSB]), .s_plane_run(plane.way[DESCRIPTOR_PLANE_USE_RUN_LSB]),
+			.s_plane_whole(plane.way[DESCRIPTOR_PLANE_USE_WHOLE_LSB]), .s_plane_tag(queued_tag),
+			.s_plane_tvalid(plane_valid), .s_plane_tready(planes_ready),
+			.m_tdata(pixel), .m_first(pixel_first), .m_last(pixel_last), .m_tag(pixel_tag),
+			.m_tvalid(pixel_valid), .m_tready(frame_ready && !frames_turn),
+			.m_axi_araddr(araddr), .m_axi_arlen(arlen), .m_axi_arvalid(arvalid),
+			.m_axi_arready(input_arready && !frames_turn),
+			.m_axi_rdata, .m_axi_rresp, .m_axi_rlast, .m_axi_rvalid(input_rvalid && !frames_turn),
+			/* verilator lint_off PINCONNECTEMPTY */	// always 1
+			.m_axi_rready(), .m_axi_bready(),
+			/* verilator lint_on PINCONNECTEMPTY */
+			.m_axi_awaddr(images_awaddr), .m_axi_awlen(images_awlen),
+			.m_axi_awvalid(images_awvalid), .m_axi_awready(images_awready),
+			.m_axi_wdata(images_wdata), .m_axi_wstrb(images_wstrb), .m_axi_wlast(images_wlast),
+			.m_axi_wvalid(images_wvalid), .m_axi_wready(images_wready), .m_axi_bresp(bresp), .m_axi_bvalid(images_bvalid)
+		);
+		// Each is given a descriptor only when the other one has nothing to do.
+		assign  frames_turn = !frames_idle;
+		assign  input_araddr = frames_turn? frames_araddr : araddr;
+		assign  input_arlen = frames_turn? frames_arlen : arlen;
+		assign  input_arvalid = frames_turn? frames_arvalid : arvalid;
+		assign  m_core_tdata = frames_turn? ready_made : pixel;
+		assign  frame_valid = frames_turn? ready_made_valid : pixel_valid;
+		assign  frame_first = frames_turn? ready_made_first : pixel_first;
+		assign  frame_last = frames_turn? ready_made_last : pixel_last;
+		assign  frame_tag = frames_turn? ready_made_tag : pixel_tag;
+
+		axi_write_arbiter #(.PORTS(2), .ADDR_WIDTH(ABITS), .BURSTS(8)) writes (	// records first: they free the core
+			.clk, .rst_n(block_rst_n),
+			.s_axi_awaddr({images_awaddr, records_awaddr}), .s_axi_awlen({images_awlen, records_awlen}),
+			.s_axi_awvalid({images_awvalid, records_awvalid}), .s_axi_awready({images_awready, records_awready}),
+			.s_axi_wdata({images_wdata, records_wdata}), .s_axi_wstrb({images_wstrb, records_wstrb}),
+			.s_axi_wlast({images_wlast, records_wlast}), .s_axi_wvalid({images_wvalid, records_wvalid}),
+			.s_axi_wready({images_wready, records_wready}), .s_axi_bresp(bresp), .s_axi_bvalid({images_bvalid, records_bvalid}),
+			.m_axi_awaddr(awaddr), .m_axi_awlen, .m_axi_awvalid, .m_axi_awready,
+			.m_axi_wdata, .m_axi_wstrb, .m_axi_wlast, .m_axi_wvalid, .m_axi_wready,
+			.m_axi_bresp, .m_axi_bvalid, .m_axi_bready
+		);
+
+		// A plane's turn begins when it waits and the one before it has been kept or refused.
+		logic [31:0]  Done, Since, Last, Most;
+		logic [63:0]  Busy;
+		logic  Inside;	// it was taken, and is neither kept nor refused
+		logic  New;	// Last is: compared a cycle later
+		wire  refused = plane_size || plane_stride || plane_window;
+		wire  waits = plane_valid || Inside;
+		always_ff @(posedge clk) begin
+			if(!block_rst_n)  Inside <= 1'b0;
+			else if(plane_valid && planes_ready)  Inside <= 1'b1;
+			else if(kept || refused)  Inside <= 1'b0;
+		end
+		always_ff @(posedge clk) begin
+			if(!block_rst_n || !waits || kept || refused)  Since <= '0;
+			else  Since <= Since + 1;
+		end
+		always_ff @(posedge clk) begin
+			if(!block_rst_n || clear_counters) begin
+				Done <= RESET_PLANES_DONE;
+				Last <= RESET_PLANE_CYCLES_LAST;
+				Most <= RESET_PLANE_CYCLES_MAX;
+				Busy <= '0;
+				New <= 1'b0;
+			end
+			else begin
+				New <= kept;
+				if(kept) begin
+					Done <= Done + 1;
+					Last <= Since;
+				end
+				if(New && (Last > Most))  Most <= Last;
+				if(waits)  Busy <= Busy + 1;
+			end
+		end
+		assign  planes_done = Done;
+		assign  plane_cycles_last = Last;
+		assign  plane_cycles_max = Most;
+		assign  plane_busy = Busy;
+		wire  unused = &{1'b0, plane.way[31:DESCRIPTOR_PLANE_USE_WHOLE_LSB+1]};	// 0
+	end : genIngest
+	else begin : genReadyMade
+		assign  {planes_quiet, planes_busy, planes_ready, frames_turn} = 4'b1001;
+		assign  {plane_size, plane_stride, plane_window, plane_history, history_window} = '0;
+		assign  {plane_read_response, plane_write_response} = '0;
+		assign  {planes_done, plane_cycles_last, plane_cycles_max, plane_busy} = '0;
+		assign  input_araddr = frames_araddr;
+		assign  input_arlen = frames_arlen;
+		assign  input_arvalid = frames_arvalid;
+		assign  m_core_tdata = ready_made;
+		assign  frame_valid = ready_made_valid;
+		assign  frame_first = ready_made_first;
+		assign  frame_last = ready_made_last;
+		assign  frame_tag = ready_made_tag;
+		assign  awaddr = records_awaddr;
+		assign  m_axi_awlen = records_awlen;
+		assign  m_axi_awvalid = records_awvalid;
+		assign  records_awready = m_axi_awready;
+		assign  m_axi_wdata = records_wdata;
+		assign  m_axi_wstrb = records_wstrb;
+		assign  m_axi_wlast = records_wlast;
+		assign  m_axi_wvalid = records_wvalid;
+		assign  records_wready = m_axi_wready;
+		assign  records_bvalid = m_axi_bvalid;
+		assign  m_axi_bready = 1'b1;	// as the writer has it
+		wire  unused = &{1'b0, plane, history_base, history_limit};
+	end : genReadyMade
 
 	//-----------------------------------------------------------------------
 	// Beside the core: what a frame's record needs, and the contexts that the core has not taken yet
@@ -368,14 +540,18 @@ module shell
 	dma_write #(
 		.ADDR_WIDTH(ABITS), .RECORD_BYTES(RECORD_BYTES), .MAX_BURST_BEATS(AXI_WRITE_BURST)
 	) dma_writer (
-		.clk, .rst_n(block_rst_n), .stop, .quiet(write_quiet), .busy(write_busy),
+		.clk, .rst_n(block_rst_n), .stop, .quiet(records_quiet), .busy(write_busy),
 		.write_base(bus_address(write_base)), .write_limit(bus_limit(write_limit)),
-		.error_window(write_window), .error_response(write_response), .done,
+		.error_window(write_window), .error_response(records_response), .done,
 		.s_record_address(bus_address(record_address)), .s_record_tvalid(record_valid), .s_record_tready(record_ready),
 		.s_tdata(word), .s_tvalid(word_valid), .s_tready(word_ready),
-		.m_axi_awaddr(awaddr), .m_axi_awlen, .m_axi_awvalid, .m_axi_awready,
-		.m_axi_wdata, .m_axi_wstrb, .m_axi_wlast, .m_axi_wvalid, .m_axi_wready,
-		.m_axi_bresp, .m_axi_bvalid, .m_axi_bready
+		.m_axi_awaddr(records_awaddr), .m_axi_awlen(records_awlen),
+		.m_axi_awvalid(records_awvalid), .m_axi_awready(records_awready),
+		.m_axi_wdata(records_wdata), .m_axi_wstrb(records_wstrb), .m_axi_wlast(records_wlast),
+		.m_axi_wvalid(records_wvalid), .m_axi_wready(records_wready), .m_axi_bresp, .m_axi_bvalid(records_bvalid),
+		/* verilator lint_off PINCONNECTEMPTY */	// always 1
+		.m_axi_bready()
+		/* verilator lint_on PINCONNECTEMPTY */
 	);
 
 	//-----------------------------------------------------------------------
@@ -391,7 +567,7 @@ module shell
 
 	//-----------------------------------------------------------------------
 	// Status, errors and counters
-	assign  busy = queued_valid || read_busy || image_busy || loading || in_core || writer_busy || write_busy;
+	assign  busy = queued_valid || read_busy || planes_busy || image_busy || loading || in_core || writer_busy || write_busy;
 	always_ff @(posedge clk) begin
 		if(!block_rst_n)  WasBusy <= 1'b0;
 		else              WasBusy <= busy;
@@ -404,15 +580,19 @@ module shell
 		error.READ_WINDOW = read_window;
 		error.WRITE_WINDOW = write_window;
 		error.FRAME_SIZE = push && size_wrong;
-		error.STREAM = push && stream_wrong;
-		error.DESCRIPTOR_OVERFLOW = (push || push_model) && !queue_ready;
+		error.STREAM = (push || push_plane) && stream_wrong;
+		error.DESCRIPTOR_OVERFLOW = (push || push_model || push_plane) && !queue_ready;
 		error.RESULT_FULL = result_full;
 		error.WATCHDOG = watchdog_fires;
 		error.RESULT_UNDERFLOW = result_underflow;
 		error.MODEL_SIZE = push_model && image_wrong;
 		error.MODEL_SHAPE = model_shape || (push_model && bank_wrong);
 		error.MODEL_CRC = model_crc;
-		error.MODEL_MISSING = missing || (push && bank_wrong);
+		error.MODEL_MISSING = missing || ((push || push_plane) && bank_wrong);
+		error.PLANE_SIZE = plane_size;
+		error.PLANE_STRIDE = plane_stride;
+		error.PLANE_HISTORY = plane_history;
+		error.HISTORY_WINDOW = history_window;
 	end
 
 	logic  InFrame;	// the core has the first beat of a frame, and not the last

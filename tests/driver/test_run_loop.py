@@ -46,7 +46,7 @@ def described(size: int, representation: str, run_every: int) -> ModelDescriptio
 class Flaky:
     """An accelerator whose chip fails when it is told to, with all frames under way lost."""
 
-    streams, classes, clock_mhz, backend = 4, ["calm", "fight"], 100.0, "flaky"
+    streams, classes, clock_mhz, backend, ingest = 4, ["calm", "fight"], 100.0, "flaky", False
     description = described(2, "rgb", 1)
     models = (LoadedModel(Path("model.npz"), "1f0c22ab", "stand-in"),)
 

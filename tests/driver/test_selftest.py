@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from shiftcore.driver import backends
 from shiftcore.driver.backends.reference import ReferenceChip
 from shiftcore.driver.build import Build
-from shiftcore.driver.selftest import Known, run_known
+from shiftcore.driver.known import Known, run_known
 from shiftcore.flow.command import app
 from shiftcore.hw import selftest as known_frames
 from shiftcore.model import registers as reg
@@ -162,7 +162,8 @@ FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_is_found(build: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    monkeypatch.setattr("shiftcore.driver.selftest._WAIT_S", 0.2)
+    monkeypatch.setattr("shiftcore.driver.known.WAIT_S", 0.2)
+    monkeypatch.setattr("shiftcore.driver.selftest.WAIT_S", 0.2)
     apply, expected = FAULTS[fault]
     apply(monkeypatch)
     result = selftest(build)

@@ -72,7 +72,7 @@ class Hourly(Source):
 class Seeing:
     """An accelerator for which a white picture is a fight."""
 
-    streams, classes, clock_mhz, backend = CAMERAS, ["calm", "fight"], 100.0, "seeing"
+    streams, classes, clock_mhz, backend, ingest = CAMERAS, ["calm", "fight"], 100.0, "seeing", False
     models = (LoadedModel(Path("model.npz"), "1f0c22ab", "stand-in"),)
     description = replace(described(2, "rgb", 1), alarm=AlarmSettings(("fight",), 0.8, 0.5, 60.0, 60.0))
 

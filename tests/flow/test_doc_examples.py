@@ -58,6 +58,7 @@ def test_each_example_has_its_test() -> None:
     assert {page: len(found) for page, found in EXAMPLES.items() if found} == {
         "alarms": 1,
         "driver": 4,
+        "ingest": 1,
         "simulation": 3,
         "weights": 3,
     }
@@ -122,6 +123,11 @@ def test_models_take_turns(
     left = run("weights", 2, acc=accelerator, jobs=[(frame, index % 2, False) for index, frame in enumerate(FRAMES)])
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [*"000111", "2"]
     assert left["turns"].loads == 2
+
+
+def test_cameras_images_are_sent_as_they_come(accelerator: Accelerator, expected: list[list[int]]) -> None:
+    left = run("ingest", 0, acc=accelerator, arriving=[(0, image) for image in FRAMES])
+    assert left["rest"][-1].logits.tolist() == expected[-1] and left["rest"][-1].frame_id == len(FRAMES) - 1
 
 
 def test_cameras_frames_are_sent_as_they_come(accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,12 +14,14 @@ from shiftcore.driver.errors import BuildError
 from shiftcore.errors import UserError
 from shiftcore.flow import build as flow
 from shiftcore.hw.boards import load_board
-from shiftcore.hw.chip import CONTEXT_PACKAGE, PACKAGES, RTL, SHELL, build_chip, config_package
+from shiftcore.hw.chip import CONTEXT_PACKAGE, INGEST, PACKAGES, RTL, SHELL, build_chip, config_package
 from shiftcore.hw.compile import core_rtl, read_model
 from shiftcore.model import registers as reg
+from shiftcore.model.manifest import ChipManifest
 from shiftcore.model.reference import Reference
 from shiftcore.quant.preset import described_preset
 from shiftcore.sim.chip import ChipModel
+from tests.ingest_build import with_ingest
 
 FRAMES = 8
 SEED = 5
@@ -77,8 +79,26 @@ def test_another_model_or_shell_is_another_build(
     assert len(set(hashes)) == 3
 
 
+def test_only_a_preset_that_wants_ingest_gets_it(tiny_chip: Path, tiny_core: Path, tmp_path: Path) -> None:
+    assert not {path.name for path in (tiny_chip / "rtl").iterdir()} & set(INGEST)
+    assert "INGEST = 0;" in (tiny_chip / "rtl" / "chip_config_pkg.sv").read_text()
+    assert not ChipManifest.read(tiny_chip).ingest
+    board, model = load_board("pynq-z2"), tiny_chip / "model.npz"
+    chip = with_ingest(tiny_core, model, board, tmp_path / "ingest") / "chip"
+    assert "INGEST = 1;" in (chip / "rtl" / "chip_config_pkg.sv").read_text()
+    assert ChipManifest.read(chip).ingest and Build.load(tmp_path / "ingest").history_bytes == 4 * 32 * 32
+    wide = tmp_path / "wide" / "core"
+    shutil.copytree(tiny_core, wide)
+    text = (wide / "manifest.json").read_text()
+    (wide / "manifest.json").write_text(
+        text.replace('"elements": 3', '"elements": 6').replace('"beats": 1024', '"beats": 512')
+    )
+    with pytest.raises(UserError, match="its first layer takes 6 bytes a cycle, and ingest gives a pixel's 3"):
+        with_ingest(wide, model, board, tmp_path / "other")
+
+
 def test_a_change_of_the_shell_does_not_compile_the_core_again() -> None:
-    shell = {*PACKAGES, *SHELL} - {CONTEXT_PACKAGE}
+    shell = {*PACKAGES, *SHELL, *INGEST} - {CONTEXT_PACKAGE}
     assert not shell & {path.name for path in core_rtl()}
     assert CONTEXT_PACKAGE in {path.name for path in core_rtl()}, "a core is built with it"
 

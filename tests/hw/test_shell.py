@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from shiftcore.artifacts import build_folder, write_json
-from shiftcore.hw.chip import PACKAGES, RTL, SHELL, config_package
+from shiftcore.hw.chip import INGEST, PACKAGES, RTL, SHELL, config_package
 from shiftcore.hw.formal import block
 from shiftcore.model.records import Record
 from shiftcore.sim import cocotb_runner
@@ -20,6 +20,7 @@ SEED = 11
 LATENCY = 300
 HASHES = {"BUILD_HASH": "5eed0ace", "SHAPE_HASH": "cafe5eed", "MODEL_HASH": "0000beef"}
 TESTS = 22
+PLANE_TESTS = 9
 
 
 def numbers(
@@ -45,13 +46,16 @@ def numbers(
         "AXI_WRITE_BURST": 16,
         "LOAD_WORDS": 3 * bus[1] + 5,
         "MODELS": models,
+        "INGEST": 0,
     }
 
 
 CHIPS = {
     "axi3": numbers((8, 8, 3), 3, (5, 1, 19), (32, 16), 1),
     "axi4": numbers((9, 10, 4), 20, (12, 4, 24), (40, 256), 3),
+    "ingest": numbers((6, 8, 3), 3, (5, 1, 19), (32, 16), 2) | {"INGEST": 1},
 }
+BENCHES = {"axi3": "shell_cocotb", "axi4": "shell_cocotb", "ingest": "planes_cocotb"}
 
 
 def config(chip: dict[str, int]) -> str:
@@ -123,6 +127,27 @@ MUTANTS = {
         "a_model_is_loaded_between_two_frames",
         "axi4",
     ),
+    "frames do not wait for planes": Mutant(
+        "shell.sv",
+        "queued_good && planes_idle),",
+        "queued_good),",
+        "planes_and_frames_are_right_under_random_pauses",
+        "ingest",
+    ),
+    "planes do not wait for frames": Mutant(
+        "shell.sv",
+        "queued_good && frames_idle;",
+        "queued_good;",
+        "planes_and_frames_are_right_under_random_pauses",
+        "ingest",
+    ),
+    "reset does not wait for planes": Mutant(
+        "shell.sv",
+        "image_quiet && planes_quiet;",
+        "image_quiet;",
+        "a_soft_reset_at_any_time_forgets_all_images",
+        "ingest",
+    ),
     "interrupts cannot be masked": Mutant(
         "axil_registers.sv", "|(IrqStatus & IrqEnable)", "|IrqStatus", "interrupts_tell_results_and_idleness"
     ),
@@ -135,17 +160,18 @@ def bench(name: str, folder: Path, rtl: Path = RTL, only: str = "") -> int:
     plan, package = folder / "plan.json", folder / "chip_config_pkg.sv"
     write_json(plan, {"numbers": CHIPS[name], "hashes": HASHES, "seed": SEED, "latency": LATENCY})
     package.write_text(config(CHIPS[name]))
-    sources = [*(rtl / file for file in PACKAGES), package, HERE / "fake_core.sv", *(rtl / file for file in SHELL)]
+    shell = (*INGEST, *SHELL) if CHIPS[name]["INGEST"] else SHELL
+    sources = [*(rtl / file for file in PACKAGES), package, HERE / "fake_core.sv", *(rtl / file for file in shell)]
     cocotb_runner.build("chip", sources, folder, [f"+define+LATENCY={LATENCY}", "-Wno-lint", "-Wno-style"])
     variables = {"SHELL_PLAN": str(plan)} | ({"COCOTB_TEST_FILTER": rf"\.{only}$"} if only else {})
-    return cocotb_runner.run("chip", "tests.hw.shell_cocotb", folder, variables, SEED)
+    return cocotb_runner.run("chip", f"tests.hw.{BENCHES[name]}", folder, variables, SEED)
 
 
 def broken_rtl(mutant: Mutant, folder: Path) -> Path:
     """A copy of the shell's RTL with the fault; returns its folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for file in (*PACKAGES, *SHELL):
+    for file in (*PACKAGES, *INGEST, *SHELL):
         shutil.copy(RTL / file, folder)
     text = block.Mutant(mutant.file, mutant.old, mutant.new).of((RTL / mutant.file).read_text())
     (folder / mutant.file).write_text(text)
@@ -162,7 +188,8 @@ def test_registers_alone() -> None:
 
 @pytest.mark.parametrize("name", CHIPS)
 def test_shell(name: str) -> None:
-    assert bench(name, build_folder() / "tests" / f"shell_{name}") == TESTS
+    tests = PLANE_TESTS if CHIPS[name]["INGEST"] else TESTS
+    assert bench(name, build_folder() / "tests" / f"shell_{name}") == tests
 
 
 @pytest.mark.parametrize("name", MUTANTS)

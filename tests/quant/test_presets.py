@@ -51,6 +51,11 @@ MISTAKES = {
         "data: num_segments = 4: `passes` needs 8 frames",
     ),
     "streams": ("[network]", "[hardware]\nstreams = 0\n[network]", "hardware.streams"),
+    "ingest of colours": (
+        "[network]",
+        "[hardware]\nstreams = 2\ningest = true\n[network]",
+        "hardware.ingest: is for `motion`, an even number of pixels and 2 streams or more; this preset has rgb,",
+    ),
 }
 
 
@@ -58,6 +63,14 @@ def preset_file(folder: Path, old: str = "", new: str = "") -> Path:
     path = folder / "mine.toml"
     path.write_text(GOOD.replace(old, new, 1) if old else GOOD)
     return path
+
+
+def test_a_preset_without_ingest_does_not_say_so(tmp_path: Path) -> None:
+    """What is made of it, down to the identity of its network, is what it was before there was ingest."""
+    preset = load_preset(str(preset_file(tmp_path)))
+    assert "ingest" not in preset.model_dump_json()
+    text = 'representation = "motion"\n[hardware]\nstreams = 2\ningest = true\n[network]'
+    assert '"ingest":true' in load_preset(str(preset_file(tmp_path, "[network]", text))).model_dump_json()
 
 
 def test_the_good_preset_is_taken(tmp_path: Path) -> None:
