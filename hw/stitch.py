@@ -233,7 +233,7 @@ class Stitcher:
         if self.models > 1:
             self.declarations.append(streams.declaration(self.models))
             self.instances.append(streams.choice(self.models, self.add_context(node)))
-            self.add_source(_RTL / "bank_select.sv")
+            self.add_source(RTL / "bank_select.sv")
         for source in (f"{module}.sv", "load_port.sv" if module == "weight_memory" else "threshold_load.sv"):
             self.add_source(RTL / source)
 

@@ -115,10 +115,10 @@ def keeps_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """A chip that says it has taken a model, and computes with the one before."""
     change = ReferenceChip._change
 
-    def deaf(self: Any, content: np.ndarray) -> None:
-        infer = self._infer
-        change(self, content)
-        self._infer = infer
+    def deaf(self: Any, content: np.ndarray, bank: int) -> None:
+        infer = self._infer[bank]
+        change(self, content, bank)
+        self._infer[bank] = infer
 
     monkeypatch.setattr(ReferenceChip, "_change", deaf)
 
@@ -127,13 +127,13 @@ def mixes_two_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """A chip whose second load leaves the last words of the image before."""
     change, loads = ReferenceChip._change, list[np.ndarray]()
 
-    def mixed(self: Any, content: np.ndarray) -> None:
+    def mixed(self: Any, content: np.ndarray, bank: int) -> None:
         loads.append(content.copy())
-        change(self, content)
+        change(self, content, bank)
         if len(loads) > 1:
             words = content.copy()
             words[-1000:] = loads[0][-1000:]
-            self._infer = self._load(np.frombuffer(words.tobytes(), "<u4")[4:-1])
+            self._infer[bank] = self._load(np.frombuffer(words.tobytes(), "<u4")[4:-1])
 
     monkeypatch.setattr(ReferenceChip, "_change", mixed)
 
