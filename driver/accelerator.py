@@ -191,9 +191,7 @@ class Accelerator:
             self._advance(left)
         if not queue.results:
             list(queue.drain())  # raises the error, if there is one
-        done = list(queue.results)
-        queue.results.clear()
-        return done
+        return queue.take()
 
     def read(self, model: Path | str) -> Change:
         """An integer model (.npz) for `load`, read and held against the chip, of which nothing is asked: any thread may
@@ -390,20 +388,7 @@ class Accelerator:
     def _finish(self, flight: Flight, record: Record) -> None:
         if self._comparison:
             self._comparison.check(flight, record)
-        decision, score = self._banks.decide(record.logits, flight.stream, flight.clear, flight.bank)
-        flight.owner.under_way -= 1
-        flight.owner.results.append(
-            Result(
-                frame_id=flight.frame_id,
-                stream=flight.stream,
-                clear=flight.clear,
-                logits=record.logits,
-                decision=decision,
-                score=score,
-                latency_cycles=record.latency_cycles,
-                latency_ms=record.latency_cycles / (self.clock_mhz * 1e3),
-            )
-        )
+        flight.owner.put(self._banks.result(flight, record))
 
 
 async def _async_iter(frames: Iterable[np.ndarray] | AsyncIterable[np.ndarray]) -> AsyncIterator[np.ndarray]:

@@ -6,9 +6,9 @@ import numpy as np
 
 from shiftcore.driver.build import Build
 from shiftcore.driver.change import Change, LoadedModel
+from shiftcore.driver.device import Flight
 from shiftcore.driver.errors import FrameError
-from shiftcore.model.decision import Decision
-from shiftcore.model.records import alarm_score
+from shiftcore.model.records import Record, Result, alarm_score
 
 
 class Banks:
@@ -23,6 +23,7 @@ class Banks:
         self.models: tuple[LoadedModel, ...] = (first.loaded,) * count
         self._references = [build.reference] * count
         self._consensus = [build.reference.consensus() for _ in range(count)]
+        self._clock_mhz = build.manifest.clock_mhz
         self._of = [0] * build.manifest.streams
 
     def check(self, bank: int) -> None:
@@ -47,7 +48,16 @@ class Banks:
         self._consensus = [reference.consensus() for reference in self._references]
         self.models = (*self.models[:bank], change.loaded, *self.models[bank + 1 :])
 
-    def decide(self, logits: np.ndarray, stream: int, clear: bool, bank: int) -> tuple[Decision, float]:
-        """What is known after a frame of these logits, and its score, by the model of its bank."""
-        decision = self._consensus[bank].update(logits, stream, clear)
-        return decision, alarm_score(decision, self._references[bank].description.alarm_indices)
+    def result(self, flight: Flight, record: Record) -> Result:
+        """What a frame's record says, by the model of its bank."""
+        decision = self._consensus[flight.bank].update(record.logits, flight.stream, flight.clear)
+        return Result(
+            frame_id=flight.frame_id,
+            stream=flight.stream,
+            clear=flight.clear,
+            logits=record.logits,
+            decision=decision,
+            score=alarm_score(decision, self._references[flight.bank].description.alarm_indices),
+            latency_cycles=record.latency_cycles,
+            latency_ms=record.latency_cycles / (self._clock_mhz * 1e3),
+        )

@@ -16,6 +16,17 @@ class ResultQueue:
         self.under_way = 0
         self.error: AcceleratorError | None = None
 
+    def put(self, result: Result) -> None:
+        """One that was under way has come."""
+        self.under_way -= 1
+        self.results.append(result)
+
+    def take(self) -> list[Result]:
+        """The results so far, which are taken out."""
+        taken = list(self.results)
+        self.results.clear()
+        return taken
+
     def drain(self) -> Iterator[Result]:
         """The results so far; after them, the error if there is one."""
         while self.results:

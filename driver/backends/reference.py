@@ -30,7 +30,7 @@ Load = Callable[[np.ndarray], Infer]
 
 
 class _Descriptor(NamedTuple):
-    """What waits in the queue: a ready-made frame, a plane, or a model image, of whose context the bank alone counts."""
+    """What waits in the queue: a ready-made frame, a plane, or a model image, of whose context only the bank counts."""
 
     address: int
     context: Context
