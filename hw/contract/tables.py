@@ -20,7 +20,10 @@ CONTEXT = "context_t"
 """The struct of the word that goes with each frame: the only one that a core knows."""
 
 BANK = "BANK"
-"""The field of both kinds of descriptors that names a bank of weights."""
+"""The field that names a bank of weights, in each of PUSHES."""
+
+PUSHES = ("DESCRIPTOR_CONTEXT", "DESCRIPTOR_MODEL", "DESCRIPTOR_PLANE")
+"""What a write of pushes a descriptor, of its kind."""
 
 _OTHER_HALF = {"_LO": "_HI", "_HI": "_LO"}
 
@@ -196,8 +199,8 @@ def _type_faults(contract: Contract) -> Iterator[str]:
         layouts[register.type] = layout
     if {name for name, _ in layouts[CONTEXT]} != {"STREAM", "CLEAR"}:
         yield f"{CONTEXT}: its fields must be STREAM and CLEAR"
-    if len(contract.banks) < 2 or len({field.bits for field in contract.banks}) != 1:
-        yield f"{BANK}: DESCRIPTOR_CONTEXT and DESCRIPTOR_MODEL must have it, at one place"
+    if len(contract.banks) < len(PUSHES) or len({field.bits for field in contract.banks}) != 1:
+        yield f"{BANK}: {', '.join(PUSHES)} must have it, at one place"
     for word in contract.record.header:
         if word.holds and word.holds not in layouts:
             yield f"record, {word.name}: no register's type is {word.holds}"

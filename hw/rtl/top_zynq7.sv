@@ -103,7 +103,7 @@ module top_zynq7;
 		.FCLKCLK(fclk), .FCLKRESETN(fclk_reset_n),
 		.FCLKCLKTRIGN(4'h0),	// not supported, and grounded by the manual's advice (UG585)
 		.FPGAIDLEN(1'b1),	// active low: the fabric's AXI ports are never declared idle
-		.IRQF2P({19'h0, irq}),
+		.IRQF2P(20'(irq)),
 
 		.MAXIGP0ACLK(clk),
 		.MAXIGP0AWID(gp_awid), .MAXIGP0AWADDR(gp_awaddr), .MAXIGP0AWLEN(gp_awlen), .MAXIGP0AWSIZE(gp_awsize),

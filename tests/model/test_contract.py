@@ -182,7 +182,7 @@ IN_HARDWARE = {
         "logic [14:0]  Error;",
         "logic [ 2:0]  IrqStatus;",
         "wire [7:0]  in_flight, ctx_tdata;",
-        "wire [14:0]  config = 15'(write) << 9;",
+        f"wire [14:0]  config = {_ERROR_BITS}'(write) << 9;",
         "localparam int unsigned  SLOTS = 16;",
         "if(STREAMS > 128)",
         "parameter int unsigned  AXI_MAX_BURST = 16,",
