@@ -349,7 +349,7 @@ module shell
 	wire         records_awvalid, records_awready, records_wlast, records_wvalid, records_wready, records_bvalid;
 	if(INGEST) begin : genIngest
 		localparam int unsigned  STREAM_BITS = $clog2(STREAMS);
-		wire tag_t  queued_frame = queued_tag[$bits(tag_t)-1:0];
+		localparam int unsigned  STREAM_LSB = $bits(tag_t) - $bits(context_t) + DESCRIPTOR_CONTEXT_STREAM_LSB;	// in a tag
 		wire  plane_valid = go && queued_valid && queued_plane && queued_good && frames_idle;
 		wire [23:0]  pixel;
 		wire  pixel_valid, pixel_first, pixel_last, kept;
@@ -374,7 +374,7 @@ module shell
 			.s_plane_address(queued_address), .s_plane_stride(plane.way[DESCRIPTOR_PLANE_USE_STRIDE_LSB +: 16]),
 			.s_plane_width(plane.size[DESCRIPTOR_PLANE_SIZE_WIDTH_LSB +: 16]),
 			.s_plane_height(plane.size[DESCRIPTOR_PLANE_SIZE_HEIGHT_LSB +: 16]),
-			.s_plane_stream(STREAM_BITS'(queued_frame.ctx.STREAM)),
+			.s_plane_stream(STREAM_BITS'(queued_tag >> STREAM_LSB)),
 			.s_plane_restart(plane.way[DESCRIPTOR_PLANE_USE_RESTART_LSB]), .s_plane_run(plane.way[DESCRIPTOR_PLANE_USE_RUN_LSB]),
 			.s_plane_whole(plane.way[DESCRIPTOR_PLANE_USE_WHOLE_LSB]), .s_plane_tag(queued_tag),
 			.s_plane_tvalid(plane_valid), .s_plane_tready(planes_ready),
