@@ -78,7 +78,7 @@ module axi_write_arbiter_properties #(
 		always_comb if(rst_n) begin
 			if(s_axi_awvalid[i])  not_too_many: assume(Of[i] < count_t'(BURSTS));
 			if(s_axi_wvalid[i])   words_of_a_burst: assume((Ahead[i] == 1) || ((Ahead[i] == 0) && s_axi_awvalid[i]));
-			if(s_axi_awvalid[i])  one_at_a_time: assume((Ahead[i] == 0) || (Ahead[i] == '1));
+			if(s_axi_awvalid[i])  next_at_most: assume((Ahead[i] == 0) || (Ahead[i] == '1) || (Ahead[i] == 1));
 			if(s_axi_bvalid[i])   answered_one_of_its: assert(Of[i] != 0);
 		end
 	end : genPort

@@ -77,7 +77,7 @@ PROOFS = (
         name="axi_write_arbiter",
         source=RTL / "axi_write_arbiter.sv",
         claim="every burst goes out once, as it is, no other's words between its own; every answer goes to its port",
-        parameters=(dict(PORTS=2, ADDR_WIDTH=1, BURSTS=1), dict(PORTS=3, ADDR_WIDTH=1, BURSTS=1)),
+        parameters=(dict(PORTS=2, ADDR_WIDTH=1, BURSTS=2), dict(PORTS=3, ADDR_WIDTH=1, BURSTS=1)),
         mutants=(
             Mutant("a burst's address ends it", "over = (AddressTaken || address_taken) &&", "over = 1'b1 ||"),
             Mutant("every answer goes to the first port", "owned && answered == PORT_BITS'(i)", "owned && i == 0"),
