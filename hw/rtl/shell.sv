@@ -300,10 +300,10 @@ module shell
 		.s_descriptor_address(queued_address), .s_descriptor_tag(queued_tag),
 		.s_descriptor_tvalid(go && queued_valid && !queued_model && !queued_plane && queued_good && planes_idle),
 		.s_descriptor_tready(read_ready),
-		.m_tdata(ready_made), .m_tvalid(ready_made_valid), .m_tready(frame_ready && frames_turn),
+		.m_tdata(ready_made), .m_tvalid(ready_made_valid), .m_tready(frame_ready),
 		.m_first(ready_made_first), .m_last(ready_made_last), .m_tag(ready_made_tag),
 		.m_axi_araddr(frames_araddr), .m_axi_arlen(frames_arlen), .m_axi_arvalid(frames_arvalid),
-		.m_axi_arready(input_arready && frames_turn), .m_axi_rdata, .m_axi_rresp, .m_axi_rlast,
+		.m_axi_arready(input_arready), .m_axi_rdata, .m_axi_rresp, .m_axi_rlast,
 		.m_axi_rvalid(input_rvalid && frames_turn),
 		/* verilator lint_off PINCONNECTEMPTY */	// always 1
 		.m_axi_rready()
@@ -379,9 +379,9 @@ module shell
 			.s_plane_whole(plane.way[DESCRIPTOR_PLANE_USE_WHOLE_LSB]), .s_plane_tag(queued_tag),
 			.s_plane_tvalid(plane_valid), .s_plane_tready(planes_ready),
 			.m_tdata(pixel), .m_first(pixel_first), .m_last(pixel_last), .m_tag(pixel_tag),
-			.m_tvalid(pixel_valid), .m_tready(frame_ready && !frames_turn),
+			.m_tvalid(pixel_valid), .m_tready(frame_ready),
 			.m_axi_araddr(araddr), .m_axi_arlen(arlen), .m_axi_arvalid(arvalid),
-			.m_axi_arready(input_arready && !frames_turn),
+			.m_axi_arready(input_arready),
 			.m_axi_rdata, .m_axi_rresp, .m_axi_rlast, .m_axi_rvalid(input_rvalid && !frames_turn),
 			/* verilator lint_off PINCONNECTEMPTY */	// always 1
 			.m_axi_rready(), .m_axi_bready(),
@@ -391,7 +391,7 @@ module shell
 			.m_axi_wdata(images_wdata), .m_axi_wstrb(images_wstrb), .m_axi_wlast(images_wlast),
 			.m_axi_wvalid(images_wvalid), .m_axi_wready(images_wready), .m_axi_bresp(bresp), .m_axi_bvalid(images_bvalid)
 		);
-		// Each is given a descriptor only when the other one has nothing to do.
+		// Each is given a descriptor only when the other one has nothing to do, and asks for nothing by then.
 		assign  frames_turn = !frames_idle;
 		assign  input_araddr = frames_turn? frames_araddr : araddr;
 		assign  input_arlen = frames_turn? frames_arlen : arlen;

@@ -112,11 +112,6 @@ class PlaneBench(Bench):
         except UserError:
             return
 
-    async def room(self) -> None:
-        """Until the queue has a place."""
-        while not reg.DescriptorLevel.FREE.of(await self.read(reg.DESCRIPTOR_LEVEL)):
-            await self.take()
-
     async def show(self, count: int = 1) -> None:
         """Push `count` good planes, waiting for room."""
         for _ in range(count):

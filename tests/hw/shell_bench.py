@@ -265,12 +265,19 @@ class Bench:
     async def submit(self, count: int = 1) -> None:
         """Push `count` good frames, waiting for room. All bytes of frames already pushed stay as they are."""
         for _ in range(count):
-            while not reg.DescriptorLevel.FREE.of(await self.read(reg.DESCRIPTOR_LEVEL)):
-                await self.take()
+            await self.room()
             address = READ + self.rng.randrange(FRAME_BYTES - N.INPUT_BYTES + 1)
             while self.ram.read_if.read(address, 1) == b"\xff":
                 address = READ + self.rng.randrange(FRAME_BYTES - N.INPUT_BYTES + 1)
             await self.push(address, self.context())
+
+    async def room(self) -> None:
+        """Take records until the queue has a place. Raises AssertionError when it gets none."""
+        for _ in range(PATIENCE):
+            if reg.DescriptorLevel.FREE.of(await self.read(reg.DESCRIPTOR_LEVEL)):
+                return
+            await self.take()
+        raise AssertionError(f"the queue stays full; ERROR {await self.read(reg.ERROR):#x}")
 
     async def take(self) -> int:
         """Compare the records that are there with what must come, and free their slots."""

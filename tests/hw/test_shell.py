@@ -97,13 +97,13 @@ MUTANTS = {
     ),
     "a load does not wait for frames": Mutant(
         "shell.sv",
-        "empty = !read_busy && frames_quiet && !in_core &&",
-        "empty = !read_busy && frames_quiet &&",
+        "empty = frames_idle && planes_idle && !in_core &&",
+        "empty = frames_idle && planes_idle &&",
         "a_model_is_loaded_between_two_frames",
     ),
     "frames are computed without a model": Mutant(
         "shell.sv",
-        "missing = go && queued_valid && !queued_model && !model_good",
+        "missing = go && queued_valid && !queued_model && !queued_good",
         "missing = 1'b0",
         "without_a_model_frames_are_refused",
     ),
