@@ -103,7 +103,7 @@ def test_behind_an_error_every_clip_begins_anew(simulated: Rig, opened: Accelera
     turns = Turns(opened, models)
     check(list(turns.run(sent)), sent, models)
     device = opened._device
-    heal = spoil(opened, "read", device._frames.address, 64)
+    heal = spoil(opened, "read", device._frames.address, device._image)  # every frame, no model
     with pytest.raises(MemoryReadError):
         list(turns.run(sent))
     heal()
