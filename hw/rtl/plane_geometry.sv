@@ -3,7 +3,7 @@
 //
 // Function    The part seen is the largest in the plane's centre that has the input's aspect, rounded down; with `whole`
 //             it is all of the plane. It has WIDTH * column_least + column_more columns, and rows likewise; `area` is
-//             column_least * row_least. Its first byte is at `address`. Told as errors: `error_size`, larger than
+//             column_least * row_least. Its first byte is at `address`. Told, the first alone: `error_size`, larger than
 //             MAX_WIDTH x MAX_HEIGHT, or the part is smaller than the input in either direction; `error_stride`, less
 //             than the width; `error_window`, the words that hold the plane are not all in [read_base, read_limit).
 //             The plane is taken in the cycle in which all of this stands; it does until the next plane is looked at.
@@ -134,6 +134,7 @@ module plane_geometry #(
 	end
 
 	wire  too_large = 32'(s_plane_width) > MAX_WIDTH || 32'(s_plane_height) > MAX_HEIGHT;
+	wire  wrong_size = too_large || column_least == '0 || row_least == '0;
 	// A bit more than an address has, so that nothing wraps into the window.
 	wire [ADDR_WIDTH:0]  last_row = {1'b0, s_plane_address} + (ADDR_WIDTH+1)'(Product);
 	wire [ADDR_WIDTH:0]  behind = last_row + (ADDR_WIDTH+1)'(s_plane_width) + (ADDR_WIDTH+1)'(7);
@@ -157,11 +158,11 @@ module plane_geometry #(
 			end
 			AREA: begin
 				area <= Product[AREA_BITS-1:0];
-				error_size <= too_large || column_least == '0 || row_least == '0;
-				error_stride <= s_plane_stride < s_plane_width;
+				error_size <= wrong_size;
+				error_stride <= !wrong_size && s_plane_stride < s_plane_width;
 			end
 			FIRST:   address <= s_plane_address + ADDR_WIDTH'(beside >> 1) + ADDR_WIDTH'(Product);
-			default: error_window <= !granted;
+			default: error_window <= !error_size && !error_stride && !granted;	// else its last row may be anywhere
 			endcase
 		end
 	end
