@@ -118,7 +118,7 @@ def broken(tiny_two_chip: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     shutil.copytree(tiny_two_chip / "core", folder)
     text = (folder / "core.sv").read_text()
     layers = re.findall(r"\.s_bank_tdata\((\w+)_context_tdata\[8:8\]\)", text)
-    assert len(layers) == len(CoreModel(folder).manifest.memories)
+    assert len(layers) == len(CoreManifest.read(folder).memories)
     for number, layer in enumerate(layers, 1):
         bank = f"{layer}_context_tdata[8:8]"
         text = text.replace(f".s_bank_tdata({bank})", f".s_bank_tdata({bank} & (defect[0] != {number}))")
@@ -148,7 +148,7 @@ def shown(broken: Path, defect: int, models: list[Path]) -> bool:
 
 
 def test_every_defect_is_found(broken: Path, models: list[Path]) -> None:
-    layers = len(CoreModel(broken).manifest.memories)
+    layers = len(CoreManifest.read(broken).memories)
     assert not shown(broken, 0, models)
     assert [defect for defect in (*range(1, layers + 1), 100, 101) if not shown(broken, defect, models)] == []
 
