@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`shiftcore run SOURCE...`, `shiftcore run site.toml`, `shiftcore serve` and `shiftcore selftest`."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from shiftcore import cli, process
-from shiftcore.artifacts import build_folder
+from shiftcore.artifacts import PACKAGE_FOLDER, build_folder, digest, kept
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.address import Address
 from shiftcore.driver.build import state_folder
@@ -42,6 +43,7 @@ from shiftcore.model.records import Result
 from shiftcore.model.sampling import Wanted
 
 PRESET = "cctv"  # what runs where no build is named
+SHIPPED = PACKAGE_FOLDER / "quant" / "pretrained" / f"{PRESET}.npz"  # what `shiftcore export` makes of its weights
 FILE_RATE = 25  # frames per second of a recorded video, where the model takes every frame
 
 
@@ -259,9 +261,15 @@ def selftest(build: Build, backend: Backend = "auto") -> None:
 
 
 def exported() -> Path:
-    """The integer model of the shipped `PRESET`, exported first if that was not done yet. Raises UserError with what
-    the export said where it cannot be."""
-    model = build_folder() / PRESET / "export" / "model.npz"
+    """The integer model of `PRESET`: the shipped one, or, where other weights were trained here, theirs, exported first
+    if that was not done yet. Raises UserError with what the export said where it cannot be."""
+    own = build_folder() / PRESET
+    if SHIPPED.is_file() and not (own / "qat" / "best.pt").is_file():
+        # A copy: what must outlive a run lies beside its model, and the package may be read-only.
+        own.mkdir(parents=True, exist_ok=True)
+        path = own / SHIPPED.name
+        return kept(path, digest(SHIPPED), lambda: shutil.copyfile(SHIPPED, path))
+    model = own / "export" / "model.npz"
     if not model.is_file():
         print(f"exporting {PRESET}, once ...", file=sys.stderr)
     done = process.run([sys.executable, "-m", "shiftcore", "export", "--preset", PRESET])

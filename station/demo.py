@@ -27,7 +27,7 @@ RATE, HEIGHT, WIDTH, SECONDS = 16, 240, 320, 6.0  # of the drawn scenes: images 
 SEED = 20260  # as the demo's scenes: none of training or validation
 CALM = 3  # scenes between two fights
 BOARD = "demo"
-NEEDS = ("av", "cv2", "torch", "brevitas", "qonnx")  # to draw, to film, and to export the shipped network
+NEEDS = ("av", "cv2")  # to film, and to draw
 SITE = """# written by `shiftcore station --demo`
 secrets = "secrets.env"
 state = "board"
@@ -48,8 +48,8 @@ def show(host: str, port: int, say: Say) -> None:
     run cannot go on."""
     if missing := [name for name in NEEDS if importlib.util.find_spec(name) is None]:
         raise UserError(
-            f"--demo draws cameras and exports the shipped network, and {missing[0]} is not installed: "
-            'pip install "shiftcore[station,train]"'
+            f"--demo draws cameras, and {missing[0]} is not installed: "
+            'pip install "shiftcore[station]"'
         )
     folder = build_folder() / "station-demo"
     shutil.rmtree(folder, ignore_errors=True)

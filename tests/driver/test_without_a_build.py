@@ -40,23 +40,26 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
         Accelerator.open(tmp_path / "model.npz")
 
 
-def test_run_exports_the_shipped_network(tmp_path: Path) -> None:
-    """As a new user would: no export, no compilation, a video."""
+def test_run_takes_the_shipped_network(tmp_path: Path) -> None:
+    """As a new user would: no export, no compilation, no torch; a video."""
     from shiftcore.model.video import write
 
     write(tmp_path / "a video.mp4", list(clip(True, 16, 160, 224, (3,))), rate=16)
     command = [sys.executable, "-m", "shiftcore", "run", str(tmp_path / "a video.mp4"), "--json"]
-    environment = {**os.environ, "SHIFTCORE_BUILD": str(tmp_path / "build")}
+    (tmp_path / "torch.py").write_text("raise ImportError('there is none')")
+    environment = {**os.environ, "SHIFTCORE_BUILD": str(tmp_path / "build"), "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("exporting cctv, once ...\n")
     assert {"fight", "no_fight"} >= {json.loads(line)["class"] for line in done.stdout.splitlines()} != set()
-    assert (tmp_path / "build" / "cctv" / "export" / "model.npz").is_file()
+    assert (tmp_path / "build" / "cctv" / "cctv.npz").read_bytes() == commands.SHIPPED.read_bytes()
 
 
-def test_why_it_cannot_be_exported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "PRESET", "night")
-    with pytest.raises(UserError, match=r"no --build is given, and night cannot be exported here: .*night") as refused:
+def test_what_was_trained_here_goes_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path))
+    assert commands.exported() == tmp_path / "cctv" / "cctv.npz"
+    (tmp_path / "cctv" / "qat").mkdir()
+    (tmp_path / "cctv" / "qat" / "best.pt").write_text("no weights")
+    with pytest.raises(UserError, match=r"no --build is given, and cctv cannot be exported here: .*best.pt") as refused:
         commands.exported()
     assert "\n" not in str(refused.value)
 

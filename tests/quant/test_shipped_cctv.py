@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from shiftcore.artifacts import digest
 from shiftcore.model.reference import Reference
 from shiftcore.quant.checkpoint import PRETRAINED, chosen_threshold, load_network
 from shiftcore.quant.data import inputs
@@ -18,6 +19,7 @@ from tests.real_clips import REAL_CLIPS, real_clips
 
 PRESET = load_preset("cctv")
 WEIGHTS = PRETRAINED / "cctv.pt"
+SHIPPED = PRETRAINED / "cctv.npz"
 
 
 def test_weights_are_of_this_preset_and_carry_their_threshold(tmp_path: Path) -> None:
@@ -25,9 +27,13 @@ def test_weights_are_of_this_preset_and_carry_their_threshold(tmp_path: Path) ->
     assert source == WEIGHTS and network.classes == ("fight", "no_fight")
     threshold = chosen_threshold(WEIGHTS)
     assert threshold is not None and 0 < threshold < 1
-    folder = export(network, PRESET, tmp_path / "export", trained=True, threshold=threshold)
+    folder = export(network, PRESET, tmp_path / "export", True, threshold, digest(WEIGHTS))
     alarm = Reference.load(folder / "model.npz").description.alarm
     assert alarm and alarm.threshold == threshold
+    with np.load(folder / "model.npz") as made, np.load(SHIPPED) as shipped:
+        again = "else run `shiftcore export --preset cctv`, and ship its model.npz"
+        assert sorted(made.files) == sorted(shipped.files), again
+        assert all(np.array_equal(made[name], shipped[name]) for name in made.files), again
 
 
 @pytest.mark.skipif(not real_clips(), reason="the real clips are not beside this checkout")

@@ -78,7 +78,7 @@ def test_it_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
 
 def test_the_demo_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "NEEDS", ("numpy", "no_such_package"))
-    with pytest.raises(UserError, match=r"no_such_package is not installed: pip install .shiftcore\[station,train\]"):
+    with pytest.raises(UserError, match=r"no_such_package is not installed: pip install .shiftcore\[station\]"):
         demo.show("127.0.0.1", 0, print)
 
 
