@@ -47,10 +47,7 @@ def show(host: str, port: int, say: Say) -> None:
     """Until Ctrl-C. What was there from the last time goes first. Raises UserError where a package is missing, or the
     run cannot go on."""
     if missing := [name for name in NEEDS if importlib.util.find_spec(name) is None]:
-        raise UserError(
-            f"--demo draws cameras, and {missing[0]} is not installed: "
-            'pip install "shiftcore[station]"'
-        )
+        raise UserError(f'--demo draws cameras, and {missing[0]} is not installed: pip install "shiftcore[station]"')
     folder = build_folder() / "station-demo"
     shutil.rmtree(folder, ignore_errors=True)
     with opened(folder / "station", "") as parts, serving(parts, host, port) as given:
