@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A real RTSP server, GStreamer's: `python3 rtsp_server.py VIDEO` prints its port and shows a Matroska file of H.264 to
-whoever asks, from its beginning and at its own pace. It runs on a Python that has GStreamer's bindings: the system's."""
+whoever asks, from its beginning and at its own pace. It runs on a Python that has GStreamer's bindings."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,15 +16,13 @@ LAUNCH = '( filesrc location="{}" ! matroskademux ! h264parse ! rtph264pay name=
 @cache
 def python() -> str | None:
     """A Python that has them, if there is one."""
-    found = (shutil.which(name) for name in (sys.executable, "/usr/bin/python3"))
-    return next(
-        (
-            name
-            for name in found
-            if name and not subprocess.run([name, "-c", NEEDS], check=False, capture_output=True).returncode
-        ),
-        None,
-    )
+    for name in (sys.executable, "/usr/bin/python3"):
+        if (
+            Path(name).is_file()
+            and not subprocess.run([name, "-c", NEEDS], check=False, capture_output=True).returncode
+        ):
+            return name
+    return None
 
 
 @contextmanager
