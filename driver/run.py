@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,9 @@ class Run:
         self._settings = self.accelerator.description.alarm
         self._prepare = self.accelerator.preprocessor()
         self._next_look = 0.0
-        self._pending: dict[int, tuple[Channel, Image, int, np.ndarray | None]] = {}
+        self._pending: dict[
+            int, tuple[Channel | None, Callable[[Result], None]]
+        ] = {}  # whose it is, what takes its result
         self.channels = [
             self._channel(source, stream, self.rules.get(source.name, Rules()))
             for stream, source in enumerate(self.sources)
@@ -216,7 +219,7 @@ class Run:
                 self._interrupt(channel)
 
     def _awaits(self, channel: Channel) -> bool:
-        return any(waiting is channel for waiting, *_ in self._pending.values())
+        return any(waiting is channel for waiting, _ in self._pending.values())
 
     def _alarm(self, rules: Rules) -> Alarm | None:
         settings = self._settings
@@ -240,7 +243,7 @@ class Run:
             return
         if sent:
             frame_id, pixels = sent
-            self._pending[frame_id] = (channel, image, channel.clips[0], pixels)
+            self._pending[frame_id] = channel, partial(self._decide, channel, image, channel.clips[0], pixels)
 
     def _send(self, channel: Channel, image: Image) -> tuple[int, np.ndarray | None] | None:
         """The frame id, and the input where it is made here; None where the network does not run."""
@@ -263,9 +266,17 @@ class Run:
         except ChipError as error:
             self._survive(error)
             return
-        for result in results:
+        for take, result in [(self._pending.pop(result.frame_id)[1], result) for result in results]:
             self.failures = 0
-            self._decide(*self._pending.pop(result.frame_id), result)
+            take(result)
+
+    def ask(self, pixels: np.ndarray, stream: int, clear: bool, take: Callable[[Result], None]) -> None:
+        """Send a frame of somebody else's, as `Accelerator.submit` has it, on a stream that is no source's; `take` has
+        its result, unless the chip loses it."""
+        try:
+            self._pending[self.accelerator.submit(pixels, stream, clear)] = None, take
+        except ChipError as error:
+            self._survive(error)
 
     def _survive(self, error: ChipError) -> None:
         """The chip was reset and has lost all frames under way; the next ones may do."""

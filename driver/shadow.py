@@ -1,45 +1,31 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A candidate beside the model in use: the same inputs of the same cameras, no alarm, and a report of both.
 
-The candidate runs in NumPy (model.reference), whose integers are the chip's, in a thread of the lowest priority: the
-chip has one set of weights at a time, and the frames of the model in use come first. Of files it sees every frame. Of
-cameras it sees as many as the CPU has time for: where it falls behind, the frames that do not fit into its queue are
-left out, and what it sees next begins a clip.
+In a chip of several banks the candidate has the last one, and streams of its own. Any other chip has one set of weights
+at a time, and the frames of the model in use come first: there it runs in NumPy (model.reference), whose integers are
+the chip's, in a thread of the lowest priority. Of files it sees every frame. Of cameras it sees as many as the CPU has
+time for: where it falls behind, the frames that do not fit into its queue are left out, and what it sees next begins a
+clip.
 """
 
 import contextlib
-import os
-import queue
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from shiftcore.driver.accelerator import Accelerator
+from shiftcore.driver.candidate import Candidate, InNumpy, OnChip, Seen
 from shiftcore.driver.change import Change, LoadedModel
 from shiftcore.driver.errors import ShapeError
 from shiftcore.driver.run import Channel, Run
 from shiftcore.driver.shadow_clips import ShadowClips
 from shiftcore.driver.shadow_report import Camera, Report, Side
 from shiftcore.driver.sources import Image
-from shiftcore.model.records import Result, alarm_score
+from shiftcore.model.decision import Decision
+from shiftcore.model.records import Result
 
 Beside = Callable[[Channel, Image, Result, np.ndarray], None]
-QUEUED = 64  # inputs that may wait for the candidate
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """A frame of the model in use: its input, and what that model made of it. `begins`: of the candidate's clips."""
-
-    stream: int
-    begins: bool
-    image: Image
-    result: Result
-    pixels: np.ndarray
-    camera: Camera
 
 
 class Shadow:
@@ -49,57 +35,38 @@ class Shadow:
     """
 
     def __init__(self, candidate: Path, run: Run, clips: Path) -> None:
-        accelerator, say = run.accelerator, run.say
-        self._candidate = _checked(accelerator.read(candidate), accelerator)
-        self._reference, self._consensus = self._candidate.reference, self._candidate.reference.consensus()
+        accelerator = run.accelerator
+        change = _checked(accelerator.read(candidate), accelerator)
+        self._loaded, self._description = change.loaded, change.reference.description
         self._accelerator, self._classes = accelerator, list(accelerator.classes)
-        self._patient = not run.expected() and not any(source.live for source in run.sources)
         self._cameras: dict[tuple[int, str], Camera] = {}
         self._models: dict[str, LoadedModel] = {}
         self._gaps: set[int] = set()
-        self._clips = ShadowClips(clips, self._reference.description.preprocess, say)
-        self._queue: queue.Queue[_Seen | None] = queue.Queue(QUEUED)
-        self._thread = threading.Thread(target=self._work, daemon=True, name="shadow")
-        self._thread.start()
-        if not self._patient:
-            say(f"{candidate}: runs in NumPy beside the model in use, at the rate that the CPU allows")
+        self._clips = ShadowClips(clips, self._description.preprocess, run.say)
+        has_bank = len(accelerator.models) > 1 and accelerator.streams > 1
+        self._candidate: Candidate = (OnChip if has_bank else InNumpy)(change, run, self._judge)
 
     def __call__(self, channel: Channel, image: Image, result: Result, pixels: np.ndarray) -> None:
         """A frame, its result by the model in use, and the network's input, uint8 `[H, W, C]`, which nobody changes.
-        Waits for the candidate where all sources are files. While that model has other classes nothing is compared."""
+        Waits for a candidate in NumPy where all sources are files. While the model in use has other classes nothing is
+        compared."""
         if self._accelerator.classes != self._classes:
             return
-        camera = self._camera(channel)
-        seen = _Seen(channel.stream, result.clear or channel.stream in self._gaps, image, result, pixels, camera)
-        while self._thread.is_alive():
-            try:
-                self._queue.put(seen, block=self._patient, timeout=1.0)
-            except queue.Full:
-                if self._patient:
-                    continue
-                camera.left_out += 1
-                self._gaps.add(channel.stream)
-                return
-            self._gaps.discard(channel.stream)
-            return
+        camera, stream = self._camera(channel), channel.stream
+        if self._candidate.take(Seen(stream, result.clear or stream in self._gaps, image, result, pixels, camera)):
+            self._gaps.discard(stream)
+        else:
+            camera.left_out += 1
+            self._gaps.add(stream)
 
     def close(self) -> Report:
         """Let the candidate finish; of cameras what waits for it is left out. What was seen."""
-        while not self._patient:
-            try:
-                waiting = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            assert waiting is not None
-            waiting.camera.left_out += 1
-        if self._thread.is_alive():  # it is, unless a defect has ended it
-            self._queue.put(None)
-            self._thread.join()
+        self._candidate.close()
         cameras = list(self._cameras.values())
         for camera in cameras:
             camera.end()
         self._clips.close()
-        return Report(list(self._models.values()), self._candidate.loaded, self._classes, cameras, self._clips.made)
+        return Report(list(self._models.values()), self._loaded, self._classes, cameras, self._clips.made)
 
     def _camera(self, channel: Channel) -> Camera:
         """What is known of a camera under the model that is in use now."""
@@ -109,27 +76,20 @@ class Shadow:
             self._models[model.hash] = model
             settings, name = self._accelerator.description.alarm, channel.source.name
             own = settings.at(channel.rules.threshold or settings.threshold) if settings else None
-            sides = Side(own, self._classes), Side(self._reference.description.alarm, self._classes)
+            sides = Side(own, self._classes), Side(self._description.alarm, self._classes)
             table = np.zeros((len(self._classes), len(self._classes)), int)
             self._cameras[key] = Camera(name, model.hash, channel.source.live, *sides, table)
         return self._cameras[key]
 
-    def _work(self) -> None:
-        """The thread: one input after another through the candidate."""
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)  # of this thread alone, on Linux
-        alarm = self._reference.description.alarm_indices
-        while (seen := self._queue.get()) is not None:
-            logits = self._reference.infer(seen.pixels, seen.stream, seen.begins)
-            decision = self._consensus.update(logits, seen.stream, seen.begins)
-            seen.camera.add(
-                seen.image.source, seen.image.seconds, seen.begins,
-                (seen.result.decision, seen.result.score), (decision, score := alarm_score(decision, alarm)),
-            )  # fmt: skip
-            self._clips.add(
-                seen.stream, seen.image.source, seen.image.seconds, seen.pixels,
-                f"in use {seen.result.score:.2f}  candidate {score:.2f}", seen.camera.raised,
-            )  # fmt: skip
+    def _judge(self, seen: Seen, begins: bool, decision: Decision, score: float) -> None:
+        seen.camera.add(
+            seen.image.source, seen.image.seconds, begins,
+            (seen.result.decision, seen.result.score), (decision, score),
+        )  # fmt: skip
+        self._clips.add(
+            seen.stream, seen.image.source, seen.image.seconds, seen.pixels,
+            f"in use {seen.result.score:.2f}  candidate {score:.2f}", seen.camera.raised,
+        )  # fmt: skip
 
 
 def _checked(candidate: Change, accelerator: Accelerator) -> Change:

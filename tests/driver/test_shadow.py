@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from shiftcore.driver import Accelerator, shadow
+from shiftcore.driver import Accelerator
+from shiftcore.driver import candidate as candidates
 from shiftcore.driver.errors import ShapeError
 from shiftcore.driver.run import Channel, Run
 from shiftcore.driver.shadow import Shadow
 from shiftcore.driver.shadow_report import BINS, Report
 from shiftcore.driver.sources import Image, Source, open_sources
 from shiftcore.flow.command import app
+from shiftcore.model import registers as reg
 from shiftcore.model import video
 from shiftcore.model.alarm import Alarm
 from shiftcore.model.preprocess import Preprocessor
@@ -60,6 +62,13 @@ def judged(model: Path, path: Path) -> tuple[list[int], list[float], int]:
     return winners, scores, begins
 
 
+@pytest.fixture
+def in_a_bank(tiny_two_chip: Path) -> Iterator[Accelerator]:
+    """A chip of two banks, in which the candidate has one."""
+    with Accelerator.open(tiny_two_chip.parent, "reference") as accelerator:
+        yield accelerator
+
+
 def watched(run: Run, candidate: Path) -> Report:
     beside = Shadow(candidate, run, candidate.parent / "clips")
     run.beside = beside
@@ -67,9 +76,11 @@ def watched(run: Run, candidate: Path) -> Report:
     return beside.close()
 
 
+@pytest.mark.parametrize("where", ["opened", "in_a_bank"])
 def test_the_report_is_what_both_models_give(
-    opened: Accelerator, tiny_export: Path, candidate: Path, tmp_path: Path
+    where: str, tiny_export: Path, candidate: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    opened: Accelerator = request.getfixturevalue(where)
     path, events = scene(tmp_path / "a.mp4", "leave_pick"), list[Any]()
     sources = open_sources([str(path)], None, print, Wanted(opened.preprocessor().luma))
     report = watched(Run(opened, sources, lambda *_: None, [events.append], print), candidate)
@@ -84,6 +95,29 @@ def test_the_report_is_what_both_models_give(
     assert len(camera.candidate.alarms) > 0 and camera.seconds == pytest.approx(0.6)
     assert camera.difference == pytest.approx(sum(abs(a - b) for a, b in zip(ours[1], its[1], strict=True)))
     assert [event["event"] for event in events] == ["begin", "end"] * ours[2]  # none of the candidate's
+
+
+def test_on_the_chip_a_camera_of_the_second_half_is_left_out_and_an_error_begins_anew(
+    in_a_bank: Accelerator, tiny_export: Path, candidate: Path, tmp_path: Path
+) -> None:
+    """The cameras of the first half have the streams of the other one; the chip's descriptor is spoilt once."""
+    sources: list[Source] = [Camera(f"c{number}", None, print) for number in range(in_a_bank.streams)]
+    said, results = list[str](), list[int]()
+
+    def spoil(channel: Channel, _image: Image, _result: Result) -> None:
+        results.append(channel.stream)
+        if len(results) == 20:
+            in_a_bank._backend.write(reg.DESCRIPTOR_BYTES, 1)
+
+    run = Run(in_a_bank, sources, spoil, [], said.append)
+    beside = Shadow(candidate, run, tmp_path / "clips")
+    run.beside = beside
+    run()
+    cameras, half = beside.close().cameras, in_a_bank.streams // 2
+    assert any("bank 1 of the chip" in line for line in said) and any("reset" in line for line in said)
+    seen = [camera.frames for camera in cameras]
+    assert all(0 < frames <= 20 for frames in seen[:half]) and seen[half:] == [0] * (in_a_bank.streams - half)
+    assert [camera.left_out for camera in cameras[half:]] == [results.count(s) for s in range(half, in_a_bank.streams)]
 
 
 class Camera(Source):
@@ -102,7 +136,7 @@ def test_a_candidate_that_is_too_slow_leaves_frames_out_and_the_run_goes_on(
     opened: Accelerator, candidate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is let go after the tenth frame. What it sees behind a gap begins a clip, as if nothing had been before."""
-    monkeypatch.setattr(shadow, "QUEUED", 2)
+    monkeypatch.setattr(candidates, "QUEUED", 2)
     go, infer, seen = threading.Event(), Reference.infer, list[tuple[np.ndarray, bool]]()
 
     def slow(self: Reference, frame: np.ndarray, stream: int = 0, clear: bool = False, **more: Any) -> Any:
@@ -119,7 +153,7 @@ def test_a_candidate_that_is_too_slow_leaves_frames_out_and_the_run_goes_on(
         if len(done) == 10:
             go.set()
         if len(done) > 10:  # the thread has time again
-            while beside._queue.qsize():
+            while beside._candidate._queue.qsize():
                 pass
 
     sent: list[np.ndarray] = []
