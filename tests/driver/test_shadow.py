@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from shiftcore.driver import Accelerator
 from shiftcore.driver import candidate as candidates
+from shiftcore.driver.candidate import InNumpy
 from shiftcore.driver.errors import ShapeError
 from shiftcore.driver.run import Channel, Run
 from shiftcore.driver.shadow import Shadow
@@ -153,6 +154,7 @@ def test_a_candidate_that_is_too_slow_leaves_frames_out_and_the_run_goes_on(
         if len(done) == 10:
             go.set()
         if len(done) > 10:  # the thread has time again
+            assert isinstance(beside._candidate, InNumpy)
             while beside._candidate._queue.qsize():
                 pass
 
