@@ -50,8 +50,8 @@ class Candidate(Protocol):
 
 
 class OnChip:
-    """One in the last bank of a chip of several. Camera i's inputs go through the chip a second time, as the i-th stream
-    from the end: of more cameras than half the streams the rest is left out."""
+    """One in the last bank of a chip of several. Camera i's inputs go through the chip again, as the i-th stream from
+    the end: of more cameras than half the streams the rest is left out."""
 
     def __init__(self, candidate: Change, run: Run, judge: Judge) -> None:
         self._run, self._judge, self._streams = run, judge, run.accelerator.streams
