@@ -25,14 +25,17 @@ class BenchError(AssertionError):
 
 
 class _Verilator(runner.Verilator):
-    def __init__(self, flags: str | None = None) -> None:
+    def __init__(self, optimize: str = "") -> None:
         super().__init__()
-        self._flags = flags  # the compiler's, where something is compiled
+        self._optimize = optimize  # as the compiler is told, where something is compiled
 
     def _set_env_common(self) -> None:
         super()._set_env_common()
-        ours = environment(self._flags)
-        self.env.update({key: ours[key] for key in ("VERILATOR_ROOT", "MAKEFLAGS")})
+        large = self._optimize not in ("", "-O0")  # one that runs for short is small: a single file, read once
+        ours = environment("", self._optimize) if large else environment()
+        self.env["VERILATOR_ROOT"] = ours["VERILATOR_ROOT"]
+        # Not by -CFLAGS, which reach Verilator's own files as well: these are the same for every bench.
+        self.env["MAKEFLAGS"] = f"{ours['MAKEFLAGS']} OPT_FAST={self._optimize}"
 
     def _simulator_in_path_build_only(self) -> None:
         self.executable = shutil.which("verilator", path=environment()["PATH"]) or "verilator"
@@ -72,7 +75,7 @@ def build(
     """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "build.log"
-    flags = ["-Wno-fatal", "-O3", "--x-assign", "unique", "--x-initial", "unique", "-CFLAGS", optimize]
+    flags = ["-Wno-fatal", "-O3", "--x-assign", "unique", "--x-initial", "unique"]
     try:
         _Verilator(optimize).build(
             sources=list(sources),

@@ -69,7 +69,8 @@ def build(
         fcntl.flock(handle, fcntl.LOCK_EX)
         if library.is_file():
             return library
-        variables = environment(_COMPILER_FLAGS, _FAST)
+        waves = "--trace-fst" in flags  # whose header is not the one of all
+        variables = environment() if waves else environment(_COMPILER_FLAGS, _FAST)
         with atomic_folder(target) as temporary:
             objects = plain(target.parent) / temporary.name / "objects"
             command = ["verilator", *_VERILATOR_FLAGS, *own, "--Mdir", str(objects)]

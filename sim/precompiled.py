@@ -19,14 +19,16 @@ from shiftcore.process import plain
 
 _HEADER = "verilated_for_all.h"
 _TEXT = '#include "verilated.h"\n'
-# What the makefile of a design without timing, traces and coverage says. Where another says more, the compiler sees that
-# this was precompiled for something else, and reads the header itself.
-_SWITCHES = [f"VM_{name}=0" for name in "COVERAGE SC TIMING TRACE TRACE_FST TRACE_VCD TRACE_SAIF".split()]
+_TRACES = ("TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
+SWITCHES = [f"VM_{name}=0" for name in ("COVERAGE", "SC", "TIMING", *_TRACES)]
+"""What the makefile of a design without timing, traces and coverage says. Where another says more, the compiler sees
+that this was precompiled for something else, and reads the header itself."""
 
 
 def makeflags(environment: Mapping[str, str], compiler: str, flags: str, fast: str = "") -> str:
-    """What makes Verilator's makefiles use the precompiled header, for a design that is compiled with `flags`, its fast
-    code with `fast` as well: to be added to MAKEFLAGS. `environment` is sim.verilator's, `compiler` its C++ compiler."""
+    """What makes Verilator's makefiles use the precompiled header, for a design compiled with `flags`, its fast
+    code with `fast` as well: to be added to MAKEFLAGS. `environment` is sim.verilator's, `compiler` its C++ compiler.
+    Raises RuntimeError, and OSError for a full disk."""
     header = _precompiled(environment, compiler, flags, fast)
     there = f"{header}.gch/header"  # .fast.gch and .slow.gch: the compiler takes the one that fits
     return rf"VK_PCH_H={there} VK_PCH_I_FAST=-include\ {header} VK_PCH_I_SLOW=-include\ {header}"
@@ -35,7 +37,8 @@ def makeflags(environment: Mapping[str, str], compiler: str, flags: str, fast: s
 def _precompiled(environment: Mapping[str, str], compiler: str, flags: str, fast: str) -> Path:
     """The header, precompiled, in a folder of its own, kept for all that decides what is in it."""
     includes = Path(environment["VERILATOR_ROOT"]) / "include"
-    key = digest(json.dumps([_content(compiler, includes), compiler, flags, fast, _SWITCHES]), includes / "verilated.mk")
+    settings = [_content(compiler, includes), compiler, flags, fast, SWITCHES]
+    key = digest(json.dumps(settings), includes / "verilated.mk")
     target = build_folder() / "tools" / f"verilated-{key[:24]}"
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +65,7 @@ def _precompile(folder: Path, environment: Mapping[str, str], flags: str, fast: 
     both.mkdir()
     (both / "header").write_text(_TEXT)
     rules = f"{environment['VERILATOR_ROOT']}/include/verilated.mk"
-    options = [f"OPT_FAST={fast}", f"USER_CPPFLAGS={flags}", *_SWITCHES]
+    options = [f"OPT_FAST={fast}", f"USER_CPPFLAGS={flags}", *SWITCHES]
     command = ["make", "-f", rules, *options, "header.fast.gch", "header.slow.gch"]
     done = process.run(command, cwd=both, env=dict(environment))
     if done.returncode:

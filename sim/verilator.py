@@ -34,8 +34,8 @@ def _launcher(root: Path) -> Path:
 def environment(flags: str | None = None, fast: str = "-Os") -> dict[str, str]:
     """The process environment in which `verilator` runs and its makefiles compile.
 
-    `flags`: those that all of a design is compiled with, and `fast`: what its fast code is compiled with besides, before
-    them; where they are given, the header of Verilator's run-time library is precompiled for all such designs at once.
+    `flags`: those that all of a design is compiled with, and `fast`: what its fast code is compiled with before them.
+    Where they are given, the header of Verilator's run-time library is precompiled for all such designs at once.
     Raises UserError when Verilator, make or a C++ compiler is missing.
     """
     try:

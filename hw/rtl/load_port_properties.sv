@@ -26,7 +26,7 @@ module load_port_properties #(
 );
 	localparam int unsigned  PARTS = (WIDTH + 31) / 32;
 	localparam int unsigned  WORDS = DEPTH * PARTS;	// of the stream
-	typedef logic [$clog2(WORDS+1)-1:0]  count_t;
+	typedef logic [$clog2(WORDS+1)-1:0]  count_t;	// counts are divided in it: 32 bits of divider take Yosys long
 
 	logic  was_reset;
 	power_up  start(.clk, .rst_n, .was_reset);
@@ -52,13 +52,13 @@ module load_port_properties #(
 	logic  Following;
 	logic [31:0]  Followed;
 	logic [31:0]  Place;
-	wire  whole = take && (32'(Count) % PARTS == PARTS - 1);
+	wire  whole = take && (32'(Count % count_t'(PARTS)) == PARTS - 1);
 	always_ff @(posedge clk) begin
 		if(!rst_n || begins || whole)  Following <= 0;
 		else if(take && follow && !Following) begin
 			Following <= 1;
 			Followed <= s_tdata;
-			Place <= 32'(Count) % PARTS;
+			Place <= 32'(Count % count_t'(PARTS));
 		end
 	end
 
@@ -75,7 +75,8 @@ module load_port_properties #(
 
 	always_comb if(rst_n) begin
 		known: assert(active == Mine);
-		if(Mine)  counted: assert((32'(address) == 32'(Count) / PARTS) && (part == 32'(Count) % PARTS));
+		if(Mine)  counted: assert(
+			(32'(address) == 32'(Count / count_t'(PARTS))) && (part == 32'(Count % count_t'(PARTS))));
 		if(Mine)  in_range: assert(32'(Count) < WORDS);
 		if(Following)  followed_is_before: assert(Place < part);
 		written_when_whole: assert(write == whole);

@@ -26,7 +26,7 @@ module threshold_load_properties #(
 	input  wire  active
 );
 	localparam int unsigned  WORDS = THRESHOLDS * LANES * FOLDS;
-	typedef logic [$clog2(WORDS+1)-1:0]  count_t;
+	typedef logic [$clog2(WORDS+1)-1:0]  count_t;	// counts are divided in it: 32 bits of divider take Yosys long
 
 	logic  was_reset;
 	power_up  start(.clk, .rst_n, .was_reset);
@@ -55,9 +55,9 @@ module threshold_load_properties #(
 		known: assert(active == Mine);
 		if(Mine) begin
 			in_range: assert(32'(Count) < WORDS);
-			right_index: assert(32'(index) == 32'(Count) % THRESHOLDS + 1);
-			right_lane: assert(lane == LANES'(1) << (32'(Count) / THRESHOLDS % LANES));
-			right_fold: assert(32'(fold) == 32'(Count) / THRESHOLDS / LANES);
+			right_index: assert(32'(index) == 32'(Count % count_t'(THRESHOLDS)) + 1);
+			right_lane: assert(lane == LANES'(1) << (Count / count_t'(THRESHOLDS) % count_t'(LANES)));
+			right_fold: assert(32'(fold) == 32'(Count / count_t'(THRESHOLDS) / count_t'(LANES)));
 		end
 		written_when_it_comes: assert(write == take);
 		ends_with_the_last: assert(ends == (take && (32'(Count) == WORDS - 1)));

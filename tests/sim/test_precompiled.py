@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shiftcore.sim import library, verilator
+from shiftcore.sim import library, precompiled, verilator
 
 FLAGS = library._COMPILER_FLAGS
 
@@ -18,7 +18,7 @@ def included(header: str, tmp_path: Path, *flags: str) -> list[str]:
     fit, dots before one that it parses."""
     (tmp_path / "design.cpp").write_text('#include "verilated.h"\nint design;\n')
     where = Path(verilator.environment()["VERILATOR_ROOT"]) / "include"
-    settings = [f"-DVM_{name}=0" for name in "COVERAGE SC TIMING TRACE TRACE_FST TRACE_VCD TRACE_SAIF".split()]
+    settings = [f"-D{switch}" for switch in precompiled.SWITCHES]
     command = ["g++", *flags, *FLAGS.split(), "-std=gnu++20", "-DVERILATOR=1", *settings, f"-I{where}"]
     command += [f"-I{where / 'vltstd'}", "-include", header, "-H", "-fsyntax-only", "design.cpp"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -32,9 +32,9 @@ def test_the_compiler_takes_it_for_fast_and_for_slow_code(tmp_path: Path) -> Non
     header = given["VK_PCH_I_FAST"].removeprefix("-include ")
     assert given["VK_PCH_I_SLOW"] == given["VK_PCH_I_FAST"]
     for name, flags in (("fast", [library._FAST]), ("slow", [])):
-        precompiled = f"! {given['VK_PCH_H']}.{name}.gch"
+        taken = f"! {given['VK_PCH_H']}.{name}.gch"
         read = included(header, tmp_path, *flags)
-        assert precompiled in read and not [line for line in read if line.startswith("..")], read  # all was in there
+        assert taken in read and not [line for line in read if line.startswith("..")], read  # all was in there
     parsed = included(header, tmp_path, "-O3", "-DVL_DEBUG=1", "-D_GLIBCXX_DEBUG=1")
     assert parsed and not [line for line in parsed if line.startswith("!")], "made for something else, and taken"
 
