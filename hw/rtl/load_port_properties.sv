@@ -26,7 +26,7 @@ module load_port_properties #(
 );
 	localparam int unsigned  PARTS = (WIDTH + 31) / 32;
 	localparam int unsigned  WORDS = DEPTH * PARTS;	// of the stream
-	typedef logic [$clog2(WORDS+1)-1:0]  count_t;	// counts are divided in it: 32 bits of divider take Yosys long
+	typedef logic [$clog2(WORDS+1)-1:0]  count_t;
 
 	logic  was_reset;
 	power_up  start(.clk, .rst_n, .was_reset);
@@ -34,6 +34,9 @@ module load_port_properties #(
 	logic    Mine;	// between `begins` and `ends`
 	count_t  Count;	// words taken
 	wire  take = Mine && s_tvalid;
+	// In few bits: a divider of 32 takes Yosys a quarter of a minute.
+	wire count_t  quotient = Count / count_t'(PARTS);
+	wire count_t  remainder = Count % count_t'(PARTS);
 	always_ff @(posedge clk) begin
 		if(!rst_n)  Mine <= 0;
 		else if(begins) begin
@@ -52,13 +55,13 @@ module load_port_properties #(
 	logic  Following;
 	logic [31:0]  Followed;
 	logic [31:0]  Place;
-	wire  whole = take && (32'(Count % count_t'(PARTS)) == PARTS - 1);
+	wire  whole = take && (32'(remainder) == PARTS - 1);
 	always_ff @(posedge clk) begin
 		if(!rst_n || begins || whole)  Following <= 0;
 		else if(take && follow && !Following) begin
 			Following <= 1;
 			Followed <= s_tdata;
-			Place <= 32'(Count % count_t'(PARTS));
+			Place <= 32'(remainder);
 		end
 	end
 
@@ -75,8 +78,7 @@ module load_port_properties #(
 
 	always_comb if(rst_n) begin
 		known: assert(active == Mine);
-		if(Mine)  counted: assert(
-			(32'(address) == 32'(Count / count_t'(PARTS))) && (part == 32'(Count % count_t'(PARTS))));
+		if(Mine)  counted: assert((32'(address) == 32'(quotient)) && (part == 32'(remainder)));
 		if(Mine)  in_range: assert(32'(Count) < WORDS);
 		if(Following)  followed_is_before: assert(Place < part);
 		written_when_whole: assert(write == whole);

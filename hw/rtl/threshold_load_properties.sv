@@ -26,7 +26,7 @@ module threshold_load_properties #(
 	input  wire  active
 );
 	localparam int unsigned  WORDS = THRESHOLDS * LANES * FOLDS;
-	typedef logic [$clog2(WORDS+1)-1:0]  count_t;	// counts are divided in it: 32 bits of divider take Yosys long
+	typedef logic [$clog2(WORDS+1)-1:0]  count_t;
 
 	logic  was_reset;
 	power_up  start(.clk, .rst_n, .was_reset);
@@ -34,6 +34,11 @@ module threshold_load_properties #(
 	logic    Mine;	// between `begins` and `ends`
 	count_t  Count;	// thresholds taken
 	wire  take = Mine && s_tvalid;
+	// In few bits: a divider of 32 takes Yosys a quarter of a minute.
+	wire count_t  threshold = Count % count_t'(THRESHOLDS);
+	wire count_t  channel = Count / count_t'(THRESHOLDS);
+	wire count_t  wanted_lane = channel % count_t'(LANES);
+	wire count_t  wanted_fold = channel / count_t'(LANES);
 	always_ff @(posedge clk) begin
 		if(!rst_n)  Mine <= 0;
 		else if(begins) begin
@@ -55,9 +60,9 @@ module threshold_load_properties #(
 		known: assert(active == Mine);
 		if(Mine) begin
 			in_range: assert(32'(Count) < WORDS);
-			right_index: assert(32'(index) == 32'(Count % count_t'(THRESHOLDS)) + 1);
-			right_lane: assert(lane == LANES'(1) << (Count / count_t'(THRESHOLDS) % count_t'(LANES)));
-			right_fold: assert(32'(fold) == 32'(Count / count_t'(THRESHOLDS) / count_t'(LANES)));
+			right_index: assert(32'(index) == 32'(threshold) + 1);
+			right_lane: assert(lane == LANES'(1) << wanted_lane);
+			right_fold: assert(32'(fold) == 32'(wanted_fold));
 		end
 		written_when_it_comes: assert(write == take);
 		ends_with_the_last: assert(ends == (take && (32'(Count) == WORDS - 1)));
