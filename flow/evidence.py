@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from shiftcore.errors import UserError
-from shiftcore.model import video
+from shiftcore.flow.inputs import inputs
 from shiftcore.model.class_map import ClassMap
 from shiftcore.model.decision import Decision
 from shiftcore.model.preprocess import Preprocessor, crop_size
 from shiftcore.model.records import alarm_score
 from shiftcore.model.reference import Reference
-from shiftcore.model.sampling import Wanted
 
 RED = np.array([230, 20, 20], np.float32)
 STRONGEST = 0.6  # how much of the picture the colour covers where the evidence is strongest
@@ -77,15 +76,14 @@ def gather(reference: Reference, path: Path, upto: float = np.inf) -> Iterator[E
         raise UserError(f"{description.preset.name}: where its evidence lies cannot be told: {error}") from None
     prepare, consensus = Preprocessor(description), reference.consensus()
     times: deque[float] = deque(maxlen=description.num_segments)
-    for frame in video.timed(path, description.preprocess.images_per_second, Wanted(prepare.luma)):
+    for frame, pixels, clear in inputs(path, prepare, description.preprocess.images_per_second):
         if frame.seconds > upto:
             return
-        prepared = prepare.prepare(frame.pixels, clear=frame.number == 0)
-        if prepared is None:
+        if pixels is None:
             continue
-        why = maps.infer(*prepared)
+        why = maps.infer(pixels, clear)
         times.append(frame.seconds)
-        decision = consensus.update(why.logits, clear=prepared[1])
+        decision = consensus.update(why.logits, clear=clear)
         top, left, bottom, right = seen = _seen(frame.pixels, prepare)
         yield Evidence(
             times[0],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shiftcore.errors import UserError
+from shiftcore.flow.inputs import inputs
 from shiftcore.model import video
 from shiftcore.model.alarm import Alarm
 from shiftcore.model.calibration import Track
@@ -14,7 +15,6 @@ from shiftcore.model.decision import Decision
 from shiftcore.model.preprocess import Preprocessor
 from shiftcore.model.records import alarm_score
 from shiftcore.model.reference import Reference
-from shiftcore.model.sampling import Wanted
 from shiftcore.quant import layouts
 from shiftcore.quant.layouts import Sample
 from shiftcore.quant.metrics import Row
@@ -61,16 +61,15 @@ def judge(reference: Reference, sample: Sample) -> Outcome:
     prepare, rate = Preprocessor(description), description.preprocess.images_per_second
     running, alarm, alarms, seconds, light = reference.consensus(), settings and Alarm(settings), 0, 0.0, 0.0
     total, times, scores = np.zeros(len(reference.classes), np.int64), [], []
-    for frame in video.timed(sample.path, rate, Wanted(prepare.luma)):
+    for frame, pixels, clear in inputs(sample.path, prepare, rate):
         seconds = frame.seconds
-        prepared = prepare.prepare(frame.pixels, clear=frame.number == 0)
-        if prepared is None:
+        if pixels is None:
             continue
-        logits = reference.infer(prepared[0], clear=prepared[1])
+        logits = reference.infer(pixels, clear=clear)
         total += logits
-        decision = running.update(logits, clear=prepared[1])
+        decision = running.update(logits, clear=clear)
         times.append(seconds)
-        light += float(prepared[0][..., 0].mean())
+        light += float(pixels[..., 0].mean())
         scores.append(alarm_score(decision, indices))
         if alarm:
             alarms += sum(change.begin for change in alarm.update(seconds, scores[-1], decision.name))

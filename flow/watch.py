@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from shiftcore.errors import UserError
-from shiftcore.model import video
+from shiftcore.flow.inputs import inputs
 from shiftcore.model.alarm import Alarm, AlarmSettings, Change
 from shiftcore.model.decision import Decision
 from shiftcore.model.preprocess import Preprocessor, crop_size, to_input
 from shiftcore.model.records import alarm_score
 from shiftcore.model.reference import Reference
-from shiftcore.model.sampling import Wanted
 
 ENLARGED = 4  # the pictures people see have this many times the pixels of the core's frames, a side
 PICTURES = 24  # of a video are kept at most twice as many; the picture shows some of them
@@ -79,18 +78,14 @@ def watch(
     settings, scored = reference.description.alarm, reference.description.alarm_indices
     alarm = Alarm(settings) if settings else None
     height, width = reference.input_shape[:2]
-    frames = video.timed(path, reference.description.preprocess.images_per_second, Wanted(prepare.luma, shown=True))
-    for frame in islice(frames, None if limit is None else prepare.images(limit)):
-        clear = len(watched.logits) in starts
-        try:
-            prepared = prepare.prepare(frame.pixels, clear=frame.number == 0)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from None
-        if prepared is None:
+    images = inputs(path, prepare, reference.description.preprocess.images_per_second, shown=True)
+    for frame, pixels, _ in islice(images, None if limit is None else prepare.images(limit)):
+        if pixels is None:
             continue
-        logits = reference.infer(prepared[0], 0, clear)
+        clear = len(watched.logits) in starts
+        logits = reference.infer(pixels, 0, clear)
         decision = consensus.update(logits, 0, clear)
-        _keep(watched, prepared[0], frame.shown, (height, width))
+        _keep(watched, pixels, frame.shown, (height, width))
         watched.seconds.append(frame.seconds)
         watched.logits.append(logits)
         watched.decisions.append(decision)

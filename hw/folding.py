@@ -166,7 +166,7 @@ def _those_that_fit(model: ModelWrapper, board: Board, most: float = math.inf) -
     targets = [target for target in _achievable(model) if target <= most]
     for target in targets[bisect.bisect_left(targets, True, key=dsps_suffice) :]:
         fold(model, target, board.part)
-        if _shortage(model, board) is None:
+        if _shortage(model, board) is None:  # else not with width converters either, which take long to put in
             folded = _folded(model, target, board.part)
             if _shortage(folded, board) is None:
                 yield folded

@@ -75,11 +75,11 @@ def at_threshold(positive: np.ndarray, scores: np.ndarray, threshold: float) -> 
     }
 
 
-def top_k(labels: np.ndarray, scores: np.ndarray, k: int) -> float:
-    """How often fewer than `k` classes score above the right one. `labels`: indices of classes, `[n]`; `scores`:
-    `[n, classes]`. With no more than `k` classes it is 1."""
+def among_top(labels: np.ndarray, scores: np.ndarray, k: int) -> np.ndarray:
+    """For which clips fewer than `k` classes score above the right one, bool `[n]`. `labels`: indices of classes,
+    `[n]`; `scores`: `[n, classes]`. With no more than `k` classes it is all of them."""
     right = scores[np.arange(len(labels)), labels]
-    return float(((scores > right[:, None]).sum(1) < k).mean())
+    return np.asarray((scores > right[:, None]).sum(1) < k)
 
 
 def per_class(labels: np.ndarray, guesses: np.ndarray, classes: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -200,8 +200,7 @@ def summary(rows: Sequence[Row], classes: Sequence[str], alarm: Sequence[str], t
     scores = np.array([row["score"] for row in rows])
     sources = [row["source"] for row in rows]
     right = labels == guesses
-    table = np.array([row["scores"] for row in rows])
-    among = np.array([top_k(labels[[i]], table[[i]], 5) for i in range(len(rows))])
+    among = among_top(labels, np.array([row["scores"] for row in rows]), 5)
     figures: Summary = {
         "n": len(rows),
         "sources": len(set(sources)),

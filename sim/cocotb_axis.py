@@ -7,6 +7,7 @@ signals before the next. So nothing is sampled while it changes, and one corouti
 
 import random
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Protocol
 
 from cocotb.triggers import Timer
@@ -126,15 +127,21 @@ class Sink:
         return f"{self.name}, {self.prefix}, frame {frame}, beat {beat}"
 
 
+@cache
+def half() -> Timer:
+    """Half a clock cycle. It may be waited for again and again, by one task at a time: making it takes long."""
+    return Timer(1, "ns")
+
+
 async def step(dut: Any, agents: Sequence[Agent], cycle: int) -> None:
     """One clock cycle."""
     for agent in agents:
         agent.drive()
-    await Timer(1, "ns")
+    await half()
     for agent in agents:
         agent.sample(cycle)
     dut.ap_clk.value = 1
-    await Timer(1, "ns")
+    await half()
     dut.ap_clk.value = 0
 
 

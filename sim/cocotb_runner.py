@@ -25,10 +25,17 @@ class BenchError(AssertionError):
 
 
 class _Verilator(runner.Verilator):
+    def __init__(self, optimize: str = "") -> None:
+        super().__init__()
+        self._optimize = optimize  # as the compiler is told, where something is compiled
+
     def _set_env_common(self) -> None:
         super()._set_env_common()
-        ours = environment()
-        self.env.update({key: ours[key] for key in ("VERILATOR_ROOT", "MAKEFLAGS")})
+        large = self._optimize not in ("", "-O0")  # one that runs for short is small: a single file, read once
+        ours = environment("", self._optimize) if large else environment()
+        self.env["VERILATOR_ROOT"] = ours["VERILATOR_ROOT"]
+        # Not by -CFLAGS, which reach Verilator's own files as well: these are the same for every bench.
+        self.env["MAKEFLAGS"] = f"{ours['MAKEFLAGS']} OPT_FAST={self._optimize}"
 
     def _simulator_in_path_build_only(self) -> None:
         self.executable = shutil.which("verilator", path=environment()["PATH"]) or "verilator"
@@ -57,17 +64,20 @@ def _plainly(word: str) -> str:
     return str(plain(path) if path.is_dir() else plain(path.parent) / path.name)
 
 
-def build(top: str, sources: Sequence[Path | str], folder: Path, arguments: Sequence[str] = ()) -> None:
-    """Compile the bench of the module `top` into `folder`, which only one process may use at a time.
+def build(
+    top: str, sources: Sequence[Path | str], folder: Path, arguments: Sequence[str] = (), optimize: str = "-O1"
+) -> None:
+    """Compile the bench of the module `top` into `folder`, which only one process may use at a time; `arguments` are
+    Verilator's, `optimize` the compiler's.
 
     Registers start with random values (`--x-initial unique`), so that nothing passes by lucky zeros.
     Raises RuntimeError, with the log's file, when Verilator or the compiler refuses.
     """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "build.log"
-    flags = ["-Wno-fatal", "-O3", "--x-assign", "unique", "--x-initial", "unique", "-CFLAGS", "-O1"]
+    flags = ["-Wno-fatal", "-O3", "--x-assign", "unique", "--x-initial", "unique"]
     try:
-        _Verilator().build(
+        _Verilator(optimize).build(
             sources=list(sources),
             hdl_toplevel=top,
             build_dir=folder,

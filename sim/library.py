@@ -23,11 +23,12 @@ _HERE = Path(__file__).parent
 _HEADER = _HERE / "harness.h"
 _FST = _HERE / "fst"
 
+_FAST = "-O1"
 # docs/simulation.md says what each of these, and what was left out, gave.
 _VERILATOR_FLAGS = [
     *("--cc", "--exe", "--build", "-j", "2", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing"),
     *("--output-split", "20000", "--timescale-override", "1ns/1ns", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
-    *("-MAKEFLAGS", "OPT_FAST=-O1"),
+    *("-MAKEFLAGS", f"OPT_FAST={_FAST}"),
     # Without liblz4 and libz: sim/fst stands in for them. harness.h wraps fopen.
     *("-MAKEFLAGS", "LDLIBS='-shared -pthread -Wl,--wrap=fopen'"),
 ]
@@ -63,12 +64,13 @@ def build(
     library = target / f"{top}.so"
     if library.is_file():
         return library
-    variables = environment()
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target.with_suffix(".lock"), "w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         if library.is_file():
             return library
+        waves = "--trace-fst" in flags  # whose header is not the one of all
+        variables = environment() if waves else environment(_COMPILER_FLAGS, _FAST)
         with atomic_folder(target) as temporary:
             objects = plain(target.parent) / temporary.name / "objects"
             command = ["verilator", *_VERILATOR_FLAGS, *own, "--Mdir", str(objects)]

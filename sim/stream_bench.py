@@ -69,7 +69,7 @@ def check(
         files.append(folder / f"{top}.v")
         if implement is not None:
             files = [implement(files, top)]
-        cocotb_runner.build(top, files, folder, ["-CFLAGS", "-O0"])  # compiling is most of it
+        cocotb_runner.build(top, files, folder, optimize="-O0")  # compiling is most of it
         return cocotb_runner.run(
             top, "shiftcore.sim.stream_bench_cocotb", folder, {"STREAM_BENCH_PLAN": str(plan)}, seed
         )

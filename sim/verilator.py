@@ -10,6 +10,7 @@ from pathlib import Path
 from shiftcore.artifacts import atomic_file, build_folder
 from shiftcore.errors import UserError
 from shiftcore.process import plain
+from shiftcore.sim import precompiled
 
 # The package's verilated.mk was configured without a compiler, so what configure would have found is given here. Behind
 # the plain names that we give (`plain`) it still sees a folder with a space, and would refuse it: hence CURDIR.
@@ -30,9 +31,11 @@ def _launcher(root: Path) -> Path:
     return path
 
 
-def environment() -> dict[str, str]:
+def environment(flags: str | None = None, fast: str = "-Os") -> dict[str, str]:
     """The process environment in which `verilator` runs and its makefiles compile.
 
+    `flags`: those that all of a design is compiled with, and `fast`: what its fast code is compiled with before them.
+    Where they are given, the header of Verilator's run-time library is precompiled for all such designs at once.
     Raises UserError when Verilator, make or a C++ compiler is missing.
     """
     try:
@@ -45,12 +48,15 @@ def environment() -> dict[str, str]:
             raise UserError(f"{program}: not found; install {advice}, which Verilator needs to build a simulator")
     root = plain(Path(verilator.__file__).parent)  # its makefiles include each other by name
     launcher = _launcher(root)
-    flags = f"{_MAKEFLAGS} CXX={compiler} LINK={compiler}"
+    settings = f"{_MAKEFLAGS} CXX={compiler} LINK={compiler}"
     if shutil.which("ccache"):
-        flags += " OBJCACHE=ccache"
-    return {
+        settings += " OBJCACHE=ccache"
+    variables = {
         **os.environ,
         "VERILATOR_ROOT": str(root),
         "PATH": f"{launcher.parent}{os.pathsep}{os.environ['PATH']}",
-        "MAKEFLAGS": flags,
+        "MAKEFLAGS": settings,
     }
+    if flags is not None:
+        variables["MAKEFLAGS"] += f" {precompiled.makeflags(variables, compiler, flags, fast)}"
+    return variables

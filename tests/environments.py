@@ -72,7 +72,8 @@ def overlay(package: str, *options: str) -> str:
 
 
 def _pip_install(python: str, *arguments: str) -> None:
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    """Without compiling what is installed: of the most part nothing is ever imported, the rest when it is."""
+    command = [python, "-m", "pip", "install", "--no-compile", "--quiet", "--disable-pip-version-check", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800)
     if done.returncode:
         why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]

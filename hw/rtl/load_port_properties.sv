@@ -34,6 +34,9 @@ module load_port_properties #(
 	logic    Mine;	// between `begins` and `ends`
 	count_t  Count;	// words taken
 	wire  take = Mine && s_tvalid;
+	// In few bits: a divider of 32 takes Yosys a quarter of a minute.
+	wire count_t  quotient = Count / count_t'(PARTS);
+	wire count_t  remainder = Count % count_t'(PARTS);
 	always_ff @(posedge clk) begin
 		if(!rst_n)  Mine <= 0;
 		else if(begins) begin
@@ -52,13 +55,13 @@ module load_port_properties #(
 	logic  Following;
 	logic [31:0]  Followed;
 	logic [31:0]  Place;
-	wire  whole = take && (32'(Count) % PARTS == PARTS - 1);
+	wire  whole = take && (32'(remainder) == PARTS - 1);
 	always_ff @(posedge clk) begin
 		if(!rst_n || begins || whole)  Following <= 0;
 		else if(take && follow && !Following) begin
 			Following <= 1;
 			Followed <= s_tdata;
-			Place <= 32'(Count) % PARTS;
+			Place <= 32'(remainder);
 		end
 	end
 
@@ -75,7 +78,7 @@ module load_port_properties #(
 
 	always_comb if(rst_n) begin
 		known: assert(active == Mine);
-		if(Mine)  counted: assert((32'(address) == 32'(Count) / PARTS) && (part == 32'(Count) % PARTS));
+		if(Mine)  counted: assert((32'(address) == 32'(quotient)) && (part == 32'(remainder)));
 		if(Mine)  in_range: assert(32'(Count) < WORDS);
 		if(Following)  followed_is_before: assert(Place < part);
 		written_when_whole: assert(write == whole);

@@ -34,6 +34,11 @@ module threshold_load_properties #(
 	logic    Mine;	// between `begins` and `ends`
 	count_t  Count;	// thresholds taken
 	wire  take = Mine && s_tvalid;
+	// In few bits: a divider of 32 takes Yosys a quarter of a minute.
+	wire count_t  threshold = Count % count_t'(THRESHOLDS);
+	wire count_t  channel = Count / count_t'(THRESHOLDS);
+	wire count_t  wanted_lane = channel % count_t'(LANES);
+	wire count_t  wanted_fold = channel / count_t'(LANES);
 	always_ff @(posedge clk) begin
 		if(!rst_n)  Mine <= 0;
 		else if(begins) begin
@@ -55,9 +60,9 @@ module threshold_load_properties #(
 		known: assert(active == Mine);
 		if(Mine) begin
 			in_range: assert(32'(Count) < WORDS);
-			right_index: assert(32'(index) == 32'(Count) % THRESHOLDS + 1);
-			right_lane: assert(lane == LANES'(1) << (32'(Count) / THRESHOLDS % LANES));
-			right_fold: assert(32'(fold) == 32'(Count) / THRESHOLDS / LANES);
+			right_index: assert(32'(index) == 32'(threshold) + 1);
+			right_lane: assert(lane == LANES'(1) << wanted_lane);
+			right_fold: assert(32'(fold) == 32'(wanted_fold));
 		end
 		written_when_it_comes: assert(write == take);
 		ends_with_the_last: assert(ends == (take && (32'(Count) == WORDS - 1)));

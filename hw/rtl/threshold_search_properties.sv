@@ -49,7 +49,8 @@ module threshold_search_properties #(
 	function automatic logic not_above(input logic [BITS-1:0] left, input logic [BITS-1:0] right);
 		not_above = SIGNED? !($signed(right) < $signed(left)) : !(right < left);
 	endfunction : not_above
-	wire  first = 32'(Count) % THRESHOLDS == 0;
+	wire count_t  threshold = Count % count_t'(THRESHOLDS);	// in few bits: a divider of 32 takes Yosys long
+	wire  first = threshold == 0;
 	always_ff @(posedge clk) begin
 		if(load_begins) begin
 			Begun <= rst_n;

@@ -76,11 +76,11 @@ def test_other_clips_cannot_be_compared() -> None:
         compare.compare({"tsm": RESULTS["tsm"], "tsn": RESULTS["tsn"][::-1]}, CLASSES, ("fight",))
 
 
-def test_top_k() -> None:
+def test_among_top() -> None:
     labels, scores = np.array([0, 1, 5]), np.tile(np.array([0.05, 0.1, 0.15, 0.2, 0.22, 0.28]), (3, 1))
-    assert metrics.top_k(labels, scores, 5) == 2 / 3
-    assert metrics.top_k(labels, scores, 1) == 1 / 3
-    assert metrics.top_k(labels, scores, 6) == metrics.top_k(labels[:2], scores[:2, :2], 5) == 1
+    assert metrics.among_top(labels, scores, 5).mean() == 2 / 3
+    assert metrics.among_top(labels, scores, 1).mean() == 1 / 3
+    assert metrics.among_top(labels, scores, 6).all() and metrics.among_top(labels[:2], scores[:2, :2], 5).all()
 
 
 NETWORKS = ("tsm", "tsn", "tsm_offline")

@@ -210,7 +210,8 @@ def test_numbers_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
     )
     package.write_text(config(CHIPS["axi3"] | {"INPUT_BYTES": 189}))
     sources = [*(RTL / file for file in PACKAGES), package, HERE / "fake_core.sv", *(RTL / file for file in SHELL), top]
-    command = ["verilator", "--cc", "--exe", "--build", "--main", "-Wno-lint", "-CFLAGS", "-O0", "--top-module", "top"]
+    command = ["verilator", "--cc", "--exe", "--build", "--main", "-Wno-lint", "-MAKEFLAGS", "OPT_FAST=-O0"]
+    command += ["--top-module", "top"]
     subprocess.run([*command, *sources], cwd=tmp_path, env=environment(), check=True, capture_output=True)
     run = [str(tmp_path / "obj_dir" / "Vtop"), "+verilator+error+limit+100"]
     output = subprocess.run(run, capture_output=True, text=True, check=False).stdout

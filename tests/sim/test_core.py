@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -258,6 +259,7 @@ def test_ctrl_c_ends_a_long_run() -> None:
 
 BUILD_IT = """
 import sys
+import time
 from pathlib import Path
 from shiftcore.sim.core import build_library
 print(build_library(Path(sys.argv[1])))
@@ -282,15 +284,18 @@ def test_two_builds_at_once(tmp_path: Path) -> None:
 def test_an_interrupted_build_leaves_nothing(copy: Path, tmp_path: Path) -> None:
     with (copy / "core.sv").open("a") as source:
         source.write("// a source of its own, so that it must be built\n")
-    compiler = tmp_path / "compiler-without-end"
-    compiler.write_text("#!/bin/sh\nexec sleep 30\n")
+    compiler, started = tmp_path / "compiler-without-end", tmp_path / "started"
+    compiler.write_text(f"#!/bin/sh\ntouch '{started}'\nexec sleep 300\n")
     compiler.chmod(0o755)
     variables = {**library.environment(), "SHIFTCORE_BUILD": str(tmp_path / "build"), "CXX": str(compiler)}
-    code = f"import signal; signal.signal(signal.SIGALRM, signal.default_int_handler); signal.alarm(2); {BUILD_IT}"
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(copy)], cwd=ROOT, env=variables, capture_output=True, check=False
-    )
-    assert done.returncode != 0 and b"KeyboardInterrupt" in done.stderr
+    code = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {BUILD_IT}"
+    build = subprocess.Popen([sys.executable, "-c", code, str(copy)], cwd=ROOT, env=variables, stderr=subprocess.PIPE)
+    while not started.exists():
+        assert build.poll() is None, build.communicate()
+        time.sleep(0.05)
+    build.send_signal(signal.SIGINT)
+    _, errors = build.communicate()
+    assert build.returncode != 0 and b"KeyboardInterrupt" in errors
     assert [path.suffix for path in (tmp_path / "build" / "models").iterdir()] == [".lock"]
 
 
