@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import av
@@ -118,8 +119,9 @@ def watch(video: Path, build: Build, mark: Mark) -> None:
         nonlocal results
         results += 1
 
-    with _Accelerator(build, _Prompt(build)) as accelerator:
-        accelerator.mark = mark
+    accelerator = _Accelerator(build, _Prompt(build))
+    accelerator.mark = mark
+    with accelerator:
         prepare = Preprocessor(accelerator.description)
         with closing(_Video(video, Wanted(prepare.luma), mark)) as source:
             Run(accelerator, [source], count, [], print)()
@@ -181,7 +183,7 @@ def milliseconds(videos: Sequence[Path], model: Path) -> list[dict[str, float]]:
     runs: list[list[dict[str, float]]] = [[] for _ in videos]
     for repeat in range(REPEATS + 1):
         for video, costs in zip(videos, runs, strict=True):
-            marks = list(_clocked(lambda mark, video=video: watch(video, build, mark)))
+            marks = list(_clocked(partial(watch, video, build)))
             if repeat:  # the first time much is imported and allocated
                 costs.append(by_stage(marks))
     return [{stage: statistics.median(cost[stage] for cost in costs) / 1e6 for stage in STAGES} for costs in runs]
@@ -190,7 +192,7 @@ def milliseconds(videos: Sequence[Path], model: Path) -> list[dict[str, float]]:
 def feeding_milliseconds(keys: Path, model: Path) -> dict[str, float]:
     """CPU time in ms to send and to receive an image of what a model takes: the median of `REPEATS` connections."""
     shape = fed_shape(Build.load(model))
-    costs = [by_side(list(_clocked(lambda mark: feed(keys, shape, mark)))) for _ in range(REPEATS)]
+    costs = [by_side(list(_clocked(partial(feed, keys, shape)))) for _ in range(REPEATS)]
     return {side: statistics.median(cost[side] for cost in costs) / 1e6 for side in costs[0]}
 
 
