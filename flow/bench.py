@@ -6,7 +6,7 @@ Each piece is saved as it is finished and kept while what it measured is unchang
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ from rich.table import Table
 
 from shiftcore.artifacts import build_folder, digest, kept, lock, write_json
 from shiftcore.driver.build import Build
-from shiftcore.flow import driver_cost, machine, measure, soak
+from shiftcore.flow import capacity, driver_cost, machine, measure, soak
 from shiftcore.flow.build import compiled_core, exported_model
 from shiftcore.flow.cocotb_speed import cycles_per_second
 from shiftcore.hw.boards import load_board
@@ -81,7 +81,7 @@ class Bench:
     """The pieces of one preset, each kept in a file of its own beside what it was measured from."""
 
     def __init__(self, preset: Preset, board: str, console: Console) -> None:
-        self.preset, self.console = preset, console
+        self.preset, self.console, self.board = preset, console, board
         self.exported = exported_model(preset)
         self.core = compiled_core(self.exported, board, console)
         self.manifest = CoreManifest.read(self.core)
@@ -92,14 +92,17 @@ class Bench:
 
     def measure(self) -> Figures:
         """All figures of the preset."""
-        return {
+        figures = {
             **self.piece("core", self.exactness),
             **self.piece("speed", self.speed),
             **self.piece("chip", self.whole_chip),
             **self.soaked(),
             **self.piece("software", lambda: software(self.exported, self.reference, self.frames)),
             **self.piece("accuracy", self.accuracy),
+            **self.piece("images", self.images),
         }
+        streams, run_every = self.preset.hardware.streams, self.preset.input.run_every
+        return figures | capacity.cameras(figures, self.board, load_board(self.board), streams, run_every)
 
     def piece(self, name: str, take: Callable[[], Figures]) -> Figures:
         """The figures that `take` measures, or those of an earlier run of the same core, weights and code."""
@@ -172,6 +175,11 @@ class Bench:
         )
         return {f"soak_{name}": report.get(name) for name in names}
 
+    def images(self) -> Figures:
+        """What an image of a camera costs a processor, decoding included."""
+        with self.console.status("images of four sizes, here and on emulated ARM ..."):
+            return capacity.measure(self.weights, work_folder() / "images")
+
     def accuracy(self) -> Figures:
         if self.preset.data.source != "synthetic":
             return {"tsm_accuracy": None, "tsn_accuracy": None}
@@ -182,10 +190,20 @@ class Bench:
 def table(figures: dict[str, Figures]) -> Table:
     """All figures, a column a preset."""
     result = Table("figure", *figures)
-    for name in next(iter(figures.values())):
-        values = [preset[name] for preset in figures.values()]
-        result.add_row(name, *("" if value is None else f"{value:,}" for value in values))
+    flat = [dict(_flat(preset)) for preset in figures.values()]
+    for name in dict.fromkeys(name for values in flat for name in values):
+        values = [preset.get(name) for preset in flat]
+        result.add_row(name, *(f"{value:,}" if isinstance(value, int | float) else value or "" for value in values))
     return result
+
+
+def _flat(figures: Figures, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Each figure, with the names of the tables that it is in."""
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}: ")
+        else:
+            yield f"{above}{name}", value
 
 
 def main(

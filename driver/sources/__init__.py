@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Where frames come from: video files, folders of them, network cameras, cameras of this machine.
 
-Frames are what a network takes: luma, uint8 `[H, W]`, or RGB `[H, W, 3]`. PyAV decodes them where it works, and OpenCV
-otherwise; luma is the same bytes from both, everywhere (docs/driver.md). As many frames a second are taken as in
-training, `rate` (model.sampling), the first included.
+Frames are what a network takes: luma, uint8 `[H, W]`, or RGB `[H, W, 3]`. PyAV decodes them where it works, else
+OpenCV, else FFmpeg's program; cameras of a machine that has a decoder of its own, GStreamer. Luma is the same bytes
+from all, everywhere (docs/driver.md). As many frames a second are taken as in training, `rate` (model.sampling), the
+first included.
 """
 
 from collections.abc import Callable, Iterator, Sequence

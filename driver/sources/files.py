@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shiftcore.driver.sources.opencv import opencv_file
+from shiftcore.driver.sources.programs import ffmpeg_file
 from shiftcore.driver.sources.source import Image, Say, Source
 from shiftcore.errors import UserError
 from shiftcore.model import decoders
@@ -54,4 +55,6 @@ def read_file(path: Path, rate: int | None, wanted: Wanted, say: Say) -> Iterato
         from shiftcore.model.video import timed
 
         return timed(path, rate, wanted, say)
-    return opencv_file(path, rate, wanted, say)
+    if decoders.opencv().usable:
+        return opencv_file(path, rate, wanted, say)
+    return ffmpeg_file(path, rate, wanted, say)

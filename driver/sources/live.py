@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from shiftcore.driver.address import Address
 from shiftcore.driver.knock import status
 from shiftcore.driver.sources.opencv import opencv_frames
+from shiftcore.driver.sources.programs import ffmpeg_live, gstreamer_live
 from shiftcore.driver.sources.source import AS_IT_IS, Image, Mode, Say, Source, Stamped
 from shiftcore.driver.sources.tape import Tape
 from shiftcore.errors import UserError
@@ -161,9 +162,32 @@ def _read_live(
 ) -> Iterator[Stamped]:
     """Every frame that a camera sends, which has or has not `refused` user and password the last time. Raises
     UserError, without the camera's name, when no more come, and RefusedError where it refuses them."""
-    if decoders.pyav().usable and not address.secret.startswith("/dev/"):
+    device = address.secret.startswith("/dev/")
+    if decoders.hardware().usable and not device and tape is None:  # the tape takes packets, which that does not give
+        return _program_live(gstreamer_live, address, wanted, refused)
+    if decoders.pyav().usable and not device:
         return _pyav_live(address, wanted, tape)
-    return _opencv_live(address, wanted, refused, mode)
+    if decoders.opencv().usable or device:
+        return _opencv_live(address, wanted, refused, mode)
+    return _program_live(ffmpeg_live, address, wanted, refused)
+
+
+def _program_live(
+    read: Callable[[Address, Wanted, float], Iterator[Stamped]], address: Address, wanted: Wanted, refused: bool
+) -> Iterator[Stamped]:
+    if refused and (code := status(address, TIMEOUT_S)) in (401, 403):
+        raise _refused(code)  # asked once, where the program and who asks for its reason are two
+    opened = False
+    try:
+        for stamped in read(address, wanted, TIMEOUT_S):
+            opened = True
+            yield stamped
+    except TimeoutError:
+        raise _silent(opened) from None
+    except UserError:
+        if not opened and (code := status(address, TIMEOUT_S)) in (401, 403):
+            raise _refused(code) from None
+        raise
 
 
 def _silent(opened: bool) -> UserError:

@@ -26,13 +26,17 @@ Done = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture
-def run(board: Path, board_python: str, clip: Path) -> Callable[..., Done]:
-    """The board's `run` of a video, with more folders in which Python looks first."""
+def run(board: Path, board_python: str, clip: Path, tmp_path: Path) -> Callable[..., Done]:
+    """The board's `run` of a video, with more folders in which Python looks first; no FFmpeg starts."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "ffmpeg").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "bin" / "ffmpeg").chmod(0o755)
+    programs = f"{tmp_path / 'bin'}:{deployed.VARIABLES['PATH']}"
 
     def started(*folders: str | Path, more: tuple[str, ...] = ()) -> Done:
         command = ["run", str(clip), "--backend", "reference", "--json", "--events", os.devnull, *more]
         paths = ":".join(map(str, folders))
-        return deployed.shiftcore(board, board_python, *command, PYTHONPATH=paths)
+        return deployed.shiftcore(board, board_python, *command, PYTHONPATH=paths, PATH=programs)
 
     return started
 
@@ -92,7 +96,7 @@ def test_a_library_that_the_loader_refuses(run: Callable[..., Done], tmp_path: P
     done = run(tmp_path / "one", library_of_another_machine(tmp_path / "two", "cv2"))
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("error: no video can be read: PyAV cannot be imported (")
-    assert "; OpenCV cannot be imported (" in done.stderr
+    assert "; OpenCV cannot be imported (" in done.stderr and "; FFmpeg's program does not start" in done.stderr
 
 
 def test_an_opencv_for_another_numpy(run: Callable[..., Done]) -> None:
@@ -119,7 +123,7 @@ def test_the_oldest_opencv(run: Callable[..., Done], tmp_path: Path) -> None:
 @pytest.mark.parametrize(("machine", "advice"), [("armv7l", "apt"), ("x86_64", "pip"), ("aarch64", "pip")])
 def test_advice_is_what_the_machine_can_do(monkeypatch: pytest.MonkeyPatch, machine: str, advice: str) -> None:
     """There is no wheel of OpenCV for 32-bit ARM: pip would begin to compile it on the board."""
-    for function, name in (("pyav", "PyAV"), ("opencv", "OpenCV")):
+    for function, name in (("pyav", "PyAV"), ("opencv", "OpenCV"), ("ffmpeg", "FFmpeg")):
         monkeypatch.setattr(decoders, function, lambda name=name: Library(name, False, f"{name} is not installed"))
     monkeypatch.setattr(platform, "machine", lambda: machine)
     with pytest.raises(UserError, match=rf"\({advice} install .*opencv"):

@@ -141,9 +141,10 @@ def test_no_source(tmp_path: Path, said: list[str], argument: str, reason: str) 
 
 
 def test_nothing_to_read_with(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
-    for function, name in (("pyav", "PyAV"), ("opencv", "OpenCV")):
+    for function, name in (("pyav", "PyAV"), ("opencv", "OpenCV"), ("ffmpeg", "FFmpeg")):
         monkeypatch.setattr(decoders, function, lambda name=name: Library(name, False, f"{name} is not installed"))
-    with pytest.raises(UserError, match="no video can be read: PyAV is not installed; OpenCV is not installed"):
+    reason = "no video can be read: PyAV is not installed; OpenCV is not installed; FFmpeg is not installed"
+    with pytest.raises(UserError, match=reason):
         open_sources(["a.mp4"], None, said.append)
 
 

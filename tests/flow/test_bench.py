@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shiftcore.flow import bench, measure
+from shiftcore.errors import UserError
+from shiftcore.flow import arm, bench, capacity, image_cost, measure
 from shiftcore.flow.cocotb_speed import cycles_per_second
 from shiftcore.quant.preset import load_preset
 
@@ -17,6 +18,7 @@ PROMISED = {
     *("tsm_accuracy", "tsn_accuracy"),
     *("chip_fps_at_clock", "chip_fps_slow_memory", "driver_ms_per_frame", "soak_frames", "soak_differing_bits"),
     *("load_ms", "soak_swaps", "soak_models", "soak_load_cycles_max", "soak_frames_lost"),
+    *("image_cpu_ms", "image_kilobytes", "image_instructions", "feeding_cpu_ms", "cameras_per_board"),
 }
 
 
@@ -34,6 +36,13 @@ def quick(tiny_core: Path, tiny_chip: Path, tiny_export: Path, tmp_path: Path, m
         "build_chip": lambda *_: tiny_chip,
     }.items():
         monkeypatch.setattr(bench, name, value)
+    monkeypatch.setattr(capacity, "SIZES", ((64, 48),))
+    monkeypatch.setattr(image_cost, "REPEATS", 1)
+
+    def no_arm(*_: object) -> None:
+        raise UserError("no 32-bit ARM here")
+
+    monkeypatch.setattr(arm, "instructions", no_arm)
     accuracies = {"tsm_accuracy": 0.99, "tsn_accuracy": 0.3}
     monkeypatch.setattr(bench.accuracy, "with_and_without_shift", lambda _preset: accuracies)
     return tmp_path
@@ -49,6 +58,11 @@ def test_report_has_every_promised_figure_and_is_kept(quick: Path, monkeypatch: 
     assert figures["cycles_per_frame"] == pytest.approx(figures["slowest_op_cycles"], rel=0.02)
     assert figures["chip_cycles_per_frame"] == pytest.approx(figures["cycles_per_frame"], rel=0.02)
     assert {"date", "machine", "versions"} <= set(report)
+    assert figures["image_instructions"] is None and figures["image_instructions_why"] == "no 32-bit ARM here"
+    assert min(figures["image_cpu_ms"]["64x48"].values()) > 0
+    here, board = figures["cameras_per_board"][capacity.HERE]["64x48"], figures["cameras_per_board"]["pynq-z2"]["64x48"]
+    assert here["cameras"] == min(here["processor"], here["streams"], here["inputs"]) and here["streams"] == 4
+    assert (board["cameras"], board["processor"], board["why"]) == (None, None, "no 32-bit ARM here")
 
     def measured_again(*_: object) -> None:
         raise AssertionError("measured again")
