@@ -17,6 +17,7 @@ from shiftcore.station.accounts import Accounts
 from shiftcore.station.database import Database
 from shiftcore.station.files import Store
 from shiftcore.station.intake import Intake
+from shiftcore.station.task import Task
 from shiftcore.station.web.app import application
 from shiftcore.station.web.parts import Parts
 
@@ -33,8 +34,13 @@ def database_of(state: Path, url: str) -> Database:
     return Database(url or f"sqlite:///{state.absolute() / 'station.db'}")
 
 
+def store_of(state: Path) -> Store:
+    """Where the clips of the station in the folder `state` lie. Raises UserError."""
+    return Store(state / "files")
+
+
 @contextmanager
-def opened(state: Path, url: str) -> Iterator[Parts]:
+def opened(state: Path, url: str, task: Task) -> Iterator[Parts]:
     """The parts of the station in the folder `state`, of one process at a time. Raises UserError."""
     with closing(database_of(state, url)) as database, open(state / ".lock", "w") as lock:
         try:
@@ -43,7 +49,9 @@ def opened(state: Path, url: str) -> Iterator[Parts]:
             raise UserError(
                 f"{state}: another station runs in this folder; give this one its own with --state"
             ) from None
-        yield Parts(database, Store(state / "files"), Accounts(database), Intake(database))
+        store = store_of(state)
+        store.tidy()
+        yield Parts(database, store, Accounts(database), Intake(database), state, task)
 
 
 @contextmanager
