@@ -17,6 +17,7 @@ from shiftcore.station.accounts import Accounts
 from shiftcore.station.database import Database
 from shiftcore.station.files import Store
 from shiftcore.station.intake import Intake
+from shiftcore.station.jobs import Jobs
 from shiftcore.station.task import Task
 from shiftcore.station.web.app import application
 from shiftcore.station.web.parts import Parts
@@ -51,7 +52,9 @@ def opened(state: Path, url: str, task: Task) -> Iterator[Parts]:
             ) from None
         store = store_of(state)
         store.tidy()
-        yield Parts(database, store, Accounts(database), Intake(database), state, task)
+        intake = Intake(database)
+        with closing(Jobs(database, store, state, task, intake.changed)) as jobs:
+            yield Parts(database, store, Accounts(database), intake, state, task, jobs)
 
 
 @contextmanager

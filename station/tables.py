@@ -8,8 +8,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 ROLES = ("viewer", "reviewer", "admin")  # each may what those before it may
 VERDICTS = ("right", "wrong", "unsure")
+STATES = ("waiting", "running", "interrupted", "done", "failed", "cancelled")  # of a job
 PARTS = ("json", "jpg", "mp4")  # of a clip
-LONGEST = {"name": 200, "id": 64, "class": 80, "source": 500}  # characters
+LONGEST = {"name": 200, "id": 64, "class": 80, "source": 500, "said": 500}  # characters
 
 
 class Utc(TypeDecorator[datetime]):
@@ -136,4 +137,18 @@ class Review(Base):
     verdict: Mapped[str] = mapped_column(String(20))
     action: Mapped[str] = mapped_column(String(LONGEST["class"]))
     at: Mapped[datetime] = mapped_column(Utc)
+    user: Mapped[User] = relationship()
+
+
+class Job(Base):
+    """An adaptation that a user asked for: its `state`, one of `STATES`, and the line that it `said` when it ended."""
+
+    __tablename__ = "jobs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    preset: Mapped[str] = mapped_column(String(LONGEST["source"]))
+    asked: Mapped[datetime] = mapped_column(Utc)
+    ended: Mapped[datetime | None] = mapped_column(Utc)
+    said: Mapped[str] = mapped_column(String(LONGEST["said"]))
     user: Mapped[User] = relationship()

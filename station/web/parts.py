@@ -14,6 +14,7 @@ from shiftcore.station.accounts import Accounts
 from shiftcore.station.database import Database
 from shiftcore.station.files import Store
 from shiftcore.station.intake import Intake
+from shiftcore.station.jobs import Jobs
 from shiftcore.station.task import Task
 
 HERE = Path(__file__).parent
@@ -44,6 +45,7 @@ class Parts:
     intake: Intake
     state: Path
     task: Task
+    jobs: Jobs
     closing: bool = False
     templates: Environment = field(default_factory=_environment)
 
