@@ -11,7 +11,7 @@ import contextlib
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,6 @@ from shiftcore.driver.shadow_report import Camera, Report, Side
 from shiftcore.driver.sources import Image
 from shiftcore.model.records import Result, alarm_score
 
-Beside = Callable[[Channel, Image, Result, np.ndarray], None]
 QUEUED = 64  # inputs that may wait for the candidate
 
 
@@ -146,16 +145,46 @@ def _checked(candidate: Change, accelerator: Accelerator) -> Change:
     return candidate
 
 
-@contextlib.contextmanager
-def shadowed(candidate: Path | None, run: Run, folder: Path) -> Iterator[Beside]:
-    """What a run calls beside each result: the shadow of `candidate`, whose report is left in `folder`; without one,
-    nothing. Raises as `Shadow`."""
-    if candidate is None:
-        yield run.beside
-        return
-    shadow = Shadow(candidate, run, folder / "clips")
-    try:
-        yield shadow
-    finally:
+class Candidates:
+    """What a run calls beside each result (`Run.beside`): the candidate that it has now, if any, which may come and go
+    while the run goes on. Each leaves its report in `folder`, in place of the one before."""
+
+    def __init__(self, run: Run, folder: Path) -> None:
+        self._run, self._folder = run, folder
+        self._shadow: Shadow | None = None
+
+    def __call__(self, channel: Channel, image: Image, result: Result, pixels: np.ndarray) -> None:
+        """As of `Shadow`."""
+        if shadow := self._shadow:
+            shadow(channel, image, result, pixels)
+
+    def begin(self, candidate: Path) -> str:
+        """The model in the file `candidate` sees what the run sees from now on, in place of the one before; its hash.
+        Raises as `Shadow`, and nothing has changed then."""
+        accelerator = self._run.accelerator
+        known = _checked(accelerator.read(candidate), accelerator)
+        self.end()
+        self._shadow = Shadow(candidate, self._run, self._folder / "clips")
+        return known.loaded.hash
+
+    def end(self) -> str:
+        """There is no candidate from now on; what came of the one that was, in a line, "" without one."""
+        shadow, self._shadow = self._shadow, None
+        if shadow is None:
+            return ""
         report = shadow.close()
-        run.say(f"{report.verdict()}: {report.write(folder)}")
+        self._run.say(f"{report.verdict()}: {report.write(self._folder)}")
+        return report.verdict()
+
+
+@contextlib.contextmanager
+def shadowed(candidate: Path | None, run: Run, folder: Path) -> Iterator[Candidates]:
+    """The candidates of a run, `candidate` the first, if any; the last one's report is left in `folder`. Raises as
+    `Shadow`."""
+    candidates = Candidates(run, folder)
+    if candidate is not None:
+        candidates.begin(candidate)
+    try:
+        yield candidates
+    finally:
+        candidates.end()

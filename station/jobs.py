@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Adaptations of the network to what was reviewed: `shiftcore adapt` (docs/adapting.md) in a process of its own, one at
 a time, kept in the database. Each has a folder with its data set, its log, its report and, if it was promoted, its
-model.
+model, and the one that was in use before.
 """
 
 import importlib.util
@@ -32,7 +32,7 @@ from shiftcore.station.task import Task
 NEEDS = ("av", "cv2", "torch", "brevitas", "lightning", "qonnx")  # to train, and to export what came of it
 AGAIN_S = 2.0  # while the database is away
 TAIL = 16 << 10, 20  # bytes and lines of a log that are shown
-REPORT, MODEL, LOG, DATA = "report.md", "model.npz", "log.txt", "data"
+REPORT, BEFORE, MODEL, LOG, DATA = "report.md", "before.npz", "model.npz", "log.txt", "data"
 ENDS = "promoted:", "kept the old one", "too little data to decide", "error:"  # how `shiftcore adapt` says what came
 GENTLY = ["nice", "-n", "10"]  # boards and people come first
 
@@ -157,10 +157,12 @@ class Jobs:
                 with self._database.reading() as session:
                     dataset.write(session, self._store, self._task, folder / DATA)
             with open(folder / LOG, "w") as log:
-                code = self._child(number, log, "adapt", "--preset", self._task.preset, "--data", str(folder / DATA))
+                code = self._export(number, log, folder / BEFORE)
+                if code == 0:
+                    data = str(folder / DATA)
+                    code = self._child(number, log, "adapt", "--preset", self._task.preset, "--data", data)
                 if code == 0 and self._keep_report(folder):
-                    code = self._child(number, log, "export", "--preset", self._task.preset)
-                    self._keep_model(folder)
+                    code = self._export(number, log, folder / MODEL)
         except process.StoppedError:
             return ("cancelled" if number in self._unwanted else "interrupted"), ""
         except (UserError, OSError) as error:
@@ -187,6 +189,14 @@ class Jobs:
             stderr=subprocess.STDOUT,
         ).returncode  # fmt: skip
 
+    def _export(self, number: int, log: IO[str], target: Path) -> int:
+        """Export the model in use, and keep it; as `_child`."""
+        code = self._child(number, log, "export", "--preset", self._task.preset)
+        if code == 0:
+            with atomic_file(target) as temporary:
+                shutil.copyfile(self._build / Path(self._task.preset).stem / "export" / MODEL, temporary)
+        return code
+
     @property
     def _build(self) -> Path:
         return (self._state / "build").absolute()
@@ -198,11 +208,6 @@ class Jobs:
             with atomic_file(folder / REPORT) as temporary:
                 shutil.copyfile(found[1], temporary)
         return re.search(r"^promoted:", log, re.M) is not None
-
-    def _keep_model(self, folder: Path) -> None:
-        name = Path(self._task.preset).stem
-        with atomic_file(folder / MODEL) as temporary:
-            shutil.copyfile(self._build / name / "export" / MODEL, temporary)
 
     def _end(self, number: int, state: str, said: str) -> None:
         self._unwanted.discard(number)

@@ -18,6 +18,7 @@ from shiftcore.station.database import Database
 from shiftcore.station.files import Store
 from shiftcore.station.intake import Intake
 from shiftcore.station.jobs import Jobs
+from shiftcore.station.rollout import Rollouts
 from shiftcore.station.task import Task
 from shiftcore.station.web.app import application
 from shiftcore.station.web.parts import Parts
@@ -54,7 +55,8 @@ def opened(state: Path, url: str, task: Task) -> Iterator[Parts]:
         store.tidy()
         intake = Intake(database)
         with closing(Jobs(database, store, state, task, intake.changed)) as jobs:
-            yield Parts(database, store, Accounts(database), intake, state, task, jobs)
+            rollouts = Rollouts(database, jobs, intake.changed)
+            yield Parts(database, store, Accounts(database), intake, state, task, jobs, rollouts)
 
 
 @contextmanager

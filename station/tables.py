@@ -61,13 +61,15 @@ class Login(Base):
 
 
 class Board(Base):
-    """Who may send: a name, and the SHA-256 of its token. `seen`: when it last sent anything."""
+    """Who may send: a name, and the SHA-256 of its token. `seen`: when it last sent anything; `model`: the hash of the
+    one in use that it has told last, "" where it has told none."""
 
     __tablename__ = "boards"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(LONGEST["name"]), unique=True)
     token: Mapped[str] = mapped_column(String(64), unique=True)
     seen: Mapped[datetime | None] = mapped_column(Utc)
+    model: Mapped[str] = mapped_column(String(LONGEST["id"]), default="")
 
 
 class Camera(Base):
@@ -151,4 +153,22 @@ class Job(Base):
     asked: Mapped[datetime] = mapped_column(Utc)
     ended: Mapped[datetime | None] = mapped_column(Utc)
     said: Mapped[str] = mapped_column(String(LONGEST["said"]))
+    user: Mapped[User] = relationship()
+
+
+class Rollout(Base):
+    """A board was given the model of an adaptation, `how` (shiftcore.station.rollout): when, when it `answered`, with
+    which `model`'s hash ("": it has not taken it), and what it `said`."""
+
+    __tablename__ = "rollouts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    board_id: Mapped[int] = mapped_column(ForeignKey("boards.id", ondelete="CASCADE"), index=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    how: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime] = mapped_column(Utc)
+    answered: Mapped[datetime | None] = mapped_column(Utc)
+    model: Mapped[str] = mapped_column(String(LONGEST["id"]))
+    said: Mapped[str] = mapped_column(String(LONGEST["said"]))
+    board: Mapped[Board] = relationship()
     user: Mapped[User] = relationship()

@@ -15,6 +15,7 @@ from shiftcore.station.database import Database
 from shiftcore.station.files import Store
 from shiftcore.station.intake import Intake
 from shiftcore.station.jobs import Jobs
+from shiftcore.station.rollout import Rollouts
 from shiftcore.station.task import Task
 
 HERE = Path(__file__).parent
@@ -46,6 +47,7 @@ class Parts:
     state: Path
     task: Task
     jobs: Jobs
+    rollouts: Rollouts
     closing: bool = False
     templates: Environment = field(default_factory=_environment)
 

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
 from shiftcore.errors import UserError
-from shiftcore.station import dataset, jobs
+from shiftcore.station import dataset, figures, jobs, rollout
 from shiftcore.station.accounts import Person
-from shiftcore.station.tables import Job
+from shiftcore.station.tables import Board, Job, Rollout
 from shiftcore.station.web.access import Form, Station, may
 from shiftcore.station.web.pages import LARGEST, common
 
@@ -67,6 +67,14 @@ def report(number: int, _person: Admin, station: Station) -> FileResponse:
     return FileResponse(path, media_type="text/plain; charset=utf-8")
 
 
+@router.post("/rollouts")
+def roll_out(fields: Form, person: Admin, station: Station) -> RedirectResponse:
+    """Give chosen boards a model, or the one before."""
+    boards = [figures.number(name.removeprefix("board-")) for name in fields if name.startswith("board-")]
+    job = figures.number(fields.get("job", ""))
+    return _done(lambda: station.rollouts.give(fields.get("how", ""), job, boards, person.id))
+
+
 def _done(do: Callable[[], object]) -> RedirectResponse:
     try:
         do()
@@ -83,9 +91,18 @@ def _page(request: Request, person: Person, station: Station, written: str = "")
     chosen = select(Job).options(joinedload(Job.user)).order_by(Job.id.desc()).limit(SHOWN)
     with station.database.reading() as session:
         found, made = list(dataset.reviewed(session, station.task)), session.scalars(chosen).all()
+        rollouts = session.scalars(_newest_rollouts()).all()
+        boards = session.scalars(select(Board).order_by(Board.name)).all()
     reports = {job.id for job in made if (station.jobs.folder(job.id) / jobs.REPORT).is_file()}
+    models = [job.id for job in made if (station.jobs.folder(job.id) / jobs.MODEL).is_file()]
     running = next((job.id for job in made if job.state == "running"), 0)
     return station.page(
         "weights", shares=dataset.shares(found), task=station.task, written=written, jobs=made, reports=reports,
-        tail=station.jobs.tail(running) if running else "", lacking=jobs.lacking(), **common(request, person),
+        tail=station.jobs.tail(running) if running else "", lacking=jobs.lacking(), models=models, boards=boards,
+        rollouts=rollouts, hows=rollout.HOWS, reached=station.rollouts.sender is not None, **common(request, person),
     )  # fmt: skip
+
+
+def _newest_rollouts() -> Select[Rollout]:
+    chosen = select(Rollout).options(joinedload(Rollout.board), joinedload(Rollout.user))
+    return chosen.order_by(Rollout.id.desc()).limit(SHOWN)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from shiftcore.driver import Accelerator, shadow
 from shiftcore.driver.errors import ShapeError
 from shiftcore.driver.run import Channel, Run
-from shiftcore.driver.shadow import Shadow
+from shiftcore.driver.shadow import Candidates, Shadow
 from shiftcore.driver.shadow_report import BINS, Report
 from shiftcore.driver.sources import Image, Source, open_sources
 from shiftcore.flow.command import app
@@ -147,6 +147,38 @@ def test_what_cannot_be_compared_is_refused(opened: Accelerator, tiny_export: Pa
     other = other_model(tiny_export / "model.npz", tmp_path / "other.npz", 1, described(**names))
     with pytest.raises(ShapeError, match=r"its classes are .*; not comparable"):
         Shadow(other, run, tmp_path / "clips")
+
+
+def test_candidates_come_and_go_while_a_run_goes_on(
+    opened: Accelerator, candidate: Path, tiny_export: Path, tmp_path: Path
+) -> None:
+    said = list[str]()
+    run = Run(opened, [Camera("a", None, print)], lambda *_: None, [], said.append)
+    run.beside = candidates = Candidates(run, tmp_path / "shadow")
+    hashes: list[str] = []
+
+    def change(_run: Run) -> None:
+        frames = run.channels[0].frames
+        if frames >= 3 and not hashes:
+            hashes.append(candidates.begin(candidate))
+        elif frames >= 6 and len(hashes) == 1:
+            hashes.append(candidates.begin(tiny_export / "model.npz"))
+
+    other = other_model(candidate, tmp_path / "other.npz", 1, described(classes=["a", "b", "c", "d"]))
+    run.between.append(change)
+    run()
+    with pytest.raises(ShapeError, match="not comparable"):
+        candidates.begin(other)
+    verdict = candidates.end()
+    assert verdict.startswith(f"candidate {hashes[1]}: the same class in ")
+    assert [line.partition(":")[0] for line in said if ": the same class in " in line] == [
+        f"candidate {which}" for which in hashes
+    ]
+    report = json.loads((tmp_path / "shadow" / "report.json").read_text())
+    assert report["candidate"]["hash"] == hashes[1] != hashes[0]
+    (camera,) = report["cameras"]
+    assert 0 < camera["frames"] + camera["left_out"] <= 14
+    assert candidates.end() == ""
 
 
 def test_the_command_leaves_json_and_a_page(tiny_export: Path, candidate: Path, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ with open(here / "called", "a") as file:
     file.write(f"{os.getpid()} {' '.join(sys.argv[1:])}\\n")
 if sys.argv[1] == "export":
     (build / "cctv" / "export").mkdir(parents=True, exist_ok=True)
-    (build / "cctv" / "export" / "model.npz").write_bytes(b"a model")
+    (build / "cctv" / "export" / "model.npz").write_text("new" if (here / "go").exists() else "old")
     sys.exit(0)
 print("fold0: 3 clips teach, 2 are held out \\033[31m<b>")
 while not (here / "go").exists():
@@ -94,19 +94,20 @@ def test_an_admin_adapts_and_sees_how_it_goes(running: Running, admin: Browser, 
     report = admin.get("/weights/jobs/1/report")
     assert (report.text, report.headers["content-type"]) == ("# A report <script>", "text/plain; charset=utf-8")
     assert [words[1:] for words in calls(child)] == [
+        ["export", "--preset", "cctv"],
         ["adapt", "--preset", "cctv", "--data", str(folder / "data")],
         ["export", "--preset", "cctv"],
     ]
-    assert (folder / "model.npz").read_bytes() == b"a model"
+    assert [(folder / name).read_text() for name in ("before.npz", "model.npz")] == ["old", "new"]
     assert not (folder / "data").exists()  # the report names each clip
 
 
 def test_a_job_is_cancelled_and_its_process_with_it(running: Running, admin: Browser, child: Path) -> None:
     admin.post("/weights/jobs")
-    assert eventually(lambda: bool(calls(child)), 60)
+    assert eventually(lambda: len(calls(child)) == 2, 60)
     assert admin.post("/weights/jobs/1/cancel").status == 303
     assert eventually(lambda: state(running) == "cancelled", 60)
-    assert not alive(calls(child)[0][0])
+    assert not alive(calls(child)[1][0])
     admin.get("/weights")
     assert "That has ended already." in admin.post("/weights/jobs/1/cancel").shown
     assert "Only what was interrupted can go on." in admin.post("/weights/jobs/1/go-on").shown
@@ -130,9 +131,9 @@ def test_what_goes_wrong_is_said(running: Running, admin: Browser, child: Path) 
 
 def test_a_job_goes_on_after_the_station_has_ended(running: Running, admin: Browser, child: Path) -> None:
     admin.post("/weights/jobs")
-    assert eventually(lambda: bool(calls(child)), 60)
+    assert eventually(lambda: len(calls(child)) == 2, 60)
     running.parts.jobs.close()
-    assert (state(running), alive(calls(child)[0][0])) == ("interrupted", False)
+    assert (state(running), alive(calls(child)[1][0])) == ("interrupted", False)
     index = running.parts.jobs.folder(1) / "data" / "index.csv"
     index.write_text("what it began with")
     with running.parts.database.writing() as session:
@@ -143,7 +144,7 @@ def test_a_job_goes_on_after_the_station_has_ended(running: Running, admin: Brow
     assert state(running) == "interrupted"
     assert "Go on" in admin.get("/weights").shown
     assert admin.post("/weights/jobs/1/go-on").status == 303
-    assert eventually(lambda: len(calls(child)) == 2, 60)
+    assert eventually(lambda: len(calls(child)) == 4, 60)
     assert index.read_text() == "what it began with"
     (child / "go").write_text("0")
     assert eventually(lambda: state(running) == "done", 60)
@@ -161,7 +162,13 @@ def test_only_admins_adapt(running: Running, admin: Browser) -> None:
     assert "Weights" not in eve.get("/").shown
     assert eve.get("/weights").status == 403
     assert eve.get("/weights/jobs/1/report").status == 403
-    for path in ("/weights/jobs", "/weights/data-set", "/weights/jobs/1/cancel", "/weights/jobs/1/go-on"):
+    for path in (
+        "/weights/jobs",
+        "/weights/data-set",
+        "/weights/rollouts",
+        "/weights/jobs/1/cancel",
+        "/weights/jobs/1/go-on",
+    ):
         eve.get("/")
         assert eve.post(path).status == 403, path
 
