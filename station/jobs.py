@@ -56,7 +56,7 @@ class Jobs:
 
     def __init__(self, database: Database, store: Store, state: Path, task: Task, changed: Callable[[], None]) -> None:
         self._database, self._store, self._state, self._task = database, store, state, task
-        self._changed, self.command = changed, [sys.executable, "-m", "shiftcore"]
+        self._changed, self.command = changed, [*GENTLY, sys.executable, "-m", "shiftcore"]
         self._closing, self._wake, self._unwanted = False, threading.Event(), set[int]()
         with database.writing() as session:
             session.execute(update(Job).where(Job.state == "running").values(state="interrupted"))
@@ -98,6 +98,7 @@ class Jobs:
         """End one for good. Raises RefusedError for one that has ended."""
         try:
             self._set(number, ("waiting", "interrupted"), "cancelled", "")
+            shutil.rmtree(self.folder(number) / DATA, ignore_errors=True)
         except RefusedError:
             with self._database.reading() as session:
                 job = session.get(Job, number)
@@ -185,7 +186,7 @@ class Jobs:
 
         environment = os.environ | {"SHIFTCORE_BUILD": str(self._build), "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
         return process.run(
-            [*GENTLY, *self.command, *words], wanted=wanted, env=environment, stdin=subprocess.DEVNULL, stdout=log,
+            [*self.command, *words], wanted=wanted, env=environment, stdin=subprocess.DEVNULL, stdout=log,
             stderr=subprocess.STDOUT,
         ).returncode  # fmt: skip
 

@@ -89,7 +89,8 @@ def test_a_model_comes_over_mqtt(broker: Mosquitto, tiny_chip: Path, tmp_path: P
         return answer
 
     with closing(Station(broker.port)) as station:
-        station.send(b"of another day", retain=True)
+        for topic in ("load", "shadow"):
+            station.send(b"of another day", retain=True, to=topic)
         inbox: Any = Inbox(Broker("127.0.0.1", broker.port), Build.load(folder), ask, candidates, said.append)
         with closing(inbox):
             assert eventually(inbox._client.is_connected)
@@ -99,7 +100,6 @@ def test_a_model_comes_over_mqtt(broker: Mosquitto, tiny_chip: Path, tmp_path: P
             assert asked == [] and not (folder / "chip" / LOADED).exists()
             station.send(model.read_bytes())
             assert eventually(lambda: len(station.heard) == 2)
-            station.send(b"of another day", retain=True, to="shadow")
             for content in (b"no model", b"a candidate", b""):
                 station.send(content, to="shadow")
             assert eventually(lambda: len(station.heard) == 5)

@@ -77,7 +77,7 @@ def alive(number: str) -> bool:
 @both_databases
 def test_an_admin_adapts_and_sees_how_it_goes(running: Running, admin: Browser, child: Path) -> None:
     assert admin.post("/weights/jobs").headers["location"] == "/weights"
-    assert eventually(lambda: "fold0: 3 clips teach" in admin.get("/weights").text, 60)
+    assert eventually(lambda: "fold0: 3 clips teach" in admin.get("/weights").text)
     page = admin.get("/weights")
     assert "<b>" not in page.text
     assert "\033" not in page.text
@@ -87,7 +87,7 @@ def test_an_admin_adapts_and_sees_how_it_goes(running: Running, admin: Browser, 
     assert (folder / "data" / "index.csv").is_file()
     version = running.parts.intake.version
     (child / "go").write_text("0")
-    assert eventually(lambda: state(running) == "done", 60)
+    assert eventually(lambda: state(running) == "done")
     assert running.parts.intake.version > version  # pages renew themselves
     admin.get("/weights")
     assert "done: promoted: the new network is better (p = 0.01) report" in admin.get("/weights").shown
@@ -104,9 +104,9 @@ def test_an_admin_adapts_and_sees_how_it_goes(running: Running, admin: Browser, 
 
 def test_a_job_is_cancelled_and_its_process_with_it(running: Running, admin: Browser, child: Path) -> None:
     admin.post("/weights/jobs")
-    assert eventually(lambda: len(calls(child)) == 2, 60)
+    assert eventually(lambda: len(calls(child)) == 2)
     assert admin.post("/weights/jobs/1/cancel").status == 303
-    assert eventually(lambda: state(running) == "cancelled", 60)
+    assert eventually(lambda: state(running) == "cancelled")
     assert not alive(calls(child)[1][0])
     admin.get("/weights")
     assert "That has ended already." in admin.post("/weights/jobs/1/cancel").shown
@@ -118,20 +118,20 @@ def test_a_job_is_cancelled_and_its_process_with_it(running: Running, admin: Bro
 def test_what_goes_wrong_is_said(running: Running, admin: Browser, child: Path) -> None:
     (child / "go").write_text("2")
     admin.post("/weights/jobs")
-    assert eventually(lambda: state(running) == "failed", 60)
+    assert eventually(lambda: state(running) == "failed")
     assert "failed: error: it does not know that" in admin.get("/weights").shown
     assert admin.get("/weights/jobs/1/report").status == 404
     assert not (running.parts.jobs.folder(1) / "model.npz").exists()
     admin.post("/events/1/review", verdict="unsure", action="")
     admin.get("/weights")
     admin.post("/weights/jobs")
-    assert eventually(lambda: state(running, 2) == "failed", 60)
+    assert eventually(lambda: state(running, 2) == "failed")
     assert "failed: no clip is reviewed as right or wrong yet" in admin.get("/weights").shown
 
 
 def test_a_job_goes_on_after_the_station_has_ended(running: Running, admin: Browser, child: Path) -> None:
     admin.post("/weights/jobs")
-    assert eventually(lambda: len(calls(child)) == 2, 60)
+    assert eventually(lambda: len(calls(child)) == 2)
     running.parts.jobs.close()
     assert (state(running), alive(calls(child)[1][0])) == ("interrupted", False)
     index = running.parts.jobs.folder(1) / "data" / "index.csv"
@@ -144,10 +144,10 @@ def test_a_job_goes_on_after_the_station_has_ended(running: Running, admin: Brow
     assert state(running) == "interrupted"
     assert "Go on" in admin.get("/weights").shown
     assert admin.post("/weights/jobs/1/go-on").status == 303
-    assert eventually(lambda: len(calls(child)) == 4, 60)
+    assert eventually(lambda: len(calls(child)) == 4)
     assert index.read_text() == "what it began with"
     (child / "go").write_text("0")
-    assert eventually(lambda: state(running) == "done", 60)
+    assert eventually(lambda: state(running) == "done")
     again.close()
 
 

@@ -68,25 +68,23 @@ def test_beside_then_in_use_then_back(
     options = ["--mqtt", broker.address, "--mqtt-load", "--spool", tmp_path / "spool", "--json"]
     with closing(Subscriber(Broker.parse(broker.address), running.parts, tmp_path, lines.append)), closing(camera):
         run = Began(model, camera.address, *options)
-        run.wait_for(lambda: len(run.lines) > 5)
-
-        def shadowed() -> bool:
+        run.wait_for(lambda: len(run.lines) > 5, 300)
+        for _ in range(10):  # the run may not listen yet
             give(admin, "shadow", board)
-            return eventually(lambda: last(running).model == new_hash, 5)
-
-        assert eventually(shadowed, 120)  # the run may not listen yet
+            if eventually(lambda: last(running).model == new_hash, 30):
+                break
         assert f"1, beside the model in use has model {new_hash}" in admin.get("/weights").shown
         seen = len(run.lines)
-        run.wait_for(lambda: len(run.lines) > seen + 5)
+        run.wait_for(lambda: len(run.lines) > seen + 5, 300)
         give(admin, "use", board)
-        assert eventually(lambda: in_use(running, board) == new_hash, 60)
-        run.wait_for(lambda: f'"model": "{new_hash}"' in run.lines[-1])
+        assert eventually(lambda: in_use(running, board) == new_hash)
+        run.wait_for(lambda: f'"model": "{new_hash}"' in run.lines[-1], 300)
         shown = admin.get("/weights").shown
         assert f"1, in use has model {new_hash}" in shown
         assert f"has model {new_hash}: candidate {new_hash}: the same class in " in shown
         give(admin, "back", board)
-        assert eventually(lambda: in_use(running, board) == old_hash, 60)
-        run.wait_for(lambda: f'"model": "{old_hash}"' in run.lines[-1])
+        assert eventually(lambda: in_use(running, board) == old_hash)
+        run.wait_for(lambda: f'"model": "{old_hash}"' in run.lines[-1], 300)
         assert "nothing to go back to" in give(admin, "back", board).shown
         code, said = run.end()
         assert code == 0, said
