@@ -18,14 +18,14 @@ def accompanied(
     run: Run, build: Path, rules: Rulebook, broker: Broker | None, candidate: Path | None
 ) -> Iterator[None]:
     """Meanwhile SIGHUP, `shiftcore load` and, with a `broker`, MQTT give another model to a run of `build`, a folder or
-    an exported model; `rules` are its cameras' for each. A `candidate` sees what the run sees, and its report
-    is left in the folder shadow/ there. Raises UserError as `Inbox` and `Shadow`."""
+    an exported model; `rules` are its cameras' for each. A `candidate` sees what the run sees, until MQTT gives
+    another, and its report is left in the folder shadow/ there. Raises UserError as `Inbox` and `Shadow`."""
     accelerator, say = run.accelerator, run.say
     with closing(Switch(accelerator, rules, say)) as switch, ExitStack() as stack:
         run.between.append(switch)
-        run.beside = stack.enter_context(shadowed(candidate, run, runs_folder(build).with_name("shadow")))
+        candidates = stack.enter_context(shadowed(candidate, run, runs_folder(build).with_name("shadow")))
         if broker is not None:
-            stack.enter_context(closing(Inbox(broker, accelerator.build, switch.ask, say)))
+            stack.enter_context(closing(Inbox(broker, accelerator.build, switch.ask, candidates, say)))
         stack.enter_context(listening(runs_folder(build), switch.ask, say))
         stack.enter_context(on_hangup(switch))
         yield

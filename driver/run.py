@@ -86,6 +86,10 @@ class Channel:
         self.name, self.score = result.decision.name, result.score
 
 
+Beside = Callable[[Channel, Image, Result, np.ndarray], None]
+"""What sees a frame of a camera, its result, and the network's input, uint8 `[H, W, C]`."""
+
+
 @dataclass
 class Run:
     """All `sources` through `accelerator`, source i as stream i. `on_result` sees each frame with its result,
@@ -104,7 +108,7 @@ class Run:
     say: Say
     rules: Mapping[str, Rules] = field(default_factory=dict)
     between: list[Callable[["Run"], None]] = field(default_factory=list)
-    beside: Callable[[Channel, Image, Result, np.ndarray], None] | None = None
+    beside: Beside | None = None
     expected: Callable[[], bool] = lambda: False
     channels: list[Channel] = field(init=False)
     failures: int = field(init=False, default=0)
@@ -269,6 +273,13 @@ class Run:
         for take, result in [(self._pending.pop(result.frame_id)[1], result) for result in results]:
             self.failures = 0
             take(result)
+
+    def watch(self, beside: Beside | None) -> None:
+        """Let `beside` see each frame from now on. Where the chip makes the inputs of images, they are made here while
+        there is one, so each camera's next image begins a clip."""
+        self.beside = beside
+        for channel in self.channels if self.accelerator.ingest else ():
+            channel.renewed = True
 
     def ask(self, pixels: np.ndarray, stream: int, clear: bool, take: Callable[[Result], None]) -> None:
         """Send a frame of somebody else's, as `Accelerator.submit` has it, on a stream that is no source's; `take` has
