@@ -43,14 +43,15 @@ class Shadow:
         self._models: dict[str, LoadedModel] = {}
         self._gaps: set[int] = set()
         self._clips = ShadowClips(clips, self._description.preprocess, run.say)
-        has_bank = len(accelerator.models) > 1 and accelerator.streams > 1
+        last = len(accelerator.models) - 1
+        has_bank = last > 0 and accelerator.streams > 1 and all(channel.rules.bank < last for channel in run.channels)
         self._candidate: Candidate = (OnChip if has_bank else InNumpy)(change, run, self._judge)
 
     def __call__(self, channel: Channel, image: Image, result: Result, pixels: np.ndarray) -> None:
         """A frame, its result by the model in use, and the network's input, uint8 `[H, W, C]`, which nobody changes.
-        Waits for a candidate in NumPy where all sources are files. While the model in use has other classes nothing is
-        compared."""
-        if self._accelerator.classes != self._classes:
+        Waits for a candidate in NumPy where all sources are files. Of a camera whose model has other classes nothing
+        is compared."""
+        if list(self._accelerator.model_of(channel.stream).description.classes) != self._classes:
             return
         camera, stream = self._camera(channel), channel.stream
         if self._candidate.take(Seen(stream, result.clear or stream in self._gaps, image, result, pixels, camera)):
@@ -70,11 +71,11 @@ class Shadow:
 
     def _camera(self, channel: Channel) -> Camera:
         """What is known of a camera under the model that is in use now."""
-        model = self._accelerator.models[0]
+        model = self._accelerator.model_of(channel.stream)
         key = channel.stream, model.hash
         if key not in self._cameras:
             self._models[model.hash] = model
-            settings, name = self._accelerator.description.alarm, channel.source.name
+            settings, name = model.description.alarm, channel.source.name
             own = settings.at(channel.rules.threshold or settings.threshold) if settings else None
             sides = Side(own, self._classes), Side(self._description.alarm, self._classes)
             table = np.zeros((len(self._classes), len(self._classes)), int)

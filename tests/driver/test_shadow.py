@@ -99,11 +99,12 @@ def test_the_report_is_what_both_models_give(
     assert [event["event"] for event in events] == ["begin", "end"] * ours[2]  # none of the candidate's
 
 
-def test_on_the_chip_a_camera_of_the_second_half_is_left_out_and_an_error_begins_anew(
+def test_on_the_chip_a_camera_without_a_second_stream_is_left_out_and_an_error_begins_anew(
     in_a_bank: Accelerator, tiny_export: Path, candidate: Path, tmp_path: Path
 ) -> None:
-    """The cameras of the first half have the streams of the other one; the chip's descriptor is spoilt once."""
-    sources: list[Source] = [Camera(f"c{number}", None, print) for number in range(in_a_bank.streams)]
+    """Three cameras of four streams: one has a second. The chip's descriptor is spoilt once. Cameras stay the model's
+    in use."""
+    sources: list[Source] = [Camera(f"c{number}", None, print) for number in range(in_a_bank.streams - 1)]
     said, results = list[str](), list[int]()
 
     def spoil(channel: Channel, _image: Image, _result: Result) -> None:
@@ -115,11 +116,11 @@ def test_on_the_chip_a_camera_of_the_second_half_is_left_out_and_an_error_begins
     beside = Shadow(in_a_bank.read(candidate), run, tmp_path / "clips")
     run.beside = beside
     run()
-    cameras, half = beside.close().cameras, in_a_bank.streams // 2
+    cameras, (use, its) = beside.close().cameras, in_a_bank.models
     assert any("bank 1 of the chip" in line for line in said) and any("reset" in line for line in said)
-    seen = [camera.frames for camera in cameras]
-    assert all(0 < frames <= 20 for frames in seen[:half]) and seen[half:] == [0] * (in_a_bank.streams - half)
-    assert [camera.left_out for camera in cameras[half:]] == [results.count(s) for s in range(half, in_a_bank.streams)]
+    assert 0 < cameras[0].frames <= 20 and [camera.frames for camera in cameras[1:]] == [0, 0]
+    assert [camera.left_out for camera in cameras[1:]] == [results.count(stream) for stream in (1, 2)]
+    assert [in_a_bank.model_of(stream) for stream in range(4)] == [use, use, use, its]
 
 
 class Camera(Source):
