@@ -77,18 +77,17 @@ class Service:
             self.going.between += [self.switch, self._between]  # models that have come are there for a site read anew
             self.going.expected = self._expects
         except BaseException:
-            self.switch.close()
-            for source in sources:
-                source.close()
-            if self._clips:
-                self._clips.close()
+            self._let_go(sources)
             raise
 
     def close(self) -> None:
         """Let go of all cameras."""
         self._systemd.stopping()
+        self._let_go(self.going.sources)
+
+    def _let_go(self, sources: list[Source]) -> None:
         self.switch.close()
-        for source in self.going.sources:
+        for source in sources:
             source.close()
         for thread in self._leaving:
             thread.join()

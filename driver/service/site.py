@@ -41,8 +41,8 @@ class Camera:
     that a camera of this machine is asked for."""
 
     address: str = field(repr=False)
-    model: str = ""
     threshold: float | None = None
+    model: str = ""
     schedule: tuple[str, ...] = ()
     zones: tuple[Points, ...] = ()
     masks: tuple[Points, ...] = ()

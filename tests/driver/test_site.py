@@ -124,8 +124,10 @@ def test_the_site_in_the_docs_can_be_copied(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "service.md").read_text()
     tables = "".join(re.findall(r"```toml\n(.*?)```", page, re.S))
     names = set(re.findall(r"\$\{([A-Z_]+)\}", tables))
+    (tmp_path / "falls.npz").touch()
     found = read_site(site(tmp_path, tables, "".join(f"{name}=x\n" for name in names)))
-    assert set(found.cameras) == {"door", "yard"} and set(found.sinks) == {"mqtt", "metrics", "frigate"} and found.clips
+    assert set(found.cameras) == {"door", "yard", "stairs"} and found.clips
+    assert set(found.sinks) == {"mqtt", "metrics", "frigate"}
     keys = {*Camera.__dataclass_fields__, *ClipSettings.__dataclass_fields__}
     keys |= {key for kind in KINDS.values() for key in kind.__dataclass_fields__}
     assert keys <= set(re.findall(r"`([a-z_]+)`", page)), "each key has its place on the page"

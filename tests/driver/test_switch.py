@@ -165,7 +165,7 @@ def test_a_chip_that_refuses_the_model_goes_on_with_the_one_before(
 ) -> None:
     path, file = scene(tmp_path / "a.mp4", "leave_pick"), opened.models[0].file
 
-    def refuse(_model: object) -> None:
+    def refuse(_model: object, _bank: int) -> None:
         raise ModelError("the chip refused a model image")
 
     monkeypatch.setattr(opened, "load", refuse)
