@@ -205,7 +205,7 @@ def test_a_site_that_is_read_anew_changes_a_cameras_model_and_the_others_lose_no
     falls = other_model(exported, tmp_path / "falls.npz", 2)
     (tmp_path / "none.npz").write_text("no model")
     path = site(tmp_path, "", "")
-    wishes = {
+    wishes: dict[int, Callable[[], object]] = {
         3: lambda: site(tmp_path, "", 'model = "fights.npz"'),
         9: lambda: site(tmp_path, "", 'model = "none.npz"'),
         12: lambda: site(tmp_path, "", 'model = "falls.npz"'),
@@ -230,7 +230,7 @@ def test_a_site_that_is_read_anew_changes_a_cameras_model_and_the_others_lose_no
 def test_more_models_than_banks_change_nothing(opened: Accelerator, fights: Path, tmp_path: Path) -> None:
     shutil.copy(fights, tmp_path / "same.npz")
     path = site(tmp_path, 'model = "fights.npz"', "")
-    wishes = {4: lambda: site(tmp_path, 'model = "fights.npz"', 'model = "same.npz"')}
+    wishes: dict[int, Callable[[], object]] = {4: lambda: site(tmp_path, 'model = "fights.npz"', 'model = "same.npz"')}
     watched = Watched(opened, path, wishes)
     assert [model for model, _ in watched.frames["c0"]] == [opened.models[1].hash] * 32
     assert "2 models beside the build's own, but this run has 2 banks" in watched.said[0]
