@@ -25,7 +25,7 @@ def main(
     if not (folder / "folding.json").is_file():
         raise UserError(f"{folder}: nothing compiled there; run `make compile PRESET={preset} BOARD={board}` first")
     console = Console()
-    console = console if console.is_terminal else Console(width=160)
+    console = console if console.is_terminal else Console(width=120)
     compiled_chip(load_preset(preset), board, console)  # at once where nothing has changed since
     report = chip_timing(folder, target, console)
     write_json(folder / "timing.json", report.as_json())

@@ -2,6 +2,7 @@
 """`make timing`: static timing of a synthesized chip, by the delays of its cells and a model of its wires
 (docs/timing.md)."""
 
+from itertools import groupby
 from pathlib import Path
 
 from rich import box
@@ -16,7 +17,7 @@ from shiftcore.hw.timing.report import CAVEAT, Report, analyse
 from shiftcore.hw.toolchains import yosys
 from shiftcore.hw.toolchains.yosys.parts import synthesize
 
-_ROWS = 16
+_ROWS, _PATHS = 16, 6
 
 
 def chip_timing(folder: Path, board: Board, console: Console) -> Report:
@@ -36,27 +37,31 @@ def chip_timing(folder: Path, board: Board, console: Console) -> Report:
 def table(report: Report, board: Board) -> Table:
     """The slowest blocks as a person reads them."""
     view = Table(title=f"Timing on {board.name} ({board.part}), ns", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("block", "worst", "levels", "cells alone", *(f"over {period}" for period in report.over), "from", "to"):
-        view.add_column(column, justify="left" if column in ("block", "from", "to") else "right", overflow="fold")
+    for column in ("block", "worst", "levels", "cells alone", "endpoints", *(f"> {period}" for period in report.over)):
+        view.add_column(column, justify="left" if column == "block" else "right", no_wrap=True)
     for row in report.blocks[:_ROWS]:
-        over = [f"{number:,}" for number in row.over.values()]
-        logic = f"{row.worst_logic.ns:.2f}"
-        ends = [_within(name, row.block) for name in (row.worst.start, row.worst.end)]
-        view.add_row(row.block, f"{row.worst.ns:.2f}", str(row.worst.levels), logic, *over, *ends)
+        counts = [f"{number:,}" for number in (row.endpoints, *row.over.values())]
+        view.add_row(row.block, f"{row.worst.ns:.2f}", str(row.worst.levels), f"{row.worst_logic.ns:.2f}", *counts)
+    view.add_section()
+    whole = [f"{number:,}" for number in (report.endpoints, *report.over.values())]
+    view.add_row(f"{len(report.blocks)} blocks", f"{report.worst_ns:.2f}", "", f"{report.worst_logic_ns:.2f}", *whole)
     return view
 
 
-def _within(name: str, block: str) -> str:
-    return name.removeprefix(f"{block}.")
-
-
 def say(report: Report, board: Board, console: Console) -> None:
-    """Print the slowest blocks and the whole."""
+    """Print the slowest blocks, the worst paths of some of them, and the figure."""
     console.print(table(report, board))
-    over = ", ".join(f"{number:,} over {period}" for period, number in report.over.items())
-    console.print(f"{report.endpoints:,} endpoints: {over} ns")
+    console.print("The worst paths of the slowest of them:")
+    for row in report.blocks[:_PATHS]:
+        cells = " ".join(kind if number == 1 else f"{number}x{kind}" for kind, number in _runs(row.worst.through))
+        console.print(f"  {row.worst.ns:.2f} ns: {row.worst.start} to {row.worst.end} ({cells})", soft_wrap=True)
     console.print(
         f"worst path {report.worst_ns:.2f} ns ({1000 / report.worst_ns:.0f} MHz), by the cells alone "
         f"{report.worst_logic_ns:.2f} ns; {board.name} is clocked at {board.clock_mhz:g} MHz"
     )
-    console.print(f"An estimate {CAVEAT} (docs/timing.md)")
+    console.print(f"An estimate {CAVEAT} (docs/timing.md)", soft_wrap=True)
+
+
+def _runs(kinds: list[str]) -> list[tuple[str, int]]:
+    """Types of cells in their order, each with how often it stands there in a row."""
+    return [(kind, len(list(run))) for kind, run in groupby(kinds)]

@@ -28,20 +28,20 @@ class Variant(Table):
     """What a cell has in addition where each parameter of `when` is as given."""
 
     when: dict[str, int | str]
-    setup: dict[str, int] = {}
-    launch: dict[str, int] = {}
-    through: dict[str, int] = {}
+    setup: dict[str, int] = Field(default_factory=dict)
+    launch: dict[str, int] = Field(default_factory=dict)
+    through: dict[str, int] = Field(default_factory=dict)
 
 
 class Cell(Table):
     """A type of cell: `setup` by input and `launch` by output, in picoseconds before and after the clock's edge;
     `through` by "INPUT > OUTPUT"; `untimed` inputs, which end no path."""
 
-    setup: dict[str, int] = {}
-    launch: dict[str, int] = {}
-    through: dict[str, int] = {}
-    untimed: list[str] = []
-    variants: list[Variant] = []
+    setup: dict[str, int] = Field(default_factory=dict)
+    launch: dict[str, int] = Field(default_factory=dict)
+    through: dict[str, int] = Field(default_factory=dict)
+    untimed: list[str] = Field(default_factory=list)
+    variants: list[Variant] = Field(default_factory=list)
 
 
 class Step(Table):
@@ -55,7 +55,7 @@ class Nets(Table):
     """A net's delay by the pins that it drives; `dedicated` wires ("TYPE.PORT > TYPE.PORT") take none."""
 
     steps: list[Step] = Field(min_length=1)
-    dedicated: list[str] = []
+    dedicated: list[str] = Field(default_factory=list)
 
     def delay(self, fanout: int) -> int:
         """Picoseconds of a net that drives `fanout` pins."""
@@ -68,7 +68,7 @@ class Ports(Table):
 
     input: int
     output: int
-    untimed: list[str] = []
+    untimed: list[str] = Field(default_factory=list)
 
 
 class Delays(Table):

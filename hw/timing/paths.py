@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Static timing of a flat netlist in Yosys' JSON: the latest time at which each net is there, by the longest path to it,
-and what each endpoint needs before the clock's edge."""
+"""Static timing of a flat netlist in Yosys' JSON: when each net is there at the latest, by the longest path to it, and
+what each endpoint needs before the clock's edge."""
 
 import re
 from collections import defaultdict
@@ -70,8 +70,7 @@ class Netlist:
         for name, content in module["netnames"].items():
             if not _MADE_UP.search(name):
                 for bit, net in enumerate(content["bits"]):
-                    label = name if len(content["bits"]) == 1 else f"{name}[{bit + content.get('offset', 0)}]"
-                    self._names[net].append(label)
+                    self._names[net].append(_bit(name, bit, content))
 
     def name(self, cell: str) -> str:
         """What a person calls a cell: its own name, or that of the net that it drives within its part of the design,
@@ -94,6 +93,11 @@ class Netlist:
     def label(self, net: int) -> str:
         """A net's shortest name."""
         return min(self._names.get(net, [""]), key=len)
+
+
+def _bit(name: str, bit: int, content: dict[str, Any]) -> str:
+    """A bit of a port or net as the sources call it."""
+    return name if len(content["bits"]) == 1 else f"{name}[{bit + content.get('offset', 0)}]"
 
 
 def pins(cell: dict[str, Any]) -> Iterator[tuple[str, int, bool]]:
@@ -156,9 +160,10 @@ class Graph:
 
     def _add_ports(self) -> None:
         for name, port in self.netlist.ports.items():
-            for net in (net for net in port["bits"] if isinstance(net, int)):
+            for bit, net in ((bit, net) for bit, net in enumerate(port["bits"]) if isinstance(net, int)):
                 if port["direction"] == "output":
-                    self.endpoints.append(Endpoint(name, "", net, self._wire(net, ""), self.delays.ports.output))
+                    label = _bit(name, bit, port)
+                    self.endpoints.append(Endpoint(label, "", net, self._wire(net, ""), self.delays.ports.output))
                 elif name not in self.delays.ports.untimed:
                     self.launch[net] = self.delays.ports.input
 

@@ -106,9 +106,7 @@ def analyse(module: dict[str, Any], delays: Delays) -> Report:
     )
 
 
-def _block(
-    netlist: Netlist, name: str, ends: list[_End], full: dict[int, Arrival], logic: dict[int, Arrival]
-) -> Block:
+def _block(netlist: Netlist, name: str, ends: list[_End], full: dict[int, Arrival], logic: dict[int, Arrival]) -> Block:
     slowest = max(ends, key=lambda end: end.ps)
     deepest = max(ends, key=lambda end: end.logic_ps)
     return Block(

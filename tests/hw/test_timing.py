@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`make timing`: paths counted by hand, mutants of the data, the names, and a block of ours through Yosys."""
 
-import tomllib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from shiftcore.errors import UserError
 from shiftcore.flow import timing as command
 from shiftcore.hw.boards import load_board
-from shiftcore.hw.timing.delays import FOLDER, DelayError, Delays, load, of_board
+from shiftcore.hw.timing.delays import FOLDER, DelayError, load, of_board
 from shiftcore.hw.timing.flat import flat
 from shiftcore.hw.timing.report import analyse, block_of
 from shiftcore.hw.toolchains import yosys
@@ -44,8 +44,8 @@ def chain() -> dict[str, Any]:
             "a.one": cell("FDRE", C=9, D="0", CE="1", R="0", Q=10),
             "a.two": cell("FDRE", C=9, D=10, CE="1", R="0", Q=11),
             "a._1_": cell("LUT2", I0=10, I1=11, O=20),
-            "a._2_": cell("CARRY4", CI="0", CYINIT="0", DI=[10, "0", "0", "0"], S=[20, "1", "1", "1"], CO=[30, 31, 32, 33]),
-            "a._3_": cell("CARRY4", CI=33, CYINIT="0", DI=["0"] * 4, S=["1"] * 4, O=[40, 41, 42, 43]),
+            "a._2_": cell("CARRY4", CI="0", DI=[10, "0", "0", "0"], S=[20, "1", "1", "1"], CO=[30, 31, 32, 33]),
+            "a._3_": cell("CARRY4", CI=33, DI=["0"] * 4, S=["1"] * 4, O=[40, 41, 42, 43]),
             "b._4_": cell("FDRE", C=9, D=43, CE=11, R="0", Q=50),
         },
         {"done": {"direction": "output", "bits": [50]}, "go": {"direction": "input", "bits": [9]}},
@@ -146,7 +146,7 @@ def test_data_that_is_wrong_is_refused(tmp_path: Path) -> None:
 
 def test_boards_without_delays_are_refused() -> None:
     assert of_board(load_board("pynq-z2")) == DELAYS
-    with pytest.raises(UserError, match="kv260: no delays of .* here; hw/timing has those of xc7-1"):
+    with pytest.raises(UserError, match=r"kv260: no delays of .* here; hw/timing has those of xc7-1"):
         of_board(load_board("kv260"))
 
 
@@ -158,19 +158,19 @@ def test_nothing_compiled_is_one_line(tmp_path: Path) -> None:
 
 
 def test_blocks_by_name() -> None:
-    assert [block_of(name) for name in ("shell_i.reader.left[3]", "core_i.stem_i.a.b", "shell_i.x", "m_axi_araddr")] == [
-        "shell_i.reader", "core_i.stem_i", "shell_i", "ports",
-    ]  # fmt: skip
+    names = ("shell_i.reader.left[3]", "core_i.stem_i.a.b", "shell_i.x", "m_axi_araddr[4]")
+    assert [block_of(name) for name in names] == ["shell_i.reader", "core_i.stem_i", "shell_i", "ports"]
 
 
-def test_every_cell_that_yosys_models_for_timing_agrees_where_it_is_the_same_part() -> None:
-    """Carry chains and block RAMs: Yosys' own library says the same (docs/timing.md says where it does not, and why)."""
+def test_yosys_own_library_says_the_same_of_carry_chains() -> None:
+    """Up to the slower kind of slice, 2 ps; docs/timing.md says where the library differs, and why."""
     text = (yosys.share() / "xilinx" / "cells_sim.v").read_text()
-    carry = text[text.index("module CARRY4(") :].split("endmodule")[0]
-    for arc, ps in DELAYS.cells["CARRY4"].through.items():
-        left, right = arc.split(" > ")
-        stated = [line.split("=")[-1] for line in carry.splitlines() if line.split("//")[0].replace(" ", "").startswith(f"({left}=>{right})")]
-        assert len(stated) == 1 and abs(int(stated[0].strip(" ;")) - ps) <= 2, arc
+    carry = text[text.index("module CARRY4(") :].split("endmodule")[0].replace(" ", "")
+    stated = dict(re.findall(r"^\((\S+=>\S+)\)=(\d+);", carry, re.MULTILINE))
+    ours = DELAYS.cells["CARRY4"].through
+    assert stated.keys() == {arc.replace(" > ", "=>") for arc in ours}
+    for arc, ps in ours.items():
+        assert abs(int(stated[arc.replace(" > ", "=>")]) - ps) <= 2, arc
 
 
 def test_a_block_of_ours_through_yosys(tmp_path: Path) -> None:
@@ -182,7 +182,5 @@ def test_a_block_of_ours_through_yosys(tmp_path: Path) -> None:
     assert report.endpoints > 100 and 1 < report.worst_logic_ns < report.worst_ns < 10
     flip_flops = [name for name, content in netlist["cells"].items() if content["type"] == "FDRE"]
     assert len(flip_flops) > 20
-    raw = tomllib.loads((FOLDER / "xc7-1.toml").read_text())
-    del raw["cells"]["FDRE"]
-    with pytest.raises(DelayError, match="no delays of cell type FDRE "):
-        analyse(netlist, Delays.model_validate(raw))
+    worst = max(report.blocks, key=lambda block: block.worst.ns).worst
+    assert set(worst.through) <= set(DELAYS.cells) and worst.levels == len(worst.through) > 0
