@@ -55,8 +55,7 @@ class Accelerator:
         self.description = build.reference.description
         self.classes = list(build.reference.classes)
         self.input_shape = build.input_shape
-        self.streams = build.manifest.streams
-        self.clock_mhz = build.manifest.clock_mhz
+        self.streams, self.clock_mhz = build.manifest.streams, build.manifest.clock_mhz
         self.compiled, self.ingest = build.compiled, build.manifest.ingest
         self._comparison = Comparison(build, backend.name) if compare else None
         self._submitted = ResultQueue()
@@ -70,15 +69,15 @@ class Accelerator:
         self._closed = False
 
     @classmethod
-    def open(cls, build_dir: Path | str, backend: str = "auto", compare: bool = False) -> "Accelerator":
+    def open(cls, build_dir: Path | str, backend: str = "auto", compare: bool = False, banks: int = 1) -> "Accelerator":
         """Open the chip of a build folder, build/<preset>/<board>, with the model that the build goes by; or an
         exported model (.npz) without a chip: the reference runs it.
 
         `backend`: `board`, `rtl` (the Verilated chip), `reference` (NumPy), or `auto`, the first of these that this
-        machine can run. `compare` checks every result against the reference. Raises BuildError, BackendError,
-        IdentityError or ResetError; of a model that was loaded, as `load`.
+        machine can run. `compare` checks every result against the reference; `banks`: how many are needed, at least.
+        Raises BuildError, BackendError, IdentityError or ResetError; of a model that was loaded, as `load`.
         """
-        build = in_use(Build.load(build_dir))
+        build = in_use(Build.load(build_dir).for_models(banks))
         chip = open_backend(backend, build)
         try:
             return cls(build, chip, compare)
@@ -203,6 +202,10 @@ class Accelerator:
         """What is loaded: a model a bank, as many as the chip was built for (`hardware.models`), mostly one."""
         return self._banks.models
 
+    def model_of(self, stream: int) -> LoadedModel:
+        """The one of `models` that computes a stream's next frame, whose classes and alarm are those of its results."""
+        return self._banks.models[self._banks.of(stream)]
+
     def use(self, stream: int, bank: int) -> None:
         """Let `stream` be of the model in `bank`, an index of `models`, from its next frame on, which then begins a
         clip; until it is told so, a stream is of bank 0. Raises FrameError for a stream or bank that is not there."""
@@ -225,7 +228,12 @@ class Accelerator:
             self._device.load(change.stream, bank)
         except (ChipError, ResetError) as error:
             self._lose(error)
-        self._take(change, bank)
+        self._begin.update(range(self.streams))
+        self._banks.take(change, bank)
+        if bank == 0:
+            self.description, self.classes = change.reference.description, list(change.reference.classes)
+        if self._comparison:
+            self._comparison.change(change.model, bank)
 
     async def aload(self, model: Path | str | Change, bank: int = 0) -> None:
         """As `load`, for asyncio: other tasks run while the frames that are under way now are waited for. What they
@@ -235,15 +243,6 @@ class Accelerator:
         while any(flight is last for flight in self._device.flights):
             await self._advance_async()
         self.load(model, bank)
-
-    def _take(self, change: Change, bank: int) -> None:
-        """Go by the model that the chip has in a bank now."""
-        self._begin.update(range(self.streams))
-        self._banks.take(change, bank)
-        if bank == 0:
-            self.description, self.classes = change.reference.description, list(change.reference.classes)
-        if self._comparison:
-            self._comparison.change(change.model, bank)
 
     def reset(self, stream: int) -> None:
         """Let the next frame of `stream` begin a clip. Frames under way are not touched."""

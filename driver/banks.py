@@ -11,6 +11,12 @@ from shiftcore.driver.errors import FrameError
 from shiftcore.model.records import Record, Result, alarm_score
 
 
+def check_bank(bank: int, count: int) -> None:
+    """Raise FrameError for a bank that a chip of `count` banks does not have."""
+    if not 0 <= bank < count:
+        raise FrameError(f"bank {bank} is not in 0 .. {count - 1}, which this chip was built for (hardware.models)")
+
+
 class Banks:
     """All banks of a chip that has just been opened: each has the build's model, whose load stream (model.image) is
     `stream`, and every stream is of the first bank.
@@ -28,10 +34,7 @@ class Banks:
 
     def check(self, bank: int) -> None:
         """Raise FrameError for a bank that the chip does not have."""
-        if not 0 <= bank < len(self.models):
-            raise FrameError(
-                f"bank {bank} is not in 0 .. {len(self.models) - 1}, which this chip was built for (hardware.models)"
-            )
+        check_bank(bank, len(self.models))
 
     def of(self, stream: int) -> int:
         """The bank that a stream is of."""

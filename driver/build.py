@@ -3,7 +3,7 @@
 exported model, build/<preset>/export/model.npz, which has no chip yet."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from shiftcore.driver.errors import BuildError, ShapeError
 from shiftcore.errors import UserError
 from shiftcore.model import image
 from shiftcore.model import registers as reg
+from shiftcore.model.limits import MODELS
 from shiftcore.model.manifest import FILE, ChipManifest, CoreManifest, FrameSize
 from shiftcore.model.records import Record
 from shiftcore.model.reference import Reference
@@ -93,6 +94,20 @@ class Build:
             content=content,
         )
         return cls(model.parent, model, manifest, reference, compiled=False)
+
+    def for_models(self, count: int) -> "Build":
+        """The build, where its chip has banks for `count` models at once; a model without a chip gets them. Raises
+        BuildError where there are fewer."""
+        banks = self.manifest.models if self.compiled else MODELS
+        if count > banks:
+            cure = f"compile it with hardware.models = {count}" if count <= MODELS else f"there are {MODELS} at most"
+            raise BuildError(
+                f"{self.folder}: {count} models at once are wanted (the build's own, cameras', a candidate), but this "
+                f"chip has {banks} bank{'s' * (banks != 1)} of weights (hardware.models): {cure}"
+            )
+        if self.compiled:
+            return self
+        return replace(self, manifest=replace(self.manifest, models=count))
 
     @property
     def chip(self) -> Path:

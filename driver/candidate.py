@@ -51,27 +51,28 @@ class Candidate(Protocol):
 
 class OnChip:
     """One in the last bank of a chip of several. Camera i's inputs go through the chip again, as the i-th stream from
-    the end: of more cameras than half the streams the rest is left out."""
+    the end, where that is no camera's: of more cameras than half the streams some are left out."""
 
     def __init__(self, candidate: Change, run: Run, judge: Judge) -> None:
         self._run, self._judge, self._streams = run, judge, run.accelerator.streams
-        bank = len(run.accelerator.models) - 1
-        run.accelerator.load(candidate, bank)
-        for stream in range(self._streams - self._streams // 2, self._streams):
-            run.accelerator.use(stream, bank)
-        run.say(f"{candidate.model}: runs in bank {bank} of the chip, beside the model in use")
+        self._bank = run.banks = len(run.accelerator.models) - 1
+        run.accelerator.load(candidate, self._bank)
+        run.say(f"{candidate.model}: runs in bank {self._bank} of the chip, beside the model in use")
 
     def take(self, seen: Seen) -> bool:
         """As `Candidate`."""
-        if seen.stream >= self._streams // 2:
+        stream = self._streams - 1 - seen.stream
+        if stream < len(self._run.channels):
             return False
-        self._run.ask(seen.pixels, self._streams - 1 - seen.stream, seen.begins, partial(self._answered, seen))
+        self._run.accelerator.use(stream, self._bank)
+        self._run.ask(seen.pixels, stream, seen.begins, partial(self._answered, seen))
         return True
 
     def close(self) -> None:
         """As `Candidate`."""
         with contextlib.suppress(AcceleratorError):  # it has ended the run
             self._run.finish()
+        self._run.banks += 1
 
     def _answered(self, seen: Seen, result: Result) -> None:
         self._judge(seen, result.clear, result.decision, result.score)

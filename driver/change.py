@@ -12,6 +12,7 @@ from shiftcore.artifacts import atomic_file
 from shiftcore.driver.build import Build
 from shiftcore.driver.errors import ShapeError
 from shiftcore.model import image
+from shiftcore.model.description import ModelDescription
 from shiftcore.model.reference import Reference
 
 LOADED = "loaded.npz"
@@ -21,11 +22,16 @@ LOADED = "loaded.npz"
 @dataclass(frozen=True)
 class LoadedModel:
     """A model that a chip has: the `file` it came from, its `hash`, eight hexadecimal digits, which the chip's
-    MODEL_HASH register reads, and the name of its `preset`."""
+    MODEL_HASH register reads, and its `description` (docs/integer-model.md): classes, alarm, preprocessing."""
 
     file: Path
     hash: str
-    preset: str
+    description: ModelDescription
+
+    @property
+    def preset(self) -> str:
+        """The name of its preset."""
+        return self.description.preset.name
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,14 @@ class Change:
     @property
     def loaded(self) -> LoadedModel:
         """What is said of it, once it is in use."""
-        return LoadedModel(self.model, image.model_hash(self.stream), self.reference.description.preset.name)
+        return LoadedModel(self.model, image.model_hash(self.stream), self.reference.description)
+
+    def check_inputs(self, run: ModelDescription) -> None:
+        """Raise ShapeError for a model whose inputs are made otherwise than those of a run, which keeps its cameras'
+        earlier images, and makes the inputs of all models alike."""
+        ours, its = run.preprocess, self.reference.description.preprocess
+        if its != ours:
+            raise ShapeError(f"{self.model}: its inputs are made otherwise ({its}; the run's: {ours}); start a new run")
 
     @classmethod
     def read(cls, build: Build, model: Path) -> "Change":

@@ -171,7 +171,10 @@ def _watch(say: Voice, site: Site, again: Callable[[], Site] | None, given: _Giv
         say(notice)
     chosen = given.build or site.build or exported()
     keep = site.state or state_folder(chosen)
-    with interruptible(), Accelerator.open(chosen, given.backend, given.compare) as accelerator, ExitStack() as stack:
+    banks = 1 + len(site.models)
+    banks += given.shadow is not None and banks > 1  # of one alone the candidate has none
+    with interruptible(), ExitStack() as stack:
+        accelerator = stack.enter_context(Accelerator.open(chosen, given.backend, given.compare, banks))
         rate = accelerator.description.preprocess.images_per_second
         frames = _Frames(stack, say, given.json)
         frames.record(given.record, len(site.cameras), rate or FILE_RATE)
@@ -185,7 +188,7 @@ def _watch(say: Voice, site: Site, again: Callable[[], Site] | None, given: _Giv
         )  # fmt: skip
         stack.callback(service.close)
         going = service.going
-        stack.enter_context(accompanied(going, chosen, service.rules, given.loads, given.shadow))
+        stack.enter_context(accompanied(going, chosen, service.switch, given.loads, given.shadow))
         with shown(going, given.quiet, say), stopped_by_signals(going.sources, listener), service.read_anew(again):
             going()
         say.warn(problems(going.channels))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How another process reaches a run: a Unix socket for each run, in the folder `runs` of its build.
 
-A wish is one line of JSON, `{"load": "/path/of/model.npz"}`, and so is the answer, `{"model": "1f0c22ab"}` or
-`{"error": "..."}`. Whoever may write the folder may ask.
+A wish is one line of JSON, `{"load": "/path/of/model.npz", "bank": 0}`, and so is the answer, `{"model": "1f0c22ab"}`
+or `{"error": "..."}`. Whoever may write the folder may ask.
 """
 
 import concurrent.futures
@@ -23,7 +23,7 @@ RUNS = "runs"
 ANSWER_S = 60.0  # for a run to read a model, finish its frames and have its chip load
 _LINE = 1 << 16  # bytes of a wish or an answer, at most
 
-Ask = Callable[[Path], concurrent.futures.Future[str]]
+Ask = Callable[[Path, int], concurrent.futures.Future[str]]
 
 
 class Reply(NamedTuple):
@@ -65,8 +65,9 @@ def listening(folder: Path, ask: Ask, say: Say) -> Iterator[None]:
         server.close()
 
 
-def tell(folder: Path, model: Path) -> list[Reply]:
-    """Have every run that has a socket in `folder` load `model`; what each said. Those of the dead are removed."""
+def tell(folder: Path, model: Path, bank: int = 0) -> list[Reply]:
+    """Have every run that has a socket in `folder` load `model` into a bank; what each said. Those of the dead are
+    removed."""
     replies = []
     for path in sorted(folder.glob("[0-9]*")):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
@@ -77,13 +78,13 @@ def tell(folder: Path, model: Path) -> list[Reply]:
             except (ConnectionRefusedError, FileNotFoundError):
                 path.unlink(missing_ok=True)
                 continue
-            replies.append(_asked(client, int(path.name), model.absolute()))
+            replies.append(_asked(client, int(path.name), model.absolute(), bank))
     return replies
 
 
-def _asked(client: socket.socket, run: int, model: Path) -> Reply:
+def _asked(client: socket.socket, run: int, model: Path, bank: int) -> Reply:
     try:
-        client.sendall(json.dumps({"load": str(model)}).encode() + b"\n")
+        client.sendall(json.dumps({"load": str(model), "bank": bank}).encode() + b"\n")
         answer = json.loads(client.makefile("rb").readline(_LINE))
     except (OSError, ValueError):
         return Reply(run, "", "no answer came; what it says itself tells why")
@@ -113,10 +114,10 @@ def _serve(server: socket.socket, ask: Ask) -> None:
 def _answer(client: socket.socket, ask: Ask) -> dict[str, str]:
     try:
         wish = json.loads(client.makefile("rb").readline(_LINE))
-        return {"model": ask(Path(wish["load"])).result(ANSWER_S)}
+        return {"model": ask(Path(wish["load"]), int(wish["bank"])).result(ANSWER_S)}
     except ShiftcoreError as error:
         return {"error": str(error)}
     except concurrent.futures.TimeoutError:
         return {"error": f"it was not loaded within {ANSWER_S:g} s"}
     except (ValueError, KeyError, TypeError):
-        return {"error": 'no wish: give {"load": PATH}'}
+        return {"error": 'no wish: give {"load": PATH, "bank": NUMBER}'}

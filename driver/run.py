@@ -30,12 +30,13 @@ LOST = "lost"  # the trouble of a camera that does not answer
 
 @dataclass(frozen=True)
 class Rules:
-    """What holds for one camera: its alarm's `threshold` (None: the model's own), what of its picture is covered, and
-    when its alarm counts."""
+    """What holds for one camera: its alarm's `threshold` (None: the model's own), what of its picture is covered, when
+    its alarm counts, and the `bank` with the model that computes it."""
 
     threshold: float | None = None
     cover: Cover = field(default_factory=Cover)
     schedule: Schedule = ALWAYS
+    bank: int = 0
 
 
 @dataclass
@@ -86,13 +87,17 @@ class Channel:
         self.name, self.score = result.decision.name, result.score
 
 
+Beside = Callable[[Channel, Image, Result, np.ndarray], None]
+"""What sees a frame of a camera, its result, and the network's input, uint8 `[H, W, C]`."""
+
+
 @dataclass
 class Run:
     """All `sources` through `accelerator`, source i as stream i. `on_result` sees each frame with its result,
     each of `publishers` every event; `say` each line about what went wrong and is survived. `rules`: of sources by
     their names. `between` are called between two frames, and while there is none, and may `load` another model;
     `beside` sees each frame's result with the network's input, which then is made here; `expected`: whether more
-    sources may be added when all are done.
+    sources may be added when all are done; `banks`: how many of the accelerator's, the first of them, sources may use.
 
     Raises UserError for more sources than the accelerator has streams.
     """
@@ -104,10 +109,11 @@ class Run:
     say: Say
     rules: Mapping[str, Rules] = field(default_factory=dict)
     between: list[Callable[["Run"], None]] = field(default_factory=list)
-    beside: Callable[[Channel, Image, Result, np.ndarray], None] | None = None
+    beside: Beside | None = None
     expected: Callable[[], bool] = lambda: False
     channels: list[Channel] = field(init=False)
     failures: int = field(init=False, default=0)
+    banks: int = field(init=False)
 
     def __post_init__(self) -> None:
         if len(self.sources) > self.accelerator.streams:
@@ -115,7 +121,7 @@ class Run:
                 f"{len(self.sources)} sources, but this chip keeps {self.accelerator.streams} streams apart; "
                 "leave some out, or compile with more (hardware.streams of the preset)"
             )
-        self._settings = self.accelerator.description.alarm
+        self.banks = len(self.accelerator.models)
         self._prepare = self.accelerator.preprocessor()
         self._next_look = 0.0
         self._pending: dict[
@@ -162,8 +168,11 @@ class Run:
 
     def change(self, channel: Channel, rules: Rules) -> None:
         """Other rules for a source, from its next image on, which begins a clip. Its alarm begins anew."""
+        if rules.bank != channel.rules.bank:
+            self.finish()  # its frames under way are of the model before
         self._interrupt(channel)
-        channel.rules, channel.alarm, channel.renewed = rules, self._alarm(rules), True
+        self.accelerator.use(channel.stream, rules.bank)
+        channel.rules, channel.alarm, channel.renewed = rules, self._alarm(channel.stream, rules), True
 
     def trouble(self, channel: Channel, name: str, begins: bool) -> None:
         """Tell that a camera has, or has no more, the trouble `name`; once."""
@@ -171,14 +180,14 @@ class Run:
             return
         (channel.troubles.add if begins else channel.troubles.discard)(name)
         now = channel.seconds
-        event = channel.reporter.event(
-            Change(begins, now, now, name, 0.0), channel.source.name, self.accelerator.models[0].hash, "trouble"
-        )
+        model = self.accelerator.model_of(channel.stream).hash
+        event = channel.reporter.event(Change(begins, now, now, name, 0.0), channel.source.name, model, "trouble")
         for publish in self.publishers:
             publish(event)
 
     def _channel(self, source: Source, stream: int, rules: Rules) -> Channel:
-        return Channel(source, stream, self._alarm(rules), Reporter(stream, source.name), rules)
+        self.accelerator.use(stream, rules.bank)
+        return Channel(source, stream, self._alarm(stream, rules), Reporter(stream, source.name), rules)
 
     def _tell_losses(self) -> None:
         now = time.monotonic()
@@ -198,19 +207,18 @@ class Run:
         while self._pending:
             self._collect(1.0)
 
-    def load(self, model: NewModel, rules: Mapping[str, Rules]) -> None:
-        """Take another model, with `rules` of sources by their names, between two frames: those that were sent are
-        finished by the model before it. What is raised ends with the last of them; the new model's alarms begin quiet.
-        A camera's earlier images stay, so that its next image is the new model's first. Raises ChipError, after which
-        the chip has the model before."""
+    def load(self, model: NewModel, rules: Mapping[str, Rules], bank: int = 0) -> None:
+        """Take another model into a bank, with `rules` of sources by their names, between two frames: those that were
+        sent are finished by the model before it. What the bank's sources raised ends with the last of them; the new
+        model's alarms begin quiet. A camera's earlier images stay, so that its next image is the new model's first.
+        Raises ChipError, after which the chip has the model before."""
         self.finish()
-        self.accelerator.load(model)
+        self.accelerator.load(model, bank)
         for channel in self.channels:
-            self._interrupt(channel)
-        self._settings = self.accelerator.description.alarm
-        for channel in self.channels:
-            channel.rules = rules.get(channel.source.name, channel.rules)
-            channel.alarm = self._alarm(channel.rules)
+            if channel.rules.bank == bank:
+                self._interrupt(channel)
+                channel.rules = rules.get(channel.source.name, channel.rules)
+                channel.alarm = self._alarm(channel.stream, channel.rules)
 
     def _end_alarms(self) -> None:
         """What is raised where a camera is lost, or files have ended, ends now, when their last results are in."""
@@ -221,8 +229,8 @@ class Run:
     def _awaits(self, channel: Channel) -> bool:
         return any(waiting is channel for waiting, _ in self._pending.values())
 
-    def _alarm(self, rules: Rules) -> Alarm | None:
-        settings = self._settings
+    def _alarm(self, stream: int, rules: Rules) -> Alarm | None:
+        settings = self.accelerator.model_of(stream).description.alarm
         return Alarm(settings.at(rules.threshold or settings.threshold)) if settings else None
 
     def _feed(self, channel: Channel, image: Image) -> None:
@@ -270,6 +278,13 @@ class Run:
             self.failures = 0
             take(result)
 
+    def watch(self, beside: Beside | None) -> None:
+        """Let `beside` see each frame from now on. Where the chip makes the inputs of images, they are made here while
+        there is one, so each camera's next image begins a clip."""
+        self.beside = beside
+        for channel in self.channels if self.accelerator.ingest else ():
+            channel.renewed = True
+
     def ask(self, pixels: np.ndarray, stream: int, clear: bool, take: Callable[[Result], None]) -> None:
         """Send a frame of somebody else's, as `Accelerator.submit` has it, on a stream that is no source's; `take` has
         its result, unless the chip loses it."""
@@ -293,13 +308,14 @@ class Run:
         if begins and channel.alarm:
             self._report(channel, channel.alarm.interrupt())
             if not channel.source.live:
-                channel.alarm = self._alarm(channel.rules)  # another file, another time
-        channel.file, channel.seconds, channel.model = image.source, image.seconds, self.accelerator.models[0].hash
+                channel.alarm = self._alarm(channel.stream, channel.rules)  # another file, another time
+        model = self.accelerator.model_of(channel.stream)
+        channel.file, channel.seconds, channel.model = image.source, image.seconds, model.hash
         channel.count(result)
         if channel.alarm and not channel.rules.schedule.holds(datetime.now()):
             self._interrupt(channel)
-        elif channel.alarm and self._settings:
-            name = self._settings.likeliest(self.accelerator.classes, result.decision.scores)
+        elif channel.alarm and (settings := model.description.alarm):
+            name = settings.likeliest(model.description.classes, result.decision.scores)
             self._report(channel, channel.alarm.update(image.seconds, result.score, name))
         self.on_result(channel, image, result)
         if self.beside and pixels is not None:

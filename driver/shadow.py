@@ -9,15 +9,17 @@ clip.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.candidate import Candidate, InNumpy, OnChip, Seen
 from shiftcore.driver.change import Change, LoadedModel
-from shiftcore.driver.errors import ShapeError
+from shiftcore.driver.errors import ChipError, ShapeError
 from shiftcore.driver.run import Channel, Run
 from shiftcore.driver.shadow_clips import ShadowClips
 from shiftcore.driver.shadow_report import Camera, Report, Side
@@ -25,32 +27,31 @@ from shiftcore.driver.sources import Image
 from shiftcore.model.decision import Decision
 from shiftcore.model.records import Result
 
-Beside = Callable[[Channel, Image, Result, np.ndarray], None]
-
 
 class Shadow:
     """A candidate that sees what a run calls it with (`Run.beside`). The model in use is judged by the run's
-    thresholds, the candidate by its own. Raises UserError and ShapeError for what is no model for this chip, or one
-    with other classes or inputs. `clips`: where clips of both models' alarms are left.
+    thresholds, the candidate by its own. Raises ShapeError for one with other classes or inputs, and ChipError where
+    the chip does not take it. `clips`: where clips of both models' alarms are left.
     """
 
-    def __init__(self, candidate: Path, run: Run, clips: Path) -> None:
+    def __init__(self, change: Change, run: Run, clips: Path) -> None:
         accelerator = run.accelerator
-        change = _checked(accelerator.read(candidate), accelerator)
+        _check(change, accelerator)
         self._loaded, self._description = change.loaded, change.reference.description
         self._accelerator, self._classes = accelerator, list(accelerator.classes)
         self._cameras: dict[tuple[int, str], Camera] = {}
         self._models: dict[str, LoadedModel] = {}
         self._gaps: set[int] = set()
         self._clips = ShadowClips(clips, self._description.preprocess, run.say)
-        has_bank = len(accelerator.models) > 1 and accelerator.streams > 1
+        last = len(accelerator.models) - 1
+        has_bank = last > 0 and accelerator.streams > 1 and all(channel.rules.bank < last for channel in run.channels)
         self._candidate: Candidate = (OnChip if has_bank else InNumpy)(change, run, self._judge)
 
     def __call__(self, channel: Channel, image: Image, result: Result, pixels: np.ndarray) -> None:
         """A frame, its result by the model in use, and the network's input, uint8 `[H, W, C]`, which nobody changes.
-        Waits for a candidate in NumPy where all sources are files. While the model in use has other classes nothing is
-        compared."""
-        if self._accelerator.classes != self._classes:
+        Waits for a candidate in NumPy where all sources are files. Of a camera whose model has other classes nothing
+        is compared."""
+        if list(self._accelerator.model_of(channel.stream).description.classes) != self._classes:
             return
         camera, stream = self._camera(channel), channel.stream
         if self._candidate.take(Seen(stream, result.clear or stream in self._gaps, image, result, pixels, camera)):
@@ -70,11 +71,11 @@ class Shadow:
 
     def _camera(self, channel: Channel) -> Camera:
         """What is known of a camera under the model that is in use now."""
-        model = self._accelerator.models[0]
+        model = self._accelerator.model_of(channel.stream)
         key = channel.stream, model.hash
         if key not in self._cameras:
             self._models[model.hash] = model
-            settings, name = self._accelerator.description.alarm, channel.source.name
+            settings, name = model.description.alarm, channel.source.name
             own = settings.at(channel.rules.threshold or settings.threshold) if settings else None
             sides = Side(own, self._classes), Side(self._description.alarm, self._classes)
             table = np.zeros((len(self._classes), len(self._classes)), int)
@@ -92,8 +93,8 @@ class Shadow:
         )  # fmt: skip
 
 
-def _checked(candidate: Change, accelerator: Accelerator) -> Change:
-    """A candidate whose results can be held against those of the model in use, on the same inputs."""
+def _check(candidate: Change, accelerator: Accelerator) -> None:
+    """Whether a candidate's results can be held against those of the model in use, on the same inputs."""
     ours, its = accelerator.description, candidate.reference.description
     for what, right, found in (
         ("classes are", ours.classes, its.classes),
@@ -103,19 +104,65 @@ def _checked(candidate: Change, accelerator: Accelerator) -> Change:
             raise ShapeError(
                 f"{candidate.model}: its {what} {found}, those of the model in use {right}; not comparable"
             )
-    return candidate
+
+
+class Candidates:
+    """What a run has beside its model (`Run.beside`): one candidate after another, asked for from any thread and taken
+    between two frames (`Run.between`). Each leaves its report in `folder`, in place of the one before."""
+
+    def __init__(self, run: Run, folder: Path) -> None:
+        self._run, self._folder = run, folder
+        self._asked: SimpleQueue[tuple[Change | None, Future[str]]] = SimpleQueue()
+        self._shadow: Shadow | None = None
+
+    def ask(self, candidate: Path | None) -> Future[str]:
+        """Have the model in a file see what the run sees, in place of the one before: its hash, or the ChipError why
+        not. None: no more candidates; what came of the last one, in a line. Raises UserError and ShapeError for what is
+        no model for this chip, or not comparable."""
+        change = None
+        if candidate is not None:
+            change = self._run.accelerator.read(candidate)
+            _check(change, self._run.accelerator)
+        answer: Future[str] = Future()
+        self._asked.put((change, answer))
+        return answer
+
+    def __call__(self, _run: Run) -> None:
+        """Take what was asked for."""
+        while not self._asked.empty():
+            change, answer = self._asked.get()
+            try:
+                answer.set_result(self.begin(change) if change else self.end())
+            except (ShapeError, ChipError) as error:
+                answer.set_exception(error)
+
+    def begin(self, candidate: Change) -> str:
+        """Let it see what the run sees from now on; its hash. Raises as `Shadow`, and then there is none."""
+        self.end()
+        self._shadow = Shadow(candidate, self._run, self._folder / "clips")
+        self._run.watch(self._shadow)
+        return candidate.loaded.hash
+
+    def end(self) -> str:
+        """Let there be none from now on; what came of the one that was, in a line, "" without one."""
+        shadow, self._shadow = self._shadow, None
+        if shadow is None:
+            return ""
+        report = shadow.close()
+        self._run.watch(None)
+        self._run.say(f"{report.verdict()}: {report.write(self._folder)}")
+        return report.verdict()
 
 
 @contextlib.contextmanager
-def shadowed(candidate: Path | None, run: Run, folder: Path) -> Iterator[Beside | None]:
-    """What a run calls beside each result: the shadow of `candidate`, whose report is left in `folder`; without one,
-    nothing. Raises as `Shadow`."""
-    if candidate is None:
-        yield None
-        return
-    shadow = Shadow(candidate, run, folder / "clips")
+def shadowed(candidate: Path | None, run: Run, folder: Path) -> Iterator[Candidates]:
+    """The candidates of a run, `candidate` the first, if any; the last one's report is left in `folder`. Raises as
+    `Candidates.ask`, and ChipError."""
+    candidates = Candidates(run, folder)
+    if candidate is not None:
+        candidates.begin(run.accelerator.read(candidate))
+    run.between.append(candidates)
     try:
-        yield shadow
+        yield candidates
     finally:
-        report = shadow.close()
-        run.say(f"{report.verdict()}: {report.write(folder)}")
+        candidates.end()

@@ -166,7 +166,10 @@ class Report:
     def write(self, folder: Path) -> Path:
         """Write report.json and report.html into `folder`; returns the page."""
         folder.mkdir(parents=True, exist_ok=True)
-        models = [{**asdict(model), "file": str(model.file)} for model in (*self.in_use, self.candidate)]
+        models = [
+            {"file": str(model.file), "hash": model.hash, "preset": model.preset}
+            for model in (*self.in_use, self.candidate)
+        ]
         write_json(
             folder / "report.json",
             {

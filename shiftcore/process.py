@@ -2,13 +2,15 @@
 """Running programs: each in a process group of its own, of which nothing is left when it, or we, are stopped."""
 
 import contextlib
+import math
 import os
 import re
 import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +20,7 @@ from shiftcore.errors import UserError
 
 GRACE_S = 5
 """So long a program and what it has started may take to end when they are told to; then they are killed."""
+LOOK_S = 0.5  # between two times that it is asked whether a program is wanted
 
 # Waits until whoever holds the other end of its input is gone, however that ended, and ends the group.
 _GUARD = f'exec 2>/dev/null; cat >&2; kill -s TERM -- "-$0" && sleep {GRACE_S} && kill -s KILL -- "-$0"'
@@ -26,13 +29,19 @@ _running: set[subprocess.Popen[str]] = set()
 _starting = threading.Lock()
 
 
-def run(command: Sequence[str], timeout: float | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
-    """As `subprocess.run(command, text=True, check=False, **options)`, with its output captured unless `stdout` is
-    given; `timeout` is in seconds.
+class StoppedError(Exception):
+    """A program was ended since nobody wanted it any more."""
 
-    The program leads a process group. Interrupted (Ctrl-C, SIGTERM, time-out), the group is ended before this returns;
-    should this process be killed, the group is too. Raises OSError where it cannot be started, and
-    subprocess.TimeoutExpired.
+
+def run(
+    command: Sequence[str], timeout: float | None = None, wanted: Callable[[], bool] | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """As `subprocess.run(command, text=True, check=False, **options)`, with its output captured unless `stdout` is
+    given; `timeout` is in seconds. `wanted` is asked twice a second whether it still is.
+
+    The program leads a process group. Interrupted (Ctrl-C, SIGTERM, time-out, not wanted), the group is ended before
+    this returns; should this process be killed, the group is too. Raises OSError where it cannot be started,
+    StoppedError, and subprocess.TimeoutExpired.
     """
     if "stdout" not in options:
         options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -42,7 +51,7 @@ def run(command: Sequence[str], timeout: float | None = None, **options: Any) ->
     try:
         process = started.result()
         with _guarded(process.pid):
-            output, errors = process.communicate(timeout=timeout)
+            output, errors = _communicate(process, timeout, wanted)
             return subprocess.CompletedProcess(command, process.returncode, output, errors)
     except BaseException:
         if started.exception() is None:
@@ -51,6 +60,22 @@ def run(command: Sequence[str], timeout: float | None = None, **options: Any) ->
     finally:
         if started.exception() is None:
             _forget(started.result())
+
+
+def _communicate(
+    process: subprocess.Popen[str], timeout: float | None, wanted: Callable[[], bool] | None
+) -> tuple[str, str]:
+    if wanted is None:
+        return process.communicate(timeout=timeout)
+    end = math.inf if timeout is None else time.monotonic() + timeout
+    while True:
+        try:
+            return process.communicate(timeout=min(LOOK_S, max(0.0, end - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= end:
+                raise
+            if not wanted():
+                raise StoppedError from None
 
 
 def _start(started: Future[subprocess.Popen[str]], command: Sequence[str], options: dict[str, Any]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`shiftcore station` and `shiftcore station board NAME`."""
+"""`shiftcore station`, `shiftcore station board NAME` and `shiftcore station export FOLDER`."""
 
 import os
 import threading
@@ -13,24 +13,32 @@ from rich.console import Console
 from shiftcore.driver.sinks.mqtt import Broker, split_address
 from shiftcore.driver.terminal import Voice
 from shiftcore.errors import UserError
+from shiftcore.station.task import Task
 
 PORT = 8460
-What = Annotated[list[str] | None, typer.Argument(help="`board NAME`: a new token for a board, and no server")]
+CLASSES = ",".join(Task.classes)
+What = Annotated[
+    list[str] | None, typer.Argument(help="no server: `board NAME`, a token; `export FOLDER`, reviewed clips")
+]
 State = Annotated[Path | None, typer.Option(help="the folder of clips and of the database of SQLite")]
 DatabaseUrl = Annotated[str, typer.Option(help="postgresql://USER@HOST/NAME; default: SQLite in --state")]
 Listen = Annotated[str, typer.Option(help="where browsers and boards connect to, HOST[:PORT]; 0.0.0.0: from anywhere")]
 BrokersAddress = Annotated[str | None, typer.Option(help="a broker of events: mqtt://[USER:PASSWORD@]HOST, mqtts://")]
 CaFile = Annotated[Path | None, typer.Option(help="the certificate that signed the broker's; else the system's")]
+PresetName = Annotated[str, typer.Option("--preset", help="what runs on the boards, a preset or a TOML file")]
+ClassNames = Annotated[str, typer.Option(help="what its network tells apart, with commas; the calm class last")]
 Demo = Annotated[bool, typer.Option("--demo", help="show it with drawn cameras and no hardware")]
 
 
-def main(
+def main(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     what: What = None,
     state: State = None,
     database: DatabaseUrl = "",
     listen: Listen = f"127.0.0.1:{PORT}",
     mqtt: BrokersAddress = None,
     mqtt_ca: CaFile = None,
+    preset: PresetName = Task.preset,
+    classes: ClassNames = CLASSES,
     demo: Demo = False,
 ) -> None:
     """The server of many boards: takes their events and clips, and shows them for review."""
@@ -47,6 +55,7 @@ def main(
         host, port = split_address(listen, PORT)
     except ValueError:
         raise UserError(f"--listen: {listen} is no HOST[:PORT]") from None
+    task = Task.parse(preset, classes)
     if demo:
         if what or state or database or mqtt:
             raise UserError("--demo has a state, a board and cameras of its own: give it --listen at most")
@@ -54,30 +63,46 @@ def main(
 
         show(host, port, Voice(Console(stderr=True)))
     elif what:
-        _make_board(what, state or _state_folder(), database)
+        _do(what, state or _state_folder(), database, task)
     else:
-        _serve(state or _state_folder(), database, host, port, Broker.parse(mqtt, mqtt_ca) if mqtt else None)
+        _serve(state or _state_folder(), database, task, host, port, Broker.parse(mqtt, mqtt_ca) if mqtt else None)
 
 
-def _make_board(what: list[str], state: Path, url: str) -> None:
-    from shiftcore.station.accounts import Accounts
+def _do(what: list[str], state: Path, url: str, task: Task) -> None:
     from shiftcore.station.server import database_of
 
-    if len(what) != 2 or what[0] != "board":
-        raise UserError(
-            f"{' '.join(what)}: `shiftcore station board NAME` gives a board a token; without words it serves"
-        )
-    with closing(database_of(state, url)) as database:
-        token = Accounts(database).set_board(what[1])
-    print(token)
+    match what:
+        case ["board", name]:
+            from shiftcore.station.accounts import Accounts
+
+            with closing(database_of(state, url)) as database:
+                print(Accounts(database).set_board(name))
+        case ["export", folder]:
+            _export(Path(folder), state, url, task)
+        case _:
+            raise UserError(
+                f"{' '.join(what)}: `shiftcore station board NAME` gives a board a token, `shiftcore station export "
+                "FOLDER` writes reviewed clips; without words it serves"
+            )
 
 
-def _serve(state: Path, url: str, host: str, port: int, broker: Broker | None) -> None:
+def _export(folder: Path, state: Path, url: str, task: Task) -> None:
+    from shiftcore.station.dataset import write
+    from shiftcore.station.server import database_of, store_of
+
+    with closing(database_of(state, url)) as database, database.reading() as session:
+        shares = write(session, store_of(state), task, folder)
+    for share in shares:
+        print(f"{share.label}: {share.clips} clips of {share.sources} sources")
+    print(folder)
+
+
+def _serve(state: Path, url: str, task: Task, host: str, port: int, broker: Broker | None) -> None:
     from shiftcore.station.mqtt import Subscriber
     from shiftcore.station.server import greet, opened, serving
 
     say = Voice(Console(stderr=True))
-    with opened(state, url) as parts, ExitStack() as stack:
+    with opened(state, url, task) as parts, ExitStack() as stack:
         password = parts.accounts.first_password()
         given = stack.enter_context(serving(parts, host, port))
         if broker:

@@ -22,6 +22,7 @@ from shiftcore.artifacts import build_folder
 from shiftcore.driver.sources import Say
 from shiftcore.errors import UserError
 from shiftcore.station.server import greet, opened, serving
+from shiftcore.station.task import Task
 
 RATE, HEIGHT, WIDTH, SECONDS = 16, 240, 320, 6.0  # of the drawn scenes: images a second, rows, columns, length
 SEED = 20260  # as the demo's scenes: none of training or validation
@@ -50,7 +51,7 @@ def show(host: str, port: int, say: Say) -> None:
         raise UserError(f'--demo draws cameras, and {missing[0]} is not installed: pip install "shiftcore[station]"')
     folder = build_folder() / "station-demo"
     shutil.rmtree(folder, ignore_errors=True)
-    with opened(folder / "station", "") as parts, serving(parts, host, port) as given:
+    with opened(folder / "station", "", Task()) as parts, serving(parts, host, port) as given:
         greet(say, host, given, parts.accounts.first_password())
         say("drawing two cameras, and starting a run of them; the first alarm comes within a minute or two ...")
         token = parts.accounts.set_board(BOARD)

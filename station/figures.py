@@ -64,12 +64,12 @@ class Wanted:
     def of(cls, given: dict[str, str]) -> "Wanted":
         """Of the fields of an address; what makes no sense there is left out."""
         return cls(
-            camera=_number(given.get("camera", "")),
+            camera=number(given.get("camera", "")),
             kind=given.get("kind", "") if given.get("kind") in ("alarm", "trouble") else "",
             review=given.get("review", "") if given.get("review") in ("none", *VERDICTS) else "",
             first=_day(given.get("first", "")),
             last=_day(given.get("last", "")),
-            page=_number(given.get("page", "")),
+            page=number(given.get("page", "")),
         )
 
     def address(self, page: int) -> str:
@@ -115,12 +115,6 @@ def reviews(session: Session, number: int) -> Sequence[Review]:
     """What was said of an event, the last first."""
     chosen = select(Review).where(Review.event_id == number).options(joinedload(Review.user))
     return session.scalars(chosen.order_by(Review.id.desc())).all()
-
-
-def next_to_review(session: Session, after: int = 0) -> int | None:
-    """The oldest alarm that nobody has reviewed, of those after the one numbered `after`, or else of all."""
-    waiting = select(func.min(Event.id)).where(Event.kind == "alarm", Event.verdict == "")
-    return session.scalar(waiting.where(Event.id > after)) or session.scalar(waiting)
 
 
 def cameras(session: Session) -> Sequence[Camera]:
@@ -197,7 +191,8 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
 
 
-def _number(text: str) -> int:
+def number(text: str) -> int:
+    """That of a row, in an address; 0 for what is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 

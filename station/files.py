@@ -43,10 +43,13 @@ class Store:
         self._folder, self._incoming = folder, folder / "incoming"
         try:
             self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for left in self._incoming.iterdir():  # of a process that was killed
-                left.unlink()
         except OSError as error:
             raise UserError(f"{folder}: clips cannot be written there: {error.strerror}") from None
+
+    def tidy(self) -> None:
+        """Remove what a process left that was killed while files came. Only for the one whom the store belongs to."""
+        for left in self._incoming.iterdir():
+            left.unlink()
 
     def path(self, digest: str) -> Path:
         """Where the file of that digest is. Raises KeyError for what is no digest."""

@@ -18,13 +18,13 @@ from shiftcore.station.intake import RefusedError, State, told
 from shiftcore.station.web.parts import Parts
 
 PREFIX = "shiftcore"
-TOPICS = ("+/alarm", "+/trouble", "+/camera/+", "+/camera/+/picture")
+TOPICS = ("+/alarm", "+/trouble", "+/camera/+", "+/camera/+/picture", "+/model")
 AGAIN_S = 2.0  # while the database is away
 
 
 class Subscriber:
-    """Takes from `broker` what the boards that the station knows tell, a board's name being the HOST of its topics.
-    The broker keeps events for the station in the folder `state` while that is away.
+    """Takes from `broker` what the boards that the station knows tell, a board's name being the HOST of its topics, and
+    brings them models. The broker keeps events for the station in the folder `state` while that is away.
 
     Raises UserError where paho-mqtt is not installed, and for certificates that are none.
     """
@@ -39,12 +39,23 @@ class Subscriber:
         self._client.on_message = self._on_message
         self._client.connect_async(broker.host, broker.port, keepalive=KEEP_ALIVE_S)
         self._client.loop_start()
+        parts.rollouts.sender = self
 
     def close(self) -> None:
         """Take no more; the broker keeps what comes."""
+        self._parts.rollouts.sender = None
         self._closed.set()
         self._client.disconnect()
         self._client.loop_stop()
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the broker is there."""
+        return bool(self._client.is_connected())
+
+    def send(self, topic: str, payload: bytes) -> None:
+        """Tell boards something, below the topic of them all."""
+        self._client.publish(f"{PREFIX}/{topic}", payload, qos=1)
 
     def _on_connect(self, client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
@@ -80,6 +91,8 @@ class Subscriber:
         match topic[1:]:
             case ["alarm" | "trouble"]:
                 self._parts.intake.event(board, told(payload))
+            case ["model"]:
+                self._parts.rollouts.answered(board, payload)
             case ["camera", name] if payload:
                 self._parts.intake.show(board, [_state(name, payload)])
             case ["camera", name, "picture"] if payload:

@@ -17,6 +17,9 @@ from shiftcore.station.accounts import Accounts
 from shiftcore.station.database import Database
 from shiftcore.station.files import Store
 from shiftcore.station.intake import Intake
+from shiftcore.station.jobs import Jobs
+from shiftcore.station.rollout import Rollouts
+from shiftcore.station.task import Task
 from shiftcore.station.web.app import application
 from shiftcore.station.web.parts import Parts
 
@@ -33,8 +36,13 @@ def database_of(state: Path, url: str) -> Database:
     return Database(url or f"sqlite:///{state.absolute() / 'station.db'}")
 
 
+def store_of(state: Path) -> Store:
+    """Where the clips of the station in the folder `state` lie. Raises UserError."""
+    return Store(state / "files")
+
+
 @contextmanager
-def opened(state: Path, url: str) -> Iterator[Parts]:
+def opened(state: Path, url: str, task: Task) -> Iterator[Parts]:
     """The parts of the station in the folder `state`, of one process at a time. Raises UserError."""
     with closing(database_of(state, url)) as database, open(state / ".lock", "w") as lock:
         try:
@@ -43,7 +51,12 @@ def opened(state: Path, url: str) -> Iterator[Parts]:
             raise UserError(
                 f"{state}: another station runs in this folder; give this one its own with --state"
             ) from None
-        yield Parts(database, Store(state / "files"), Accounts(database), Intake(database))
+        store = store_of(state)
+        store.tidy()
+        intake = Intake(database)
+        with closing(Jobs(database, store, state, task, intake.changed)) as jobs:
+            rollouts = Rollouts(database, jobs, intake.changed)
+            yield Parts(database, store, Accounts(database), intake, state, task, jobs, rollouts)
 
 
 @contextmanager

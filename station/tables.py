@@ -8,8 +8,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 ROLES = ("viewer", "reviewer", "admin")  # each may what those before it may
 VERDICTS = ("right", "wrong", "unsure")
+STATES = ("waiting", "running", "interrupted", "done", "failed", "cancelled")  # of a job
 PARTS = ("json", "jpg", "mp4")  # of a clip
-LONGEST = {"name": 200, "id": 64, "class": 80, "source": 500}  # characters
+LONGEST = {"name": 200, "id": 64, "class": 80, "source": 500, "said": 500}  # characters
 
 
 class Utc(TypeDecorator[datetime]):
@@ -60,13 +61,15 @@ class Login(Base):
 
 
 class Board(Base):
-    """Who may send: a name, and the SHA-256 of its token. `seen`: when it last sent anything."""
+    """Who may send: a name, and the SHA-256 of its token. `seen`: when it last sent anything; `model`: the hash of the
+    one in use that it has told last, "" where it has told none."""
 
     __tablename__ = "boards"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(LONGEST["name"]), unique=True)
     token: Mapped[str] = mapped_column(String(64), unique=True)
     seen: Mapped[datetime | None] = mapped_column(Utc)
+    model: Mapped[str] = mapped_column(String(LONGEST["id"]), default="")
 
 
 class Camera(Base):
@@ -136,4 +139,36 @@ class Review(Base):
     verdict: Mapped[str] = mapped_column(String(20))
     action: Mapped[str] = mapped_column(String(LONGEST["class"]))
     at: Mapped[datetime] = mapped_column(Utc)
+    user: Mapped[User] = relationship()
+
+
+class Job(Base):
+    """An adaptation that a user asked for: its `state`, one of `STATES`, and the line that it `said` when it ended."""
+
+    __tablename__ = "jobs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    preset: Mapped[str] = mapped_column(String(LONGEST["source"]))
+    asked: Mapped[datetime] = mapped_column(Utc)
+    ended: Mapped[datetime | None] = mapped_column(Utc)
+    said: Mapped[str] = mapped_column(String(LONGEST["said"]))
+    user: Mapped[User] = relationship()
+
+
+class Rollout(Base):
+    """A board was given the model of an adaptation, `how` (shiftcore.station.rollout): when, when it `answered`, with
+    which `model`'s hash ("": it has not taken it), and what it `said`."""
+
+    __tablename__ = "rollouts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    board_id: Mapped[int] = mapped_column(ForeignKey("boards.id", ondelete="CASCADE"), index=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    how: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime] = mapped_column(Utc)
+    answered: Mapped[datetime | None] = mapped_column(Utc)
+    model: Mapped[str] = mapped_column(String(LONGEST["id"]))
+    said: Mapped[str] = mapped_column(String(LONGEST["said"]))
+    board: Mapped[Board] = relationship()
     user: Mapped[User] = relationship()

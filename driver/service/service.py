@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.address import Address
@@ -16,10 +16,12 @@ from shiftcore.driver.events import Event
 from shiftcore.driver.feeding.listener import Listener
 from shiftcore.driver.run import LOST, Channel, Rules, Run
 from shiftcore.driver.service.clips import Clips
+from shiftcore.driver.service.models import load, plan
 from shiftcore.driver.service.site import Camera, Site, SiteError
 from shiftcore.driver.service.systemd import Notifier
 from shiftcore.driver.sinks import CameraState, Settings, Sinks
 from shiftcore.driver.sources import Image, Say, Source, is_live, open_source
+from shiftcore.driver.switch import Answer, Switch
 from shiftcore.errors import UserError
 from shiftcore.model.description import ModelDescription
 from shiftcore.model.records import Result
@@ -32,9 +34,10 @@ class Service:
     """The cameras of `site` through `accelerator`, and what happens told to `sinks`, until all of them are done.
 
     `on_result` sees each frame with its result; of each image there is what is `wanted`. `thresholds`: for a model, by
-    cameras' names or addresses, where a camera has none of its own. `more`: sinks that the site does not name, and the
-    folders where these keep events; `door`: where feeders' cameras come in. Raises UserError for more cameras than the
-    accelerator has streams.
+    cameras' names or addresses, where a camera has none of its own and no other model than the build's. `more`: sinks
+    that the site does not name, and the folders where these keep events; `door`: where feeders' cameras come in;
+    `switch`: what gives the run other models. Raises UserError for more cameras than the accelerator has streams, or
+    more models than banks, and ShapeError for a camera's model that does not fit.
     """
 
     def __init__(  # noqa: PLR0913 - what a run is made of
@@ -54,22 +57,27 @@ class Service:
         self._accelerator, self._site, self._sinks, self._say = accelerator, site, sinks, say
         self._wanted, self._calibrated, self._more, self._spools = wanted, thresholds, more, spools
         self._thresholds = thresholds(accelerator.description)
+        self._banks = load(accelerator, site.models)
         self._clips, self._on_result = Clips(site.clips, say, sinks.clip) if site.clips else None, on_result
         self._leaving: list[threading.Thread] = []
         self._door = door
         self._next, self._asked = 0.0, False
         self._systemd, self._ready = Notifier(), False
         self._again: Callable[[], Site] | None = None
+        self._coming: _Coming | None = None
         self._before: Callable[[int, FrameType | None], Any] | int | None = None
         sinks.set({**site.sinks, **more}, spools)
+        self.switch = Switch(accelerator, self.rules, say)
         sources: list[Source] = []
         try:
             for name, camera in site.cameras.items():
                 sources.append(self._opened(name, camera))
             rules = {name: self._rules(name, camera) for name, camera in site.cameras.items()}
-            self.going = Run(accelerator, sources, self._show, [self._publish], say, rules, [self._between])
+            self.going = Run(accelerator, sources, self._show, [self._publish], say, rules)
+            self.going.between += [self.switch, self._between]  # models that have come are there for a site read anew
             self.going.expected = self._expects
         except BaseException:
+            self.switch.close()
             for source in sources:
                 source.close()
             if self._clips:
@@ -79,6 +87,7 @@ class Service:
     def close(self) -> None:
         """Let go of all cameras."""
         self._systemd.stopping()
+        self.switch.close()
         for source in self.going.sources:
             source.close()
         for thread in self._leaving:
@@ -99,7 +108,7 @@ class Service:
             signal.signal(signal.SIGHUP, self._before)
 
     def rules(self, description: ModelDescription) -> dict[str, Rules]:
-        """What holds for the cameras with another model, by their names."""
+        """What holds for the cameras with another model in bank 0, by their names."""
         try:
             self._thresholds = self._calibrated(description)
         except UserError as error:
@@ -124,11 +133,13 @@ class Service:
             self._systemd.ready()
         self._systemd.alive()
         self._admit()
-        if self._asked:
+        if self._asked and not self._coming:
             self._asked = False
             self._systemd.reloading()
             self._reload()
-            self._systemd.ready()
+        if self._coming and self._coming.models.done():
+            coming, self._coming = self._coming, None
+            self._renew(coming)
         now = time.monotonic()
         if now >= self._next:
             self._next = now + SHOWN_S
@@ -157,17 +168,31 @@ class Service:
         self._next = 0.0  # it changes how a camera is
 
     def _reload(self) -> None:
-        """Do as the site file now says. What has not changed goes on; with a mistake in it everything does."""
+        """Read the site file; what its cameras' models are is read beside the run. With a mistake everything goes on as
+        it was."""
         assert self._again is not None
         try:
             site = self._again()
             if len(site.cameras) > self._accelerator.streams:
                 raise UserError(f"{len(site.cameras)} cameras, but this chip keeps {self._accelerator.streams} apart")
+            banks = plan(site.models, self._accelerator.models[: self.going.banks])
         except UserError as error:
             for line in error.mistakes if isinstance(error, SiteError) else [str(error)]:
                 self._say(line)
-            self._say("the site goes on as it was")
+            self._stay()
             return
+        self._coming = _Coming(site, banks, self.switch.ask_all(list(banks.items())))
+
+    def _stay(self) -> None:
+        self._say("the site goes on as it was")
+        self._systemd.ready()
+
+    def _renew(self, coming: "_Coming") -> None:
+        """Do as the site file says, whose models have come. What has not changed goes on."""
+        if coming.models.exception():  # which has been said
+            self._stay()
+            return
+        site, self._banks = coming.site, coming.banks
         before, self._site = self._site, site
         self._change(before)
         try:
@@ -177,6 +202,7 @@ class Service:
         if site.clips != before.clips:
             self._say("clips: what the site now says of them holds from the next start on")
         self._say("the site was read anew")
+        self._systemd.ready()
 
     def _change(self, before: Site) -> None:
         """Leave, call and tell the cameras in which the site differs from the one of `before`."""
@@ -199,6 +225,8 @@ class Service:
         return open_source(camera.address, rate, self._say, self._wanted, name, camera.mode, tape)
 
     def _rules(self, name: str, camera: Camera) -> Rules:
+        if camera.model:
+            return camera.rules(bank=self._banks[Path(camera.model)])
         return camera.rules(self._thresholds.get(name, self._thresholds.get(Address(camera.address).shown)))
 
     def _leave(self, channel: Channel) -> None:
@@ -207,6 +235,14 @@ class Service:
         self._leaving = [thread for thread in self._leaving if thread.is_alive()]
         self._leaving.append(threading.Thread(target=channel.source.close, name=channel.source.name))
         self._leaving[-1].start()
+
+
+class _Coming(NamedTuple):
+    """A site that was read anew, the banks of its cameras' models, and whether these have come."""
+
+    site: Site
+    banks: dict[Path, int]
+    models: Answer
 
 
 def _same_source(one: Camera, other: Camera | None) -> bool:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A site: its cameras and where its events go, of a TOML file or of a command line (docs/service.md)."""
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,11 +35,13 @@ class SiteError(UserError):
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera: its `address`; its alarm's `threshold`, in (0, 1], None for the model's own; when that counts (spans as
-    `Schedule.parse` takes them; none: always); `zones` in which motion counts and `masks` that nobody sees, polygons of
-    points from 0 to 1; the picture's `size` (width, height) and `rate` that a camera of this machine is asked for."""
+    """A camera: its `address`; the file of its `model`, "" for the build's; its alarm's `threshold`, in (0, 1], None:
+    the model's own; when that counts (spans as `Schedule.parse` takes them; none: always); `zones` in which motion
+    counts and `masks` that nobody sees, polygons of points from 0 to 1; the picture's `size` (width, height) and `rate`
+    that a camera of this machine is asked for."""
 
     address: str = field(repr=False)
+    model: str = ""
     threshold: float | None = None
     schedule: tuple[str, ...] = ()
     zones: tuple[Points, ...] = ()
@@ -52,6 +55,8 @@ class Camera:
             check_source(self.address)
         except UserError as error:
             yield f"address: {error}"
+        if self.model and not Path(self.model).is_file():
+            yield f"model: {self.model}: no such file; `make export` writes one, build/PRESET/export/model.npz"
         if self.threshold is not None and self.threshold > 1:
             yield f"threshold is {self.threshold:g}; it is above 0 and up to 1"
         try:
@@ -72,10 +77,10 @@ class Camera:
         """What it is asked for."""
         return Mode(self.size, self.rate)
 
-    def rules(self, threshold: float | None = None) -> Rules:
-        """What holds for it in a run; `threshold`: where it has none of its own."""
+    def rules(self, threshold: float | None = None, bank: int = 0) -> Rules:
+        """What holds for it in a run; `threshold`: where it has none of its own; `bank`: that of its model."""
         own = self.threshold if self.threshold is not None else threshold
-        return Rules(own, Cover(self.masks, self.zones), Schedule.parse(self.schedule))
+        return Rules(own, Cover(self.masks, self.zones), Schedule.parse(self.schedule), bank)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,11 @@ class Site:
     state: Path | None = None
     secrets: Secrets = field(default_factory=Secrets, repr=False)
 
+    @property
+    def models(self) -> list[Path]:
+        """The models of cameras that have one of their own, each once, in the cameras' order."""
+        return [Path(model) for model in dict.fromkeys(camera.model for camera in self.cameras.values()) if model]
+
 
 def is_site(sources: Iterable[str]) -> bool:
     """Whether a command line's `sources` are one site file."""
@@ -133,6 +143,8 @@ def read_site(path: Path) -> Site:
     for camera in filled.get("cameras", {}).values() if isinstance(filled.get("cameras"), dict) else ():
         if isinstance(camera, dict) and isinstance(camera.get("address"), str):
             camera["address"] = _from(here, camera["address"])
+        if isinstance(camera, dict) and isinstance(camera.get("model"), str):
+            camera["model"] = os.path.normpath(here / camera["model"])
     top = collected(_Top, filled, "", mistakes)
     sinks = _sinks(tables, here, mistakes)
     if mistakes or top is None:

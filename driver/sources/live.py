@@ -163,7 +163,8 @@ def _read_live(
     """Every frame that a camera sends, which has or has not `refused` user and password the last time. Raises
     UserError, without the camera's name, when no more come, and RefusedError where it refuses them."""
     device = address.secret.startswith("/dev/")
-    if decoders.hardware().usable and not device and tape is None:  # the tape takes packets, which that does not give
+    public = address.secret == address.shown  # that decoder's program has the address on its command line
+    if decoders.hardware().usable and public and not device and tape is None:  # the tape takes packets: it gives none
         return _program_live(gstreamer_live, address, wanted, refused)
     if decoders.pyav().usable and not device:
         return _pyav_live(address, wanted, tape)

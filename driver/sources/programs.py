@@ -2,6 +2,7 @@
 """Programs that decode beside us: FFmpeg's, where there is no library, and GStreamer's, where the machine has a decoder
 of its own (the VCU of a KV260 or ZCU104). Their pictures come through a pipe."""
 
+import contextlib
 import fcntl
 import os
 import re
@@ -26,23 +27,26 @@ from shiftcore.model.video_files import check_file, naming
 GSTREAMER_ALIGN = 4  # bytes of its rows
 _PIPE = 1 << 20  # bytes that wait in the pipe
 _SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", 1031)  # Python names it from 3.10 on
+_PROTOCOLS = "pipe,file,rtsp,rtp,udp,tcp,tls,http,https,httpproxy,crypto"  # in which an address may be, from a pipe
 _MATROSKA = ["-c:v", "rawvideo", "-f", "matroska", "pipe:1"]
 
 
 class Program:
-    """A program whose output is read. `ended`: its exit status, once it has ended by itself. Use `with`."""
+    """A program that is told `told` on its standard input, and whose output is read. Use `with`."""
 
-    def __init__(self, command: Sequence[str], environment: dict[str, str] | None = None) -> None:
+    def __init__(self, command: Sequence[str], told: str = "", environment: dict[str, str] | None = None) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the program
         self._child = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
             env={**os.environ, **(environment or {})},
             bufsize=0,
         )
-        assert self._child.stdout is not None
+        assert self._child.stdin is not None and self._child.stdout is not None
+        with self._child.stdin as asked, contextlib.suppress(BrokenPipeError):  # it has ended, and says why
+            asked.write(told.encode())
         self._output = self._child.stdout.fileno()
         fcntl.fcntl(self._output, _SETPIPE_SZ, _PIPE)
 
@@ -104,29 +108,33 @@ def ffmpeg_file(path: Path, rate: int | None, wanted: Wanted = RGB, say: Say | N
 def ffmpeg_live(address: Address, wanted: Wanted, limit_s: float) -> Iterator[Stamped]:
     """Every frame that a camera sends, read by FFmpeg's program. Raises UserError, without the camera's name, when no
     more come, and TimeoutError where none comes for `limit_s`."""
-    over_rtsp = address.secret.lower().startswith("rtsp")
-    before = ["-rtsp_transport", "tcp"] if over_rtsp else []
-    yield from _live(_ffmpeg(address.secret, wanted, before), address, wanted, limit_s, 1)
+    # The address is told on standard input: on its command line any user of the machine reads user and password.
+    place = address.secret.replace("'", r"'\''")
+    over_tcp = "option rtsp_transport tcp\n" if place.lower().startswith("rtsp") else ""
+    command = _ffmpeg("pipe:0", wanted, ["-f", "concat", "-safe", "0", "-protocol_whitelist", _PROTOCOLS])
+    yield from _live(command, f"ffconcat version 1.0\nfile '{place}'\n{over_tcp}", address, wanted, limit_s, 1)
 
 
 def gstreamer_live(address: Address, wanted: Wanted, limit_s: float) -> Iterator[Stamped]:
-    """As `ffmpeg_live`, read by GStreamer's program, by this machine's own decoder where it decodes what comes."""
+    """As `ffmpeg_live`, read by GStreamer's program, by this machine's own decoder where it decodes what comes. The
+    address is on its command line, so it must be one that everybody may read."""
     place = re.sub("^rtsp(?=s?://)", "rtspt", address.secret)  # over TCP: UDP loses packets, and with them pictures
     decode = ["uridecodebin", f"uri={place}", "!", "video/x-raw,format=(string){NV12,I420,GRAY8}"]
     command = ["gst-launch-1.0", "-q", *decode, "!", "queue", "max-size-buffers=2", "!"]
     command += ["matroskamux", "streamable=true", "!", "fdsink", "fd=1"]
-    yield from _live(command, address, wanted, limit_s, GSTREAMER_ALIGN, decoders.preferred())
+    yield from _live(command, "", address, wanted, limit_s, GSTREAMER_ALIGN, decoders.preferred())
 
 
 def _live(
     command: Sequence[str],
+    told: str,
     address: Address,
     wanted: Wanted,
     limit_s: float,
     align: int,
     environment: dict[str, str] | None = None,
 ) -> Iterator[Stamped]:
-    with Program(command, environment) as program:
+    with Program(command, told, environment) as program:
         for decoded in pictures(partial(program.read, limit_s=limit_s), align):
             yield decoded.seconds, partial(_seen, decoded, wanted)
         raise UserError(address.clean(program.problem()) or "sends no more frames")

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shiftcore.station import intake
-from shiftcore.station.web import boards, pages, people
+from shiftcore.station.web import boards, pages, people, weights
 from shiftcore.station.web.access import AwayError
 from shiftcore.station.web.parts import HERE, Parts
 
@@ -34,7 +34,7 @@ def application(parts: Parts) -> FastAPI:
     app.exception_handler(AwayError)(_away)
     app.exception_handler(HTTPException)(_problem)
     app.exception_handler(intake.RefusedError)(boards.refused)
-    for module in (boards, pages, people):
+    for module in (boards, pages, people, weights):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     return app

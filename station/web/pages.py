@@ -2,7 +2,7 @@
 """The pages that people look at, and what they say of an event there."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timezone
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from shiftcore.station.accounts import Person
 from shiftcore.station.files import KINDS, WrongFileError
 from shiftcore.station.intake import course_of
 from shiftcore.station.tables import LONGEST, VERDICTS, Camera, Event, File, Review
+from shiftcore.station.teaching import ORDERS, next_to_review
 from shiftcore.station.web.access import COOKIE, Form, Station, Visitor, form_token, may
 from shiftcore.station.web.parts import Parts
 
@@ -60,7 +61,8 @@ def event(number: int, request: Request, person: Visitor, station: Station) -> H
         return station.page(
             "event", event=found, files=files, begins=begins, line=figures.polyline(course) if course else "",
             length=course[-1][0] if course else 0.0, reviews=figures.reviews(session, number),
-            actions=figures.actions(session), longest=LONGEST["class"], **common(request, person),
+            actions=sorted({*figures.actions(session), *station.task.classes}), longest=LONGEST["class"],
+            orders=ORDERS, order=_order(request.query_params), **common(request, person),
         )  # fmt: skip
 
 
@@ -80,17 +82,20 @@ def review(
         now = datetime.now(timezone.utc)
         session.add(Review(event_id=number, user_id=person.id, verdict=verdict, action=action, at=now))
         session.flush()
-        following = figures.next_to_review(session, number)
+        order = _order(fields)
+        following = next_to_review(session, order, number)
     station.intake.changed()
-    return RedirectResponse(f"/events/{following}" if following else "/events", 303)
+    return RedirectResponse(f"/events/{following}?order={order}" if following else "/events", 303)
 
 
 @router.get("/review")
-def to_review(_person: Visitor, station: Station) -> RedirectResponse:
-    """On to the oldest alarm that waits for a review."""
+def to_review(request: Request, _person: Visitor, station: Station) -> RedirectResponse:
+    """On to the first alarm that waits for a review, in the `order` that is asked for, or to the one behind `after`."""
+    order, after = _order(request.query_params), figures.number(request.query_params.get("after", ""))
     with station.database.reading() as session:
-        following = figures.next_to_review(session)
-    return RedirectResponse(f"/events/{following}" if following else "/events?review=none&kind=alarm", 303)
+        following = next_to_review(session, order, after)
+    waiting = f"/events/{following}?order={order}"
+    return RedirectResponse(waiting if following else "/events?review=none&kind=alarm", 303)
 
 
 @router.get("/false-alarms")
@@ -143,6 +148,11 @@ async def _news(station: Parts) -> AsyncIterator[str]:
             seen = station.intake.version
             yield f"data: {seen}\n\n"
         await asyncio.sleep(LOOK_S)
+
+
+def _order(fields: Mapping[str, str]) -> str:
+    """In which alarms are reviewed, as an address or a form says it."""
+    return order if (order := fields.get("order", "")) in ORDERS else next(iter(ORDERS))
 
 
 def _course(station: Parts, file: File | None) -> tuple[float, list[tuple[float, float]]]:

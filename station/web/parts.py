@@ -14,6 +14,9 @@ from shiftcore.station.accounts import Accounts
 from shiftcore.station.database import Database
 from shiftcore.station.files import Store
 from shiftcore.station.intake import Intake
+from shiftcore.station.jobs import Jobs
+from shiftcore.station.rollout import Rollouts
+from shiftcore.station.task import Task
 
 HERE = Path(__file__).parent
 
@@ -34,12 +37,17 @@ def _environment() -> Environment:
 
 @dataclass
 class Parts:
-    """The station's parts. `closing`: it is about to end, and what would answer for ever is not to."""
+    """The station's parts, in the folder `state`. `closing`: it is about to end, and what would answer for ever is not
+    to."""
 
     database: Database
     store: Store
     accounts: Accounts
     intake: Intake
+    state: Path
+    task: Task
+    jobs: Jobs
+    rollouts: Rollouts
     closing: bool = False
     templates: Environment = field(default_factory=_environment)
 

@@ -136,7 +136,7 @@ def test_what_does_not_fit_is_one_line_and_nothing_is_left(build: Path, tmp_path
     assert not (build / "chip" / LOADED).exists()
 
 
-def refusing(_model: Path) -> Any:
+def refusing(_model: Path, _bank: int) -> Any:
     raise UserError("not today")
 
 

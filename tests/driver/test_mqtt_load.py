@@ -18,6 +18,7 @@ from shiftcore.driver.build import Build
 from shiftcore.driver.change import LOADED
 from shiftcore.driver.mqtt_load import Inbox
 from shiftcore.driver.sinks.mqtt import Broker
+from shiftcore.errors import UserError
 from shiftcore.flow.command import app
 from tests.driver.mosquitto import Mosquitto, eventually, needs_broker
 from tests.driver.rig import other_model
@@ -47,12 +48,30 @@ class Station:
         self.client.loop_start()
         assert eventually(lambda: self._ready)
 
-    def send(self, content: bytes, retain: bool = False) -> None:
-        self.client.publish(f"{TOPIC}/load", content, qos=1, retain=retain).wait_for_publish(60)
+    def send(self, content: bytes, retain: bool = False, to: str = "load") -> None:
+        self.client.publish(f"{TOPIC}/{to}", content, qos=1, retain=retain).wait_for_publish(60)
 
     def close(self) -> None:
         self.client.disconnect()
         self.client.loop_stop()
+
+
+class Candidates:
+    """What a run has beside its model, in this test."""
+
+    def __init__(self) -> None:
+        self.begun: list[bytes] = []
+
+    def ask(self, candidate: Path | None) -> Future[str]:
+        answer: Future[str] = Future()
+        if candidate is None:
+            answer.set_result("the same class in 9 of 10 frames")
+            return answer
+        if candidate.read_bytes() == b"no model":
+            raise UserError("not comparable")
+        self.begun.append(candidate.read_bytes())
+        answer.set_result("2b")
+        return answer
 
 
 @needs_broker
@@ -63,6 +82,8 @@ def test_a_model_comes_over_mqtt(broker: Mosquitto, tiny_chip: Path, tmp_path: P
         shutil.copy(tiny_chip / name, folder / "chip")
     model = other_model(tiny_chip / "model.npz", tmp_path / "1.npz", 1)
 
+    candidates: Any = Candidates()
+
     def ask(path: Path) -> Future[str]:
         asked.append(path.read_bytes())
         answer: Future[str] = Future()
@@ -70,8 +91,9 @@ def test_a_model_comes_over_mqtt(broker: Mosquitto, tiny_chip: Path, tmp_path: P
         return answer
 
     with closing(Station(broker.port)) as station:
-        station.send(b"of another day", retain=True)
-        inbox: Any = Inbox(Broker("127.0.0.1", broker.port), Build.load(folder), ask, said.append)
+        for topic in ("load", "shadow"):
+            station.send(b"of another day", retain=True, to=topic)
+        inbox: Any = Inbox(Broker("127.0.0.1", broker.port), Build.load(folder), ask, candidates, said.append)
         with closing(inbox):
             assert eventually(inbox._client.is_connected)
             station.send(b"no model")
@@ -80,7 +102,16 @@ def test_a_model_comes_over_mqtt(broker: Mosquitto, tiny_chip: Path, tmp_path: P
             assert asked == [] and not (folder / "chip" / LOADED).exists()
             station.send(model.read_bytes())
             assert eventually(lambda: len(station.heard) == 2)
+            for content in (b"no model", b"a candidate", b""):
+                station.send(content, to="shadow")
+            assert eventually(lambda: len(station.heard) == 5)
     assert station.heard[1] == {"model": "1f0c22ab"}
+    assert station.heard[2:] == [
+        {"shadow": "", "error": "not comparable"},
+        {"shadow": "2b"},
+        {"shadow": "", "report": "the same class in 9 of 10 frames"},
+    ]
+    assert candidates.begun == [b"a candidate"]
     assert asked == [model.read_bytes()] == [(folder / "chip" / LOADED).read_bytes()]
 
 

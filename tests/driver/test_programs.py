@@ -2,6 +2,7 @@
 """Programs that decode beside us: the same bytes as PyAV's, and one line for what is wrong."""
 
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -193,6 +194,20 @@ def test_a_camera_that_refuses_is_told_of_and_no_password_shown(said: list[str])
     source.close()
     camera.close()
     assert len(said) == 1 and "refuses user and password (401 Unauthorized)" in said[0] and "CANARY" not in said[0]
+
+
+@pytest.mark.parametrize("decoder", ["vcu", pytest.param("nothing_else", marks=needs_ffmpeg)])
+def test_no_command_line_has_a_password(request: pytest.FixtureRequest, said: list[str], decoder: str) -> None:
+    """A board's own decoder is left out for it: its program would have one."""
+    request.getfixturevalue(decoder)
+    camera = MjpegCamera(footage.pictures(50), rate=5, login="user:CANARY")
+    (source,) = open_sources([f"http://user:CANARY@127.0.0.1:{camera.port}/video"], None, said.append, LUMA)
+    (image,) = everything(source, most=1)
+    seen = subprocess.run(["ps", "-eo", "args", "-ww"], capture_output=True, text=True, check=True).stdout
+    source.close()
+    camera.close()
+    assert image.pixels.any() and "CANARY" not in seen
+    assert ("-protocol_whitelist" in seen) == (decoder == "nothing_else")
 
 
 def test_a_silent_program_is_not_waited_for() -> None:

@@ -48,7 +48,7 @@ class Flaky:
 
     streams, classes, clock_mhz, backend, ingest = 4, ["calm", "fight"], 100.0, "flaky", False
     description = described(2, "rgb", 1)
-    models = (LoadedModel(Path("model.npz"), "1f0c22ab", "stand-in"),)
+    models = (LoadedModel(Path("model.npz"), "1f0c22ab", description),)
 
     def __init__(self, real: Accelerator, failing: set[int], error: type[Exception] = StuckError) -> None:
         self._results: deque[Any] = deque()
@@ -56,6 +56,12 @@ class Flaky:
 
     def preprocessor(self) -> Preprocessor:
         return Preprocessor(self.description)
+
+    def model_of(self, _stream: int) -> LoadedModel:
+        return self.models[0]
+
+    def use(self, _stream: int, _bank: int) -> None:
+        pass
 
     def submit(self, frame: np.ndarray, stream: int, clear: bool) -> int:
         self._sent += 1

@@ -4,6 +4,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from shiftcore.driver import candidate as candidates
 from shiftcore.driver.candidate import InNumpy
 from shiftcore.driver.errors import ShapeError
 from shiftcore.driver.run import Channel, Run
-from shiftcore.driver.shadow import Shadow
+from shiftcore.driver.shadow import Candidates, Shadow
 from shiftcore.driver.shadow_report import BINS, Report
 from shiftcore.driver.sources import Image, Source, open_sources
 from shiftcore.flow.command import app
@@ -71,7 +72,7 @@ def in_a_bank(tiny_two_chip: Path) -> Iterator[Accelerator]:
 
 
 def watched(run: Run, candidate: Path) -> Report:
-    beside = Shadow(candidate, run, candidate.parent / "clips")
+    beside = Shadow(run.accelerator.read(candidate), run, candidate.parent / "clips")
     run.beside = beside
     run()
     return beside.close()
@@ -98,11 +99,12 @@ def test_the_report_is_what_both_models_give(
     assert [event["event"] for event in events] == ["begin", "end"] * ours[2]  # none of the candidate's
 
 
-def test_on_the_chip_a_camera_of_the_second_half_is_left_out_and_an_error_begins_anew(
+def test_on_the_chip_a_camera_without_a_second_stream_is_left_out_and_an_error_begins_anew(
     in_a_bank: Accelerator, tiny_export: Path, candidate: Path, tmp_path: Path
 ) -> None:
-    """The cameras of the first half have the streams of the other one; the chip's descriptor is spoilt once."""
-    sources: list[Source] = [Camera(f"c{number}", None, print) for number in range(in_a_bank.streams)]
+    """Three cameras of four streams: one has a second. The chip's descriptor is spoilt once. Cameras stay the model's
+    in use."""
+    sources: list[Source] = [Camera(f"c{number}", None, print) for number in range(in_a_bank.streams - 1)]
     said, results = list[str](), list[int]()
 
     def spoil(channel: Channel, _image: Image, _result: Result) -> None:
@@ -111,14 +113,14 @@ def test_on_the_chip_a_camera_of_the_second_half_is_left_out_and_an_error_begins
             in_a_bank._backend.write(reg.DESCRIPTOR_BYTES, 1)
 
     run = Run(in_a_bank, sources, spoil, [], said.append)
-    beside = Shadow(candidate, run, tmp_path / "clips")
+    beside = Shadow(in_a_bank.read(candidate), run, tmp_path / "clips")
     run.beside = beside
     run()
-    cameras, half = beside.close().cameras, in_a_bank.streams // 2
+    cameras, (use, its) = beside.close().cameras, in_a_bank.models
     assert any("bank 1 of the chip" in line for line in said) and any("reset" in line for line in said)
-    seen = [camera.frames for camera in cameras]
-    assert all(0 < frames <= 20 for frames in seen[:half]) and seen[half:] == [0] * (in_a_bank.streams - half)
-    assert [camera.left_out for camera in cameras[half:]] == [results.count(s) for s in range(half, in_a_bank.streams)]
+    assert 0 < cameras[0].frames <= 20 and [camera.frames for camera in cameras[1:]] == [0, 0]
+    assert [camera.left_out for camera in cameras[1:]] == [results.count(stream) for stream in (1, 2)]
+    assert [in_a_bank.model_of(stream) for stream in range(4)] == [use, use, use, its]
 
 
 class Camera(Source):
@@ -165,7 +167,7 @@ def test_a_candidate_that_is_too_slow_leaves_frames_out_and_the_run_goes_on(
         beside(channel, image, result, pixels)
 
     run = Run(opened, [Camera("a", None, print)], count, [], print, beside=watch)
-    beside = Shadow(candidate, run, candidate.parent / "clips")
+    beside = Shadow(run.accelerator.read(candidate), run, candidate.parent / "clips")
     run()
     (camera,) = beside.close().cameras
     assert done == list(range(1, 21))
@@ -182,7 +184,38 @@ def test_what_cannot_be_compared_is_refused(opened: Accelerator, tiny_export: Pa
     names = {"classes": ["a", "b", "c", "d"], "alarm": {**EAGER, "classes": ["a"]}}
     other = other_model(tiny_export / "model.npz", tmp_path / "other.npz", 1, described(**names))
     with pytest.raises(ShapeError, match=r"its classes are .*; not comparable"):
-        Shadow(other, run, tmp_path / "clips")
+        Shadow(opened.read(other), run, tmp_path / "clips")
+
+
+def test_candidates_come_and_go_while_a_run_goes_on(
+    opened: Accelerator, candidate: Path, tiny_export: Path, tmp_path: Path
+) -> None:
+    said = list[str]()
+    camera: Any = Camera("a", None, print)
+    run = Run(opened, [camera], lambda *_: None, [], said.append)
+    candidates = Candidates(run, tmp_path / "shadow")
+    models, answers = {3: candidate, 6: tiny_export / "model.npz"}, list[Future[str]]()
+
+    def change(_run: Run) -> None:
+        if model := models.pop(getattr(camera, "count", 0), None):
+            answers.append(candidates.ask(model))
+
+    other = other_model(candidate, tmp_path / "other.npz", 1, described(classes=["a", "b", "c", "d"]))
+    run.between += [change, candidates]
+    run()
+    with pytest.raises(ShapeError, match="not comparable"):
+        candidates.ask(other)
+    hashes = [answer.result(timeout=0) for answer in answers]
+    verdict = candidates.end()
+    assert verdict.startswith(f"candidate {hashes[1]}: the same class in ")
+    assert [line.partition(":")[0] for line in said if ": the same class in " in line] == [
+        f"candidate {which}" for which in hashes
+    ]
+    report = json.loads((tmp_path / "shadow" / "report.json").read_text())
+    assert report["candidate"]["hash"] == hashes[1] != hashes[0]
+    (seen,) = report["cameras"]
+    assert 0 < seen["frames"] + seen["left_out"] <= 20
+    assert candidates.end() == ""
 
 
 def test_the_command_leaves_json_and_a_page(tiny_export: Path, candidate: Path, tmp_path: Path) -> None:

@@ -73,14 +73,20 @@ class Seeing:
     """An accelerator for which a white picture is a fight."""
 
     streams, classes, clock_mhz, backend, ingest = CAMERAS, ["calm", "fight"], 100.0, "seeing", False
-    models = (LoadedModel(Path("model.npz"), "1f0c22ab", "stand-in"),)
     description = replace(described(2, "rgb", 1), alarm=AlarmSettings(("fight",), 0.8, 0.5, 60.0, 60.0))
+    models = (LoadedModel(Path("model.npz"), "1f0c22ab", description),)
 
     def __init__(self) -> None:
         self._sent, self._done = 0, deque[Result]()
 
     def preprocessor(self) -> Preprocessor:
         return Preprocessor(self.description)
+
+    def model_of(self, _stream: int) -> LoadedModel:
+        return self.models[0]
+
+    def use(self, _stream: int, _bank: int) -> None:
+        pass
 
     def submit(self, frame: np.ndarray, stream: int, clear: bool) -> int:
         self._sent += 1

@@ -64,22 +64,13 @@ def finish(process: subprocess.Popen[str]) -> str:
     return output
 
 
-def search_here(workplace: Path, trials: int) -> str:
-    """What the command prints, run in this process."""
-    given = ["--preset", workplace / "small.toml", "--trials", trials, "--data", workplace / "clips"]
-    # The devices as a cross-validation sets them, so that it leaves nothing behind.
-    done = shiftcore("search", *given, SHIFTCORE_BUILD=workplace / "build", PL_TRAINER_DEVICES="1")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def states(workplace: Path) -> list[str]:
     with (workplace / "build" / "small" / "search" / "trials.csv").open() as file:
         return [row["state"] for row in csv.DictReader(file)]
 
 
 def test_a_search_ends_goes_on_and_gives_a_preset(workplace: Path) -> None:
-    output = search_here(workplace, 2)
+    output = finish(start(workplace, 2))
     assert "optimistic" in output and "make crossval" in output
     folder = workplace / "build" / "small" / "search"
     assert states(workplace) == ["COMPLETE", "COMPLETE"]
@@ -91,7 +82,7 @@ def test_a_search_ends_goes_on_and_gives_a_preset(workplace: Path) -> None:
     ratio = mine.training.qat_lr / mine.training.float_lr
     assert best.training.qat_lr / best.training.float_lr == pytest.approx(ratio)
 
-    assert "trial 0" not in search_here(workplace, 3)
+    assert "trial 0" not in finish(start(workplace, 3))
     assert states(workplace) == ["COMPLETE"] * 3
     with (folder / "trials.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -108,7 +99,7 @@ def test_an_interrupted_trial_does_not_count(workplace: Path) -> None:
     _, errors = process.communicate(timeout=600)
     assert process.returncode == 2 and errors.splitlines()[-1].startswith("error: interrupted")
     assert list((workplace / "build" / "small" / "search" / "trials").iterdir()) == []
-    search_here(workplace, 1)
+    finish(start(workplace, 1))
     assert states(workplace) == ["FAIL", "COMPLETE"]
     best = load_preset(str(workplace / "build" / "small" / "search" / "best.toml"))
     assert best.training.float_lr == 0.01  # the preset's own recipe was interrupted, and is tried again

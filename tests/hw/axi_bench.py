@@ -12,11 +12,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import cocotb
+from cocotb.triggers import Timer
 
 from shiftcore.artifacts import build_folder, write_json
 from shiftcore.hw.formal import block
 from shiftcore.sim import cocotb_runner
-from shiftcore.sim.cocotb_axis import half
 from tests.checkout import ROOT
 
 RTL = ROOT / "hw" / "rtl"
@@ -145,9 +145,9 @@ class Bench:
 
     async def edge(self) -> None:
         """One clock cycle in which nobody looks."""
-        await half()
+        await Timer(1, "ns")
         self.pins.clk.value = 1
-        await half()
+        await Timer(1, "ns")
         self.pins.clk.value = 0
 
     async def reset(self) -> None:
@@ -160,10 +160,10 @@ class Bench:
     async def step(self) -> None:
         """One clock cycle."""
         self.drive()
-        await half()
+        await Timer(1, "ns")
         self.sample()
         self.pins.clk.value = 1
-        await half()
+        await Timer(1, "ns")
         self.pins.clk.value = 0
         self.cycle += 1
 

@@ -66,7 +66,8 @@ def test_shrinking_a_4k_picture_takes_little_memory() -> None:
 
 def test_a_frame_of_the_inputs_size_stays_as_it_is() -> None:
     frame = np.random.default_rng(0).integers(0, 256, (32, 48, 3), dtype=np.uint8)
-    assert np.array_equal(to_input(frame, 32, 48), frame)
+    made = to_input(frame, 32, 48)
+    assert np.array_equal(made, frame) and not np.shares_memory(made, frame)
 
 
 def test_half_is_rounded_up() -> None:

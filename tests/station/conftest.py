@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 
 from shiftcore.station.accounts import Accounts
 from shiftcore.station.server import opened, serving
+from shiftcore.station.task import Task
 from tests.station import postgres
 from tests.station.browser import Browser, Running
 
@@ -34,9 +35,15 @@ both_databases = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"
 
 
 @pytest.fixture
-def running(tmp_path: Path, database_url: str) -> Iterator[Running]:
+def task() -> Task:
+    """What the boards have learned."""
+    return Task()
+
+
+@pytest.fixture
+def running(tmp_path: Path, database_url: str, task: Task) -> Iterator[Running]:
     """A station with a board, whose passwords are hashed quickly."""
-    with opened(tmp_path / "station", database_url) as parts:
+    with opened(tmp_path / "station", database_url, task) as parts:
         parts.accounts = Accounts(parts.database, PasswordHasher(1, 8, 1))
         password, token = parts.accounts.first_password(), parts.accounts.set_board("gate")
         with serving(parts, "127.0.0.1", 0) as port:

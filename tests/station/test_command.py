@@ -22,6 +22,7 @@ from shiftcore.driver.sinks.station import StationSettings
 from shiftcore.errors import UserError
 from shiftcore.station import demo
 from shiftcore.station.server import opened
+from shiftcore.station.task import Task
 from tests.checkout import ROOT
 from tests.commands import shiftcore
 from tests.station.browser import Browser
@@ -31,7 +32,7 @@ def test_a_board_s_token_is_printed_once_and_is_good(tmp_path: Path) -> None:
     done = shiftcore("station", "board", "gate", "--state", tmp_path)
     assert done.returncode == 0, done.stderr
     token = done.stdout.strip()
-    with opened(tmp_path, "") as parts:
+    with opened(tmp_path, "", Task()) as parts:
         assert parts.accounts.board(token) == 1
         assert shiftcore("station", "board", "yard", "--state", tmp_path).returncode == 0  # beside one that runs
         assert parts.accounts.board_called("yard") == 2
@@ -45,6 +46,9 @@ def test_a_board_s_token_is_printed_once_and_is_good(tmp_path: Path) -> None:
         (["board", "a b"], "a board's name is of letters"),
         (["--listen", "here:there"], "--listen: here:there is no HOST[:PORT]"),
         (["--mqtt", "mqtt://"], "--mqtt: not a broker's address"),
+        (["export"], "`shiftcore station export FOLDER` writes reviewed clips"),
+        (["--classes", "fight"], "--classes: 'fight': give two names or more"),
+        (["--classes", "fight,fight"], "--classes: 'fight,fight': give two names or more"),
         (["--database", "mongo://x"], "--database: not a database's URL"),
         (["--demo", "--database", "x"], "--demo has a state"),
     ],

@@ -13,6 +13,7 @@ from shiftcore.errors import UserError
 from shiftcore.station import server
 from shiftcore.station.database import Database
 from shiftcore.station.tables import Base, Event
+from shiftcore.station.task import Task
 from tests.driver.mosquitto import eventually
 from tests.station.browser import Running, event
 from tests.station.conftest import both_databases
@@ -58,8 +59,8 @@ def test_another_version_s_database_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_one_station_a_folder(tmp_path: Path) -> None:
-    with server.opened(tmp_path, ""), pytest.raises(UserError, match="another station runs in this folder"):  # noqa: SIM117
-        with server.opened(tmp_path, ""):
+    with server.opened(tmp_path, "", Task()), pytest.raises(UserError, match="another station runs in this folder"):  # noqa: SIM117
+        with server.opened(tmp_path, "", Task()):
             pass
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot keep anything there"):

@@ -16,7 +16,7 @@ from shiftcore.station.web.parts import HERE
 from tests.station.browser import Browser, Running, event
 from tests.station.conftest import both_databases
 
-PAGES = ("/", "/events", "/events/1", "/false-alarms", "/admin", "/password")
+PAGES = ("/", "/events", "/events/1", "/false-alarms", "/weights", "/admin", "/password")
 
 
 def trouble(camera: str, name: str, begin: bool = True) -> Event:
@@ -72,12 +72,12 @@ def test_events_are_found_by_camera_kind_day_and_review(running: Running, admin:
 def test_a_review_is_kept_with_who_and_when_and_goes_on_to_the_next(running: Running, admin: Browser) -> None:
     for which in ("a1", "a2"):
         running.send_clip(event(which=which))
-    assert admin.get("/review").headers["location"] == "/events/1"
+    assert admin.get("/review").headers["location"] == "/events/1?order=oldest"
     page = admin.get("/events/1").text
     assert '<video controls autoplay muted playsinline preload="auto" data-begins="5.0"' in page
     assert "<polyline points=" in page
     answer = admin.post("/events/1/review", verdict="wrong", action="  people who   dance ")
-    assert (answer.status, answer.headers["location"]) == (303, "/events/2")
+    assert (answer.status, answer.headers["location"]) == (303, "/events/2?order=oldest")
     assert admin.post("/events/2/review", verdict="right", action="").headers["location"] == "/events"
     assert admin.post("/events/1/review", verdict="unsure", action="").status == 303
     with running.parts.database.reading() as session:

@@ -22,8 +22,8 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-const live = document.querySelector("[data-live]");
-if (live && window.EventSource) {
+const live = document.querySelectorAll("[data-live]");
+if (live.length && window.EventSource) {
   let asking = false, again = false;
   const renew = async () => {
     if (asking) { again = true; return; }
@@ -32,8 +32,8 @@ if (live && window.EventSource) {
       const answer = await fetch(location.href, { credentials: "same-origin" });
       if (answer.redirected) { location.reload(); return; }
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const fresh = page.querySelector("[data-live]");
-      if (fresh) live.replaceChildren(...fresh.childNodes);
+      const fresh = page.querySelectorAll("[data-live]");
+      live.forEach((old, index) => { if (fresh[index]) old.replaceChildren(...fresh[index].childNodes); });
     } catch { again = true; }
     setTimeout(() => { asking = false; if (again) { again = false; renew(); } }, 1000);
   };
