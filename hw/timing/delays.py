@@ -116,7 +116,7 @@ def timing(
     if name not in delays.cells:
         raise DelayError(f"timing: no delays of cell type {name} for {delays.part}, speed grade {delays.speed_grade}")
     cell = _with_variants(delays.cells[name], name, parameters)
-    arcs = [(*arc.split(" > "), ps) for arc, ps in cell.through.items()]
+    arcs = [(left, right, ps) for arc, ps in cell.through.items() for left, _, right in [arc.partition(" > ")]]
     through = {pin: _leads_to(pin, arcs, outputs) for pin in inputs}
     setup = {pin: ps for pin in inputs if (ps := _last(cell.setup, pin)) is not None}
     launch = {pin: ps for pin in outputs if (ps := _last(cell.launch, pin)) is not None}
