@@ -18,7 +18,7 @@ from shiftcore.hw.toolchains.yosys.parts import split
 from tests.checkout import ROOT
 
 DELAYS = load(FOLDER / "xc7-1.toml")
-INPUTS = {"D", "CE", "R", "C", "I0", "I1", "S", "DI", "CI", "CYINIT", "A", "CLK", "EN"}
+INPUTS = {"D", "CE", "R", "C", "I0", "I1", "S", "DI", "CI", "A0", "WE", "WCLK", "CLKARDCLK", "EN"}
 SHORT, MEDIUM = 450, 700  # a wire to up to 4 pins, and to 5 to 16
 
 
@@ -95,6 +95,25 @@ def test_a_register_in_a_block_ram_and_none() -> None:
 
     assert behind("0" * 32) == (2454 + SHORT + 31) / 1000
     assert behind("0" * 31 + "1") == (882 + SHORT + 31) / 1000
+
+
+def test_a_memory_in_luts_starts_a_path_and_is_on_one() -> None:
+    """Its output follows the clock, and its address, whichever is later; at the address also a path ends."""
+
+    def behind(luts: int) -> tuple[float, int]:
+        chain = {f"l{i}": cell("LUT1", I0=10 + i, O=11 + i) for i in range(luts)}
+        address = cell("RAM64X1S", WCLK=9, A0=10 + luts, WE="0", D="0", O=40)
+        start, end = (cell("FDRE", C=9, D=d, CE="1", R="0", Q=q) for d, q in (("0", 10), (40, 41)))
+        report = analyse(module({"end": end, **chain, "ram": address, "start": start}), DELAYS)
+        return report.worst_ns, report.endpoints
+
+    assert behind(0) == ((1316 + SHORT + 31) / 1000, 2)
+    assert behind(2) == ((456 + 2 * (SHORT + 124) + SHORT + 124 + SHORT + 31) / 1000, 2)
+
+
+def test_a_clock_starts_no_path() -> None:
+    ports = {"clk": {"direction": "input", "bits": [9]}}
+    assert analyse(module({"r": cell("FDRE", C=9, D=9, CE="1", R="0", Q=10)}, ports), DELAYS).endpoints == 0
 
 
 def test_what_the_data_does_not_have_is_named() -> None:
