@@ -20,7 +20,7 @@ INSTALL = @command -v "$$PYTHON" >/dev/null || \
 	"$$PYTHON" flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup synthesize qat crossval search export data-report evaluate alarms why compare temporal adapt rollback compile deploy registers bitstream estimate trace demo test bench soak fuzz formal lint docs clean
+.PHONY: help setup synthesize qat crossval search export data-report evaluate alarms why compare temporal adapt rollback compile deploy registers bitstream estimate timing trace demo test bench soak fuzz formal lint docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ bitstream: $(READY) ## PRESET's bitstream for BOARD with Vivado (TOOLCHAIN=openx
 
 estimate: $(READY) ## what the compiled PRESET costs on BOARD, a table a layer (Yosys; no vendor tool)
 	@$(RUN) estimate --preset "$$PRESET" --board "$$BOARD"
+
+timing: $(READY) ## how fast the compiled PRESET can be clocked on BOARD: its slowest paths (Yosys; no vendor tool)
+	@$(RUN) timing --preset "$$PRESET" --board "$$BOARD"
 
 trace: $(READY) ## compare every layer of the RTL with the reference; name the first difference
 	@$(RUN) trace --preset "$$PRESET" --board "$$BOARD" $(if $(VIDEO),--video "$$VIDEO")

@@ -55,6 +55,7 @@ PANELS: dict[str, dict[str, Entry]] = {
         "export": Entry("quant.export:main", "Write a preset's QONNX and its integer model."),
         "compile": Entry("flow.build:main", "Compile a network to RTL, each step verified against the one before."),
         "estimate": Entry("flow.estimate:main", "Say what a compiled network costs on a board, layer by layer."),
+        "timing": Entry("flow.timing:main", "Say how fast a compiled network can be clocked: its slowest paths."),
         "bitstream": Entry("flow.bitstream:main", "Build a bitstream with Vivado, or with open tools."),
         "deploy": Entry("flow.deploy:main", "Pack one archive for a board: driver, model, packages, bitstream."),
         "registers": Entry("hw.contract:main", "Write what is made from chip and driver's contract, hw/chip.toml."),

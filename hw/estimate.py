@@ -108,7 +108,7 @@ def shares(counts: Counts, board: Board) -> dict[str, float]:
     return {key: round(value / getattr(available, key), 4) for key, value in used.items()}
 
 
-def _design(folder: Path) -> Design:
+def design(folder: Path) -> Design:
     """The chip in a build folder, else its core alone, cut at the core's layers and at the shell."""
     core, chip = folder / "core", folder / "chip"
     if (chip / FILE).is_file():
@@ -153,8 +153,8 @@ def estimate(folder: Path, board: Board, console: Console) -> Report:
     """
     manifest = CoreManifest.read(folder / "core")
     with console.status("reading ...") as status:
-        design = _design(folder)
-        folders = synthesize(design.parts, yosys.FAMILIES[board.family], lambda text: status.update(f"{text} ..."))
+        whole = design(folder)
+        folders = synthesize(whole.parts, yosys.FAMILIES[board.family], lambda text: status.update(f"{text} ..."))
     parts = []
     for path, result in folders.items():
         parts.append(_part(path, manifest, count(json.loads((result / "cells.json").read_text()))))

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`make timing`: paths counted by hand, mutants of the data, the names, and a block of ours through Yosys."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shiftcore.errors import UserError
+from shiftcore.flow import timing as command
+from shiftcore.hw.boards import load_board
+from shiftcore.hw.timing.delays import FOLDER, DelayError, load, of_board
+from shiftcore.hw.timing.flat import flat
+from shiftcore.hw.timing.report import analyse, block_of
+from shiftcore.hw.toolchains import yosys
+from shiftcore.hw.toolchains.yosys.parts import split
+from tests.checkout import ROOT
+
+DELAYS = load(FOLDER / "xc7-1.toml")
+INPUTS = {"D", "CE", "R", "C", "I0", "I1", "S", "DI", "CI", "A0", "WE", "WCLK", "CLKARDCLK", "EN"}
+SHORT, MEDIUM = 450, 700  # a wire to up to 4 pins, and to 5 to 16
+
+
+def cell(kind: str, parameters: dict[str, str] | None = None, **connections: Any) -> dict[str, Any]:
+    """A cell of Yosys' JSON; each connection is a net, or the nets of a bus."""
+    wired = {port: nets if isinstance(nets, list) else [nets] for port, nets in connections.items()}
+    directions = {port: "input" if port in INPUTS else "output" for port in wired}
+    return {"type": kind, "parameters": parameters or {}, "port_directions": directions, "connections": wired}
+
+
+def module(
+    cells: dict[str, Any], ports: dict[str, Any] | None = None, names: dict[str, list[int]] | None = None
+) -> dict[str, Any]:
+    netnames = {name: {"bits": bits} for name, bits in (names or {}).items()}
+    return {"cells": cells, "ports": ports or {}, "netnames": netnames}
+
+
+def chain() -> dict[str, Any]:
+    """Two registers of instance a, a LUT2 of both, a carry chain of two, and a register of instance b behind it:
+    net 10 and 11 start, 20 is the LUT's, 30 to 33 and 40 to 43 the chain's, 9 the clock."""
+    return module(
+        {
+            "a.one": cell("FDRE", C=9, D="0", CE="1", R="0", Q=10),
+            "a.two": cell("FDRE", C=9, D=10, CE="1", R="0", Q=11),
+            "a._1_": cell("LUT2", I0=10, I1=11, O=20),
+            "a._2_": cell("CARRY4", CI="0", DI=[10, "0", "0", "0"], S=[20, "1", "1", "1"], CO=[30, 31, 32, 33]),
+            "a._3_": cell("CARRY4", CI=33, DI=["0"] * 4, S=["1"] * 4, O=[40, 41, 42, 43]),
+            "b._4_": cell("FDRE", C=9, D=43, CE=11, R="0", Q=50),
+        },
+        {"done": {"direction": "output", "bits": [50]}, "go": {"direction": "input", "bits": [9]}},
+        {"b.sum": [50], "done": [50]},
+    )
+
+
+def test_paths_counted_by_hand() -> None:
+    """Net 10 drives three pins and 11 two: short wires. In the chain, and from a LUT to it, none."""
+    report = analyse(chain(), DELAYS)
+    by_chain = 456 + SHORT + 124 + 508 + 313 + 31  # FDRE, wire, LUT2, S[0] to CO[3], CI to O[3], and a wire to D
+    blocks = report.as_json()["by_block"]
+    assert isinstance(blocks, dict) and list(blocks) == ["b", "ports", "a"]
+    b = blocks["b"]
+    assert b["worst_ns"] == (by_chain + SHORT) / 1000 and b["worst_logic_ns"] == (by_chain - SHORT) / 1000
+    assert (b["levels"], b["logic_levels"], b["endpoints"]) == (3, 3, 2)
+    assert b["worst"]["through"] == ["LUT2", "CARRY4", "CARRY4"]
+    assert b["worst"]["start"] in ("a.one", "a.two") and b["worst"]["end"] == "b.sum D"
+    assert blocks["ports"]["worst_ns"] == (456 + SHORT + 1038) / 1000 and blocks["ports"]["worst"]["start"] == "b.sum"
+    assert blocks["a"]["worst_ns"] == (456 + SHORT + 31) / 1000  # from one to two
+    assert (report.endpoints, report.worst_ns, report.worst_logic_ns) == (4, b["worst_ns"], (456 + 1038) / 1000)
+
+
+def test_a_wire_takes_longer_to_more_pins_and_a_port_starts_late() -> None:
+    leaves = {f"r{i}": cell("FDRE", C=9, D=10, CE="1", R="0", Q=20 + i) for i in range(5)}
+    ports = {"go": {"direction": "input", "bits": [10]}, "clk": {"direction": "input", "bits": [9]}}
+    report = analyse(module(leaves, ports), DELAYS)
+    assert report.worst_ns == (1433 + MEDIUM + 31) / 1000 and report.endpoints == 5
+    assert report.blocks[0].worst.start == ""  # the net has no name
+    assert analyse(module(dict(list(leaves.items())[:4]), ports), DELAYS).worst_ns == (1433 + SHORT + 31) / 1000
+
+
+def test_endpoints_over_each_period() -> None:
+    """Twelve LUTs in a row, each a short wire and 124 ps; the register behind them has its three pins at their end."""
+    luts = {f"l{i}": cell("LUT1", I0=10 + i, O=11 + i) for i in range(12)}
+    ends = {"start": cell("FDRE", C=9, D="0", CE="1", R="0", Q=10), "end": cell("FDRE", C=9, D=22, CE=22, R=22, Q=40)}
+    report = analyse(module({**luts, **ends}), DELAYS)
+    at = 456 + 12 * (SHORT + 124) + SHORT  # 7,794: D 7.825, CE 7.903, R 8.198 ns
+    assert report.worst_ns == (at + 404) / 1000
+    assert report.over == {"5": 3, "6.67": 3, "8": 1, "10": 0}
+
+
+def test_a_register_in_a_block_ram_and_none() -> None:
+    def behind(register: str) -> float:
+        ram = cell("RAMB36E1", {"DOA_REG": register, "DOB_REG": "0"}, CLKARDCLK="0", DOADO=[10])
+        return analyse(module({"ram": ram, "end": cell("FDRE", C=9, D=10, CE="1", R="0", Q=11)}), DELAYS).worst_ns
+
+    assert behind("0" * 32) == (2454 + SHORT + 31) / 1000
+    assert behind("0" * 31 + "1") == (882 + SHORT + 31) / 1000
+
+
+def test_a_memory_in_luts_starts_a_path_and_is_on_one() -> None:
+    """Its output follows the clock, and its address, whichever is later; at the address also a path ends."""
+
+    def behind(luts: int) -> tuple[float, int]:
+        chain = {f"l{i}": cell("LUT1", I0=10 + i, O=11 + i) for i in range(luts)}
+        address = cell("RAM64X1S", WCLK=9, A0=10 + luts, WE="0", D="0", O=40)
+        start, end = (cell("FDRE", C=9, D=d, CE="1", R="0", Q=q) for d, q in (("0", 10), (40, 41)))
+        report = analyse(module({"end": end, **chain, "ram": address, "start": start}), DELAYS)
+        return report.worst_ns, report.endpoints
+
+    assert behind(0) == ((1316 + SHORT + 31) / 1000, 2)
+    assert behind(2) == ((456 + 2 * (SHORT + 124) + SHORT + 124 + SHORT + 31) / 1000, 2)
+
+
+def test_a_clock_starts_no_path() -> None:
+    ports = {"clk": {"direction": "input", "bits": [9]}}
+    assert analyse(module({"r": cell("FDRE", C=9, D=9, CE="1", R="0", Q=10)}, ports), DELAYS).endpoints == 0
+
+
+def test_what_the_data_does_not_have_is_named() -> None:
+    netlist = chain()
+    netlist["cells"]["odd"] = cell("URAM288", D=10, Q=60)
+    with pytest.raises(DelayError, match="no delays of cell type URAM288 for xc7, speed grade -1"):
+        analyse(netlist, DELAYS)
+    netlist["cells"]["odd"] = cell("FDRE", C=9, D=10, EN=10, CE="1", R="0", Q=60)
+    with pytest.raises(DelayError, match=r"no delay at pin EN\[0\] of cell type FDRE"):
+        analyse(netlist, DELAYS)
+    netlist["cells"]["odd"] = cell("RAMB36E1", {"DOA_REG": "0"}, DOADO=60)
+    with pytest.raises(DelayError, match="RAMB36E1 does not say its DOB_REG"):
+        analyse(netlist, DELAYS)
+    netlist["cells"]["odd"] = cell("LUT2", I0=10, I1=60, O=60)
+    with pytest.raises(DelayError, match="a circle of cells without a register: odd"):
+        analyse(netlist, DELAYS)
+
+
+@pytest.mark.parametrize("kind", ["FDRE", "LUT2", "CARRY4"])
+def test_without_a_type_there_is_no_figure(kind: str) -> None:
+    cells = {name: values for name, values in DELAYS.cells.items() if name != kind}
+    with pytest.raises(DelayError, match=f"no delays of cell type {kind} "):
+        analyse(chain(), DELAYS.with_(cells=cells))
+
+
+def test_each_figure_counts() -> None:
+    """Another delay of a cell or wire on the worst path is another worst path, by as much."""
+    before = analyse(chain(), DELAYS).worst_ns
+    for kind, where, key, change in (
+        ("FDRE", "launch", "Q", 1), ("FDRE", "setup", "D", 1), ("LUT2", "through", "I* > O", 1),
+        ("CARRY4", "through", "S[0] > CO[3]", 1), ("CARRY4", "through", "CI > O[3]", 1),
+    ):  # fmt: skip
+        table = getattr(DELAYS.cells[kind], where)
+        changed = DELAYS.cells[kind].model_copy(update={where: {**table, key: table[key] + change}})
+        after = analyse(chain(), DELAYS.model_copy(update={"cells": {**DELAYS.cells, kind: changed}})).worst_ns
+        assert round(1000 * (after - before)) == change, (kind, key)
+
+
+def test_data_that_is_wrong_is_refused(tmp_path: Path) -> None:
+    text = (FOLDER / "xc7-1.toml").read_text()
+    file = tmp_path / "wrong.toml"
+    file.write_text(text.replace(", { ps = 1500 }", ""))
+    with pytest.raises(UserError, match="the last step must have no up_to"):
+        load(file)
+    file.write_text(text.replace("launch = { Q = 456 }", "lunch = { Q = 456 }"))
+    with pytest.raises(UserError, match="lunch"):
+        load(file)
+
+
+def test_boards_without_delays_are_refused() -> None:
+    assert of_board(load_board("pynq-z2")) == DELAYS
+    with pytest.raises(UserError, match=r"kv260: no delays of .* here; hw/timing has those of xc7-1"):
+        of_board(load_board("kv260"))
+
+
+def test_nothing_compiled_is_one_line(tmp_path: Path) -> None:
+    preset = tmp_path / "not_there_yet.toml"
+    preset.write_text(Path("quant/presets/tiny.toml").read_text())
+    with pytest.raises(UserError, match=r"nothing compiled there; run `make compile PRESET=.* BOARD=pynq-z2` first"):
+        command.main(str(preset), "pynq-z2")
+
+
+def test_blocks_by_name() -> None:
+    names = ("shell_i.reader.left[3]", "core_i.stem_i.a.b", "shell_i.x", "m_axi_araddr[4]")
+    assert [block_of(name) for name in names] == ["shell_i.reader", "core_i.stem_i", "shell_i", "ports"]
+
+
+def test_yosys_own_library_says_the_same_of_carry_chains() -> None:
+    """Up to the slower kind of slice, 2 ps; docs/timing.md says where the library differs, and why."""
+    text = (yosys.share() / "xilinx" / "cells_sim.v").read_text()
+    carry = text[text.index("module CARRY4(") :].split("endmodule")[0].replace(" ", "")
+    stated = dict(re.findall(r"^\((\S+=>\S+)\)=(\d+);", carry, re.MULTILINE))
+    ours = DELAYS.cells["CARRY4"].through
+    assert stated.keys() == {arc.replace(" > ", "=>") for arc in ours}
+    for arc, ps in ours.items():
+        assert abs(int(stated[arc.replace(" > ", "=>")]) - ps) <= 2, arc
+
+
+def test_a_block_of_ours_through_yosys(tmp_path: Path) -> None:
+    """byte_gearbox, synthesized: its worst path starts and ends at registers of its own, or at its ports."""
+    sources = yosys.Sources((ROOT / "hw/rtl/byte_gearbox.sv",), "byte_gearbox", tmp_path)
+    design = split(sources, tmp_path / "split", lambda hierarchy: [])
+    netlist = flat(design, {}, "xc7", tmp_path / "flat")
+    report = analyse(netlist, DELAYS)
+    assert report.endpoints > 100 and 1 < report.worst_logic_ns < report.worst_ns < 10
+    flip_flops = [name for name, content in netlist["cells"].items() if content["type"] == "FDRE"]
+    assert len(flip_flops) > 20
+    worst = max(report.blocks, key=lambda block: block.worst.ns).worst
+    assert set(worst.through) <= set(DELAYS.cells) and worst.levels == len(worst.through) > 0
