@@ -35,7 +35,7 @@ def replay(folder: Path | str, backend: str = "auto") -> list[Difference]:
         differences = []
         for frame, context in zip(frames, case["contexts"], strict=True):
             frame_id = accelerator.submit(frame, context["stream"], context["clear"])
-            flights[frame_id] = Flight(context["frame_id"], context["stream"], context["clear"], None, frame)
+            flights[frame_id] = Flight(context["frame_id"], context["stream"], context["clear"], None, frame=frame)
         while flights:
             for result in accelerator.results(wait_s=1.0):
                 flight = flights.pop(result.frame_id)
