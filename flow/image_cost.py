@@ -102,7 +102,9 @@ class _Marked(Preprocessor):
 
 
 class _Accelerator(Accelerator):
-    mark: Mark
+    def __init__(self, build: Build, mark: Mark) -> None:
+        self.mark = mark  # first: it is made with preprocessors
+        super().__init__(build, _Prompt(build))
 
     def preprocessor(self) -> Preprocessor:
         marked = _Marked(self.description)
@@ -119,9 +121,7 @@ def watch(video: Path, build: Build, mark: Mark) -> None:
         nonlocal results
         results += 1
 
-    accelerator = _Accelerator(build, _Prompt(build))
-    accelerator.mark = mark
-    with accelerator:
+    with _Accelerator(build, mark) as accelerator:
         prepare = Preprocessor(accelerator.description)
         with closing(_Video(video, Wanted(prepare.luma), mark)) as source:
             Run(accelerator, [source], count, [], print)()
