@@ -127,8 +127,7 @@ class Device:
         self._frames.array[start : start + self._bytes] = frame.reshape(-1)
         self._frames.flush(start, self._bytes)
         address = self._frames.address + start
-        write(reg.DESCRIPTOR_ADDRESS_LO, address & 0xFFFF_FFFF)
-        write(reg.DESCRIPTOR_ADDRESS_HI, address >> 32)
+        self._aim(address)
         write(reg.DESCRIPTOR_FRAME_ID, flight.frame_id)
         if not self.flights:
             self._expect()
@@ -157,8 +156,7 @@ class Device:
         write, size, use = self.backend.write, reg.DescriptorPlaneSize, reg.DescriptorPlaneUse
         address, stride = self._planes.put(plane)
         rows, columns = plane.shape
-        write(reg.DESCRIPTOR_ADDRESS_LO, address & 0xFFFF_FFFF)
-        write(reg.DESCRIPTOR_ADDRESS_HI, address >> 32)
+        self._aim(address)
         write(reg.DESCRIPTOR_PLANE_SIZE, size.WIDTH.word(columns) | size.HEIGHT.word(rows))
         flags = use.WHOLE | use.RESTART * turn.restart | use.RUN * turn.run
         write(reg.DESCRIPTOR_PLANE_USE, use.STRIDE.word(stride) | flags)
@@ -325,14 +323,18 @@ class Device:
             if wrong is not None:
                 raise ResetError(f"{wrong}, and a second time behind a reset; load the bitstream again") from wrong
 
+    def _aim(self, address: int) -> None:
+        """Where what the next descriptor names begins in memory."""
+        self.backend.write(reg.DESCRIPTOR_ADDRESS_LO, address & 0xFFFF_FFFF)
+        self.backend.write(reg.DESCRIPTOR_ADDRESS_HI, address >> 32)
+
     def _send_model(self, stream: np.ndarray, bank: int) -> ChipError | None:
         """Have the chip load a model image into a bank, and wait for it; what is wrong, if anything."""
         content = image.image(self.build.manifest.shape, stream)
         self._frames.array[self._image : self._image + len(content)] = content
         self._frames.flush(self._image, len(content))
         address, write = self._frames.address + self._image, self.backend.write
-        write(reg.DESCRIPTOR_ADDRESS_LO, address & 0xFFFF_FFFF)
-        write(reg.DESCRIPTOR_ADDRESS_HI, address >> 32)
+        self._aim(address)
         write(reg.DESCRIPTOR_BYTES, len(content))
         write(reg.DESCRIPTOR_MODEL, reg.DescriptorModel.BANK.word(bank))
         write(reg.DESCRIPTOR_BYTES, self._bytes)
