@@ -60,9 +60,8 @@ def ffmpeg() -> Library:
     name = "FFmpeg"
     if not shutil.which("ffmpeg"):
         return Library(name, False, f"{name} is not installed")
-    done = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True, errors="replace", check=False)
-    found = _ffmpeg_version(done.stdout)
-    if done.returncode or (found and found < FFMPEG):
+    found = _ffmpeg_version()
+    if found is None or (found and found < FFMPEG):
         return Library(name, True, f"{name}'s program does not start, or is older than {_written(FFMPEG)}")
     return Library(name, True)
 
@@ -87,8 +86,7 @@ def preferred() -> dict[str, str]:
 @cache
 def every_frame() -> list[str]:
     """The option by which FFmpeg's program neither drops frames nor doubles them."""
-    done = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True, errors="replace", check=False)
-    found = _ffmpeg_version(done.stdout)
+    found = _ffmpeg_version()
     return ["-vsync" if found and found < FPS_MODE else "-fps_mode", "passthrough"]
 
 
@@ -129,9 +127,14 @@ def _judge(name: str, module: str, least: tuple[int, ...], needs: Callable[[Modu
     return Library(name, True)
 
 
-def _ffmpeg_version(said: str) -> tuple[int, ...]:
-    """Of "ffmpeg version 5.1.9-0+deb12u1 ..."; () of one built between two versions."""
-    words = said.split(maxsplit=3)
+@cache
+def _ffmpeg_version() -> tuple[int, ...] | None:
+    """What its program says, "ffmpeg version 5.1.9-0+deb12u1 ..."; () of one built between two versions, None where it
+    does not start."""
+    done = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        return None
+    words = done.stdout.split(maxsplit=3)
     return _numbers(words[2].removeprefix("n")) if len(words) > 2 else ()
 
 
