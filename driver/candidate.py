@@ -55,8 +55,9 @@ class OnChip:
 
     def __init__(self, candidate: Change, run: Run, judge: Judge) -> None:
         self._run, self._judge, self._streams = run, judge, run.accelerator.streams
-        self._bank = run.banks = len(run.accelerator.models) - 1
+        self._bank = len(run.accelerator.models) - 1
         run.accelerator.load(candidate, self._bank)
+        run.banks = self._bank  # only now: where the chip refuses it, cameras may have that bank as before
         run.say(f"{candidate.model}: runs in bank {self._bank} of the chip, beside the model in use")
 
     def take(self, seen: Seen) -> bool:
