@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from shiftcore.quant.network import random_network
 from shiftcore.quant.preset import Preset, load_preset
 from tests.checkout import ROOT
 from tests.flow.test_crossval import NETWORK
+from tests.flow.test_rollout import taken
 
 PRESET = (
     NETWORK
@@ -146,14 +146,6 @@ def test_promoted_where_the_old_network_fails_and_back_again(
     further = command(place, "rollback")
     assert further.returncode == 2
     assert further.stderr == "error: preset 'small': nothing to go back to: version 0, in use, is an original\n"
-
-
-def taken(told: list[Path], model: Path) -> Future[str]:
-    """What a run does with a model that fits."""
-    told.append(model)
-    answer: Future[str] = Future()
-    answer.set_result("1f0c22ab")
-    return answer
 
 
 def command(preset: Preset, name: str) -> subprocess.CompletedProcess[str]:

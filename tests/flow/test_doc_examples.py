@@ -125,12 +125,9 @@ def test_models_take_turns(
     assert left["turns"].loads == 2
 
 
-def test_cameras_images_are_sent_as_they_come(accelerator: Accelerator, expected: list[list[int]]) -> None:
-    left = run("ingest", 0, acc=accelerator, arriving=[(0, image) for image in FRAMES])
-    assert left["rest"][-1].logits.tolist() == expected[-1] and left["rest"][-1].frame_id == len(FRAMES) - 1
-
-
-def test_cameras_frames_are_sent_as_they_come(accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def taken(accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch) -> list[Result]:
+    """All results that anybody takes."""
     taken: list[Result] = []
     results = accelerator.results
 
@@ -140,6 +137,21 @@ def test_cameras_frames_are_sent_as_they_come(accelerator: Accelerator, monkeypa
         return done
 
     monkeypatch.setattr(accelerator, "results", noted)
+    return taken
+
+
+def test_cameras_images_are_sent_as_they_come(
+    accelerator: Accelerator, taken: list[Result], expected: list[list[int]]
+) -> None:
+    left = run("ingest", 0, acc=accelerator, arriving=[(0, image) for image in FRAMES])
+    assert left["rest"]
+    while accelerator.results(wait_s=1.0):
+        pass
+    assert [result.logits.tolist() for result in taken] == expected
+    assert [result.frame_id for result in taken] == list(range(len(FRAMES)))
+
+
+def test_cameras_frames_are_sent_as_they_come(accelerator: Accelerator, taken: list[Result]) -> None:
     arriving = [(index % 2, image) for index, image in enumerate(FRAMES)]
     left = run("driver", 2, acc=accelerator, prepare=accelerator.preprocessor(), arriving=arriving)
     assert left["rest"]

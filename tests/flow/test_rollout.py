@@ -35,7 +35,7 @@ def preset(tiny_chip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return preset
 
 
-def taken(told: list[Path], model: Path) -> Future[str]:
+def taken(told: list[Path], model: Path, _bank: int = 0) -> Future[str]:
     """What a run does with a model that fits."""
     told.append(model)
     answer: Future[str] = Future()
