@@ -96,6 +96,7 @@ class Bench:
             **self.piece("core", self.exactness),
             **self.piece("speed", self.speed),
             **self.piece("chip", self.whole_chip),
+            **self.piece("ingest", self.ingest),
             **self.soaked(),
             **self.piece("software", lambda: software(self.exported, self.reference, self.frames)),
             **self.piece("accuracy", self.accuracy),
@@ -159,6 +160,11 @@ class Bench:
         """What is left of the core's rate behind DMA and memory, and what the driver costs a frame."""
         with self.console.status("the whole chip ..."):
             return driver_cost.measure(self.chip)
+
+    def ingest(self) -> Figures:
+        """How many images a second the chip shrinks, where it does."""
+        with self.console.status("images of four sizes through the whole chip ..."):
+            return driver_cost.ingest(self.chip, capacity.SIZES)
 
     def soaked(self) -> Figures:
         """The totals of `make soak` on this very chip; None where it has not been run."""

@@ -3,7 +3,7 @@
 
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from shiftcore.model import registers as reg
 FRAMES = 24  # through the Verilated chip
 CALLS = 2000  # through the driver alone
 SLOW_MEMORY = {"read_latency": 100, "write_latency": 100, "stall": 0.2}
+IMAGES = 4  # of a clip: the third makes an input, which the core takes during the fourth; a fifth would wait for it
 
 
 def overhead_ms(build: Build, frames: int = CALLS) -> float:
@@ -40,9 +41,7 @@ def cycles_per_frame(build: Build, memory: Mapping[str, float], frames: int = FR
     `sim.chip.ChipModel` says of its memory."""
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (frames, *build.input_shape), dtype=np.uint8)
-    chip = RtlBackend(build)
-    for name, value in memory.items():
-        setattr(chip.model, name, value)
+    chip = _behind(memory, build)
     with Accelerator(build, chip, compare=True) as accelerator:
         at = [chip.model.cycles for _ in accelerator.stream(pixels)]
     return (at[-1] - at[0]) / (frames - 1)
@@ -50,12 +49,40 @@ def cycles_per_frame(build: Build, memory: Mapping[str, float], frames: int = FR
 
 def load_cycles(build: Build, memory: Mapping[str, float]) -> int:
     """Clock cycles for which no frame enters the core while a model is loaded; `memory` as above."""
-    chip = RtlBackend(build)
-    for name, value in memory.items():
-        setattr(chip.model, name, value)
+    chip = _behind(memory, build)
     with Accelerator(build, chip) as accelerator:
         accelerator.load(build.model)
         return chip.read(reg.LOAD_CYCLES)
+
+
+def plane_cycles(build: Build, size: tuple[int, int], memory: Mapping[str, float]) -> int:
+    """Clock cycles that the slowest of a clip's planes took in the chip's ingest, from its turn to its image kept;
+    `size`: its width and height; `memory` as above."""
+    width, height = size
+    noise = np.random.default_rng(1).integers(0, 256, (height, width), dtype=np.uint8)
+    chip = _behind(memory, build)
+    with Accelerator(build, chip, compare=True) as accelerator:
+        sent = [accelerator.submit_image(noise, clear=index == 0) for index in range(IMAGES)]
+        for _ in filter(None, sent):
+            accelerator.results(wait_s=1.0)
+        return chip.read(reg.PLANE_CYCLES_MAX)
+
+
+def ingest(build: Build, sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """`ingest_images_per_second`: luma planes of each size that the chip's ingest takes, by measured cycles at memory
+    that takes 100 cycles and pauses in 20 % of them; None for a chip without."""
+    if not build.manifest.ingest:
+        return {"ingest_images_per_second": None}
+    hertz = build.manifest.clock_mhz * 1e6
+    rates = {f"{width}x{height}": hertz / plane_cycles(build, (width, height), SLOW_MEMORY) for width, height in sizes}
+    return {"ingest_images_per_second": {size: round(rate) for size, rate in rates.items()}}
+
+
+def _behind(memory: Mapping[str, float], build: Build) -> RtlBackend:
+    chip = RtlBackend(build)
+    for name, value in memory.items():
+        setattr(chip.model, name, value)
+    return chip
 
 
 def measure(build: Build) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,11 +22,13 @@ import numpy as np
 
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.backends.reference import ReferenceBackend
+from shiftcore.driver.backends.reference_ingest import Ingest, Plane
 from shiftcore.driver.build import Build
 from shiftcore.driver.feeding.link import IMAGE, BoardKeys, FeederKey, Header, receive, settle
 from shiftcore.driver.run import Run
 from shiftcore.driver.sources import Image, Source
 from shiftcore.model import registers as reg
+from shiftcore.model.manifest import INGEST
 from shiftcore.model.preprocess import Preprocessor
 from shiftcore.model.sampling import Wanted
 from shiftcore.model.video import seen, video_stream
@@ -74,17 +77,31 @@ class _Video(Source):
         self._container.close()
 
 
+class _Shrunk(Ingest):
+    """A chip's ingest that costs the processor nothing: it looks at no plane, and all inputs are one."""
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__(height, width)
+        self._input = np.zeros((height, width, 3), np.uint8)
+
+    def keep(self, plane: Plane, content: np.ndarray, stream: int) -> None:
+        pass
+
+    def made(self, stream: int) -> np.ndarray:
+        return self._input
+
+
 class _Prompt(ReferenceBackend):
     """A chip whose result is there as soon as its frame has been sent. Its registers are Python, and are counted in."""
 
     def __init__(self, build: Build) -> None:
         logits = np.arange(build.manifest.logits, dtype=np.int64)
-        super().__init__(build, lambda *_: logits)
+        super().__init__(build, lambda *_: logits, _Shrunk)
         self.write = self._write  # type: ignore[method-assign]
 
     def _write(self, offset: int, word: int) -> None:
         self.chip.write(offset, word)
-        if offset == reg.DESCRIPTOR_CONTEXT:
+        if offset in (reg.DESCRIPTOR_CONTEXT, reg.DESCRIPTOR_PLANE):
             self.chip.step()
 
 
@@ -100,6 +117,13 @@ class _Marked(Preprocessor):
         finally:
             self.mark()
 
+    def part(self, image: np.ndarray, stream: int = 0) -> np.ndarray:
+        self.mark()
+        try:
+            return super().part(image, stream)
+        finally:
+            self.mark()
+
 
 class _Accelerator(Accelerator):
     def __init__(self, build: Build, mark: Mark) -> None:
@@ -110,6 +134,14 @@ class _Accelerator(Accelerator):
         marked = _Marked(self.description)
         marked.mark = self.mark
         return marked
+
+
+def with_its_chip(model: Path | str) -> Build:
+    """An integer model as a chip of its preset runs it, with ingest if that has it."""
+    build = Build.load(model)
+    if not build.reference.description.preset.hardware.ingest:
+        return build
+    return replace(build, manifest=replace(build.manifest, files=(f"rtl/{INGEST}",)))
 
 
 def watch(video: Path, build: Build, mark: Mark) -> None:
@@ -179,7 +211,7 @@ def by_side(marks: Sequence[int]) -> dict[str, float]:
 def milliseconds(videos: Sequence[Path], model: Path) -> list[dict[str, float]]:
     """CPU time of one thread in ms, by stage, of an image of each video: medians of `REPEATS` runs of each. All are run
     in turn, so that whatever slows the machine for a while slows all of them."""
-    build = Build.load(model)
+    build = with_its_chip(model)
     runs: list[list[dict[str, float]]] = [[] for _ in videos]
     for repeat in range(REPEATS + 1):
         for video, costs in zip(videos, runs, strict=True):
@@ -210,7 +242,7 @@ def _count(kind: str, model: str, *places: str) -> None:
     def mark() -> None:
         os.getpgid(0)
 
-    build = Build.load(model)
+    build = with_its_chip(model)
     if kind == "watch":
         watch(Path(places[0]), build, lambda: None)  # the first time much is imported and allocated
         for place in places:

@@ -17,9 +17,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 from torch import Tensor, nn
 
-from shiftcore.artifacts import atomic_folder, digest, is_kept, kept, lock
+from shiftcore.artifacts import atomic_file, atomic_folder, digest, is_kept, kept, lock
 from shiftcore.errors import UserError
+from shiftcore.model import image
 from shiftcore.model.description import FORMAT, VERSION
+from shiftcore.model.manifest import ChipManifest
 from shiftcore.model.reference import weights_digest
 from shiftcore.quant import integer
 from shiftcore.quant.checkpoint import check_finite, chosen_threshold, find, load_network
@@ -200,6 +202,26 @@ def main(
     checkpoint: Annotated[
         Path | None, typer.Option(help="default: what was trained here, else what is shipped")
     ] = None,
+    image_for: Annotated[
+        Path | None, typer.Option("--image", help="a build, build/PRESET/BOARD, whose chip gets the model's image, too")
+    ] = None,
 ) -> None:
     """Write the QONNX and the integer model of PRESET to build/PRESET/export."""
-    print(f"{export_preset(load_preset(preset), checkpoint)}: the QONNX and the integer model")
+    folder = export_preset(load_preset(preset), checkpoint)
+    print(f"{folder}: the QONNX and the integer model")
+    if image_for:
+        print(f"{write_image(folder / 'model.npz', image_for)}: the model as its chip loads it (docs/weights.md)")
+
+
+def write_image(model: Path, build: Path) -> Path:
+    """Write the image of an integer model (.npz) for the chip of a build to `build`/model.img: what its DMA reads, for
+    whoever drives it without our driver. Raises UserError where there is no chip, or it is of another shape."""
+    manifest = ChipManifest.read(build / "chip")
+    with np.load(model, allow_pickle=False) as content:
+        try:
+            stream = image.payload(manifest.memories, {name: content[name] for name in content.files})
+        except ValueError as error:
+            raise UserError(f"{model}: not of the shape of {build}: {error}; compile it") from None
+    with atomic_file(build / "model.img") as temporary:
+        temporary.write_bytes(image.image(manifest.shape, stream).tobytes())
+    return build / "model.img"

@@ -64,9 +64,9 @@ class ReferenceChip:
     `constants`: words of the registers that a build decides; `memory`: the arrays that lie at bus addresses.
     """
 
-    def __init__(self, build: Build, load: Load) -> None:
+    def __init__(self, build: Build, load: Load, ingest: type[Ingest] = Ingest) -> None:
         self.memory: dict[int, np.ndarray] = {}
-        self._load = load
+        self._load, self._fresh_ingest = load, ingest
         stream, self._models = build.load_stream(build.model), build.manifest.models
         # As in the chip's memories after power-on, in each bank. None: there is no model.
         self._infer: list[Infer | None] = [load(stream) for _ in range(self._models)]
@@ -83,7 +83,7 @@ class ReferenceChip:
         """Everything but the temporal state, which no reset clears."""
         self._words = {**reg.RESETS, **self.constants}
         self._queue: deque[_Descriptor] = deque()
-        self._ingest = Ingest(*self._shape[:2])
+        self._ingest = self._fresh_ingest(*self._shape[:2])
         self._waiting: Record | None = None  # for a free slot
         self._records = self._level = 0
         self._halted = False
@@ -318,18 +318,18 @@ _USE = sum(map(int, (_Use.STRIDE, _Use.RESTART, _Use.RUN, _Use.WHOLE)))
 
 
 class ReferenceBackend(Backend):
-    """The reference behind the chip's registers. `infer` stands in for the build's own reference in measurements."""
+    """The reference behind the chip's registers. `infer` and `ingest` stand in for its own work in measurements."""
 
     name = "reference"
 
-    def __init__(self, build: Build, infer: Infer | None = None) -> None:
+    def __init__(self, build: Build, infer: Infer | None = None, ingest: type[Ingest] = Ingest) -> None:
         content = integer_arrays(build.model)
 
         def load(stream: np.ndarray) -> Infer:
             loaded = image.arrays(build.manifest.memories, stream, content)
             return infer or Reference(build.reference.description, loaded).infer
 
-        self.chip = ReferenceChip(build, load)
+        self.chip = ReferenceChip(build, load, ingest)
         self.read, self.write = self.chip.read, self.chip.write  # type: ignore[method-assign]
         self._next = _FIRST_ADDRESS
         self._time = 0.0

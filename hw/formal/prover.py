@@ -63,7 +63,8 @@ class Job:
     @property
     def depth(self) -> int | None:
         """Cycles from reset that are looked at; None: runs of any length."""
-        return {"prove": self.block.depth, "cover": self.block.cover_depth, "mutant": MUTANT_DEPTH}.get(self.kind)
+        mutant = max(MUTANT_DEPTH, self.block.depth or 0)
+        return {"prove": self.block.depth, "cover": self.block.cover_depth, "mutant": mutant}.get(self.kind)
 
 
 @dataclass(frozen=True)

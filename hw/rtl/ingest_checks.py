@@ -112,6 +112,39 @@ PROOFS = (
         cover_depth=24,
     ),
     Block(
+        name="plane_geometry",
+        source=RTL / "plane_geometry.sv",
+        claim="the part seen, its boxes and its first byte are those of the reference's integers, for every plane; each "
+        "fault is told, the first alone; a plane waits for its geometry no longer than is said",
+        parameters=(
+            dict(WIDTH=3, HEIGHT=2, MAX_WIDTH=7, MAX_HEIGHT=6, SIZE_BITS=3, COLUMN_BITS=2, ROW_BITS=3, AREA_BITS=4)
+            | dict(ADDR_WIDTH=19),
+        ),
+        mutants=(
+            Mutant("all above the part is left out", "other = above >> 1", "other = above"),
+            Mutant("what is beside it is rounded up", "ADDR_WIDTH'(beside >> 1)", "ADDR_WIDTH'((beside + 1) >> 1)"),
+            Mutant("a quotient is one too little", "goes = longer >= {", "goes = longer > {"),
+            Mutant(
+                "the window's last word is too much",
+                "{behind[ADDR_WIDTH:3], 3'b000} <= {",
+                "{behind[ADDR_WIDTH:3], 3'b000} < {",
+            ),
+            Mutant(
+                "a stride that is the width is refused",
+                "s_plane_stride < s_plane_width",
+                "s_plane_stride <= s_plane_width",
+            ),
+            Mutant(
+                "boxes are taken of the whole plane",
+                "Step == WIDE? DIVIDEND_BITS'(columns)",
+                "Step == WIDE? DIVIDEND_BITS'(width)",
+            ),
+        ),
+        depth=44,
+        cover_depth=44,
+        stream=False,
+    ),
+    Block(
         name="ingest",
         source=RTL / "ingest.sv",
         claim="no path through the whole of it leads from a ready to a valid without a register",

@@ -11,8 +11,11 @@ import pytest
 from shiftcore.driver import Accelerator
 from shiftcore.driver.errors import MemoryReadError, ShapeError
 from shiftcore.errors import UserError
+from shiftcore.model import image
+from shiftcore.model import registers as reg
 from shiftcore.model.records import Result
 from shiftcore.model.reference import Reference
+from shiftcore.quant.export import write_image
 from tests.driver.rig import Rig, behind, logits, spoil
 from tests.other_weights import other_weights
 
@@ -101,6 +104,21 @@ def test_a_model_of_another_shape_is_refused_and_nothing_changes(
     with pytest.raises(UserError, match="no such file"):
         opened.load(tmp_path / "none.npz")
     assert logits(opened.stream(frames)) == clip(good, frames, 0)
+
+
+def test_export_writes_the_image_of_what_is_loaded(
+    simulated: Rig, opened: Accelerator, write: Write, tmp_path: Path
+) -> None:
+    """For those who have no driver of ours: whole, of this chip, and of the same hash that its register reads."""
+    build, manifest, model = tmp_path / "build", simulated.build.manifest, write(1)
+    (build / "chip").mkdir(parents=True)
+    manifest.write(build / "chip")
+    written = write_image(model, build).read_bytes()
+    assert image.fault(np.frombuffer(written, np.uint8), manifest.shape, manifest.load_words) is None
+    opened.load(model)
+    assert int.from_bytes(written[8:12], "little") == behind(opened).read(reg.MODEL_HASH)
+    with pytest.raises(UserError, match=r"model2.npz: not of the shape of .*build: .*; compile it"):
+        write_image(write(2, lambda arrays: arrays.pop("classifier.weight")), build)
 
 
 def test_behind_an_error_the_chip_has_the_model_before_it(simulated: Rig, opened: Accelerator, write: Write) -> None:

@@ -16,6 +16,7 @@ from shiftcore.driver.run import Run
 from shiftcore.driver.selftest import selftest
 from shiftcore.driver.sources import Image, Source
 from shiftcore.errors import UserError
+from shiftcore.flow import driver_cost
 from shiftcore.hw.boards import load_board
 from shiftcore.model import registers as reg
 from shiftcore.model.limits import PLANE_HEIGHT, PLANE_WIDTH
@@ -204,6 +205,15 @@ class Camera(Source):
         self.done = self.count == 14
         shape = (20, 20) if self.count == 6 else self._shape
         return Image(drawn(self._rng, shape), self.count / 25, self.count, self.name, self.count == 1)
+
+
+def test_the_rate_is_the_chips_own_count(ingest_build: Path) -> None:
+    """A word of a plane takes a cycle; what else there is fits into some hundred."""
+    build = Build.load(ingest_build)
+    rows, columns = 256, 256  # whose boxes are a word wide, so that none waits
+    assert 0 <= driver_cost.plane_cycles(build, (columns, rows), {}) - rows * columns // 8 < 700
+    (rate,) = driver_cost.ingest(build, [(columns, rows)])["ingest_images_per_second"].values()
+    assert 100e6 / (rows * columns) < rate < 100e6 / (rows * columns / 8)
 
 
 @pytest.fixture

@@ -13,9 +13,12 @@ from shiftcore.errors import UserError
 from shiftcore.flow import arm, capacity, image_cost
 from shiftcore.hw.boards import load_board
 from shiftcore.model import video
+from shiftcore.model.preprocess import Preprocessor
+from shiftcore.quant.checkpoint import PRETRAINED
 from tests.driver.footage import pictures
 from tests.environments import one_at_a_time
 
+SHIPPED = PRETRAINED / "cctv.npz"
 STAGES = ("decode", "colour", "shrink", "driver")
 
 
@@ -95,6 +98,19 @@ def test_each_stage_is_measured_here(tiny_export: Path, videos: list[Path], monk
     assert len(marks) == 5 * 8 + 2
     for cost in image_cost.milliseconds(videos, tiny_export / "model.npz"):
         assert set(cost) == set(STAGES) and min(cost.values()) > 0
+
+
+def test_a_chip_with_ingest_leaves_the_shrinking_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`cctv` as it ships: every stage is marked, every image is the chip's, and no input is made here."""
+    size, shown = (320, 240), []
+    (clip,) = capacity.clips(tmp_path, [size])
+    build = image_cost.with_its_chip(SHIPPED)
+    assert build.manifest.ingest
+    monkeypatch.setattr(image_cost._Shrunk, "keep", lambda self, plane, *rest: shown.append((plane.width, plane.height)))
+    monkeypatch.setattr(Preprocessor, "prepare", lambda *_: pytest.fail("an input was made here"))
+    marks: list[None] = []
+    image_cost.watch(clip, build, lambda: marks.append(None))
+    assert len(marks) == 5 * image_cost.RATE + 2 and shown == [(320, 228)] * image_cost.RATE
 
 
 def test_what_is_fed_arrives(tmp_path: Path) -> None:

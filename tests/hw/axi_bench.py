@@ -13,9 +13,11 @@ from typing import Any
 
 import cocotb
 from cocotb.triggers import Timer
+from cocotb.types import Logic
 
 from shiftcore.artifacts import build_folder, write_json
 from shiftcore.hw.formal import block
+from shiftcore.hw.netlist import implementation
 from shiftcore.sim import cocotb_runner
 from tests.checkout import ROOT
 
@@ -79,11 +81,13 @@ def simulate(
     instances: Sequence[Instance],
     mutants: Sequence[tuple[dict[str, int], Mutant]],
     ports: Callable[[dict[str, int]], Ports],
+    netlist: bool = False,
 ) -> int:
-    """Build one simulator of `instances` and `mutants` (each with its parameters) of `module`, whose RTL is `files`;
-    run the tests of tests.hw.<module>_cocotb there and return how many ran. Raises sim.cocotb_runner.BenchError.
+    """Build one simulator of `instances` and `mutants` (each with its parameters) of `module`, whose RTL is `files`, or
+    of what is synthesized of them; run the tests of tests.hw.<module>_cocotb there and return how many ran. Raises
+    sim.cocotb_runner.BenchError.
     """
-    folder = build_folder() / "tests" / module
+    folder = build_folder() / "tests" / (f"{module}_netlist" if netlist else module)
     folder.mkdir(parents=True, exist_ok=True)
     faulty = [Instance(f"m{k}", f"{module}_{one.name}", values) for k, (values, one) in enumerate(mutants)]
     plan = {"seed": SEED, "instances": list(map(asdict, instances)), "mutants": list(map(asdict, faulty))}
@@ -92,7 +96,10 @@ def simulate(
     write_top(top, [*instances, *faulty], ports)
     sources = [RTL / file for file in files]
     sources += [path for _, one in mutants for path in one.write(files, folder)]
-    cocotb_runner.build(top.stem, [*sources, top], folder, ["-Wno-lint"])
+    sources.append(top)
+    if netlist:
+        sources = [implementation(folder / "synthesis")(sources, top.stem)]
+    cocotb_runner.build(top.stem, sources, folder, ["-Wno-lint"])
     print(f"seed {SEED}")
     variables = {"AXI_PLAN": str(folder / "plan.json")}
     return cocotb_runner.run(top.stem, f"tests.hw.{module}_cocotb", folder, variables, SEED)
@@ -129,7 +136,8 @@ class Bench:
 
     def get(self, name: str) -> int:
         """The settled value of an output."""
-        return int(getattr(self.pins, name).value.to_unsigned())
+        value = getattr(self.pins, name).value
+        return int(value) if isinstance(value, Logic) else int(value.to_unsigned())  # a netlist's port of one bit
 
     def chance(self, probability: float) -> bool:
         """True with this probability."""

@@ -38,3 +38,8 @@ def test_ingest() -> None:
     instances = [Instance(f"c{k}", "ingest", parameters(shape)) for k, shape in enumerate(SHAPES)]
     faulty = [(parameters(shape), one) for shape, one in MUTANTS]
     assert simulate("ingest", FILES, instances, faulty, ingest_bench.ports) == 8
+
+
+def test_netlist_of_ingest() -> None:
+    """What Yosys makes of the smallest shape passes the same bench."""
+    assert simulate("ingest", FILES, [Instance("c0", "ingest", parameters(SMALL))], [], ingest_bench.ports, True) == 8
