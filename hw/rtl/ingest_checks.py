@@ -114,7 +114,7 @@ PROOFS = (
     Block(
         name="plane_geometry",
         source=RTL / "plane_geometry.sv",
-        claim="the part seen, its boxes and its first byte are those of the reference's integers, for every plane; each "
+        claim="the part seen, its boxes and its first byte are those of the reference, for every plane; each "
         "fault is told, the first alone; a plane waits for its geometry no longer than is said",
         parameters=(
             dict(WIDTH=3, HEIGHT=2, MAX_WIDTH=7, MAX_HEIGHT=6, SIZE_BITS=3, COLUMN_BITS=2, ROW_BITS=3, AREA_BITS=4)

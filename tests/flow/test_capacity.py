@@ -106,7 +106,7 @@ def test_a_chip_with_ingest_leaves_the_shrinking_out(tmp_path: Path, monkeypatch
     (clip,) = capacity.clips(tmp_path, [size])
     build = image_cost.with_its_chip(SHIPPED)
     assert build.manifest.ingest
-    monkeypatch.setattr(image_cost._Shrunk, "keep", lambda self, plane, *rest: shown.append((plane.width, plane.height)))
+    monkeypatch.setattr(image_cost._Shrunk, "keep", lambda _, plane, *rest: shown.append((plane.width, plane.height)))
     monkeypatch.setattr(Preprocessor, "prepare", lambda *_: pytest.fail("an input was made here"))
     marks: list[None] = []
     image_cost.watch(clip, build, lambda: marks.append(None))
