@@ -8,7 +8,7 @@ from shiftcore.driver.build import Build
 from shiftcore.driver.change import Change, LoadedModel
 from shiftcore.driver.device import Flight
 from shiftcore.driver.errors import FrameError
-from shiftcore.model.records import Record, Result, alarm_score
+from shiftcore.model.records import Record, Result
 
 
 def check_bank(bank: int, count: int) -> None:
@@ -28,7 +28,7 @@ class Banks:
         first, count = Change(build.model, build.reference, stream), build.manifest.models
         self.models: tuple[LoadedModel, ...] = (first.loaded,) * count
         self._references = [build.reference] * count
-        self._consensus = [build.reference.consensus() for _ in range(count)]
+        self._decisions = [build.reference.decisions() for _ in range(count)]
         self._clock_mhz = build.manifest.clock_mhz
         self._of = [0] * build.manifest.streams
 
@@ -48,19 +48,19 @@ class Banks:
     def take(self, change: Change, bank: int) -> None:
         """Go by the model that a bank has now; behind a load no stream has a past, whatever its bank."""
         self._references[bank] = change.reference
-        self._consensus = [reference.consensus() for reference in self._references]
+        self._decisions = [reference.decisions() for reference in self._references]
         self.models = (*self.models[:bank], change.loaded, *self.models[bank + 1 :])
 
     def result(self, flight: Flight, record: Record) -> Result:
         """What a frame's record says, by the model of its bank."""
-        decision = self._consensus[flight.bank].update(record.logits, flight.stream, flight.clear)
+        decision, score = self._decisions[flight.bank].update(record.logits, flight.stream, flight.clear)
         return Result(
             frame_id=flight.frame_id,
             stream=flight.stream,
             clear=flight.clear,
             logits=record.logits,
             decision=decision,
-            score=alarm_score(decision, self._references[flight.bank].description.alarm_indices),
+            score=score,
             latency_cycles=record.latency_cycles,
             latency_ms=record.latency_cycles / (self._clock_mhz * 1e3),
         )

@@ -18,7 +18,7 @@ from shiftcore.driver.run import Run
 from shiftcore.driver.shadow_report import Camera
 from shiftcore.driver.sources import Image
 from shiftcore.model.decision import Decision
-from shiftcore.model.records import Result, alarm_score
+from shiftcore.model.records import Result
 
 QUEUED = 64  # inputs that may wait for a candidate in NumPy
 
@@ -83,7 +83,7 @@ class InNumpy:
     """One in a thread of the lowest priority. `patient`: it sees every frame, however long that takes."""
 
     def __init__(self, candidate: Change, run: Run, judge: Judge) -> None:
-        self._reference, self._consensus = candidate.reference, candidate.reference.consensus()
+        self._reference, self._decisions = candidate.reference, candidate.reference.decisions()
         self._judge = judge
         self._patient = not run.expected() and not any(source.live for source in run.sources)
         self._queue: queue.Queue[Seen | None] = queue.Queue(QUEUED)
@@ -121,8 +121,6 @@ class InNumpy:
         """The thread: one input after another through the candidate."""
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)  # of this thread alone, on Linux
-        alarm = self._reference.description.alarm_indices
         while (seen := self._queue.get()) is not None:
             logits = self._reference.infer(seen.pixels, seen.stream, seen.begins)
-            decision = self._consensus.update(logits, seen.stream, seen.begins)
-            self._judge(seen, seen.begins, decision, alarm_score(decision, alarm))
+            self._judge(seen, seen.begins, *self._decisions.update(logits, seen.stream, seen.begins))

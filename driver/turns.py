@@ -18,7 +18,7 @@ import numpy as np
 from shiftcore.driver.accelerator import Accelerator
 from shiftcore.driver.change import Change
 from shiftcore.driver.errors import AcceleratorError, FrameError
-from shiftcore.model.records import Result, alarm_score
+from shiftcore.model.records import Result
 
 Job = tuple[np.ndarray, int, bool]
 """A frame, uint8 `[H, W, C]`, its stream, and whether it begins a clip."""
@@ -29,12 +29,11 @@ class _Model:
 
     def __init__(self, change: Change, bank: int) -> None:
         self.change, self.bank = change, bank
-        self.consensus = change.reference.consensus()
+        self.decisions = change.reference.decisions()
 
     def decided(self, result: Result, clear: bool) -> Result:
         """A result of the chip as one of a chip that has this model alone."""
-        decision = self.consensus.update(result.logits, result.stream, clear)
-        score = alarm_score(decision, self.change.reference.description.alarm_indices)
+        decision, score = self.decisions.update(result.logits, result.stream, clear)
         return replace(result, clear=clear, decision=decision, score=score)
 
 

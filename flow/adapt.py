@@ -30,7 +30,7 @@ from shiftcore.options import PresetName
 from shiftcore.quant import checkpoint, layouts, metrics, paired, splits
 from shiftcore.quant.cross_validation import FOLDS, Scorer, each_fold
 from shiftcore.quant.data import Clips, usable, video_clips
-from shiftcore.quant.export import export
+from shiftcore.quant.export import integer_reference
 from shiftcore.quant.frames import content
 from shiftcore.quant.layouts import Dataset, Sample
 from shiftcore.quant.learner import begin, recipe_key, two_phases
@@ -163,7 +163,7 @@ def fine_tune(preset: Preset, strategy: Strategy, data: Clips, folder: Path) -> 
 def train_fold(preset: Preset, strategy: Strategy, old: Reference, data: Clips, folder: Path) -> Scorer:
     """Fine-tune, and score by the integer models of the new network and of the old one."""
     network = fine_tune(preset, strategy, data, folder)
-    new = Reference.load(export(network, preset, folder / "export", trained=True) / "model.npz")
+    new = integer_reference(network, preset, trained=True)
 
     def score(sample: Sample) -> Row:
         return {**judge(new, sample).row(), "old_scores": judge(old, sample).row()["scores"]}
@@ -228,7 +228,7 @@ def adapt(preset: Preset, videos: Path, strategy_name: str, confidence: float) -
     folder, clips = versions.home(preset), footage.clips()
     stamp = digest(recipe_key(preset, strategy, json.dumps(clips)), start, code("shiftcore.flow.adapt"))
     parts = make_folds(footage.fresh, footage.sources_known)
-    old = Reference.load(export(network, preset, folder / "old", trained=True) / "model.npz")
+    old = integer_reference(network, preset, trained=True)
     teach = partial(train_fold, preset, strategy, old)
     folds = each_fold(preset, network.classes, parts, videos, teach, folder, stamp, footage.known)
     rows = [row for fold in folds for row in fold]

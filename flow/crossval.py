@@ -27,12 +27,11 @@ from shiftcore.flow.bias import bias_floor, examine
 from shiftcore.flow.crossval_report import lines, write_card, write_picture
 from shiftcore.flow.judging import judge
 from shiftcore.flow.operating_point import choose_threshold, parted
-from shiftcore.model.reference import Reference
 from shiftcore.options import PresetName
 from shiftcore.quant import checkpoint, layouts, metrics, splits
 from shiftcore.quant.cross_validation import FOLDS, Scorer, TrainFold, one_fold, out_of_fold, torch_scorer
 from shiftcore.quant.data import Clips, inputs, usable, video_clips
-from shiftcore.quant.export import export
+from shiftcore.quant.export import integer_reference
 from shiftcore.quant.identity import fingerprint
 from shiftcore.quant.layouts import Dataset, Sample
 from shiftcore.quant.learner import begin, draw_curves, recipe_key, two_phases
@@ -46,12 +45,12 @@ from shiftcore.sources import code
 
 
 def train_fold(preset: Preset, strategy: Strategy, unseen: frozenset[Path], data: Clips, folder: Path) -> Scorer:
-    """Train, export, and score with the integer model; beside it, with the same network in floating point, but for the
+    """Train, and score with the integer model; beside it, with the same network in floating point, but for the
     videos `unseen`, which may be long."""
     trained = two_phases(preset, data, folder, strategy)
     checkpoint.save(trained.network, preset, folder / "best.pt")
     draw_curves(trained.epochs, folder / "curves.png")
-    reference = Reference.load(export(trained.network, preset, folder / "export", trained=True) / "model.npz")
+    reference = integer_reference(trained.network, preset, trained=True)
     in_float = torch_scorer(trained.warm, preset)
     history = {phase: epochs[-1]["train_accuracy"] for phase, epochs in trained.epochs.items() if epochs}
 

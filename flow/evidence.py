@@ -13,7 +13,6 @@ from shiftcore.flow.inputs import inputs
 from shiftcore.model.class_map import ClassMap
 from shiftcore.model.decision import Decision
 from shiftcore.model.preprocess import Preprocessor, crop_size
-from shiftcore.model.records import alarm_score
 from shiftcore.model.reference import Reference
 
 RED = np.array([230, 20, 20], np.float32)
@@ -74,7 +73,7 @@ def gather(reference: Reference, path: Path, upto: float = np.inf) -> Iterator[E
         maps = ClassMap(reference)
     except ValueError as error:
         raise UserError(f"{description.preset.name}: where its evidence lies cannot be told: {error}") from None
-    prepare, consensus = Preprocessor(description), reference.consensus()
+    prepare, decisions = Preprocessor(description), reference.decisions()
     times: deque[float] = deque(maxlen=description.num_segments)
     for frame, pixels, clear in inputs(path, prepare, description.preprocess.images_per_second):
         if frame.seconds > upto:
@@ -83,12 +82,12 @@ def gather(reference: Reference, path: Path, upto: float = np.inf) -> Iterator[E
             continue
         why = maps.infer(pixels, clear)
         times.append(frame.seconds)
-        decision = consensus.update(why.logits, clear=clear)
+        decision, score = decisions.update(why.logits, clear=clear)
         top, left, bottom, right = seen = _seen(frame.pixels, prepare)
         yield Evidence(
             times[0],
             frame.seconds,
-            alarm_score(decision, indices),
+            score,
             why.evidence(_likeliest(decision, indices)),
             top + maps.rows * (bottom - top),
             left + maps.columns * (right - left),

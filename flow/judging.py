@@ -57,9 +57,9 @@ def track(row: Row) -> Track:
 def judge(reference: Reference, sample: Sample) -> Outcome:
     """Run one clip. Raises UserError for a video that cannot be read or makes no input."""
     description = reference.description
-    settings, indices = description.alarm, description.alarm_indices
+    settings = description.alarm
     prepare, rate = Preprocessor(description), description.preprocess.images_per_second
-    running, alarm, alarms, seconds, light = reference.consensus(), settings and Alarm(settings), 0, 0.0, 0.0
+    running, alarm, alarms, seconds, light = reference.decisions(), settings and Alarm(settings), 0, 0.0, 0.0
     total, times, scores = np.zeros(len(reference.classes), np.int64), [], []
     for frame, pixels, clear in inputs(sample.path, prepare, rate):
         seconds = frame.seconds
@@ -67,10 +67,10 @@ def judge(reference: Reference, sample: Sample) -> Outcome:
             continue
         logits = reference.infer(pixels, clear=clear)
         total += logits
-        decision = running.update(logits, clear=clear)
+        decision, score = running.update(logits, clear=clear)
         times.append(seconds)
         light += float(pixels[..., 0].mean())
-        scores.append(alarm_score(decision, indices))
+        scores.append(score)
         if alarm:
             alarms += sum(change.begin for change in alarm.update(seconds, scores[-1], decision.name))
     if not scores:

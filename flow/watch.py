@@ -13,7 +13,6 @@ from shiftcore.flow.inputs import inputs
 from shiftcore.model.alarm import Alarm, AlarmSettings, Change
 from shiftcore.model.decision import Decision
 from shiftcore.model.preprocess import Preprocessor, crop_size, to_input
-from shiftcore.model.records import alarm_score
 from shiftcore.model.reference import Reference
 
 ENLARGED = 4  # the pictures people see have this many times the pixels of the core's frames, a side
@@ -74,8 +73,8 @@ def watch(
     the runtime does it. Raises UserError for a file that is no video, is damaged within those inputs, or is smaller
     than the network's input."""
     watched = Watched(str(path), starts)
-    prepare, consensus = Preprocessor(reference.description), reference.consensus()
-    settings, scored = reference.description.alarm, reference.description.alarm_indices
+    prepare, decisions = Preprocessor(reference.description), reference.decisions()
+    settings = reference.description.alarm
     alarm = Alarm(settings) if settings else None
     height, width = reference.input_shape[:2]
     images = inputs(path, prepare, reference.description.preprocess.images_per_second, shown=True)
@@ -84,12 +83,12 @@ def watch(
             continue
         clear = len(watched.logits) in starts
         logits = reference.infer(pixels, 0, clear)
-        decision = consensus.update(logits, 0, clear)
+        decision, risk = decisions.update(logits, 0, clear)
         _keep(watched, pixels, frame.shown, (height, width))
         watched.seconds.append(frame.seconds)
         watched.logits.append(logits)
         watched.decisions.append(decision)
-        watched.risk.append(alarm_score(decision, scored))
+        watched.risk.append(risk)
         if alarm and settings:
             watched.changes += alarm.interrupt() if clear else []
             name = settings.likeliest(reference.classes, decision.scores)

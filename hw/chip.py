@@ -12,7 +12,6 @@ build/PRESET/BOARD/chip/
 import hashlib
 import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -184,7 +183,7 @@ def build_chip(core_folder: Path, model: Path, board: Board) -> Path:
     reference = Reference.load(model)
     sources = [RTL / file for file in (*PACKAGES, *_shell(reference))]
     makers = [Path(__file__), *(Path(str(module.__file__)) for module in (selftest, manifests, image, records, limits))]
-    family = json.dumps(asdict(FAMILIES[board.family]), default=lambda table: table.model_dump())
+    family = json.dumps(FAMILIES[board.family].model_dump())
     content = digest(core.content, board.model_dump_json(), family, model, *sources, *makers)
     if _is_built(folder, content):
         return folder

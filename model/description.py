@@ -142,6 +142,11 @@ class ModelDescription(InputSpec):
         return parsed(cls, {**values, "alarm": None if none else alarm, "identity": identity(values)})
 
     @property
+    def streams(self) -> int:
+        """How many streams have a temporal state."""
+        return self.preset.hardware.streams
+
+    @property
     def alarm_indices(self) -> list[int]:
         """Which classes raise the alarm, if any."""
         names = self.alarm.classes if self.alarm else ()

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from shiftcore.model import registers as reg
-from shiftcore.model.decision import Decision
+from shiftcore.model.decision import Consensus, Decision
 from shiftcore.model.limits import ALIGNMENT, CONTEXT_BITS, LOGIT, MODELS, RECORD_HEADER, STREAMS, RecordHeader
 
 _LOGIT = np.dtype(LOGIT)
@@ -124,6 +124,19 @@ class Counters:
 def alarm_score(decision: Decision, alarm: Sequence[int]) -> float:
     """The highest probability among the classes of indices `alarm`; without any, that of the winner."""
     return float(alarm_scores(decision.scores, alarm))
+
+
+class Decisions:
+    """Makes of each frame's logits what the alarm needs: `consensus`' decision, and the score of the classes of indices
+    `alarm`."""
+
+    def __init__(self, consensus: Consensus, alarm: Sequence[int]) -> None:
+        self._consensus, self._alarm = consensus, alarm
+
+    def update(self, logits: np.ndarray, stream: int = 0, clear: bool = False) -> tuple[Decision, float]:
+        """As `Consensus.update`; the decision, and its `alarm_score`."""
+        decision = self._consensus.update(logits, stream, clear)
+        return decision, alarm_score(decision, self._alarm)
 
 
 def alarm_scores(scores: np.ndarray, alarm: Sequence[int]) -> np.ndarray:

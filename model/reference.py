@@ -22,7 +22,7 @@ from shiftcore import extensions
 from shiftcore.errors import UserError
 from shiftcore.model.decision import Consensus
 from shiftcore.model.description import Layer, ModelDescription
-from shiftcore.model.records import Context
+from shiftcore.model.records import Context, Decisions
 
 
 def _one_blas_thread() -> Callable[[], contextlib.AbstractContextManager[Any]]:
@@ -266,7 +266,7 @@ class Reference:
         self.classes = list(self.description.classes)
         size = self.description.input
         self.input_shape = (size.height, size.width, size.channels)
-        self.streams = self.description.preset.hardware.streams
+        self.streams = self.description.streams
         self.layers = [layer.name for layer in description.layers]
         height, width, channels = self.input_shape
         maps = {"input": Map((channels, height, width), 0, 255)}
@@ -302,6 +302,10 @@ class Reference:
             raise UserError(f"{path}: not an integer model: no {error}") from None
         except (AttributeError, TypeError, ValueError) as error:
             raise UserError(f"{path}: not an integer model: {error}") from None
+
+    def decisions(self) -> Decisions:
+        """A new maker of decisions, each with the alarm's score, for this model."""
+        return Decisions(self.consensus(), self.description.alarm_indices)
 
     @property
     def shifts(self) -> int:

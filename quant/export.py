@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from shiftcore.artifacts import atomic_file, atomic_folder, digest, is_kept, kept, lock
 from shiftcore.errors import UserError
 from shiftcore.model import image
-from shiftcore.model.description import FORMAT, VERSION
+from shiftcore.model.description import FORMAT, VERSION, ModelDescription
 from shiftcore.model.manifest import ChipManifest
-from shiftcore.model.reference import weights_digest
+from shiftcore.model.reference import Reference, weights_digest
 from shiftcore.quant import integer
 from shiftcore.quant.checkpoint import check_finite, chosen_threshold, find, load_network
 from shiftcore.quant.layers import ConvLayer
@@ -49,9 +49,7 @@ def export(
     (`ReducedTSM.snap`) in place. Input of the QONNX graph: one frame `[1, C, H, W]`, floats of the whole numbers 0 to
     255. Raises UserError for weights that are not finite, or too extreme to be made integers of.
     """
-    check_finite(network.state_dict(), "the network to export")
-    check_finite(network.snap().state_dict(), "the network to export, its scales multiplied out")
-    graph, arrays = integer_model(network, preset, trained, threshold)
+    graph, arrays = _integers(network, preset, trained, threshold)
     graph["checkpoint"] = source
     description = json.dumps(graph)
     with atomic_folder(folder) as temporary:
@@ -61,6 +59,24 @@ def export(
         arrays["graph"] = np.array(description)
         np.savez_compressed(temporary / "model.npz", allow_pickle=False, **arrays)
     return folder
+
+
+def integer_reference(
+    network: ReducedTSM, preset: Preset, trained: bool = False, threshold: float | None = None
+) -> Reference:
+    """The integer model that `export` would write, ready to run; without the graph to compile, which takes seconds.
+    Brings the network into canonical form in place, and raises UserError, as `export` does."""
+    graph, arrays = _integers(network, preset, trained, threshold)
+    return Reference(ModelDescription.parse(json.loads(json.dumps({**graph, "checkpoint": None}))), arrays)
+
+
+def _integers(
+    network: ReducedTSM, preset: Preset, trained: bool, threshold: float | None
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """`integer_model` of a network that is brought into canonical form first."""
+    check_finite(network.state_dict(), "the network to export")
+    check_finite(network.snap().state_dict(), "the network to export, its scales multiplied out")
+    return integer_model(network, preset, trained, threshold)
 
 
 def integer_model(

@@ -39,7 +39,8 @@ def _precompiled(environment: Mapping[str, str], compiler: str, flags: str, fast
     includes = Path(environment["VERILATOR_ROOT"]) / "include"
     settings = [_content(compiler, includes), compiler, flags, fast, SWITCHES]
     key = digest(json.dumps(settings), includes / "verilated.mk")
-    target = build_folder() / "tools" / f"verilated-{key[:24]}"
+    tools = (build_folder() / "tools").resolve()  # one name for what several build folders share: ccache goes by names
+    target = tools / f"verilated-{key[:24]}"
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target.with_suffix(".lock"), "w") as handle:

@@ -3,7 +3,9 @@
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,8 +31,27 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 def pytest_collection_finish() -> None:
     """Torch, FINN and the rest are millions of objects that stay: whoever collects garbage, as each export does, need
     not look through them."""
+    if "brevitas" in sys.modules:
+        build_torchs_registry_once()
     gc.collect()
     gc.freeze()
+
+
+def build_torchs_registry_once() -> None:
+    """Torch reads the source of a thousand functions anew for each export to ONNX, which takes more than a second:
+    here each export gets its own copy of what the first one read."""
+    from torch.onnx._internal.exporter import _registration
+
+    registry = _registration.ONNXRegistry
+    read = cache(registry.from_torchlib)
+
+    def copied(opset_version: int) -> _registration.ONNXRegistry:
+        copy = registry()
+        copy._opset_version = opset_version
+        copy.functions = {target: [*functions] for target, functions in read(opset_version).functions.items()}
+        return copy
+
+    pytest.MonkeyPatch().setattr(registry, "from_torchlib", staticmethod(copied))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -25,6 +25,15 @@ def one_at_a_time(name: str) -> Iterator[None]:
         yield
 
 
+def with_tools(folder: Path) -> Path:
+    """A build folder for one test, with the tools of the others' (Verilator's header, precompiled) as they are."""
+    tools = build_folder() / "tools"
+    for path in (tools, folder):
+        path.mkdir(parents=True, exist_ok=True)
+    (folder / "tools").symlink_to(tools.resolve())
+    return folder
+
+
 PYNQ = {
     "3.0.1": ("pynqmetadata==0.1.2", "pydantic==1.9.1", "pycparser==2.21", "ipython==8.39.0"),
     "3.1.2": ("pynqmetadata==0.1.9", "pydantic==1.9.1", "pycparser==2.21", "ipython==8.39.0"),

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The boards: one TOML file each, beside this module (docs/adding-a-board.md)."""
+"""The boards: one TOML file each, beside this module (docs/adding-a-board.md); their families in families/."""
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,8 +36,7 @@ class Pll(Table):
     div2: bool = False
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(Table):
     """What all parts of a family share, because the processing system and our top are the same in each.
 
     `base_address` is where the CPU sees the chip's registers; `address_bits` those of the memory port `memory_port`,
@@ -47,19 +45,14 @@ class Family:
     """
 
     part_prefixes: tuple[str, ...]
-    base_address: int
-    address_bits: int
+    base_address: int = Field(ge=0)
+    address_bits: int = Field(gt=0)
     memory_port: str
-    reference_mhz: float
+    reference_mhz: float = Field(gt=0)
     pll: Pll | None = None
 
 
-FAMILIES = {
-    # Zynq-7000 TRM (UG585): M_AXI_GP0 begins at 0x4000_0000; S_AXI_HP0 is AXI3. IO PLL: 1000 MHz.
-    "zynq7": Family(("xc7z",), 0x4000_0000, 32, "S_AXI_HP0", 50.0, Pll(name="IOPLL", fbdiv=20)),
-    # Zynq UltraScale+ TRM (UG1085): M_AXI_HPM0_FPD begins at 0xA000_0000; S_AXI_HP0_FPD is AXI4.
-    "zynquplus": Family(("xczu", "xck"), 0xA000_0000, 40, "S_AXI_HP0_FPD", 33.333),
-}
+FAMILIES = {path.stem: configuration.load(Family, path) for path in sorted((BOARDS / "families").glob("*.toml"))}
 MAX_DIVISOR = 63
 _CLOCK_TOLERANCE = 1e-6  # so that a clock may be written with six digits
 

@@ -140,8 +140,10 @@ def _read(job: Job, files: list[Path], options: str = "") -> str:
 
 
 def _symbiyosys(job: Job, files: list[Path]) -> str:
-    """The .sby file: property-directed reachability for runs of any length, else bounded model checking."""
-    mode, engine, more = ("prove", "abc pdr", "aigsmt z3") if job.depth is None else ("bmc", "abc bmc3", "aigsmt z3")
+    """The .sby file: property-directed reachability for runs of any length, else bounded model checking. What refutes
+    a proof is traced; that a mutant fails is all that is wanted of it."""
+    traces = "aigsmt none" if job.kind == "mutant" else "aigsmt z3"
+    mode, engine, more = ("prove", "abc pdr", traces) if job.depth is None else ("bmc", "abc bmc3", traces)
     if job.kind == "cover":
         mode, engine, more = "cover", "smtbmc z3", ""
     options = [f"mode {mode}", f"timeout {SECONDS}", more, "" if job.depth is None else f"depth {job.depth}"]

@@ -2,12 +2,14 @@
 """The boards' files: facts that agree with the parts' names, and one new file as all that a new board needs."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from shiftcore.errors import UserError
 from shiftcore.hw import boards
-from shiftcore.hw.boards import FAMILIES, load_board
+from shiftcore.hw.boards import FAMILIES, Board, load_board
+from shiftcore.model.limits import BURSTS
 
 NAMES = sorted(path.stem for path in boards.BOARDS.glob("*.toml"))
 # LUT, FF, DSP, RAMB36 and LUTs that can be memory of each die (AMD DS190, DS891, DS987).
@@ -105,3 +107,7 @@ def test_a_broken_file_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_an_unknown_board_names_the_known_ones() -> None:
     with pytest.raises(UserError, match="board 'de10': not known; the boards are kv260, pynq-z1"):
         load_board("de10")
+
+
+def test_every_family_has_its_file_and_its_bursts() -> None:
+    assert set(FAMILIES) == set(get_args(Board.model_fields["family"].annotation)) == set(BURSTS)

@@ -30,16 +30,15 @@ from shiftcore.hw.steps import SavedSteps
 from shiftcore.hw.verify import first_difference, integer_logits
 from shiftcore.quant.preset import PRESETS
 from tests.checkout import ROOT
+from tests.commands import shiftcore
 
 BOARD = load_board("pynq-z2")
 PART = BOARD.part
 
 
 def run(*arguments: str, build: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """`shiftcore compile` as `make compile` runs it."""
-    environment = os.environ | ({"SHIFTCORE_BUILD": str(build)} if build else {})
-    command = [sys.executable, "-m", "shiftcore", "compile", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    """`shiftcore compile`, with a build folder of its own."""
+    return shiftcore("compile", *arguments, **({"SHIFTCORE_BUILD": build} if build else {}))
 
 
 def refused(done: subprocess.CompletedProcess[str]) -> str:

@@ -15,6 +15,7 @@ from shiftcore.quant.export import export
 from shiftcore.quant.network import ReducedTSM, random_network
 from shiftcore.quant.preset import Preset, parse_preset
 from shiftcore.sim.core import CoreModel
+from tests.environments import with_tools
 
 SIZES = {
     "input": {"height": 16, "width": 16},
@@ -50,7 +51,7 @@ KINDS: dict[str, Callable[[ReducedTSM], object]] = {
 
 @pytest.fixture(autouse=True)
 def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path / "build"))
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(with_tools(tmp_path / "build")))
 
 
 def exported(kind: str, classes: int) -> tuple[Preset, Path]:

@@ -5,10 +5,8 @@ No Vivado ran here: reports come from a stand-in (fake_vivado.py) that writes th
 """
 
 import json
-import os
 import shutil
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -21,7 +19,7 @@ from shiftcore.hw.boards import load_board
 from shiftcore.hw.toolchains import vivado
 from shiftcore.hw.toolchains.vivado import dryrun, reports
 from shiftcore.hw.toolchains.vivado.dryrun import TABLE, DryRunError
-from tests.checkout import ROOT
+from tests.commands import shiftcore
 from tests.hw.fake_vivado import HANDOFF
 
 HERE = Path(__file__).parent
@@ -147,9 +145,7 @@ def test_reports_of_ultrascale_plus() -> None:
 
 
 def test_the_command_without_vivado_is_one_line_and_exit_code_2(tiny_chip: Path) -> None:
-    command = [sys.executable, "-m", "shiftcore", "bitstream", "--preset", "tiny", "--board", "pynq-z2"]
-    environment = {**os.environ, "VIVADO": "/no/such/vivado"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = shiftcore("bitstream", "--preset", "tiny", "--board", "pynq-z2", VIVADO="/no/such/vivado")
     assert done.returncode == 2
     assert done.stderr.startswith("error: Vivado: not found; install")
     assert done.stderr.count("\n") == 1

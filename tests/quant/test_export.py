@@ -18,7 +18,7 @@ from shiftcore.model.preprocess import to_input
 from shiftcore.model.reference import Reference
 from shiftcore.quant import synthetic, temporal
 from shiftcore.quant.checkpoint import load_network
-from shiftcore.quant.export import export, integer_model
+from shiftcore.quant.export import export, integer_model, integer_reference
 from shiftcore.quant.network import ReducedTSM, random_network
 from shiftcore.quant.preset import Preset, parse_preset
 from tests.checkout import ROOT
@@ -136,6 +136,15 @@ def test_both_files_say_the_same_and_all_of_it(tmp_path: Path) -> None:
     assert description["classes"] == ["calm", "fight"]
     assert description["trained"] is False
     assert Preset.model_validate(description["preset"]) == preset
+
+
+def test_the_model_without_its_graph_is_the_exported_one(tmp_path: Path) -> None:
+    preset = topologies.NARROW
+    exported = Reference.load(export(random_network(preset, 0), preset, tmp_path / "export") / "model.npz")
+    made = integer_reference(random_network(preset, 0), preset)
+    assert made.description == exported.description and made.description.weights
+    for frame, context in zip(noise(preset, 8), CONTEXTS, strict=True):
+        assert np.array_equal(made.infer(frame, *context), exported.infer(frame, *context))
 
 
 def test_same_network_same_bytes_and_nothing_of_this_machine(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from shiftcore.artifacts import digest
 from shiftcore.model.reference import Reference
 from shiftcore.quant.checkpoint import PRETRAINED, chosen_threshold, load_network
 from shiftcore.quant.data import inputs
-from shiftcore.quant.export import export
+from shiftcore.quant.export import export, integer_reference
 from shiftcore.quant.metrics import auc
 from shiftcore.quant.preset import load_preset
 from tests.real_clips import REAL_CLIPS, real_clips
@@ -37,10 +37,10 @@ def test_weights_are_of_this_preset_and_carry_their_threshold(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(not real_clips(), reason="the real clips are not beside this checkout")
-def test_integer_predictions_are_the_networks(tmp_path: Path) -> None:
+def test_integer_predictions_are_the_networks() -> None:
     """Every eighth clip: its total of integer logits equals the quantized network's, divided by the known scale."""
     network, _ = load_network(PRESET, WEIGHTS)
-    reference = Reference.load(export(network, PRESET, tmp_path / "export", trained=True) / "model.npz")
+    reference = integer_reference(network, PRESET, trained=True)
     rows = list(csv.DictReader((REAL_CLIPS / "index.csv").open()))[::8]
     for row in rows:
         clip = inputs(PRESET, REAL_CLIPS / row["clip"])
@@ -52,11 +52,11 @@ def test_integer_predictions_are_the_networks(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not real_clips(), reason="the real clips are not beside this checkout")
-def test_what_learned_from_drawn_people_alone_knows_real_fights(tmp_path: Path) -> None:
+def test_what_learned_from_drawn_people_alone_knows_real_fights() -> None:
     """Every fourth clip; what size, rate, light and crude motion tell of all of them is an AUC of 0.777."""
     preset = load_preset("cctv-synthetic")
     network, _ = load_network(preset, PRETRAINED / "cctv-synthetic.pt")
-    reference = Reference.load(export(network, preset, tmp_path / "export", trained=True) / "model.npz")
+    reference = integer_reference(network, preset, trained=True)
     rows = list(csv.DictReader((REAL_CLIPS / "index.csv").open()))[::4]
     scores = []
     for row in rows:

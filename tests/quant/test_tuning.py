@@ -16,10 +16,9 @@ from torch.nn.utils import parametrize
 from torch.utils.data import DataLoader, TensorDataset
 
 from shiftcore.errors import UserError
-from shiftcore.model.reference import Reference
 from shiftcore.quant import tuning
 from shiftcore.quant.checkpoint import load, save
-from shiftcore.quant.export import export, integer_model
+from shiftcore.quant.export import integer_reference
 from shiftcore.quant.learner import Learner
 from shiftcore.quant.network import ReducedTSM, random_network
 from shiftcore.quant.preset import Preset
@@ -215,13 +214,12 @@ def test_the_warm_up_hands_its_adapters_weights_on() -> None:
 
 
 @pytest.mark.parametrize("preset", topologies.ALL, ids=lambda preset: preset.name)
-def test_the_exported_integers_predict_the_same(preset: Preset, tmp_path: Path) -> None:
-    """Merged, snapped and exported: every integer logit is that of the snapped network."""
+def test_the_integers_predict_the_same(preset: Preset) -> None:
+    """Merged and snapped: every integer logit is that of the snapped network."""
     network = adapted(preset)
     tuning.merge(network)
-    export(network, preset, tmp_path / "export")
-    scale = integer_model(network, preset, trained=False)[0]["logit_scale"]
-    reference = Reference.load(tmp_path / "export" / "model.npz")
+    reference = integer_reference(network, preset)
+    scale = reference.description.logit_scale
     images = clips(preset, 4, seed=7)
     with torch.inference_mode():
         real = network(images).flatten(0, 1).double().numpy() / scale

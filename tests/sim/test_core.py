@@ -23,6 +23,7 @@ from shiftcore.errors import UserError
 from shiftcore.sim import library
 from shiftcore.sim.core import CoreError, CoreModel, Deadlock, Result, build_library, pack, unpack
 from tests.checkout import ROOT
+from tests.environments import with_tools
 
 FIXTURE = Path(__file__).parent / "fixture_core"
 Job = tuple[np.ndarray, int, bool]
@@ -268,7 +269,7 @@ print(build_library(Path(sys.argv[1])))
 
 def test_two_builds_at_once(tmp_path: Path) -> None:
     """Both get the same whole library, and nothing else is left beside it."""
-    variables = {**library.environment(), "SHIFTCORE_BUILD": str(tmp_path)}
+    variables = {**library.environment(), "SHIFTCORE_BUILD": str(with_tools(tmp_path / "build"))}
     command = [sys.executable, "-c", BUILD_IT, str(FIXTURE)]
     builds = [subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     libraries = {build.communicate()[0].strip() for build in builds}
@@ -300,7 +301,7 @@ def test_an_interrupted_build_leaves_nothing(copy: Path, tmp_path: Path) -> None
 
 
 def test_a_refused_source_is_named(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path / "build"))
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(with_tools(tmp_path / "build")))
     (copy / "core.sv").write_text("module core; nonsense endmodule")
     with pytest.raises(CoreError, match=r"core\.sv:1"):
         CoreModel(copy)
