@@ -102,7 +102,7 @@ def soak(
     What goes wrong is in what is returned, and ends it."""
     found = Soak(streams=accelerator.streams)
     player = _Player(accelerator, clips, found, seed=1)
-    wall, cpu, began, first = time.monotonic(), time.process_time(), chip.clock(), accelerator.counters().cycles
+    wall, cpu, began = time.monotonic(), time.process_time(), _now(accelerator, chip)
     try:
         for number in range(frames):
             player.send()
@@ -113,9 +113,15 @@ def soak(
                     break
         while player.due and player.take(wait_s=10.0):
             look(found.frames)
-        found.cycles, found.seconds = accelerator.counters().cycles - first, chip.clock() - began
+        seconds, cycles = _now(accelerator, chip)
+        found.seconds, found.cycles = seconds - began[0], cycles - began[1]
     except AcceleratorError as error:
         found.error = str(error)
     found.lost = len(player.due)
     found.wall_s, found.cpu_s = time.monotonic() - wall, time.process_time() - cpu
     return found
+
+
+def _now(accelerator: Accelerator, chip: Backend) -> tuple[float, int]:
+    """Seconds, and cycles of the chip's counter. Between the two readings pass as many cycles each time."""
+    return chip.clock(), accelerator.counters().cycles
