@@ -57,9 +57,15 @@ class Record:
 
 def made_of(lock_file: Path, board: Board) -> str:
     """The digest of what decides a chip's timing and can be read at once: the lock file (network, folding, FIFOs), the
-    RTL, what is mended of FINN's and for Yosys, the delays, and the versions of FINN+ and Yosys. The compiler in
-    between is not in it."""
-    return digest(*_files(lock_file, board), *(f"{tool} {version(tool)}" for tool in TOOLS))
+    RTL without its comments, what is mended of FINN's and for Yosys, the delays, and the versions of FINN+ and Yosys.
+    The compiler in between is not in it."""
+    files = [_code(file) if file.suffix in (".sv", ".v") else file for file in _files(lock_file, board)]
+    return digest(*files, *(f"{tool} {version(tool)}" for tool in TOOLS))
+
+
+def _code(file: Path) -> str:
+    """SystemVerilog without comments and spaces, by which no netlist differs."""
+    return "".join(re.sub(r"//[^\n]*|/\*.*?\*/", " ", file.read_text(), flags=re.DOTALL).split())
 
 
 def _files(lock_file: Path, board: Board) -> list[Path]:
