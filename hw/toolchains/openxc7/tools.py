@@ -39,14 +39,14 @@ def find(part: str) -> Tools:
     """The tools for a part: programs on PATH or anywhere under the folder that the environment variable OPENXC7 names,
     data bases under that folder, behind links as well. Raises UserError where one is missing: what, and what to do."""
     files = list(_files(Path(os.environ.get("OPENXC7") or os.devnull)))
-    programs = [_program(program, files) for program in _PROGRAMS]
+    nextpnr, fasm2frames, frames2bit = (_program(program, files) for program in _PROGRAMS)
     chipdb = next((file for file in files if re.fullmatch(rf"{part[:7]}.*\.bin", file.name)), None)
     if chipdb is None:
         raise _missing(f"chip data base {part[:7]}*.bin")
     yaml = next((file for file in files if file.parts[-2:] == (part, "part.yaml")), None)
     if yaml is None:
         raise _missing(f"Project X-Ray data base with {part}/part.yaml")
-    return Tools(*programs, chipdb, yaml.parent.parent)
+    return Tools(nextpnr, fasm2frames, frames2bit, chipdb, yaml.parent.parent)
 
 
 def _program(name: str, files: list[Path]) -> str:

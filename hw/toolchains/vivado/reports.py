@@ -97,8 +97,10 @@ def power(report: str) -> Power:
     rows = re.findall(r"^\| *([^|]+?) *\| *([^|]+?) *\|$", report, re.MULTILINE)
     values = {name.rstrip("*").strip(): value for name, value in rows}
     try:
-        watts = [float(values[f"{name} (W)"]) for name in ("Total On-Chip Power", "Dynamic", "Device Static")]
-        return Power(*watts, values["Confidence Level"])
+        total, dynamic, static = (
+            float(values[f"{name} (W)"]) for name in ("Total On-Chip Power", "Dynamic", "Device Static")
+        )
+        return Power(total, dynamic, static, values["Confidence Level"])
     except (KeyError, ValueError):
         raise ReportError("power report: no summary in the known format in it") from None
 
