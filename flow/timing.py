@@ -48,7 +48,8 @@ def main(
 
 
 def _note(found: Record, path: Path, kept: Path) -> None:
-    """Leave the record, and say where it belongs unless that one is the same."""
+    """Leave the record, and say where it belongs unless that one is of the same sources, or has the same figures."""
     found.write(path)
-    if not kept.is_file() or Record.read(kept) != found:
+    known = Record.read(kept) if kept.is_file() else None
+    if known is None or known.made_of != found.made_of or not found.agrees(known):
         print(f"{path}: these figures; as {kept} they are held for the next time")

@@ -16,6 +16,8 @@ from shiftcore.hw.timing.report import Report
 
 FORMAT, VERSION = "shiftcore-timing", 1
 TOOLS = ("pyosys", "finn-plus")
+NEAR, NEAR_ENDPOINTS = 0.05, 0.01
+"""Shares by which two syntheses of one design may differ in their worst path, and in their endpoints."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,18 @@ class Record:
             return cls(**content, by_block=by_block)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise UserError(f"{path}: no record of timing of this version; `make timing` writes one") from None
+
+    def agrees(self, other: "Record") -> bool:
+        """Whether the other has the same figures as far as two syntheses of one design have: Yosys' netlist of a part
+        depends on what it has synthesized before in the same process, and a block's slowest path with it. `over` and
+        the blocks' own figures are for people."""
+        pairs = (
+            (self.worst_ns, other.worst_ns, NEAR),
+            (self.worst_logic_ns, other.worst_logic_ns, NEAR),
+            (self.endpoints, other.endpoints, NEAR_ENDPOINTS),
+        )
+        near = all(abs(ours - theirs) <= share * theirs for ours, theirs, share in pairs)
+        return near and self.by_block.keys() == other.by_block.keys()
 
     def write(self, path: Path) -> None:
         """As JSON, a line a block, for people who compare two."""

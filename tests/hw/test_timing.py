@@ -215,7 +215,7 @@ def test_a_block_of_ours_through_yosys(tmp_path: Path) -> None:
 
 
 def test_tinys_figures_are_those_kept(tiny_chip: Path, tmp_path: Path) -> None:
-    """Worked out anew of the whole chip: another figure of any block is told here, and is kept when it is meant:
+    """Worked out anew of the whole chip: another figure, or another block, is told here, and is kept when it is meant:
     `make timing` leaves it as found.timing."""
     board, folder = load_board("pynq-z2"), tiny_chip.parent
     netlists = synthesized(folder, board, Console(quiet=True))
@@ -223,8 +223,24 @@ def test_tinys_figures_are_those_kept(tiny_chip: Path, tmp_path: Path) -> None:
     found = Record.of(report, made_of(PRESETS / "tiny.pynq-z2.lock", board))
     found.write(tmp_path / "found.timing")
     assert Record.read(tmp_path / "found.timing") == found
-    kept = Record.read(PRESETS / "tiny.pynq-z2.timing")
-    assert replace(kept, made_of=found.made_of) == found
+    assert found.agrees(Record.read(PRESETS / "tiny.pynq-z2.timing")), found
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({}, True),
+        ({"worst_ns": 10.5, "endpoints": 1009, "made_of": "b", "over": {"5": 1}}, True),
+        ({"worst_ns": 10.51}, False),
+        ({"worst_ns": 9.4}, False),
+        ({"worst_logic_ns": 4.3}, False),
+        ({"endpoints": 1011}, False),
+        ({"by_block": {"b": (1.0, 0.5)}}, False),
+    ],
+)
+def test_other_figures_are_noticed(change: dict[str, Any], same: bool) -> None:
+    kept = Record("a", 10.0, 4.0, 1000, {"5": 2}, {"a": (1.0, 0.5)})
+    assert replace(kept, **change).agrees(kept) == same
 
 
 def stale(file: Path) -> bool:
