@@ -8,7 +8,7 @@ DATA ?=
 PRESET_FROM := $(origin PRESET)# where it is not given, the demo takes another
 
 # What users give reaches the commands as it stands, whatever it holds: not expanded here, and quoted in the shell.
-GIVEN := PYTHON PRESET BOARD VIDEO DATA TORCH TORCH_INDEX CLIPS STRATEGY FROM TEACHER TRIALS STORAGE MODEL TOOLCHAIN \
+GIVEN := PYTHON PRESET BOARD VIDEO DATA TORCH TORCH_INDEX CLIPS STRATEGY FROM TEACHER TRIALS STORAGE MODEL TOOLCHAIN CLOCK_MHZ SHIFT_REGISTERS \
 	MINUTES SEED CASE UNSEEN ALSO MOCAP
 $(foreach name,$(GIVEN),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
 export $(GIVEN)
@@ -83,8 +83,9 @@ deploy: $(READY) ## one archive for BOARD: driver, reference, model, packages, a
 registers: $(READY) ## what is made from the contract of chip and driver, hw/chip.toml
 	@$(RUN) registers
 
-bitstream: $(READY) ## PRESET's bitstream for BOARD with Vivado (TOOLCHAIN=openxc7: open tools, tiny on Zynq-7 only)
-	@$(RUN) bitstream --preset "$$PRESET" --board "$$BOARD" $(if $(TOOLCHAIN),--toolchain "$$TOOLCHAIN")
+bitstream: $(READY) ## PRESET's bitstream for BOARD with Vivado (TOOLCHAIN=openxc7: open tools, with CLOCK_MHZ=, SHIFT_REGISTERS=no)
+	@$(RUN) bitstream --preset "$$PRESET" --board "$$BOARD" $(if $(TOOLCHAIN),--toolchain "$$TOOLCHAIN") \
+		$(if $(CLOCK_MHZ),--clock-mhz "$$CLOCK_MHZ") $(if $(filter no,$(SHIFT_REGISTERS)),--no-shift-registers)
 
 estimate: $(READY) ## what the compiled PRESET costs on BOARD, a table a layer (Yosys; no vendor tool)
 	@$(RUN) estimate --preset "$$PRESET" --board "$$BOARD"

@@ -3,6 +3,7 @@
 exported model, build/<preset>/export/model.npz, which has no chip yet."""
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from shiftcore.model.reference import Reference
 @dataclass(frozen=True)
 class Build:
     """`folder`: build/<preset>/<board>; `model`: the file of the integer model, and `reference`: that model, loaded;
-    `manifest`: that of its chip, checked; `compiled`: whether there is a chip, else only `reference` can run it.
+    `manifest`: that of its chip, checked, with the clock of its bitstream where there is one; `compiled`: whether there
+    is a chip, else only `reference` can run it.
 
     The reference is what the manifest's hash says it is, and agrees with the manifest in sizes, classes and streams.
     """
@@ -55,7 +57,7 @@ class Build:
             )
         reference = Reference.load(model)
         _agree(folder / "chip" / FILE, manifest, reference)
-        return cls(folder, model, manifest, reference)
+        return cls(folder, model, _as_clocked(folder, manifest), reference)
 
     @classmethod
     def _exported(cls, model: Path) -> "Build":
@@ -179,6 +181,17 @@ def integer_arrays(model: Path) -> dict[str, np.ndarray]:
     """The arrays of an integer model's file, of which `Reference.load` has said that it is one."""
     with np.load(model, allow_pickle=False) as content:
         return {key: content[key] for key in content.files if key != "graph"}
+
+
+def _as_clocked(folder: Path, manifest: ChipManifest) -> ChipManifest:
+    """The chip's manifest, with the clock of its bitstream where that is slower than the board's. Whether the bitstream
+    is whole is asked by who loads it."""
+    try:
+        made = json.loads((folder / "bitstream" / FILE).read_text())
+        clock = float(made["clock_mhz"]) if made["build_hash"] == manifest.build_hash else 0.0
+    except (OSError, ValueError, KeyError, TypeError):
+        return manifest
+    return replace(manifest, clock_mhz=clock) if 0 < clock < manifest.clock_mhz else manifest
 
 
 def _check_core(folder: Path, manifest: ChipManifest) -> None:

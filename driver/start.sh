@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# ./shiftcore selftest | run SOURCE... | calibrate SOURCE... | load MODEL : the driver with the build that lies beside this script.
+# ./shiftcore selftest | certify | run SOURCE... | calibrate SOURCE... | load MODEL : the driver with the build that lies beside this script.
 # Options are those of `shiftcore`. Nothing is installed: the packages are unpacked into lib/ beside this script.
 set -eu
 
@@ -65,7 +65,7 @@ why=$("$python" -c 'import rich, typer' 2>&1) ||
 	fail "rich and typer are missing; install them: pip install -r $here/requirements.txt${why:+ ($(echo "$why" | grep . | tail -n 1))}"
 
 case ${1:-} in
-run | calibrate | load | selftest)
+run | calibrate | load | selftest | certify)
 	name=$1
 	shift
 	exec "$python" -m shiftcore "$name" --build "$here/build/@PRESET@/@BOARD@" "$@"

@@ -34,6 +34,7 @@ PANELS: dict[str, dict[str, Entry]] = {
         "calibrate": Entry("driver.calibrate:main", "Set a camera's threshold by what it shows, unlabelled."),
         "load": Entry("driver.load:main", "Give a build and its runs another model; no frame is lost."),
         "selftest": Entry("driver.commands:selftest", "Check a chip: identity, registers, known frames, errors."),
+        "certify": Entry("driver.certify.command:main", "Show all that a board can show, in one sealed file."),
         "replay": Entry("driver.replay:main", "Run frames again on which chip and reference differed."),
     },
     "Learn": {

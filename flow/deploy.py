@@ -152,6 +152,7 @@ This archive holds no bitstream, so on the board only `--backend reference` (Num
     return f"""# Shiftcore: {preset} for {board}
 
     ./shiftcore selftest              # every part of the chip that can be checked, one line each; run this first
+    ./shiftcore certify               # all that a board can show, in half an hour, as one file to send us
     ./shiftcore run VIDEO             # a video file, a folder of them, rtsp://..., /dev/video0; several at once
     ./shiftcore run --help            # --record, --json, --events, --mqtt and the rest
 {"" if has_bitstream else missing}

@@ -25,7 +25,8 @@ FORMAT, VERSION = "shiftcore-bitstream", 1
 def manifest(chip: Path, toolchain: dict[str, Any], result: dict[str, Any], files: Path) -> dict[str, Any]:
     """What is known of the bitstream in folder `files`, made of the chip in folder `chip` by `toolchain`.
 
-    `result` is what the tools' reports say. Hashes are SHA-256; slacks are in ns.
+    `result` is what the tools' reports say, and the clock where that is not the chip's. Hashes are SHA-256; slacks are
+    in ns.
     """
     made_of = ChipManifest.read(chip).as_json()
     folding = json.loads((chip.parent / "folding.json").read_text())
@@ -64,13 +65,14 @@ def publish(chip: Path, board: Board, work: Path, toolchain: dict[str, Any], res
     return folder
 
 
-def maker(chip: Path) -> str | None:
-    """The toolchain that made the bitstream in its place; None unless it is whole and of this very chip."""
+def maker(chip: Path, clock_mhz: float | None = None) -> str | None:
+    """The toolchain that made the bitstream in its place; None unless it is whole, of this very chip, and for the
+    clock, where one is named."""
     folder = chip.parent / "bitstream"
     try:
         found = json.loads((folder / "manifest.json").read_text())
         whole = all(digest(folder / name) == known for name, known in found["files"].items())
-        same = found["chip"] == ChipManifest.read(chip).content
+        same = found["chip"] == ChipManifest.read(chip).content and clock_mhz in (None, found["clock_mhz"])
         return str(found["toolchain"]["name"]) if whole and same else None
     except (OSError, ValueError, KeyError, TypeError, UserError):
         return None
@@ -89,15 +91,14 @@ def build_vivado(chip: Path, board: Board) -> Path:
     return publish(chip, board, work, toolchain, vivado.build(program, board, work))
 
 
-def build_openxc7(chip: Path, board: Board) -> Path:
-    """The bitstream by Yosys, nextpnr-xilinx and Project X-Ray, an experiment; returns its folder. Raises UserError
-    where the board or preset is not for it, a tool is missing or fails."""
+def build_openxc7(chip: Path, board: Board, shift_registers: bool = True) -> Path:
+    """The bitstream by Yosys, nextpnr-xilinx and Project X-Ray, an experiment; returns its folder. `board` may have a
+    slower clock than the chip was compiled for. Raises UserError where the board is not for it, a tool is missing or
+    fails."""
     work = chip.parent / "openxc7"
-    print("Yosys at work, for some minutes ...", flush=True)
-    prepared = openxc7.prepare(chip, board, work)
     tools = openxc7.find(board.part)
-    if isinstance(tools, str):
-        raise openxc7.missing(tools, work, prepared)
+    openxc7.prepare(chip, board, work, shift_registers)
+    openxc7.say(work, board)
     result = openxc7.build(tools, board, work)
     print(openxc7.CAVEAT)
     return publish(chip, board, work, {"name": "openxc7", "version": openxc7.version(tools)}, result)

@@ -125,6 +125,22 @@ def design(folder: Path) -> Design:
     return split(sources, folder / "synthesis", cut)
 
 
+@dataclass(frozen=True)
+class Synthesized:
+    """A build taken apart (`design`), and the folder of each synthesized part by its path."""
+
+    design: Design
+    parts: dict[str, Path]
+
+
+def synthesized(folder: Path, board: Board, console: Console) -> Synthesized:
+    """What `folder` (build/PRESET/BOARD) holds, synthesized for the board's family unless that has been done."""
+    with console.status("reading ...") as status:
+        whole = design(folder)
+        parts = synthesize(whole.parts, yosys.FAMILIES[board.family], lambda text: status.update(f"{text} ..."))
+    return Synthesized(whole, parts)
+
+
 def _part(path: str, manifest: CoreManifest, counts: Counts) -> Part:
     """A part by its path: the layer it belongs to, and its kind."""
     instance = path.rpartition(".")[2]
@@ -145,18 +161,15 @@ def _part(path: str, manifest: CoreManifest, counts: Counts) -> Part:
     return Part(name, layer, kind, counts)
 
 
-def estimate(folder: Path, board: Board, console: Console) -> Report:
-    """Synthesize what `folder` (build/PRESET/BOARD) holds, its parts and layers with their counts (see `count`).
+def estimate(folder: Path, board: Board, netlists: Synthesized) -> Report:
+    """What `folder` (build/PRESET/BOARD) holds, synthesized: its parts and layers with their counts (see `count`).
 
     It fits when the core leaves 15 % of each resource for shell and routing, and everything is on the board. Raises
     UserError where nothing is compiled.
     """
     manifest = CoreManifest.read(folder / "core")
-    with console.status("reading ...") as status:
-        whole = design(folder)
-        folders = synthesize(whole.parts, yosys.FAMILIES[board.family], lambda text: status.update(f"{text} ..."))
     parts = []
-    for path, result in folders.items():
+    for path, result in netlists.parts.items():
         parts.append(_part(path, manifest, count(json.loads((result / "cells.json").read_text()))))
     guessed = {row["layer"]: row for row in json.loads((folder / "folding.json").read_text())}
     layers = []

@@ -27,7 +27,7 @@ from shiftcore.flow.fuzz import content
 from shiftcore.flow.fuzz.case import Case, read
 from shiftcore.hw.boards import USABLE, Board, load_board
 from shiftcore.hw.chip import build_chip
-from shiftcore.hw.estimate import COLUMNS, Report, estimate
+from shiftcore.hw.estimate import COLUMNS, Report, estimate, synthesized
 from shiftcore.hw.graph import Frame
 from shiftcore.hw.netlist import netlist_core
 from shiftcore.model import image
@@ -96,7 +96,7 @@ def check(case: Case, console: Console) -> Figures:
             figures["chip_cycles"] = seen["cycles"]
     if "estimate" in case.after:
         with stage("estimate"):
-            _plausible(estimate(folder, board, console))
+            _plausible(estimate(folder, board, synthesized(folder, board, console)))
     if "netlist" in case.after:
         with stage("netlist"):
             _netlist(folder, reference, content.frames(case, rng)[:NETLIST_FRAMES], figures["latency"], console)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from shiftcore import configuration
 from shiftcore.configuration import Table
+from shiftcore.errors import UserError
 from shiftcore.model.limits import BURSTS
 
 BOARDS = Path(__file__).parent
@@ -105,6 +106,17 @@ class Board(Table):
     def divisor(self) -> int:
         """What the PLL's clock is divided by to make the chip's: 1 to 63."""
         return min(max(round(self.pll_mhz / self.clock_mhz), 1), MAX_DIVISOR)
+
+    def slowed_to(self, mhz: float) -> "Board":
+        """The board with the fastest clock of at most `mhz` that its PLL makes. Raises UserError where that is faster
+        than its own, or slower than any."""
+        divisor = math.ceil(self.pll_mhz / mhz * (1 - _CLOCK_TOLERANCE)) if mhz > 0 else MAX_DIVISOR + 1
+        if not self.divisor <= divisor <= MAX_DIVISOR:
+            raise UserError(
+                f"a clock of {mhz:g} MHz: {self.name} has clocks from {self.pll_mhz / MAX_DIVISOR:.6g} to "
+                f"{self.clock_mhz:g} MHz, {self.pll_mhz:g} MHz divided by {MAX_DIVISOR} down to {self.divisor}"
+            )
+        return self.with_(clock_mhz=round(self.pll_mhz / divisor, 6))
 
     @property
     def clock_ns(self) -> float:

@@ -10,26 +10,21 @@ from rich.console import Console
 from rich.table import Table
 
 from shiftcore.hw.boards import Board
-from shiftcore.hw.estimate import design
+from shiftcore.hw.estimate import Synthesized
 from shiftcore.hw.timing.delays import of_board
 from shiftcore.hw.timing.flat import flat
 from shiftcore.hw.timing.report import CAVEAT, Report, analyse
 from shiftcore.hw.toolchains import yosys
-from shiftcore.hw.toolchains.yosys.parts import synthesize
 
 _ROWS, _PATHS = 16, 6
 
 
-def chip_timing(folder: Path, board: Board, console: Console) -> Report:
-    """The timing of what `folder` (build/PRESET/BOARD) holds: the chip, or the core alone where there is no chip. What
-    `make estimate` has synthesized is not synthesized again. Raises UserError where nothing is compiled, and for a
-    board whose part's delays are not known."""
-    delays, family = of_board(board), yosys.FAMILIES[board.family]
-    with console.status("reading ...") as status:
-        whole = design(folder)
-        parts = synthesize(whole.parts, family, lambda text: status.update(f"{text} ..."))
-        status.update("putting the parts together ...")
-        module = flat(whole, parts, family, folder / "timing")
+def chip_timing(folder: Path, board: Board, netlists: Synthesized, console: Console) -> Report:
+    """The timing of a synthesized build, the chip, or the core alone where there is no chip; `folder` is its
+    build/PRESET/BOARD. Raises UserError for a board whose part's delays are not known."""
+    delays = of_board(board)
+    with console.status("putting the parts together ...") as status:
+        module = flat(netlists.design, netlists.parts, yosys.FAMILIES[board.family], folder / "timing")
         status.update("following the paths ...")
         return analyse(module, delays)
 
@@ -55,6 +50,11 @@ def say(report: Report, board: Board, console: Console) -> None:
     for row in report.blocks[:_PATHS]:
         cells = " ".join(kind if number == 1 else f"{number}x{kind}" for kind, number in _runs(row.worst.through))
         console.print(f"  {row.worst.ns:.2f} ns: {row.worst.start} to {row.worst.end} ({cells})", soft_wrap=True)
+    say_worst(report, board, console)
+
+
+def say_worst(report: Report, board: Board, console: Console) -> None:
+    """Print the figure: the slowest path of all, and what it is worth."""
     console.print(
         f"worst path {report.worst_ns:.2f} ns ({1000 / report.worst_ns:.0f} MHz), by the cells alone "
         f"{report.worst_logic_ns:.2f} ns; {board.name} is clocked at {board.clock_mhz:g} MHz"

@@ -162,12 +162,17 @@ def load(path: Path) -> Delays:
     return delays
 
 
-def of_board(board: Board) -> Delays:
-    """The data for a board's part. Raises UserError where there is none, naming what there is."""
+def path_of(board: Board) -> Path:
+    """Where the data for a board's part is. Raises UserError where there is none, naming what there is."""
     family = FAMILIES[board.family]
-    grade = board.part.partition("-")[2][:1]
-    path = FOLDER / f"{family}-{grade}.toml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.toml")))
-        raise UserError(f"{board.name}: no delays of {board.part} here; hw/timing has those of {known}")
-    return load(path)
+    path = FOLDER / f"{family}-{board.part.partition('-')[2][:1]}.toml"
+    if path.is_file():
+        return path
+    known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.toml")))
+    why = " (nobody has published those of UltraScale+)" if board.family == "zynquplus" else ""
+    raise UserError(f"{board.name}: no delays of {board.part} here{why}; hw/timing has those of {known}")
+
+
+def of_board(board: Board) -> Delays:
+    """The data for a board's part. Raises UserError as `path_of`."""
+    return load(path_of(board))

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The whole design as one flat netlist, put together from the parts that `make estimate` keeps."""
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 from shiftcore.hw.toolchains import yosys
+from shiftcore.hw.toolchains.yosys.netlist import Module, read
 from shiftcore.hw.toolchains.yosys.parts import Design
 from shiftcore.process import plain
 
 
-def flat(design: Design, parts: dict[str, Path], family: str, folder: Path) -> dict[str, Any]:
+def flat(design: Design, parts: dict[str, Path], family: str, folder: Path) -> Module:
     """The netlist of `design`, in the form of Yosys' JSON, a module without hierarchy whose names say where a cell
     was; `parts` are its synthesized parts by path. What is outside the parts is synthesized now."""
     folder = plain(folder.resolve())
@@ -28,6 +27,4 @@ def flat(design: Design, parts: dict[str, Path], family: str, folder: Path) -> d
         commands.append(f"read_verilog -overwrite {netlists}")
     commands += ["flatten", "clean", "delete t:$scopeinfo", f"select {design.top}", "write_json -selected flat.json"]
     yosys.run(commands, folder, "flat")
-    with open(folder / "flat.json") as stream:
-        module: dict[str, Any] = json.load(stream)["modules"][design.top]
-    return module
+    return read(folder / "flat.json")["modules"][design.top]

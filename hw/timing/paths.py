@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import NamedTuple
 
 from shiftcore.hw.timing.delays import DelayError, Delays, Pin, Timing, timing
+from shiftcore.hw.toolchains.yosys.netlist import Cell, Module, Net, Port
 
 _MADE_UP = re.compile(r"\$|(^|\.)_\d+_")  # names that Yosys gave
 
@@ -48,29 +49,23 @@ class Arrival:
 class Netlist:
     """A flat module of Yosys' JSON: its cells, who drives and who reads each net, and names for people."""
 
-    def __init__(self, module: dict[str, Any]) -> None:
-        self.cells: dict[str, Any] = module["cells"]
-        self.ports: dict[str, Any] = module["ports"]
+    def __init__(self, module: Module) -> None:
+        self.cells, self.ports = module["cells"], module["ports"]
         self.driver: dict[int, str] = {}  # TYPE.PORT
         self.driven_by: dict[int, str] = {}  # the cell
         self.fanout: dict[int, int] = defaultdict(int)
         for name, cell in self.cells.items():
-            for port, bit, is_input in pins(cell):
-                net = cell["connections"][port][bit]
-                if is_input:
-                    self.fanout[net] += 1
+            for pin in pins(cell):
+                if pin.is_input:
+                    self.fanout[pin.net] += 1
                 else:
-                    self.driver[net], self.driven_by[net] = f"{cell['type']}.{port}", name
+                    self.driver[pin.net], self.driven_by[pin.net] = f"{cell['type']}.{pin.port}", name
         for port in self.ports.values():
             for net in port["bits"]:
                 if port["direction"] == "output" and isinstance(net, int):
                     self.fanout[net] += 1
         self._called: dict[str, str] = {}
-        self._names: dict[int, list[str]] = defaultdict(list)
-        for name, content in module["netnames"].items():
-            if not _MADE_UP.search(name):
-                for bit, net in enumerate(content["bits"]):
-                    self._names[net].append(_bit(name, bit, content))
+        self._names = _names(module)
 
     def name(self, cell: str) -> str:
         """What a person calls a cell: its own name, or that of the net that it drives within its part of the design,
@@ -84,7 +79,7 @@ class Netlist:
             return cell
         place = cell[: cell.rfind(".") + 1]
         content = self.cells[cell]
-        outputs = [content["connections"][port][bit] for port, bit, is_input in pins(content) if not is_input]
+        outputs = [pin.net for pin in pins(content) if not pin.is_input]
         names = [name for net in outputs[:1] for name in self._names.get(net, []) if name.startswith(place)]
         if names:
             return min(names, key=lambda name: (-name.count("."), len(name), name))
@@ -95,18 +90,38 @@ class Netlist:
         return min(self._names.get(net, [""]), key=len)
 
 
-def _bit(name: str, bit: int, content: dict[str, Any]) -> str:
+def _names(module: Module) -> dict[int, list[str]]:
+    """What the sources call each net."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for name, content in module["netnames"].items():
+        if not _MADE_UP.search(name):
+            for bit, net in enumerate(content["bits"]):
+                if isinstance(net, int):
+                    found[net].append(_bit(name, bit, content))
+    return found
+
+
+def _bit(name: str, bit: int, content: Port | Net) -> str:
     """A bit of a port or net as the sources call it."""
     return name if len(content["bits"]) == 1 else f"{name}[{bit + content.get('offset', 0)}]"
 
 
-def pins(cell: dict[str, Any]) -> Iterator[tuple[str, int, bool]]:
-    """The pins of a cell that a net is at: port, bit, and whether it is an input."""
+class UsedPin(NamedTuple):
+    """A pin of a cell that a `net` is at: the `bit` of a `port`, and whether that is an input."""
+
+    port: str
+    bit: int
+    net: int
+    is_input: bool
+
+
+def pins(cell: Cell) -> Iterator[UsedPin]:
+    """The pins of a cell that a net is at, and no constant."""
     for port, bits in cell["connections"].items():
         is_input = cell["port_directions"][port] == "input"
         for bit, net in enumerate(bits):
             if isinstance(net, int):
-                yield port, bit, is_input
+                yield UsedPin(port, bit, net, is_input)
 
 
 class Graph:
@@ -123,11 +138,11 @@ class Graph:
             self._add_cell(name, cell)
         self._add_ports()
 
-    def _timing(self, cell: dict[str, Any], inputs: tuple[Pin, ...], outputs: tuple[Pin, ...]) -> Timing:
+    def _timing(self, cell: Cell, inputs: tuple[Pin, ...], outputs: tuple[Pin, ...]) -> Timing:
         """The cell's delays, worked out once for each type, the pins in use and what the delays depend on."""
         known = self.delays.cells.get(cell["type"])
         keys = {key for variant in known.variants for key in variant.when} if known else set()
-        parameters = {key: value for key, value in cell.get("parameters", {}).items() if key in keys}
+        parameters = {key: value for key, value in cell["parameters"].items() if key in keys}
         key = cell["type"], frozenset(parameters.items()), inputs, outputs
         if key not in self._timings:
             self._timings[key] = timing(self.delays, cell["type"], parameters, inputs, outputs)
@@ -143,20 +158,20 @@ class Graph:
             )
         return 0 if self._dedicated[route] else self.delays.nets.delay(self.netlist.fanout[net])
 
-    def _add_cell(self, name: str, cell: dict[str, Any]) -> None:
+    def _add_cell(self, name: str, cell: Cell) -> None:
         used = list(pins(cell))
-        inputs = tuple((port, bit) for port, bit, is_input in used if is_input)
-        outputs = tuple((port, bit) for port, bit, is_input in used if not is_input)
-        table, nets = self._timing(cell, inputs, outputs), cell["connections"]
+        inputs = tuple((pin.port, pin.bit) for pin in used if pin.is_input)
+        outputs = tuple((pin.port, pin.bit) for pin in used if not pin.is_input)
+        table, nets = self._timing(cell, inputs, outputs), {(pin.port, pin.bit): pin.net for pin in used}
         for port, bit in inputs:
-            net = nets[port][bit]
+            net = nets[port, bit]
             wire = self._wire(net, f"{cell['type']}.{port}")
-            for (to, to_bit), ps in table.through[port, bit]:
-                self.into[nets[to][to_bit]].append(Edge(net, wire, ps, name))
+            for to, ps in table.through[port, bit]:
+                self.into[nets[to]].append(Edge(net, wire, ps, name))
             if (port, bit) in table.setup:
                 self.endpoints.append(Endpoint(name, port, net, wire, table.setup[port, bit]))
-        for (port, bit), ps in table.launch.items():
-            self.launch[nets[port][bit]] = ps
+        for pin, ps in table.launch.items():
+            self.launch[nets[pin]] = ps
 
     def _add_ports(self) -> None:
         for name, port in self.netlist.ports.items():

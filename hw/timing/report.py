@@ -4,10 +4,10 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from shiftcore.hw.timing.delays import Delays
 from shiftcore.hw.timing.paths import Arrival, Endpoint, Graph, Netlist
+from shiftcore.hw.toolchains.yosys.netlist import Module
 
 PERIODS_NS = (5.0, 6.67, 8.0, 10.0)
 CAVEAT = "before placement: cells' delays, wires by their number of sinks alone; no skew, no jitter, no sign-off"
@@ -83,7 +83,7 @@ def block_of(name: str) -> str:
     return ".".join(name.split(".")[:-1][:2]) or PORTS
 
 
-def analyse(module: dict[str, Any], delays: Delays) -> Report:
+def analyse(module: Module, delays: Delays) -> Report:
     """The timing of a flat module of Yosys' JSON, clocked by one clock throughout. Raises DelayError for what the data
     does not have."""
     netlist = Netlist(module)

@@ -41,7 +41,7 @@ def test_nothing_compiled_is_one_line(tmp_path: Path) -> None:
 def test_whole_tiny(tiny_core: Path) -> None:
     """Every layer of the compiled core has its row, everything is counted once, and a second run is the same."""
     folder = tiny_core.parent
-    report = estimate.estimate(folder, BOARD, Console(quiet=True))
+    report = estimate.estimate(folder, BOARD, estimate.synthesized(folder, BOARD, Console(quiet=True)))
     rows = json.loads((folder / "folding.json").read_text())
     assert {row["layer"] for row in rows} == {layer.layer for layer in report.layers}
     manifest = json.loads((tiny_core / "manifest.json").read_text())
@@ -55,6 +55,6 @@ def test_whole_tiny(tiny_core: Path) -> None:
     assert max(part.counts["FF"] for part in report.parts if part.kind == "fifo") < 300
     worst = estimate.largest(report, BOARD)
     assert len(worst) == 10 and worst[0][2] >= worst[-1][2] > 0
-    assert estimate.estimate(folder, BOARD, Console(quiet=True)) == report
+    assert estimate.estimate(folder, BOARD, estimate.synthesized(folder, BOARD, Console(quiet=True))) == report
     with alone("xc7"):  # the test beside this one may be synthesizing
         assert not list((build_folder() / "synthesis" / "xc7").glob(".batch.*"))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from shiftcore import certificate
 from shiftcore.artifacts import digest
 from shiftcore.errors import UserError
 from shiftcore.hw import bitstream
@@ -72,6 +73,15 @@ def test_a_bitstream_comes_with_its_manifest_and_a_copy(chip: Path, fake: pytest
     assert found["model"] == made_of["model"]
     assert found["toolchain"] == {"name": "vivado", "version": "2023.1"}
     assert found["timing"] == {"setup_ns": 0.412, "hold_ns": 0.017, "pulse_width_ns": 3.75, "worst_ns": 0.017}
+    assert found["power"] == {"total_w": 1.645, "dynamic_w": 1.503, "static_w": 0.142, "confidence": "Low"}
+    assert [path["slack_ns"] for path in found["paths"]] == [0.412, 1.02]
+    assert found["paths"][0] == {
+        "slack_ns": 0.412, "start": "chip_i/shell_i/dma_writer/Word_reg[2]/C",
+        "end": "chip_i/shell_i/dma_writer/Index_reg[5]/CE", "logic_ns": 2.903, "route_ns": 6.21, "levels": 7,
+    }  # fmt: skip
+    sealed = certificate.read(chip.parent / "vivado" / "certificate.json")
+    assert sealed["kind"] == "vivado" and sealed["sections"]["timing"] == found["timing"]
+    assert sealed["sections"]["build"]["files"]["shiftcore.bit"] == found["files"]["shiftcore.bit"]
     assert found["utilization"]["LUT"] == {"used": 12345, "available": Z2.resources.LUT}
     assert found["utilization"]["BRAM"] == {"used": 12.5, "available": Z2.resources.BRAM}
     assert found["utilization"]["FF"]["available"] == Z2.resources.FF
@@ -105,6 +115,8 @@ def test_a_block_design_with_other_plls_than_the_images_is_not_used(chip: Path, 
         ("free", "is the clock constrained?"),
         ("cut", "12 columns expected"),
         ("half", "no row for Slice LUTs or CLB LUTs"),
+        ("path", "no path in it, or one that is not in the known format"),
+        ("power", "power report: no summary"),
         ("drc", "design rule NSTD-1: Unspecified I/O Standard"),
         ("warning", r"critical warning \[Synth 8-4445\] could not open"),
         ("error", r"\[Place 30-487\] The packing of instances"),

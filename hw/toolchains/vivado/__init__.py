@@ -5,13 +5,14 @@ import os
 import re
 import shutil
 import subprocess
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import tomllib
 
-from shiftcore import process
-from shiftcore.artifacts import atomic_folder
+from shiftcore import certificate, process
+from shiftcore.artifacts import atomic_folder, digest
 from shiftcore.errors import UserError
 from shiftcore.hw.boards import Board
 from shiftcore.hw.toolchains.sources import copy_sources
@@ -103,7 +104,8 @@ def accepted() -> dict[str, str]:
 
 
 def build(vivado: str, board: Board, folder: Path) -> dict[str, Any]:
-    """Run Vivado in the prepared `folder`; return what its reports say (see `judge`), with shiftcore.bit there.
+    """Run Vivado in the prepared `folder`; return what its reports say (see `judge`), with shiftcore.bit there, and the
+    same as certificate.json.
 
     Raises VivadoError when it fails or its result must not be used; there is no shiftcore.bit then, whatever ended it.
     """
@@ -113,6 +115,7 @@ def build(vivado: str, board: Board, folder: Path) -> dict[str, Any]:
         with open(folder / "output.txt", "w") as output:
             done = process.run(command(vivado, board), _TIME_LIMIT_S, cwd=folder, stdout=output, stderr=output)
         result = judge(folder, done.returncode)
+        _certify(folder, board, vivado, result)
         usable = True
         return result
     except subprocess.TimeoutExpired:
@@ -125,7 +128,8 @@ def build(vivado: str, board: Board, folder: Path) -> dict[str, Any]:
 
 
 def judge(folder: Path, returncode: int) -> dict[str, Any]:
-    """{"timing": ..., "utilization": ..., "accepted": critical warnings that were met and accepted}.
+    """{"timing": ..., "paths": the slowest ones, "utilization": ..., "power": Vivado's estimate, "accepted": critical
+    warnings that were met and accepted}.
 
     Raises VivadoError where Vivado failed, a critical warning is not accepted, a design rule is violated, timing is
     not met or there is no bitstream; ReportError where a report cannot be read.
@@ -156,9 +160,22 @@ def judge(folder: Path, returncode: int) -> dict[str, Any]:
         raise VivadoError(f"Vivado: ended without an error and without a bitstream; see {log}")
     return {
         "timing": {**slack._asdict(), "worst_ns": slack.worst_ns},
+        "paths": [path._asdict() for path in reports.paths(_read(folder / "paths.rpt"))],
         "utilization": used,
+        "power": reports.power(_read(folder / "power.rpt"))._asdict(),
         "accepted": [{"id": message.id, "reason": reasons[message.id]} for message in found],
     }
+
+
+def _certify(folder: Path, board: Board, program: str, result: dict[str, Any]) -> None:
+    """Leave what the reports say in the form in which `shiftcore certify` leaves what a board shows."""
+    about = {"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), "vivado": version(program)}
+    made_for = {"board": board.name, "part": board.part, "clock_mhz": board.clock_mhz}
+    files = {name: digest(folder / name) for name in ("sources.txt", "shiftcore.bit")}
+    certificate.write(
+        folder / "certificate.json", "vivado",
+        {"verdict": {"passed": True, "why": []}, "about": about, "build": {**made_for, "files": files}, **result},
+    )  # fmt: skip
 
 
 def handoff(folder: Path) -> Path:

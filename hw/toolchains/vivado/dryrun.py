@@ -28,7 +28,7 @@ TABLE: dict[str, Any] = tomllib.loads((vivado.SCRIPTS / "commands.toml").read_te
 BLOCKS: dict[str, dict[str, list[str]]] = TABLE.pop("blocks")
 STEPS = (
     "synth_design", "opt_design", "place_design", "phys_opt_design", "route_design", "report_utilization",
-    "report_timing_summary", "report_drc", "write_bitstream",
+    "report_timing_summary", "report_timing", "report_power", "report_drc", "write_bitstream",
 )  # fmt: skip
 """What every script does, in this order."""
 _BY_VIVADO = "made-by-vivado/"

@@ -8,5 +8,7 @@ phys_opt_design
 route_design
 report_utilization -file utilization.rpt
 report_timing_summary -delay_type min_max -file timing.rpt
+report_timing -max_paths 20 -file paths.rpt
+report_power -file power.rpt
 report_drc -file drc.rpt
 write_bitstream -force shiftcore.bit

@@ -22,6 +22,27 @@ class Timing(NamedTuple):
         return min(self)
 
 
+class Path(NamedTuple):
+    """One of the slowest paths: its slack in ns, where it starts and ends, the ns that it takes in cells and in wires,
+    and how many combinational cells are on it."""
+
+    slack_ns: float
+    start: str
+    end: str
+    logic_ns: float
+    route_ns: float
+    levels: int
+
+
+class Power(NamedTuple):
+    """Vivado's estimate in watts, and how sure it is of it, in its words."""
+
+    total_w: float
+    dynamic_w: float
+    static_w: float
+    confidence: str
+
+
 class Message(NamedTuple):
     """An error or critical warning of the log: its id, as in `[Place 30-575]`, and its text."""
 
@@ -51,6 +72,37 @@ def timing(report: str) -> Timing:
         return Timing(*(float(columns[index]) for index in (0, 4, 8)))
     except ValueError:
         raise ReportError(f"timing report: no slack in {found[1].strip()!r}; is the clock constrained?") from None
+
+
+_PATH = re.compile(
+    r"^Slack \(\w+\) *: +(-?[\d.]+)ns.*?^ +Source: +(\S+).*?^ +Destination: +(\S+)"
+    r".*?^ +Data Path Delay: .*?\(logic ([\d.]+)ns .*?route ([\d.]+)ns .*?^ +Logic Levels: +(\d+)",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def paths(report: str) -> list[Path]:
+    """The paths of `report_timing`, the slowest first. Raises ReportError where there is none."""
+    found = [
+        Path(float(slack), start, end, float(logic), float(route), int(levels))
+        for slack, start, end, logic, route, levels in _PATH.findall(report)
+    ]
+    if len(found) != len(re.findall(r"^Slack \(", report, re.MULTILINE)) or not found:
+        raise ReportError("timing report: no path in it, or one that is not in the known format")
+    return found
+
+
+def power(report: str) -> Power:
+    """The summary of `report_power`."""
+    rows = re.findall(r"^\| *([^|]+?) *\| *([^|]+?) *\|$", report, re.MULTILINE)
+    values = {name.rstrip("*").strip(): value for name, value in rows}
+    try:
+        total, dynamic, static = (
+            float(values[f"{name} (W)"]) for name in ("Total On-Chip Power", "Dynamic", "Device Static")
+        )
+        return Power(total, dynamic, static, values["Confidence Level"])
+    except (KeyError, ValueError):
+        raise ReportError("power report: no summary in the known format in it") from None
 
 
 def utilization(report: str) -> dict[str, dict[str, float]]:
