@@ -7,12 +7,11 @@ from typing import Annotated, Literal
 import typer
 
 from shiftcore.artifacts import lock
-from shiftcore.flow.build import compiled_chip
+from shiftcore.flow.build import compiled_chip, network
 from shiftcore.hw.bitstream import build_openxc7, build_vivado, maker
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.toolchains import openxc7
 from shiftcore.options import BoardName, PresetName
-from shiftcore.quant.preset import load_preset
 
 
 def main(
@@ -21,7 +20,7 @@ def main(
     toolchain: Annotated[Literal["vivado", "openxc7"], typer.Option(help="what makes it")] = "vivado",
 ) -> None:
     """A bitstream of a preset for a board, with its handoff and manifest; compiles the preset where need be."""
-    target, settings = load_board(board), load_preset(preset)
+    target, settings = load_board(board), network(preset)
     if toolchain == "openxc7":
         openxc7.check(settings.name, target)
     chip = compiled_chip(settings, board)

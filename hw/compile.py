@@ -13,13 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from google.protobuf.message import DecodeError
-from onnx.onnx_cpp2py_export.checker import ValidationError
 from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.artifacts import atomic_folder, digest, lock, write_json
 from shiftcore.errors import UserError
-from shiftcore.hw import chip, contents, dataflow, fifo, folding, lockfile, obstacles, ops, resources
+from shiftcore.hw import chip, contents, dataflow, fifo, folding, imports, lockfile, obstacles, ops, resources
 from shiftcore.hw.boards import Board, load_board
 from shiftcore.hw.core import build_core
 from shiftcore.hw.formal.block import is_properties
@@ -28,7 +26,7 @@ from shiftcore.hw.streamline import streamline
 from shiftcore.hw.verify import integer_logits, verification_frames
 from shiftcore.model.description import NetworkDescription
 from shiftcore.model.manifest import CoreManifest
-from shiftcore.quant.preset import PRESETS, described_preset
+from shiftcore.quant.preset import PRESETS, described_network
 from shiftcore.sim import verilator
 from shiftcore.sim.core import CoreError
 from shiftcore.sources import code
@@ -202,14 +200,7 @@ STEPS = (
 
 def read_model(path: Path) -> tuple[ModelWrapper, NetworkDescription]:
     """An exported QONNX model and its description. Raises UserError for any other file."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; `make export` writes it")
-    try:
-        model = ModelWrapper(str(path))
-    except (DecodeError, RuntimeError):
-        raise UserError(f"{path}: not a QONNX file; `make export` writes one") from None
-    except (ValidationError, ValueError, OSError) as error:  # where it keeps its weights in another file, too
-        raise UserError(f"{path}: not a QONNX file that can be read: {str(error).splitlines()[0]}") from None
+    model = imports.read(path)
     return model, obstacles.description(model, str(path))
 
 
@@ -261,7 +252,7 @@ def compile_model(
     verify: bool = True,
     lock_file: Path | None = None,
 ) -> Path:
-    """Compile an exported QONNX model for a board; returns what the last of `steps` leaves: the core's folder (see
+    """Compile a QONNX model, exported or made elsewhere (hw.imports), for a board; returns what the last of `steps` leaves: the core's folder (see
     hw.core), or the graph of another step.
 
     `steps` is what shall be done, by default all of `STEPS`: a caller may leave some out, put own ones between them, or
@@ -276,12 +267,14 @@ def compile_model(
     RuntimeError where a step changes what the network computes.
     """
     target, todo = load_board(board), chosen(steps)
+    model = imports.described(model)
     graph, description = read_model(model)
-    preset = described_preset(description.preset, str(model))
+    preset = described_network(description.preset, str(model))
     found = lock_file or PRESETS / f"{preset.name}.{target.name}.lock"
     key = _key(model, target, verify, found)
     folder = preset.build / target.name
-    frames = verification_frames(preset.input.height, preset.input.width, preset.input.made_of.channels)
+    size = description.input
+    frames = verification_frames(size.height, size.width, size.channels)
     job = Job(folder, target, preset, description, frames, lockfile.read(found), progress, source=str(model))
     saved = SavedSteps(folder, todo, STEPS, key)
     if saved.all_done():

@@ -19,7 +19,7 @@ from shiftcore.errors import UserError
 from shiftcore.hw import ops
 from shiftcore.hw.quantities import Graph
 from shiftcore.hw.rules import INSTEAD, layers, rules, taken
-from shiftcore.model.description import InputSize, Layer, NetworkDescription
+from shiftcore.model.description import InputSize, Layer, NetworkDescription, listed_layers
 
 _KEYS = {"preset": dict, "classes": list, "input": dict, "logit_scale": float, "layers": list}
 
@@ -58,6 +58,29 @@ class _Names:
         return own if layer in {None, own} else f"{own} ({layer})"
 
 
+@dataclass(frozen=True)
+class NamedLayers:
+    """The layers that a graph without a description has, by the names of its nodes: as `listed` in a description, and
+    in order `by_kind`, where products of all forms ("conv", "linear") are one kind, "product"."""
+
+    listed: tuple[Layer, ...]
+    by_kind: dict[str, list[str]]
+
+
+def named_layers(model: ModelWrapper) -> NamedLayers:
+    """Of a graph whose nodes bear names of one kind each."""
+    graph = Graph(model)
+    found = [
+        (node.name, kind)
+        for node in graph.nodes
+        if (kind := _kind(graph, node)) is not None and not graph.of_constants(node)
+    ]
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for name, kind in found:
+        by_kind["product" if kind in {"conv", "linear"} else kind].append(name)
+    return NamedLayers(listed_layers({"layers": [{"name": name, "op": kind} for name, kind in found]}), by_kind)
+
+
 def _kind(graph: Graph, node: NodeProto) -> str | None:
     """What the description calls the layer that a node makes, None where it makes none of its own."""
     if node.op_type == "Quant":
@@ -86,8 +109,9 @@ def _of_nodes(graph: Graph, names: _Names) -> Iterator[Obstacle]:
 
 
 def _of_input(graph: Graph, size: InputSize) -> Iterator[Obstacle]:
-    """What is wrong with the graph's inputs; `size` is the description's."""
-    wanted = [1, size.channels, size.height, size.width]
+    """What is wrong with the graph's inputs; `size` is the description's, all 0 where none says it."""
+    known = size.height > 0
+    wanted = [1, size.channels, size.height, size.width] if known else "[1, channels, height, width], in whole numbers"
     instead = f"export it with one input, a frame of shape {wanted}"
     if len(graph.inputs) != 1:
         names = ", ".join(entry.name for entry in graph.inputs) or "none"
@@ -177,12 +201,21 @@ def accept(model: ModelWrapper, description: NetworkDescription, source: str) ->
     return model.transform(InferShapes())
 
 
+def has_description(model: ModelWrapper) -> bool:
+    """Whether a QONNX model says itself what it is; one that others wrote does not."""
+    return _described(model) is not None
+
+
+def _described(model: ModelWrapper) -> str | None:
+    properties = [*model.graph.metadata_props, *model.model.metadata_props]
+    return next((entry.value for entry in properties if entry.key == "shiftcore"), None)
+
+
 def description(model: ModelWrapper, source: str) -> NetworkDescription:
     """The description in a QONNX model (docs/integer-model.md). Raises UserError naming file `source` and what is
     missing or wrong in it."""
     make = "`make export` writes one with it"
-    properties = [*model.graph.metadata_props, *model.model.metadata_props]
-    text = next((entry.value for entry in properties if entry.key == "shiftcore"), None)
+    text = _described(model)
     if text is None:
         raise UserError(f"{source}: a QONNX file without Shiftcore's description; {make}")
     try:
