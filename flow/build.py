@@ -112,7 +112,8 @@ def lock_file_of(name: str, board: str) -> Path:
 
 def main(
     file: Annotated[
-        str | None, typer.Argument(metavar="[NETWORK.onnx]", help="a QONNX file, instead of a preset", show_default=False)
+        str | None,
+        typer.Argument(metavar="[NETWORK.onnx]", help="a QONNX file, instead of a preset", show_default=False),
     ] = None,
     preset: PresetName = "tiny",
     board: BoardName = "pynq-z2",

@@ -252,8 +252,8 @@ def compile_model(
     verify: bool = True,
     lock_file: Path | None = None,
 ) -> Path:
-    """Compile a QONNX model, exported or made elsewhere (hw.imports), for a board; returns what the last of `steps` leaves: the core's folder (see
-    hw.core), or the graph of another step.
+    """Compile a QONNX model, exported or made elsewhere (hw.imports), for a board; returns what the last of `steps`
+    leaves: the core's folder (see hw.core), or the graph of another step.
 
     `steps` is what shall be done, by default all of `STEPS`: a caller may leave some out, put own ones between them, or
     replace some. What a step of ours made of the same inputs is kept; another's is run each time, and all behind it.

@@ -7,7 +7,7 @@ Obstacles are what hw.rules finds in its layers, and what is wrong with its inpu
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -34,6 +34,16 @@ class Obstacle:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}; {self.instead}"
+
+
+class ObstacleError(UserError):
+    """A network, of file `source`, that cannot be compiled: all its `obstacles`, several in a line each."""
+
+    def __init__(self, source: str, obstacles: Sequence[Obstacle]) -> None:
+        self.obstacles = tuple(obstacles)
+        one, separator = len(obstacles) == 1, "\n  "
+        first = f"{source}: {len(obstacles)} obstacle{'' if one else 's'}"
+        super().__init__(f"{first}: {obstacles[0]}" if one else separator.join([first, *map(str, obstacles)]))
 
 
 class _Names:
@@ -191,13 +201,9 @@ def obstacles(model: ModelWrapper, description: NetworkDescription) -> list[Obst
 
 
 def accept(model: ModelWrapper, description: NetworkDescription, source: str) -> ModelWrapper:
-    """The model of file `source`, its shapes inferred. Raises UserError naming all obstacles, if there are any: one in
-    a line, several in a line each."""
-    found = obstacles(model, description)
-    if len(found) == 1:
-        raise UserError(f"{source}: 1 obstacle: {found[0]}")
-    if found:
-        raise UserError("\n  ".join([f"{source}: {len(found)} obstacles", *map(str, found)]))
+    """The model of file `source`, its shapes inferred. Raises ObstacleError, if there are any."""
+    if found := obstacles(model, description):
+        raise ObstacleError(source, found)
     return model.transform(InferShapes())
 
 

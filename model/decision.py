@@ -16,7 +16,12 @@ class Decision:
     likely class (the first among equals)."""
 
     def __init__(
-        self, total: np.ndarray, frames: int, scale: float, classes: Sequence[str], offset: Sequence[float] | None = None
+        self,
+        total: np.ndarray,
+        frames: int,
+        scale: float,
+        classes: Sequence[str],
+        offset: Sequence[float] | None = None,
     ) -> None:
         self.total = total
         self.logits = total * (scale / frames) + (0.0 if offset is None else np.asarray(offset))

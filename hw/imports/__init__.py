@@ -68,7 +68,7 @@ def described(path: Path) -> Path:
 
 def import_network(model: ModelWrapper, settings: Settings, folder: Path, name: str, source: str) -> None:
     """Write `model.onnx`, the graph in the compiler's form with a description, and `model.npz`, its integer model, into
-    `folder`, which they replace as a whole. Raises UserError naming all obstacles; `source` is how it calls the file."""
+    `folder`, which they replace as a whole. Raises ObstacleError, which calls the file `source`."""
     form = formed(model, settings.input)
     graph = obstacles.named_layers(form.model)
     size, classes = _input_size(form.model), _classes(form.model, settings, source)

@@ -48,12 +48,28 @@ def formed(model: ModelWrapper, pixels: Pixels) -> Formed:
             model = model.transform(transformation)
         except Exception:  # what stops it is an obstacle
             continue
+    _spell_out_shapes(model)
     offset = _take_off(model)
     if len(model.graph.input) == 1:
         _make_an_image_of_a_row(model)
         _flatten_late(model)
         _scale_pixels(model, pixels)
     return Formed(model, offset)
+
+
+def _spell_out_shapes(model: ModelWrapper) -> None:
+    """Give constants that are one a channel all axes of what they are joined to, in place: FINN guesses which axis the
+    only one of several is."""
+    graph = Graph(model)
+    for node in model.graph.node:
+        streams = graph.streams(node) if node.op_type in JOINED else []
+        shape = graph.shape(streams[0]) if len(streams) == 1 else None
+        for tensor in node.input if shape else ():
+            constant = model.get_initializer(tensor)
+            if constant is not None and constant.size > 1 and constant.ndim < len(shape or ()):
+                model.set_initializer(
+                    tensor, constant.reshape((1,) * (len(shape or ()) - constant.ndim) + constant.shape)
+                )
 
 
 def _take_off(model: ModelWrapper) -> np.ndarray | None:
@@ -111,7 +127,11 @@ def _line(graph: Graph, node: NodeProto) -> tuple[np.ndarray, np.ndarray] | None
         gain, shift, mean, variance = values
         factor = gain / np.sqrt(variance + graph.attribute(node, "epsilon", 1e-5))
         return factor, shift - mean * factor
-    if node.op_type not in JOINED or len(values) != 1 or (node.op_type in {"Sub", "Div"} and _constant_first(graph, node)):
+    if (
+        node.op_type not in JOINED
+        or len(values) != 1
+        or (node.op_type in {"Sub", "Div"} and _constant_first(graph, node))
+    ):
         return None
     one, zero, value = np.ones(1), np.zeros(1), values[0]
     return {
@@ -224,8 +244,12 @@ def _scale_pixels(model: ModelWrapper, pixels: Pixels) -> None:
         return
     for key, values in (("mean", pixels.mean), ("std", pixels.std)):
         if len(values) not in (0, 1, shape[1]):
-            raise UserError(f"input.{key} = {list(values)}: the network has {shape[1]} channels; give one number, or one each")
-    mean, std = np.float64(pixels.mean or 0).reshape(-1, 1, 1), np.float64(pixels.std or 1).reshape(-1, 1, 1)
+            raise UserError(
+                f"input.{key} = {list(values)}: the network has {shape[1]} channels; give one number, or one each"
+            )
+    mean, std = (
+        np.float64(values or usual).reshape(1, -1, 1, 1) for values, usual in ((pixels.mean, 0), (pixels.std, 1))
+    )
     factor, offset = 1 / (pixels.scale * std), -mean / std  # (x / scale - mean) / std
     if offset.any():
         _insert(model, tensor, "Add", [np.float32(offset if offset.size > 1 else offset.item())], shape, "shifted")

@@ -14,7 +14,9 @@ from onnx import NodeProto
 from shiftcore.hw.quantities import PRODUCTS, Graph
 
 _SCOPES = "pkg.torch.onnx.name_scopes"
-_OF_BREVITAS = re.compile(r"\.(act|input|output|weight|bias)_quant(\.|$).*")  # a layer's proxies, no modules of a user's
+_OF_BREVITAS = re.compile(
+    r"\.(act|input|output|weight|bias)_quant(\.|$).*"
+)  # a layer's proxies, no modules of a user's
 _KINDS = {"Quant": "quant", "Conv": "conv", "Gemm": "linear", "MatMul": "linear"}
 
 
