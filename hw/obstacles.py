@@ -17,7 +17,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from shiftcore.errors import UserError
 from shiftcore.hw import ops
-from shiftcore.hw.quantities import Graph
+from shiftcore.hw.quantities import QUANTIZERS, Graph
 from shiftcore.hw.rules import INSTEAD, layers, rules, taken
 from shiftcore.model.description import InputSize, Layer, NetworkDescription, listed_layers
 
@@ -93,7 +93,7 @@ def named_layers(model: ModelWrapper) -> NamedLayers:
 
 def _kind(graph: Graph, node: NodeProto) -> str | None:
     """What the description calls the layer that a node makes, None where it makes none of its own."""
-    if node.op_type == "Quant":
+    if node.op_type in QUANTIZERS:
         return "threshold"
     op = ops.of(node.op_type)
     if op is not None and len(graph.streams(node)) != op.inputs:
@@ -166,7 +166,7 @@ def _unquantized(graph: Graph) -> Obstacle | None:
         return Obstacle("the graph", "it has no layer", "export the network with Brevitas' export_qonnx")
     if "QuantizeLinear" in ops or "DequantizeLinear" in ops:
         return Obstacle("the graph", "it is quantized in QCDQ's way", "export it with Brevitas' export_qonnx")
-    if "Quant" not in ops:
+    if not QUANTIZERS & set(ops):
         return Obstacle(
             "the graph", "nothing is quantized", "train it with Brevitas, and export it with its export_qonnx"
         )

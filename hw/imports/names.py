@@ -17,7 +17,7 @@ _SCOPES = "pkg.torch.onnx.name_scopes"
 _OF_BREVITAS = re.compile(
     r"\.(act|input|output|weight|bias)_quant(\.|$).*"
 )  # a layer's proxies, no modules of a user's
-_KINDS = {"Quant": "quant", "Conv": "conv", "Gemm": "linear", "MatMul": "linear"}
+_KINDS = {"Quant": "quant", "BipolarQuant": "quant", "Conv": "conv", "Gemm": "linear", "MatMul": "linear"}
 
 
 def named(graph: Graph) -> dict[str, str]:

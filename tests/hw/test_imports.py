@@ -128,6 +128,31 @@ def test_a_mean_and_a_deviation_a_channel_become_thresholds(tmp_path: Path) -> N
     assert np.array_equal(values[reference.layers[0]], np.clip(np.rint(real / 0.25), -16, 15))
 
 
+def signs() -> Network:
+    """Weights and activations of one bit, as Brevitas exports them, with scales of both kinds."""
+    net = Network(size=8)
+    x = bipolar(net, net.conv("frame", 3, 4), 1.0)
+    weights = net.node(
+        "BipolarQuant", [net.constant(net.random.normal(size=(4, 4, 3, 3))), net.constant(np.float32(0.5))]
+    )
+    same = {"kernel_shape": [3, 3], "pads": [1] * 4, "strides": [1, 1], "dilations": [1, 1], "group": 1}
+    x = bipolar(net, net.norm(net.node("Conv", [x, weights], **same), 4), 0.25)
+    return net.head(x, 4)
+
+
+def bipolar(net: Network, x: str, scale: float) -> str:
+    return net.node("BipolarQuant", [x, net.constant(np.float32(scale))])
+
+
+def test_signs_are_numbers_of_two_bits(tmp_path: Path) -> None:
+    reference = imported(signs(), tmp_path / "net")
+    values: dict[str, np.ndarray] = {}
+    reference.infer(np.random.default_rng(0).integers(0, 256, reference.input_shape, np.uint8), trace=values)
+    kinds = {layer.op: values[layer.name] for layer in reference.description.layers}
+    assert set(np.unique(kinds["threshold"])) == {-1, 1}
+    assert set(np.unique(np.load(tmp_path / "net" / "model.npz")["conv_1.weight"])) == {-1, 1}
+
+
 WRONG: dict[str, tuple[Callable[[], Network], dict[str, Any], str]] = {
     "another number of means": (
         normalised,
