@@ -14,6 +14,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from shiftcore.errors import UserError
 from shiftcore.hw.imports.names import named
+from shiftcore.hw.imports.qcdq import to_qonnx
 from shiftcore.hw.imports.settings import Pixels
 from shiftcore.hw.quantities import JOINED, PRODUCTS, Graph
 
@@ -37,6 +38,7 @@ def formed(model: ModelWrapper, pixels: Pixels) -> Formed:
     model = ModelWrapper(model.model, make_deepcopy=True)
     for node in model.graph.node:
         node.name = names.get(node.output[0], node.name)
+    model = to_qonnx(model)
     for transformation in (
         RemoveStaticGraphInputs(),
         GiveUniqueParameterTensors(),

@@ -153,6 +153,37 @@ def test_signs_are_numbers_of_two_bits(tmp_path: Path) -> None:
     assert set(np.unique(np.load(tmp_path / "net" / "model.npz")["conv_1.weight"])) == {-1, 1}
 
 
+class Qcdq(Network):
+    """A network whose quantizers are written in QCDQ's way."""
+
+    def quantized(self, x: str, scale: Any = 0.25, bits: float = 4, zero: float = 0, **attributes: Any) -> str:
+        signed = attributes.get("signed", 1)
+        kind = np.int8 if signed else np.uint8
+        low = -(2 ** (int(bits) - 1)) + attributes.get("narrow", 0) if signed else 0
+        step, none, least, most = (f"{x}_{name}" for name in ("scale", "zero", "low", "high"))
+        self.constants |= {step: np.float32(scale), none: kind(zero)}
+        if x in self.constants:
+            self.constants[x] = np.rint(self.constants[x] / np.float32(scale)).astype(np.int8)
+            return self.node("DequantizeLinear", [x, step, none])
+        self.constants |= {least: kind(low), most: kind(2 ** (int(bits) - signed) - 1)}
+        clipped = self.node("Clip", [self.node("QuantizeLinear", [x, step, none]), least, most])
+        return self.node("DequantizeLinear", [clipped, step, none])
+
+
+def test_a_network_in_qcdq_is_the_same_in_qonnx(tmp_path: Path) -> None:
+    made = []
+    for kind in (Network, Qcdq):
+        net = kind(size=8)
+        net.head(net.block(net.block("frame", 3, 4), 4, 4), 4)
+        imported(net, tmp_path / kind.__name__)
+        made.append(np.load(tmp_path / kind.__name__ / "model.npz"))
+    arrays = [[values[key] for key in values.files if key != "graph"] for values in made]
+    assert len(arrays[0]) == len(arrays[1]) == 5
+    assert all(np.array_equal(one, other) for one, other in zip(*arrays, strict=True))
+    bits = [[layer.get("bits") for layer in json.loads(str(values["graph"]))["layers"]] for values in made]
+    assert bits[0] == bits[1]
+
+
 WRONG: dict[str, tuple[Callable[[], Network], dict[str, Any], str]] = {
     "another number of means": (
         normalised,
