@@ -273,8 +273,7 @@ def compile_model(
     found = lock_file or PRESETS / f"{preset.name}.{target.name}.lock"
     key = _key(model, target, verify, found)
     folder = preset.build / target.name
-    size = description.input
-    frames = verification_frames(size.height, size.width, size.channels)
+    frames = verification_frames(**asdict(description.input))
     job = Job(folder, target, preset, description, frames, lockfile.read(found), progress, source=str(model))
     saved = SavedSteps(folder, todo, STEPS, key)
     if saved.all_done():

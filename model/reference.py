@@ -301,6 +301,8 @@ class Reference:
             maps[name] = op.output
             self._ops.append((name, sources, op))
         self._blas = _one_blas_thread()
+        if len(description.logit_offset or self.classes) != len(self.classes):
+            raise ValueError(f"{len(self.classes)} classes, but {len(description.logit_offset or ())} logit offsets")
         if maps[self.layers[-1]].shape != (len(self.classes), 1, 1):
             raise ValueError(f"{len(self.classes)} classes, but the last layer gives {maps[self.layers[-1]].shape}")
 
