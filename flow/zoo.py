@@ -42,7 +42,7 @@ class Entry:
 MNIST, CIFAR = (1, 28, 28), (3, 32, 32)
 ZOO = (
     *(Entry(name, MNIST, 10_000) for name in ("tfc_2w2a", "sfc_2w2a", "tfc_1w2a", "sfc_1w2a", "tfc_1w1a", "sfc_1w1a")),
-    *(Entry(name, MNIST, 1_000) for name in ("lfc_1w2a", "lfc_1w1a")),
+    *(Entry(name, MNIST, 1_000, "zcu104") for name in ("lfc_1w2a", "lfc_1w1a")),
     *(Entry(name, CIFAR, 500) for name in ("cnv_2w2a", "cnv_1w2a", "cnv_1w1a")),
     Entry("resnet18_4w4a", CIFAR, 30, "zcu104"),
 )

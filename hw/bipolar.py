@@ -5,6 +5,8 @@ A layer of thresholds gives -1 and 1 where both thresholds of a channel are one,
 two, and its product a multiplier.
 """
 
+from typing import Any
+
 import numpy as np
 from onnx import NodeProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
@@ -48,7 +50,7 @@ def _weights(model: ModelWrapper, node: NodeProto, weights: np.ndarray, scale: n
         node.input[1],
         *(_constant(model, f"{output}_{name}", np.array(value)) for name, value in (("zero", 0), ("bits", 2))),
     ]
-    form = {"signed": 1, "narrow": 1, "rounding_mode": "ROUND"}
+    form: dict[str, Any] = {"signed": 1, "narrow": 1, "rounding_mode": "ROUND"}
     return [helper.make_node("Quant", inputs, [output], name=node.name, domain=_DOMAIN, **form)]
 
 
@@ -57,7 +59,7 @@ def _thresholds(model: ModelWrapper, node: NodeProto) -> list[NodeProto]:
     source, output = node.input[0], node.output[0]
     signs = f"{output}_signs"
     both = _constant(model, f"{output}_thresholds", np.zeros((1, 2)))
-    form = {"out_dtype": "INT2", "out_scale": 1.0, "out_bias": -1.0}
+    form: dict[str, Any] = {"out_dtype": "INT2", "out_scale": 1.0, "out_bias": -1.0}
     model.set_tensor_shape(signs, model.get_tensor_shape(output))
     return [
         helper.make_node("MultiThreshold", [source, both], [signs], name=node.name, domain=_DOMAIN, **form),

@@ -26,7 +26,7 @@ from shiftcore.hw.streamline import streamline
 from shiftcore.hw.verify import integer_logits, verification_frames
 from shiftcore.model.description import NetworkDescription
 from shiftcore.model.manifest import CoreManifest
-from shiftcore.quant.preset import PRESETS, described_network
+from shiftcore.quant.preset import PRESETS, Imported, described_network
 from shiftcore.sim import verilator
 from shiftcore.sim.core import CoreError
 from shiftcore.sources import code
@@ -150,6 +150,7 @@ def _build(model: ModelWrapper, job: Job) -> ModelWrapper:
     interval = model.get_metadata_prop("frame_interval")
     if interval is None:
         raise UserError("step core: the graph has no frame interval; step fifos, before it, finds it")
+    _check_names(model, job)
     expected = integer_logits(model, job.frames, 1.0)
     for slack in (1.0, 1.005, 1.015):
         with tempfile.TemporaryDirectory(dir=job.folder, prefix=".core.") as folder:
@@ -164,6 +165,17 @@ def _build(model: ModelWrapper, job: Job) -> ModelWrapper:
                 shutil.copytree(core, temporary, dirs_exist_ok=True)
             return model
     raise jitter
+
+
+def _check_names(model: ModelWrapper, job: Job) -> None:
+    """That the layers of a network made elsewhere still stand in the order in which its integer model was read off: of
+    two branches, names tell one from the other by that alone. Raises RuntimeError naming a layer that does not."""
+    if not isinstance(job.preset, Imported):
+        return
+    with np.load(Path(job.source).with_suffix(".npz"), allow_pickle=False) as arrays:
+        wrong = contents.first_unlike(model, dataflow.name_layers(model, job.description.layers), dict(arrays))
+    if wrong:
+        raise RuntimeError(f"layer {wrong}: the core holds another layer's weights under its name")
 
 
 def _proven(model: ModelWrapper, core: Path) -> int | None:

@@ -12,7 +12,9 @@ import pytest
 from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.errors import UserError
-from shiftcore.hw import imports
+from shiftcore.hw import contents, imports
+from shiftcore.hw.compile import compile_model, read_model
+from shiftcore.hw.dataflow import name_layers
 from shiftcore.hw.imports.form import formed
 from shiftcore.hw.imports.names import named
 from shiftcore.hw.imports.settings import Pixels, Settings
@@ -279,3 +281,23 @@ def test_both_files_say_the_same(tmp_path: Path) -> None:
         text = str(content["graph"])
     assert ModelWrapper(str(tmp_path / "net" / "model.onnx")).get_metadata_prop("shiftcore") == text
     assert json.loads(text)["preset"] == {"name": "net", "hardware": {"target_fps": 1000, "streams": 1}}
+
+
+def two_branches() -> Network:
+    """A product on both sides of an addition, as where a residual block changes its width."""
+    net, x = stem()
+    left = net.signed(net.norm(net.conv(x, 8, 4), 4))
+    right = net.signed(net.norm(net.conv(x, 8, 4, kernel=1), 4))
+    return net.head(net.activation(net.node("Add", [left, right])), 4)
+
+
+def test_two_branches_keep_their_names_through_the_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHIFTCORE_BUILD", str(tmp_path / "build"))
+    onnx.save(foreign(two_branches()), str(tmp_path / "net.onnx"))
+    folded = compile_model(tmp_path / "net.onnx", "pynq-z2", ["import", "streamline", "dataflow", "rtl", "fold"])
+    model, arrays = ModelWrapper(str(folded)), dict(np.load(tmp_path / "build" / "net" / "export" / "model.npz"))
+    names = name_layers(model, read_model(imports.described(tmp_path / "net.onnx"))[1].layers)
+    assert contents.first_unlike(model, names, arrays) is None
+    turned = {"conv_1": "conv_2", "conv_2": "conv_1"}
+    swapped = {node: turned.get(layer, layer) for node, layer in names.items()}
+    assert contents.first_unlike(model, swapped, arrays) in turned
