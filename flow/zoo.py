@@ -5,7 +5,7 @@ the way of the others. Resumable: what was done with the same code is kept."""
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +26,7 @@ from shiftcore.sim.core import CoreModel
 from shiftcore.sources import code
 
 FRAMES = 8  # simulated and compared
+SOURCE = "brevitas_examples.bnn_pynq, random weights"
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,7 @@ def compared(core: Path, reference: Reference) -> tuple[int, int]:
 def outcome(entry: Entry, folder: Path, console: Console) -> Outcome:
     """Take a network as far as it goes; its files lie in `folder`."""
     started, path = time.monotonic(), folder / f"{entry.name}.onnx"
-    about = {"name": entry.name, "source": "brevitas_examples.bnn_pynq, random weights", "board": entry.board}
-    board = load_board(entry.board)
+    begun, board = Outcome(entry.name, SOURCE, entry.board), load_board(entry.board)
     if not path.is_file():
         with atomic_folder(folder) as temporary:
             export(entry, temporary / path.name)
@@ -114,14 +114,14 @@ def outcome(entry: Entry, folder: Path, console: Console) -> Outcome:
         of = network(str(path))
         build = compiled_chip(of, entry.board, console).parent
     except ObstacleError as refusal:
-        return Outcome(**about, minutes=_minutes(started), obstacles=tuple(map(str, refusal.obstacles)))
+        return replace(begun, minutes=_minutes(started), obstacles=tuple(map(str, refusal.obstacles)))
     except UserError as refusal:
-        return Outcome(**about, minutes=_minutes(started), obstacles=(str(refusal),))
+        return replace(begun, minutes=_minutes(started), obstacles=(str(refusal),))
     manifest = CoreManifest.read(build / "core")
     equal, differing = compared(build / "core", Reference.load(exported_model(of).with_name("model.npz")))
     area = estimate(build, board, console)
-    return Outcome(
-        **about,
+    return replace(
+        begun,
         equal=equal,
         differing_bits=differing,
         cycles_per_frame=manifest.frame_interval,

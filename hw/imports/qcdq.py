@@ -2,6 +2,7 @@
 """QCDQ (QuantizeLinear, Clip, DequantizeLinear), as Brevitas' export_onnx_qcdq writes it, to QONNX."""
 
 import numpy as np
+from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.infer_shapes import InferShapes
@@ -35,5 +36,5 @@ def to_qonnx(model: ModelWrapper) -> ModelWrapper:
     return model
 
 
-def _quantizers(model: ModelWrapper) -> dict[str, object]:
+def _quantizers(model: ModelWrapper) -> dict[str, NodeProto]:
     return {node.output[0]: node for node in model.get_nodes_by_op_type("Quant")}
