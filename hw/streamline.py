@@ -92,7 +92,8 @@ class SpatialMeanToGlobalAveragePool(Transformation):
 def _steps_of_inputs(model: ModelWrapper) -> list[float | None]:
     """For each quantizer of activations, in the graph's order: of what its input is a multiple, None where unknown, and
     where it tells signs, which it does not round."""
-    graph, steps = Graph(model), []
+    graph = Graph(model)
+    steps: list[float | None] = []
     for node in graph.nodes:
         if node.op_type == "MultiThreshold":
             steps.append(None)

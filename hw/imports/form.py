@@ -4,6 +4,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from onnx import NodeProto, helper
@@ -176,14 +177,14 @@ def _make_an_image_of_a_row(model: ModelWrapper) -> None:
 
 
 def _insert(
-    model: ModelWrapper, tensor: str, op: str, constants: list[np.ndarray], shape: list[int], name: str, **values: int
+    model: ModelWrapper, tensor: str, op: str, constants: list[np.ndarray], shape: list[int], name: str, **values: Any
 ) -> None:
     """Put a node between a tensor and all that take it, in place."""
     consumers = model.find_consumers(tensor) or []
     made, names = f"{tensor}_{name}", []
     for index, constant in enumerate(constants):
         names.append(f"{made}_{index}")
-        model.set_initializer(names[-1], constant)
+        model.set_initializer(names[-1], constant.astype(np.float32))
     position = min((list(model.graph.node).index(node) for node in consumers), default=0)
     for node in consumers:
         for index, source in enumerate(node.input):
@@ -249,11 +250,9 @@ def _scale_pixels(model: ModelWrapper, pixels: Pixels) -> None:
             raise UserError(
                 f"input.{key} = {list(values)}: the network has {shape[1]} channels; give one number, or one each"
             )
-    mean, std = (
-        np.float64(values or usual).reshape(1, -1, 1, 1) for values, usual in ((pixels.mean, 0), (pixels.std, 1))
-    )
+    mean, std = (np.array(values).reshape(1, -1, 1, 1) for values in (pixels.mean or (0.0,), pixels.std or (1.0,)))
     factor, offset = 1 / (pixels.scale * std), -mean / std  # (x / scale - mean) / std
     if offset.any():
-        _insert(model, tensor, "Add", [np.float32(offset if offset.size > 1 else offset.item())], shape, "shifted")
+        _insert(model, tensor, "Add", [offset if offset.size > 1 else offset.reshape(())], shape, "shifted")
     if (factor != 1).any():
-        _insert(model, tensor, "Mul", [np.float32(factor if factor.size > 1 else factor.item())], shape, "scaled")
+        _insert(model, tensor, "Mul", [factor if factor.size > 1 else factor.reshape(())], shape, "scaled")

@@ -85,7 +85,7 @@ def row(biased: bool = True) -> Network:
     x = net.node("Sub", [net.node("Mul", ["frame", net.constant(np.float32(2))]), net.constant(np.float32(1))])
     x = net.signed(x, scale=0.5, bits=2, narrow=1)
     x = net.signed(net.norm(net.linear(x, 40, 8), 8), scale=1.0, bits=2, narrow=1)
-    bias = [net.constant(np.float32([0.5, -1.0, 2.0]))] if biased else []
+    bias = [net.constant(np.array([0.5, -1.0, 2.0]))] if biased else []
     x = net.node("Gemm", [x, net.weights(3, 8), *bias], transB=1)
     x = net.node("Div", [x, net.constant(np.float32(4))])
     return net.ends(net.node("Softmax", [x], axis=1), [1, 3])
@@ -121,7 +121,7 @@ def normalised() -> Network:
 
 
 def test_a_mean_and_a_deviation_a_channel_become_thresholds(tmp_path: Path) -> None:
-    pixels = {"scale": 255, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    pixels: dict[str, Any] = {"scale": 255, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
     reference = imported(normalised(), tmp_path / "net", input=pixels)
     values: dict[str, np.ndarray] = {}
     frame = np.random.default_rng(0).integers(0, 256, reference.input_shape, np.uint8)
@@ -137,7 +137,7 @@ def signs() -> Network:
     weights = net.node(
         "BipolarQuant", [net.constant(net.random.normal(size=(4, 4, 3, 3))), net.constant(np.float32(0.5))]
     )
-    same = {"kernel_shape": [3, 3], "pads": [1] * 4, "strides": [1, 1], "dilations": [1, 1], "group": 1}
+    same: dict[str, Any] = {"kernel_shape": [3, 3], "pads": [1] * 4, "strides": [1, 1], "dilations": [1, 1], "group": 1}
     x = bipolar(net, net.norm(net.node("Conv", [x, weights], **same), 4), 0.25)
     return net.head(x, 4)
 
@@ -163,11 +163,11 @@ class Qcdq(Network):
         kind = np.int8 if signed else np.uint8
         low = -(2 ** (int(bits) - 1)) + attributes.get("narrow", 0) if signed else 0
         step, none, least, most = (f"{x}_{name}" for name in ("scale", "zero", "low", "high"))
-        self.constants |= {step: np.float32(scale), none: kind(zero)}
+        self.constants |= {step: np.array(scale, np.float32), none: np.array(zero, kind)}
         if x in self.constants:
             self.constants[x] = np.rint(self.constants[x] / np.float32(scale)).astype(np.int8)
             return self.node("DequantizeLinear", [x, step, none])
-        self.constants |= {least: kind(low), most: kind(2 ** (int(bits) - signed) - 1)}
+        self.constants |= {least: np.array(low, kind), most: np.array(2 ** (int(bits) - signed) - 1, kind)}
         clipped = self.node("Clip", [self.node("QuantizeLinear", [x, step, none]), least, most])
         return self.node("DequantizeLinear", [clipped, step, none])
 
@@ -252,7 +252,7 @@ def test_layers_bear_the_names_of_the_modules_they_come_from() -> None:
 def test_what_stands_behind_the_last_product_is_left_as_it_is_where_it_is_no_line(tmp_path: Path) -> None:
     net, x = stem()
     x = net.linear(net.pool(x), 8)
-    net.ends(net.node("Mul", [x, net.constant(np.float32([1, 2, 3]))]), [1, 3])
+    net.ends(net.node("Mul", [x, net.constant(np.array([1, 2, 3]))]), [1, 3])
     model = ModelWrapper(foreign(net))
     assert formed(model, Pixels()).model.graph.node[-1].op_type == "Mul"
     with pytest.raises(UserError, match="is what Mul makes, not integer logits in one scale"):
