@@ -20,7 +20,7 @@ INSTALL = @command -v "$$PYTHON" >/dev/null || \
 	"$$PYTHON" flow/install.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup synthesize qat crossval search export data-report evaluate alarms why compare temporal adapt rollback compile deploy registers bitstream estimate timing trace demo test bench soak fuzz formal lint docs clean
+.PHONY: help setup synthesize qat crossval search export data-report evaluate alarms why compare temporal adapt rollback compile zoo deploy registers bitstream estimate timing trace demo test bench soak fuzz formal lint docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,8 +74,11 @@ adapt: $(READY) ## fine-tune PRESET on the videos in DATA, used only if shown to
 rollback: $(READY) ## put the weights of PRESET before the last `make adapt` back; again goes further back
 	@$(RUN) rollback --preset "$$PRESET"
 
-compile: $(READY) ## PRESET to RTL for BOARD, each step verified against the one before
-	@$(RUN) compile --preset "$$PRESET" --board "$$BOARD"
+compile: $(READY) ## PRESET, or MODEL=network.onnx, to RTL for BOARD, each step verified against the one before
+	@$(RUN) compile $(if $(MODEL),"$$MODEL",--preset "$$PRESET") --board "$$BOARD"
+
+zoo: $(READY) ## networks that others wrote, compiled, simulated, synthesized; build/zoo/report.json (hours; resumable)
+	@$(RUN) zoo
 
 deploy: $(READY) ## one archive for BOARD: driver, reference, model, packages, and the bitstream if there is one
 	@$(RUN) deploy --preset "$$PRESET" --board "$$BOARD"

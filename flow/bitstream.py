@@ -8,12 +8,11 @@ import typer
 
 from shiftcore.artifacts import lock
 from shiftcore.errors import UserError
-from shiftcore.flow.build import compiled_chip
+from shiftcore.flow.build import compiled_chip, network
 from shiftcore.hw.bitstream import build_openxc7, build_vivado, maker
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.toolchains import openxc7
 from shiftcore.options import BoardName, PresetName
-from shiftcore.quant.preset import load_preset
 
 
 def main(
@@ -24,7 +23,7 @@ def main(
     shift_registers: Annotated[bool, typer.Option(help="openxc7: shift registers in LUTs")] = True,
 ) -> None:
     """A bitstream of a preset for a board, with its handoff and manifest; compiles the preset where need be."""
-    target, settings = load_board(board), load_preset(preset)
+    target, settings = load_board(board), network(preset)
     if toolchain == "openxc7":
         openxc7.check(target)
         target = target.slowed_to(clock_mhz) if clock_mhz else target

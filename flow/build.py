@@ -1,30 +1,62 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`make compile`: a preset to a chip for a board. Each step of the way is kept while its inputs are the same."""
+"""`make compile`: a preset, or a QONNX file, to a chip for a board. Each step of the way is kept while its inputs are
+the same."""
 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from shiftcore.hw import folding, lockfile
+from shiftcore.errors import UserError
+from shiftcore.hw import folding, imports, lockfile
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.chip import build_chip
-from shiftcore.hw.compile import LOCK, compile_model
+from shiftcore.hw.compile import LOCK, compile_model, read_model
 from shiftcore.hw.steps import Progress
 from shiftcore.options import BoardName, PresetName
-from shiftcore.quant.preset import PRESETS, Preset, load_preset
+from shiftcore.quant.preset import PRESETS, Imported, Preset, described_network, load_preset
 
 
-def exported_model(preset: Preset) -> Path:
-    """The QONNX model of `preset`, the integer model beside it: exported now, unless it is of the same weights (those
-    trained here, or else those shipped), preset and code already."""
+@dataclass(frozen=True)
+class Network:
+    """What the commands work on: a preset, or a QONNX `file` with what stands in its description for one."""
+
+    preset: Preset | Imported
+    file: Path | None = None
+
+    @property
+    def name(self) -> str:
+        return self.preset.name
+
+    @property
+    def build(self) -> Path:
+        return self.preset.build
+
+
+def network(name: str) -> Network:
+    """The one called `name`: a QONNX file's path (imported now, where it has no description), or what `load_preset`
+    takes. Raises UserError as that and `hw.imports.described`."""
+    if not name.endswith(".onnx"):
+        return Network(load_preset(name))
+    file = imports.described(Path(name))
+    return Network(described_network(read_model(file)[1].preset, name), file)
+
+
+def exported_model(of: Preset | Network) -> Path:
+    """The QONNX model of a network, the integer model beside it: of a preset, exported now, unless it is of the same
+    weights (those trained here, or else those shipped), preset and code already."""
+    if isinstance(of, Network):
+        if of.file or not isinstance(of.preset, Preset):
+            return of.file or of.build / "export" / "model.onnx"
+        of = of.preset
     from shiftcore.quant.export import export_preset  # here: it takes seconds to import torch
 
-    return export_preset(preset) / "model.onnx"
+    return export_preset(of) / "model.onnx"
 
 
 def compiled_core(
@@ -35,8 +67,8 @@ def compiled_core(
         return compile_model(exported, board, progress=progress, verify=verify, lock_file=lock_file)
 
 
-def compiled_chip(preset: Preset, board: str, console: Console | None = None) -> Path:
-    """The chip of `preset` for a board (see hw.chip): exported, compiled and wrapped, as far as it is not yet. Raises
+def compiled_chip(preset: Preset | Network, board: str, console: Console | None = None) -> Path:
+    """The chip of a network for a board (see hw.chip): exported, compiled and wrapped, as far as it is not yet. Raises
     UserError as `compile_model`."""
     target, exported = load_board(board), exported_model(preset)
     return build_chip(compiled_core(exported, board, console), exported.with_name("model.npz"), target)
@@ -72,30 +104,34 @@ def _terminal() -> Console:
     return console if console.is_terminal else Console(width=120)
 
 
-def lock_file_of(preset: str, board: str) -> Path:
-    """Where the lock file of a preset, shipped or a TOML file, lies: beside it (hw.lockfile)."""
-    path = Path(preset) if preset.endswith(".toml") else PRESETS / f"{preset}.toml"
+def lock_file_of(name: str, board: str) -> Path:
+    """Where the lock file of a preset, shipped or a TOML file, or of a QONNX file lies: beside it (hw.lockfile)."""
+    path = Path(name) if name.endswith((".toml", ".onnx")) else PRESETS / f"{name}.toml"
     return path.with_name(f"{path.stem}.{board}.lock")
 
 
 def main(
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="[NETWORK.onnx]", help="a QONNX file, instead of a preset", show_default=False),
+    ] = None,
     preset: PresetName = "tiny",
     board: BoardName = "pynq-z2",
-    model: Annotated[Path | None, typer.Option(help="an exported QONNX file, instead of the preset's")] = None,
     verify: Annotated[bool, typer.Option(help="execute every step and compare")] = True,
 ) -> None:
-    """Compile a network to RTL: its core under build/PRESET/BOARD/core, and the chip around it beside it in chip."""
-    target, console = load_board(board), _terminal()
-    exported = model or exported_model(load_preset(preset))
-    lock_file = None if model else lock_file_of(preset, target.name)
+    """Compile a network to RTL: its core under build/NAME/BOARD/core, and the chip around it beside it in chip."""
+    name, target, console = file or preset, load_board(board), _terminal()
+    if file and not file.endswith(".onnx"):
+        raise UserError(f"{file}: not a QONNX file, whose name ends in .onnx; a preset is given as --preset {file}")
+    exported, lock_file = exported_model(network(name)), lock_file_of(name, target.name)
     core = compiled_core(exported, board, console, verify, lock_file)
     console.print(folding.table(folding.read_report(core.parent / "folding.json"), target))
     print(f"{core}: compiled")
     found = core.parent / LOCK
-    if lock_file and lockfile.read(lock_file) != lockfile.read(found):
+    if lockfile.read(lock_file) != lockfile.read(found):
         print(f"{found}: what search found; as {lock_file} it saves the next compilation the search")
     integers = exported.with_suffix(".npz")
-    if model and not integers.is_file():
+    if not integers.is_file():
         print(f"{integers}: not there; no chip is made without the integer model beside the QONNX file")
     else:
         print(f"{build_chip(core, integers, target)}: the chip around it")

@@ -71,6 +71,7 @@ PANELS: dict[str, dict[str, Entry]] = {
             "hw.formal.__main__:main", "Prove the properties of the RTL blocks; show that proofs find faults."
         ),
         "bench": Entry("flow.bench:main", "Measure everything; writes build/bench/report.json."),
+        "zoo": Entry("flow.zoo:main", "Networks that others wrote: compile, simulate, synthesize each."),
         "lint-rtl": Entry("hw.lint:main", "Lint the RTL with Verilator."),
     },
 }

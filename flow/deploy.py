@@ -29,14 +29,13 @@ from shiftcore.driver.build import Build
 from shiftcore.driver.change import LOADED
 from shiftcore.driver.known import Known, run_known
 from shiftcore.errors import UserError
-from shiftcore.flow.build import compiled_chip, exported_model
+from shiftcore.flow.build import compiled_chip, exported_model, network
 from shiftcore.flow.rollout import compiled_for
 from shiftcore.hw import selftest
 from shiftcore.hw.bitstream import maker
 from shiftcore.hw.boards import load_board
 from shiftcore.model.reference import Reference
 from shiftcore.options import BoardName, PresetName
-from shiftcore.quant.preset import load_preset
 
 REQUIREMENTS = PACKAGE_FOLDER / "driver" / "requirements.txt"
 START = PACKAGE_FOLDER / "driver" / "start.sh"
@@ -196,9 +195,9 @@ def main(
     board: BoardName = "pynq-z2",
 ) -> None:
     """The archive of a preset for a board; compiles the preset where need be."""
-    console, target, settings = Console(), load_board(board), load_preset(preset)
+    console, target, settings = Console(), load_board(board), network(preset)
     model = exported_model(settings).with_name("model.npz")
-    ready = compiled_for(settings, target, model)
+    ready = compiled_for(settings.preset, target, model)
     folder = ready.folder if ready else compiled_chip(settings, board).parent
     latency = _kept_latency(folder, console)
     name = f"shiftcore-{settings.name}-{target.name}"

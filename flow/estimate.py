@@ -7,13 +7,12 @@ from rich.console import Console
 
 from shiftcore.artifacts import write_json
 from shiftcore.errors import UserError
-from shiftcore.flow.build import compiled_chip
+from shiftcore.flow.build import compiled_chip, network
 from shiftcore.hw import timing
 from shiftcore.hw.boards import Board, load_board
 from shiftcore.hw.estimate import Synthesized, estimate, say, synthesized
 from shiftcore.hw.timing.delays import of_board
 from shiftcore.options import BoardName, PresetName
-from shiftcore.quant.preset import load_preset
 
 
 def main(
@@ -22,12 +21,13 @@ def main(
 ) -> None:
     """What the compiled PRESET costs on BOARD: a table a layer, its slowest path, build/PRESET/BOARD/estimate.json."""
     target = load_board(board)
-    folder = load_preset(preset).build / target.name
+    of = network(preset)
+    folder = of.build / target.name
     if not (folder / "folding.json").is_file():
         raise UserError(f"{folder}: nothing compiled there; run `make compile PRESET={preset} BOARD={board}` first")
     console = Console()
     console = console if console.is_terminal else Console(width=120)
-    compiled_chip(load_preset(preset), board, console)  # at once where nothing has changed since
+    compiled_chip(of, board, console)  # at once where nothing has changed since
     netlists = synthesized(folder, target, console)
     report = estimate(folder, target, netlists)
     say(report, target, console)

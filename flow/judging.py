@@ -75,7 +75,7 @@ def judge(reference: Reference, sample: Sample) -> Outcome:
             alarms += sum(change.begin for change in alarm.update(seconds, scores[-1], decision.name))
     if not scores:
         raise UserError(f"{sample.path}: too short for a single input of the network")
-    whole = Decision(total, len(scores), description.logit_scale, reference.classes)
+    whole = Decision(total, len(scores), description.logit_scale, reference.classes, description.logit_offset)
     length = seconds + 1 / video.rate(sample.path)
     return Outcome(sample, whole, np.array(times), np.array(scores), length, alarms, light / len(scores))
 

@@ -17,10 +17,10 @@ from shiftcore.driver.load import load, said
 from shiftcore.flow.build import exported_model
 from shiftcore.hw.boards import Board
 from shiftcore.model.manifest import FILE, CoreManifest
-from shiftcore.quant.preset import Hardware, Preset, described_preset
+from shiftcore.quant.preset import Hardware, Imported, Preset, described_network
 
 
-def compiled_for(preset: Preset, board: Board, model: Path) -> Build | None:
+def compiled_for(preset: Preset | Imported, board: Board, model: Path) -> Build | None:
     """The chip of `preset` for `board` that was compiled with other weights and takes the integer model in the file
     `model`; None where there is none, or it is of another shape, target or board. One that was made with this very
     model is left to the compiler, which knows whether it is up to date."""
@@ -57,4 +57,4 @@ def _hardware(model: Path) -> Hardware:
     """What the preset of an integer model asks of a chip."""
     with np.load(model, allow_pickle=False) as content:
         preset = json.loads(str(content["graph"]))["preset"]
-    return described_preset(json.dumps(preset), str(model)).hardware
+    return described_network(json.dumps(preset), str(model)).hardware

@@ -31,7 +31,6 @@ from shiftcore.model import registers as reg
 from shiftcore.model.manifest import LoadedMemory
 from shiftcore.model.records import Result
 from shiftcore.options import BoardName, PresetName
-from shiftcore.quant.preset import load_preset
 from shiftcore.sources import code
 
 MODELS = 5  # the build's own, and others of its shape that differ in every layer
@@ -233,11 +232,11 @@ def main(
     seed: Annotated[int, typer.Option(help="of frames, streams, clips, stalls and resets")] = 1,
 ) -> None:
     """Frames through the whole Verilated chip, every one compared; an interrupted soak goes on where it stopped."""
-    from shiftcore.flow.build import compiled_chip
+    from shiftcore.flow.build import compiled_chip, network
     from shiftcore.sim.chip import build_library
 
     console = Console()
-    chip = compiled_chip(load_preset(preset), board, console)
+    chip = compiled_chip(network(preset), board, console)
     with console.status("building the simulator, once ..."):
         build_library(chip)
     with lock(work_folder()), Progress(console=console, transient=True) as bar:

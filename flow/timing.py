@@ -7,14 +7,13 @@ from rich.console import Console
 
 from shiftcore.artifacts import write_json
 from shiftcore.errors import UserError
-from shiftcore.flow.build import compiled_chip, lock_file_of
+from shiftcore.flow.build import compiled_chip, lock_file_of, network
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.estimate import synthesized
 from shiftcore.hw.timing import chip_timing, say
 from shiftcore.hw.timing.delays import of_board
 from shiftcore.hw.timing.record import Record, made_of
 from shiftcore.options import BoardName, PresetName
-from shiftcore.quant.preset import load_preset
 
 FOUND = "found.timing"
 
@@ -32,12 +31,13 @@ def main(
     and build/PRESET/BOARD/timing.json."""
     target = load_board(board)
     of_board(target)
-    folder = load_preset(preset).build / target.name
+    of = network(preset)
+    folder = of.build / target.name
     if not (folder / "folding.json").is_file():
         raise UserError(f"{folder}: nothing compiled there; run `make compile PRESET={preset} BOARD={board}` first")
     console = Console()
     console = console if console.is_terminal else Console(width=120)
-    compiled_chip(load_preset(preset), board, console)  # at once where nothing has changed since
+    compiled_chip(of, board, console)  # at once where nothing has changed since
     report = chip_timing(folder, target, synthesized(folder, target, console), console)
     write_json(folder / "timing.json", report.as_json())
     say(report, target, console)

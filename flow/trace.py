@@ -8,14 +8,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from shiftcore.artifacts import build_folder
 from shiftcore.errors import UserError
-from shiftcore.flow.build import compiled_core, exported_model
+from shiftcore.flow.build import compiled_core, exported_model, network
 from shiftcore.model import video as files
 from shiftcore.model.preprocess import Preprocessor
 from shiftcore.model.reference import Reference
 from shiftcore.options import BoardName, PresetName
-from shiftcore.quant.preset import load_preset
 from shiftcore.sim.core import CoreModel
 from shiftcore.sim.trace import FrameInContext, IncompleteError, first_difference
 
@@ -43,12 +41,12 @@ def main(
     wave: Annotated[bool, typer.Option(help="also write the waveform, an FST file")] = False,
 ) -> None:
     """Compare every layer of the compiled core with the reference; name the first difference and exit with 1."""
-    settings = load_preset(preset)
+    settings = network(preset)
     exported = exported_model(settings)
     core = compiled_core(exported, board)
     reference = Reference.load(exported.with_name("model.npz"))
     contexts = _frames(reference, video, frames)
-    waveform = build_folder() / settings.name / board / "trace.fst" if wave else None
+    waveform = core.parent / "trace.fst" if wave else None
     model = CoreModel(core, trace=True, wave=waveform)
     try:
         difference: object = first_difference(reference, model, contexts)

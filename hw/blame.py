@@ -10,12 +10,13 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.errors import UserError
 from shiftcore.hw import ops
+from shiftcore.hw.quantities import QUANTIZERS
 
 # The layers of the description (docs/integer-model.md) that a node of FINN's own ops stands for, by its op without its
 # back end; ours say it themselves.
 _KINDS = {
     **dict.fromkeys(("Conv", "Gemm", "MatMul", "MVAU", "VVAU"), ("conv", "linear")),
-    **dict.fromkeys(("Quant", "MultiThreshold", "Thresholding"), ("threshold",)),
+    **dict.fromkeys(("Quant", "BipolarQuant", "MultiThreshold", "Thresholding"), ("threshold",)),
 }
 
 
@@ -23,7 +24,7 @@ def _kind(model: ModelWrapper, node: NodeProto) -> tuple[str, ...] | None:
     constant = [model.get_initializer(tensor) is not None for tensor in node.input]
     if op := ops.of(node.op_type.removesuffix("_hls")):
         return (op.layer,) if op.layer and constant.count(False) >= op.inputs else None  # a bias is no addition
-    weights = node.op_type == "Quant" and constant[0]
+    weights = node.op_type in QUANTIZERS and constant[0]
     return None if weights else _KINDS.get(node.op_type.removesuffix("_rtl").removesuffix("_hls"))
 
 

@@ -13,13 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from google.protobuf.message import DecodeError
-from onnx.onnx_cpp2py_export.checker import ValidationError
 from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.artifacts import atomic_folder, digest, lock, write_json
 from shiftcore.errors import UserError
-from shiftcore.hw import chip, contents, dataflow, fifo, folding, lockfile, obstacles, ops, resources
+from shiftcore.hw import chip, contents, dataflow, fifo, folding, imports, lockfile, obstacles, ops, resources
 from shiftcore.hw.boards import Board, load_board
 from shiftcore.hw.core import build_core
 from shiftcore.hw.formal.block import is_properties
@@ -28,7 +26,7 @@ from shiftcore.hw.streamline import streamline
 from shiftcore.hw.verify import integer_logits, verification_frames
 from shiftcore.model.description import NetworkDescription
 from shiftcore.model.manifest import CoreManifest
-from shiftcore.quant.preset import PRESETS, described_preset
+from shiftcore.quant.preset import PRESETS, Imported, described_network
 from shiftcore.sim import verilator
 from shiftcore.sim.core import CoreError
 from shiftcore.sources import code
@@ -152,6 +150,7 @@ def _build(model: ModelWrapper, job: Job) -> ModelWrapper:
     interval = model.get_metadata_prop("frame_interval")
     if interval is None:
         raise UserError("step core: the graph has no frame interval; step fifos, before it, finds it")
+    _check_names(model, job)
     expected = integer_logits(model, job.frames, 1.0)
     for slack in (1.0, 1.005, 1.015):
         with tempfile.TemporaryDirectory(dir=job.folder, prefix=".core.") as folder:
@@ -166,6 +165,17 @@ def _build(model: ModelWrapper, job: Job) -> ModelWrapper:
                 shutil.copytree(core, temporary, dirs_exist_ok=True)
             return model
     raise jitter
+
+
+def _check_names(model: ModelWrapper, job: Job) -> None:
+    """That the layers of a network made elsewhere still stand in the order in which its integer model was read off: of
+    two branches, names tell one from the other by that alone. Raises RuntimeError naming a layer that does not."""
+    if not isinstance(job.preset, Imported):
+        return
+    with np.load(Path(job.source).with_suffix(".npz"), allow_pickle=False) as arrays:
+        wrong = contents.first_unlike(model, dataflow.name_layers(model, job.description.layers), dict(arrays))
+    if wrong:
+        raise RuntimeError(f"layer {wrong}: the core holds another layer's weights under its name")
 
 
 def _proven(model: ModelWrapper, core: Path) -> int | None:
@@ -202,14 +212,7 @@ STEPS = (
 
 def read_model(path: Path) -> tuple[ModelWrapper, NetworkDescription]:
     """An exported QONNX model and its description. Raises UserError for any other file."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; `make export` writes it")
-    try:
-        model = ModelWrapper(str(path))
-    except (DecodeError, RuntimeError):
-        raise UserError(f"{path}: not a QONNX file; `make export` writes one") from None
-    except (ValidationError, ValueError, OSError) as error:  # where it keeps its weights in another file, too
-        raise UserError(f"{path}: not a QONNX file that can be read: {str(error).splitlines()[0]}") from None
+    model = imports.read(path)
     return model, obstacles.description(model, str(path))
 
 
@@ -261,8 +264,8 @@ def compile_model(
     verify: bool = True,
     lock_file: Path | None = None,
 ) -> Path:
-    """Compile an exported QONNX model for a board; returns what the last of `steps` leaves: the core's folder (see
-    hw.core), or the graph of another step.
+    """Compile a QONNX model, exported or made elsewhere (hw.imports), for a board; returns what the last of `steps`
+    leaves: the core's folder (see hw.core), or the graph of another step.
 
     `steps` is what shall be done, by default all of `STEPS`: a caller may leave some out, put own ones between them, or
     replace some. What a step of ours made of the same inputs is kept; another's is run each time, and all behind it.
@@ -276,12 +279,13 @@ def compile_model(
     RuntimeError where a step changes what the network computes.
     """
     target, todo = load_board(board), chosen(steps)
+    model = imports.described(model)
     graph, description = read_model(model)
-    preset = described_preset(description.preset, str(model))
+    preset = described_network(description.preset, str(model))
     found = lock_file or PRESETS / f"{preset.name}.{target.name}.lock"
     key = _key(model, target, verify, found)
     folder = preset.build / target.name
-    frames = verification_frames(preset.input.height, preset.input.width, preset.input.made_of.channels)
+    frames = verification_frames(**asdict(description.input))
     job = Job(folder, target, preset, description, frames, lockfile.read(found), progress, source=str(model))
     saved = SavedSteps(folder, todo, STEPS, key)
     if saved.all_done():

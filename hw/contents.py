@@ -6,6 +6,7 @@ All of them are written through one load stream (model.image), in the graph's or
 """
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,20 @@ def values(model: ModelWrapper, node: NodeProto, held: LoadedMemory) -> np.ndarr
     """What the memory `held` of a layer holds of the graph's weights: int64 `[rows, columns]`."""
     content: np.ndarray = model.get_initializer(node.input[1]).astype(np.int64)
     return content.T if held.kind == "weights" else np.broadcast_to(content, (held.rows, held.columns))
+
+
+def first_unlike(model: ModelWrapper, names: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> str | None:
+    """The first layer of `learned` whose memory does not hold what the integer model has under its name; None where all
+    do. `names`: as hw.dataflow.name_layers gives them."""
+    for node in learned(model):
+        held = memory(model, node, names.get(node.name, node.name))
+        try:
+            wanted = image.packed(held, image.matrix(held, arrays))
+        except ValueError:
+            return held.layer
+        if not np.array_equal(image.packed(held, values(model, node, held)), wanted):
+            return held.layer
+    return None
 
 
 def is_searched(model: ModelWrapper, node: NodeProto) -> bool:

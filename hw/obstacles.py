@@ -7,7 +7,7 @@ Obstacles are what hw.rules finds in its layers, and what is wrong with its inpu
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -17,9 +17,9 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from shiftcore.errors import UserError
 from shiftcore.hw import ops
-from shiftcore.hw.quantities import Graph
+from shiftcore.hw.quantities import QUANTIZERS, Graph
 from shiftcore.hw.rules import INSTEAD, layers, rules, taken
-from shiftcore.model.description import InputSize, Layer, NetworkDescription
+from shiftcore.model.description import InputSize, Layer, NetworkDescription, listed_layers
 
 _KEYS = {"preset": dict, "classes": list, "input": dict, "logit_scale": float, "layers": list}
 
@@ -34,6 +34,16 @@ class Obstacle:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}; {self.instead}"
+
+
+class ObstacleError(UserError):
+    """A network, of file `source`, that cannot be compiled: all its `obstacles`, several in a line each."""
+
+    def __init__(self, source: str, obstacles: Sequence[Obstacle]) -> None:
+        self.obstacles = tuple(obstacles)
+        one, separator = len(obstacles) == 1, "\n  "
+        first = f"{source}: {len(obstacles)} obstacle{'' if one else 's'}"
+        super().__init__(f"{first}: {obstacles[0]}" if one else separator.join([first, *map(str, obstacles)]))
 
 
 class _Names:
@@ -58,9 +68,32 @@ class _Names:
         return own if layer in {None, own} else f"{own} ({layer})"
 
 
+@dataclass(frozen=True)
+class NamedLayers:
+    """The layers that a graph without a description has, by the names of its nodes: as `listed` in a description, and
+    in order `by_kind`, where products of all forms ("conv", "linear") are one kind, "product"."""
+
+    listed: tuple[Layer, ...]
+    by_kind: dict[str, list[str]]
+
+
+def named_layers(model: ModelWrapper) -> NamedLayers:
+    """Of a graph whose nodes bear names of one kind each."""
+    graph = Graph(model)
+    found = [
+        (node.name, kind)
+        for node in graph.nodes
+        if (kind := _kind(graph, node)) is not None and not graph.of_constants(node)
+    ]
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for name, kind in found:
+        by_kind["product" if kind in {"conv", "linear"} else kind].append(name)
+    return NamedLayers(listed_layers({"layers": [{"name": name, "op": kind} for name, kind in found]}), by_kind)
+
+
 def _kind(graph: Graph, node: NodeProto) -> str | None:
     """What the description calls the layer that a node makes, None where it makes none of its own."""
-    if node.op_type == "Quant":
+    if node.op_type in QUANTIZERS:
         return "threshold"
     op = ops.of(node.op_type)
     if op is not None and len(graph.streams(node)) != op.inputs:
@@ -86,8 +119,9 @@ def _of_nodes(graph: Graph, names: _Names) -> Iterator[Obstacle]:
 
 
 def _of_input(graph: Graph, size: InputSize) -> Iterator[Obstacle]:
-    """What is wrong with the graph's inputs; `size` is the description's."""
-    wanted = [1, size.channels, size.height, size.width]
+    """What is wrong with the graph's inputs; `size` is the description's, all 0 where none says it."""
+    known = size.height > 0
+    wanted = [1, size.channels, size.height, size.width] if known else "[1, channels, height, width], in whole numbers"
     instead = f"export it with one input, a frame of shape {wanted}"
     if len(graph.inputs) != 1:
         names = ", ".join(entry.name for entry in graph.inputs) or "none"
@@ -132,7 +166,7 @@ def _unquantized(graph: Graph) -> Obstacle | None:
         return Obstacle("the graph", "it has no layer", "export the network with Brevitas' export_qonnx")
     if "QuantizeLinear" in ops or "DequantizeLinear" in ops:
         return Obstacle("the graph", "it is quantized in QCDQ's way", "export it with Brevitas' export_qonnx")
-    if "Quant" not in ops:
+    if not QUANTIZERS & set(ops):
         return Obstacle(
             "the graph", "nothing is quantized", "train it with Brevitas, and export it with its export_qonnx"
         )
@@ -167,22 +201,27 @@ def obstacles(model: ModelWrapper, description: NetworkDescription) -> list[Obst
 
 
 def accept(model: ModelWrapper, description: NetworkDescription, source: str) -> ModelWrapper:
-    """The model of file `source`, its shapes inferred. Raises UserError naming all obstacles, if there are any: one in
-    a line, several in a line each."""
-    found = obstacles(model, description)
-    if len(found) == 1:
-        raise UserError(f"{source}: 1 obstacle: {found[0]}")
-    if found:
-        raise UserError("\n  ".join([f"{source}: {len(found)} obstacles", *map(str, found)]))
+    """The model of file `source`, its shapes inferred. Raises ObstacleError, if there are any."""
+    if found := obstacles(model, description):
+        raise ObstacleError(source, found)
     return model.transform(InferShapes())
+
+
+def has_description(model: ModelWrapper) -> bool:
+    """Whether a QONNX model says itself what it is; one that others wrote does not."""
+    return _described(model) is not None
+
+
+def _described(model: ModelWrapper) -> str | None:
+    properties = [*model.graph.metadata_props, *model.model.metadata_props]
+    return next((entry.value for entry in properties if entry.key == "shiftcore"), None)
 
 
 def description(model: ModelWrapper, source: str) -> NetworkDescription:
     """The description in a QONNX model (docs/integer-model.md). Raises UserError naming file `source` and what is
     missing or wrong in it."""
     make = "`make export` writes one with it"
-    properties = [*model.graph.metadata_props, *model.model.metadata_props]
-    text = next((entry.value for entry in properties if entry.key == "shiftcore"), None)
+    text = _described(model)
     if text is None:
         raise UserError(f"{source}: a QONNX file without Shiftcore's description; {make}")
     try:

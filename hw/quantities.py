@@ -174,10 +174,12 @@ class Graph:
     def _result(self, node: NodeProto, inputs: Sequence[Quantity]) -> Quantity:
         first = inputs[0] if inputs else UNKNOWN
         op = node.op_type
-        if op == "Quant":
+        if op in QUANTIZERS:
             quantizer = self.quantizer(node)
             scale = None if quantizer.scale is None else float(quantizer.scale.reshape(-1)[0])
-            first = Quantity("levels", scale, int(quantizer.bits or 0), quantizer.signed)
+            first = Quantity("levels", scale, max(2, int(quantizer.bits or 0)), quantizer.signed)
+        elif op == "MultiThreshold":  # signs (hw.bipolar)
+            first = Quantity("levels", 1.0, 2, signed=True)
         elif op in PRODUCTS:
             first = self._product(node, first)
         elif op in JOINED:

@@ -11,7 +11,7 @@ from onnx import NodeProto
 
 from shiftcore.hw.ops import OURS, Op
 from shiftcore.hw.ops.rule import QUANTIZER, Rule, unquantized_input
-from shiftcore.hw.quantities import JOINED, PRODUCTS, Graph
+from shiftcore.hw.quantities import JOINED, PRODUCTS, QUANTIZERS, Graph
 
 BITS = range(2, 9)  # of weights and of activations
 
@@ -19,7 +19,6 @@ BITS = range(2, 9)  # of weights and of activations
 _FINNS = {**dict.fromkeys(PRODUCTS, "linear"), "Conv": "conv"}
 # What a user can do about an op that has no RTL here.
 INSTEAD = {
-    "BipolarQuant": "use weights and activations of 2 to 8 bits",
     "Clip": "use a QuantReLU or a QuantIdentity, which clips",
     "Concat": "add two branches of equal width",
     "ConvTranspose": "use a higher input resolution",
@@ -48,7 +47,7 @@ def _bits(bits: float | None) -> str | None:
 
 def _weight_bits(graph: Graph, node: NodeProto) -> str | None:
     source = graph.weight_quantizer(node)
-    wrong = _bits(graph.quantizer(source).bits) if source else None
+    wrong = _bits(graph.quantizer(source).bits) if source and source.op_type == "Quant" else None
     return f"its weights have {wrong}" if wrong else None
 
 
@@ -169,6 +168,7 @@ def _leads_nowhere(graph: Graph, node: NodeProto) -> str | None:
 
 
 _PRODUCTS = ("Conv", "Gemm", "MatMul")
+_QUANTIZERS = ("Quant", "BipolarQuant")
 _GENERAL = (
     Rule(("Conv",), "1-D and 3-D convolutions", _kernel, "use a 2-D convolution"),
     Rule(("Conv",), "grouped and depthwise convolutions", _groups, "use a plain convolution (groups=1)"),
@@ -178,7 +178,7 @@ _GENERAL = (
         _unquantized_weights,
         "use Brevitas' QuantConv2d or QuantLinear",
     ),
-    Rule(_PRODUCTS, "weights of 1 bit or of more than 8", _weight_bits, "use 2 to 8 bits"),
+    Rule(_PRODUCTS, "weights of 1 bit that are no signs, or of more than 8", _weight_bits, "use 2 to 8 bits"),
     Rule(
         _PRODUCTS,
         "weights with a zero point or a scale an input channel",
@@ -187,9 +187,9 @@ _GENERAL = (
     ),
     Rule(_PRODUCTS, "an input that is not quantized", unquantized_input, QUANTIZER),
     Rule(("Gemm",), "Gemms with alpha, beta or transA", _gemm_form, "use a plain QuantLinear"),
-    Rule(("Quant",), "activations of 1 bit or of more than 8", _act_bits, "use 2 to 8 bits"),
+    Rule(("Quant",), "activations of 1 bit that are no signs, or of more than 8", _act_bits, "use 2 to 8 bits"),
     Rule(
-        ("Quant",),
+        _QUANTIZERS,
         "a scale per channel of activations",
         _act_scale,
         "use one scale for the tensor (per-tensor scaling)",
@@ -197,12 +197,12 @@ _GENERAL = (
     Rule(("Quant",), "a zero point", _act_zero, "use a quantizer with zero point 0"),
     Rule(("Quant",), "rounding other than to the nearest", _rounding, "use rounding mode ROUND"),
     Rule(
-        ("Quant",),
+        _QUANTIZERS,
         "a signed or narrow quantizer behind a ReLU",
         _signed_relu,
         "use an unsigned quantizer (Uint8ActPerTensorFloat)",
     ),
-    Rule(("Quant",), "a quantizer behind the global average pool", _quantized_mean, "leave it out"),
+    Rule(_QUANTIZERS, "a quantizer behind the global average pool", _quantized_mean, "leave it out"),
     Rule(("Relu",), "a ReLU without a quantizer", _bare_relu, "use a QuantReLU"),
     Rule(
         ("Sub", "Mul", "Div"),
@@ -226,7 +226,7 @@ def layers(ops: Iterable[Op]) -> dict[str, str]:
 
 def taken(ops: Iterable[Op]) -> set[str]:
     """The QONNX ops of which a network may be made that compiles with `ops`."""
-    return {*layers(ops), *JOINED, "BatchNormalization", "Flatten", "Quant", "Relu", "Reshape", "Transpose"}
+    return {*layers(ops), *JOINED, *QUANTIZERS, "BatchNormalization", "Flatten", "Relu", "Reshape", "Transpose"}
 
 
 def rules(ops: Iterable[Op]) -> tuple[Rule, ...]:

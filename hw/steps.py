@@ -21,7 +21,7 @@ from shiftcore.hw.graph import Frame
 from shiftcore.hw.lockfile import Lock
 from shiftcore.hw.verify import first_difference, integer_logits
 from shiftcore.model.description import NetworkDescription
-from shiftcore.quant.preset import Preset
+from shiftcore.quant.preset import Imported, Preset
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Job:
 
     folder: Path
     board: Board
-    preset: Preset
+    preset: Preset | Imported
     description: NetworkDescription
     frames: list[Frame]
     found: Lock | None = None

@@ -27,6 +27,7 @@ from qonnx.transformation.remove import RemoveIdentityOps
 
 from shiftcore.errors import UserError
 from shiftcore.hw import ops
+from shiftcore.hw.bipolar import SignsToTwoBits
 from shiftcore.hw.blame import checked, layer_of
 from shiftcore.hw.graph import tidy
 from shiftcore.hw.quantities import PRODUCTS, Graph
@@ -89,9 +90,13 @@ class SpatialMeanToGlobalAveragePool(Transformation):
 
 
 def _steps_of_inputs(model: ModelWrapper) -> list[float | None]:
-    """For each quantizer of activations, in the graph's order: of what its input is a multiple, None where unknown."""
-    graph, steps = Graph(model), []
+    """For each quantizer of activations, in the graph's order: of what its input is a multiple, None where unknown, and
+    where it tells signs, which it does not round."""
+    graph = Graph(model)
+    steps: list[float | None] = []
     for node in graph.nodes:
+        if node.op_type == "MultiThreshold":
+            steps.append(None)
         if node.op_type == "Quant" and not graph.of_constants(node):
             scale = graph.held(node.input[0]).scale
             steps.append(None if scale is None or math.isnan(scale) else scale)
@@ -241,7 +246,13 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
 
 
 def _streamline(model: ModelWrapper) -> ModelWrapper:
-    for fix in (GiveEachLayerItsOwnWeights(), GiveGemmABias(), GemmToMatMul(), SpatialMeanToGlobalAveragePool()):
+    for fix in (
+        SignsToTwoBits(),
+        GiveEachLayerItsOwnWeights(),
+        GiveGemmABias(),
+        GemmToMatMul(),
+        SpatialMeanToGlobalAveragePool(),
+    ):
         model = model.transform(fix)
     model = tidy(model)
     steps, bits = _steps_of_inputs(model), _bits_of_weights(model)

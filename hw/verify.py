@@ -17,12 +17,13 @@ _ROUNDING, _CLOSE, _CLOSEST = 2.0**-21, 0.45, 0.2
 
 
 def verification_frames(height: int, width: int, channels: int = 3, seed: int = 1) -> list[Frame]:
-    """Random frames, then those of a rendered scene, of 3 channels or of 1: the same on every machine.
+    """Random frames, then those of a rendered scene, whose colours other channels repeat: the same on every machine.
 
     The random frames of stream 0 are interrupted by one of stream 1, and the clip's second frame starts a new clip.
     """
     noise = np.random.default_rng(seed).integers(0, 256, (2, height, width, channels), dtype=np.uint8)
-    clip = synthetic.clip(("door",), 0, (8, height, width), (seed, 0))[3:6, ..., :channels]
+    clip = synthetic.clip(("door",), 0, (8, height, width), (seed, 0))[3:6]
+    clip = clip[..., np.arange(channels) % 3]
     return [
         Frame(noise[0], stream=0, clear=True),
         Frame(noise[1], stream=1, clear=False),

@@ -15,12 +15,19 @@ class Decision:
     `[classes]`; `logits`, their mean as real numbers; `scores`, its softmax, in [0, 1]; `index` and `name` of the most
     likely class (the first among equals)."""
 
-    def __init__(self, total: np.ndarray, frames: int, scale: float, classes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        total: np.ndarray,
+        frames: int,
+        scale: float,
+        classes: Sequence[str],
+        offset: Sequence[float] | None = None,
+    ) -> None:
         self.total = total
-        self.logits = total * (scale / frames)
+        self.logits = total * (scale / frames) + (0.0 if offset is None else np.asarray(offset))
         powers = np.exp(self.logits - self.logits.max())
         self.scores = powers / powers.sum()
-        self.index = int(total.argmax())
+        self.index = int((total if offset is None else self.logits).argmax())
         self.name = classes[self.index]
 
 
@@ -28,13 +35,17 @@ class Consensus:
     """The mean of the logits of the last `num_segments` frames of each stream (Temporal Segment Networks, Wang et al.
     2016), as an exact integer running sum; of fewer frames where the clip has just begun.
 
-    `scale`: real logit = integer logit x scale. `classes`: names, in the order of the logits.
+    `scale`, `offset`: real logit = integer logit x scale, plus its class's offset where there is one. `classes`: names,
+    in the order of the logits.
     """
 
-    def __init__(self, num_segments: int, scale: float, classes: Sequence[str]) -> None:
+    def __init__(
+        self, num_segments: int, scale: float, classes: Sequence[str], offset: Sequence[float] | None = None
+    ) -> None:
         if num_segments < 1:
             raise ValueError(f"num_segments is {num_segments}; a decision needs at least one frame")
         self.num_segments, self.scale, self.classes = num_segments, scale, tuple(classes)
+        self.offset = offset
         self._windows: dict[int, deque[np.ndarray]] = {}
         self._totals: dict[int, np.ndarray] = {}
 
@@ -49,7 +60,7 @@ class Consensus:
         if len(window) > self.num_segments:
             total = total - window.popleft()
         self._totals[stream] = total
-        return Decision(total, len(window), self.scale, self.classes)
+        return Decision(total, len(window), self.scale, self.classes, self.offset)
 
     def reset(self) -> None:
         """Forget every stream."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shiftcore.artifacts import digest
 from shiftcore.model.alarm import AlarmSettings
-from shiftcore.model.fields import Count, Offset, OtherNumbers, Whole, parsed
+from shiftcore.model.fields import Count, Offset, OtherNumbers, Real, Whole, parsed
 
 FORMAT, VERSION = "shiftcore-integer-model", 2  # 2: `motion` is made of the luma that a decoder gives, not of RGB
 
@@ -54,13 +54,18 @@ class _Preset:
 @dataclass(frozen=True)
 class Layer:
     """A layer: its `op`, the layers (or "input") that it takes, and the op's own numbers, None where it has no such;
-    `others`: those of another package's op, under whatever keys that has."""
+    `others`: those of another package's op, under whatever keys that has. Where rows and columns differ, `strides`
+    (rows, columns) and `pads` (top, left, bottom, right) stand in for `stride` and `pad`."""
 
     name: str
     op: str
     inputs: tuple[str, ...] | None
     stride: Count | None
     pad: Offset | None
+    strides: tuple[Count, ...] | None
+    pads: tuple[Offset, ...] | None
+    dilations: tuple[Count, ...] | None
+    kernels: tuple[Count, ...] | None
     kernel: Count | None
     channels: Count | None
     offset: Whole | None
@@ -114,7 +119,8 @@ def identity(values: Mapping[str, object]) -> str:
 class ModelDescription(InputSpec):
     """An integer model's description. Of the `preset` it was exported from only what the runtime reads; `alarm`: None
     where no class raises one; `weights`: the digest of its arrays, and `checkpoint` that of the file they come from,
-    None where it does not say; `identity`: see NetworkDescription."""
+    None where it does not say; `logit_offset`: one a class, None where there is none; `identity`: see
+    NetworkDescription."""
 
     trained: bool
     preset: _Preset
@@ -122,6 +128,7 @@ class ModelDescription(InputSpec):
     num_segments: Count
     alarm: AlarmSettings | None
     logit_scale: float
+    logit_offset: tuple[Real, ...] | None
     weights: str | None
     checkpoint: str | None
     layers: tuple[Layer, ...]

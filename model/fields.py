@@ -2,8 +2,8 @@
 """Dataclasses out of JSON: the types of the fields say what the values may be.
 
 Beside bool, str, int and float, `X | None`, tuples and dataclasses: a `Count` is at least 1, an `Offset` at least 0, a
-`Whole` any whole number, `Seconds` 0 or more, a plain float more than 0; a text may have a pattern. `OtherNumbers` are
-the whole numbers under keys that no field has.
+`Whole` any whole number, `Seconds` 0 or more, a plain float more than 0, a `Real` any number; a text may have a
+pattern. `OtherNumbers` are the whole numbers under keys that no field has.
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ Count = Annotated[int, 1]
 Offset = Annotated[int, 0]
 Whole = Annotated[int, -(2**63)]
 Seconds = Annotated[float, 0.0]
+Real = Annotated[float, -math.inf]
 OtherNumbers = Annotated[tuple[tuple[str, int], ...], "others"]
 
 _T = TypeVar("_T")
@@ -113,6 +114,8 @@ def _integer(value: Any, least: int, key: str) -> int:
 
 
 def _number(value: Any, least: float | None, key: str) -> float:
+    if least == -math.inf and type(value) in (int, float) and math.isfinite(value):
+        return float(value)
     if type(value) not in (int, float) or not (0 < value < math.inf or value == least):
         raise ValueError(f"{key} is {value!r}, no positive number{' or 0' if least == 0 else ''}")
     return float(value)

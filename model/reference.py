@@ -10,6 +10,7 @@ its actual weights and the range of its input; a layer that reaches both runs in
 import contextlib
 import hashlib
 import json
+import math
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -92,41 +93,58 @@ class Head(NamedTuple):
     weights: np.ndarray
 
 
+class _Windows:
+    """The windows of a zero-padded map: a view `[channels, kernel rows, kernel columns, rows, columns]` of `padded`,
+    in which `interior` is the map's own place."""
+
+    def __init__(self, layer: Layer, kernel: tuple[int, int], source: Map, pad: int, dtype: np.dtype) -> None:
+        channels, rows, columns = source.shape
+        top, left, bottom, right = layer.pads or (pad,) * 4
+        down, across = layer.strides or (layer.number("stride"),) * 2
+        dilations = layer.dilations or (1, 1)
+        spans = [(size - 1) * apart + 1 for size, apart in zip(kernel, dilations, strict=True)]
+        size = (rows + top + bottom - spans[0]) // down + 1, (columns + left + right - spans[1]) // across + 1
+        if min(size) < 1:
+            raise ValueError(f"a window of {spans[0]}x{spans[1]} over a map of {rows}x{columns}")
+        self.size = size
+        self.padded = np.zeros((channels, rows + top + bottom, columns + left + right), dtype)
+        self.interior = self.padded[:, top : top + rows, left : left + columns]
+        plane, row, column = self.padded.strides
+        self.view = np.lib.stride_tricks.as_strided(
+            self.padded,
+            (channels, *kernel, *size),
+            (plane, row * dilations[0], column * dilations[1], row * down, column * across),
+            writeable=False,
+        )
+
+
 class _Convolution:
     """Zero-padded convolution as one matrix product: the windows of all pixels are the columns of the right matrix."""
 
     def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
-        weight, stride, pad = arrays["weight"].astype(np.int64), layer.number("stride"), layer.number("pad")
+        weight = arrays["weight"].astype(np.int64)
         c_out, c_in, k_rows, k_columns = weight.shape
-        channels, rows, columns = source.shape
-        if c_in != channels:
-            raise ValueError(f"weights for {c_in} channels, but the input has {channels}")
+        if c_in != source.shape[0]:
+            raise ValueError(f"weights for {c_in} channels, but the input has {source.shape[0]}")
         flat = weight.reshape(c_out, -1)
         low, high = min(source.low, 0), max(source.high, 0)  # padding adds zeros
         dtype = product_dtype(int(np.abs(flat).sum(1).max()) * max(-low, high))
         positive, negative = np.maximum(flat, 0).sum(1), np.minimum(flat, 0).sum(1)
+        pad = 0 if layer.pads else layer.number("pad")
+        self._windows = _Windows(layer, (k_rows, k_columns), source, pad, dtype)
         self.output = Map(
-            (c_out, (rows + 2 * pad - k_rows) // stride + 1, (columns + 2 * pad - k_columns) // stride + 1),
+            (c_out, *self._windows.size),
             int((positive * low + negative * high).min()),
             int((positive * high + negative * low).max()),
             dtype,
         )
         self._weight = flat.astype(dtype)
-        padded = np.zeros((channels, rows + 2 * pad, columns + 2 * pad), dtype)
-        self._interior = padded[:, pad : pad + rows, pad : pad + columns]
-        plane, row, column = padded.strides
-        self._windows = np.lib.stride_tricks.as_strided(
-            padded,
-            (channels, k_rows, k_columns, *self.output.shape[1:]),
-            (plane, row, column, row * stride, column * stride),
-            writeable=False,
-        )
-        self._columns = np.empty(self._windows.shape, dtype)
+        self._columns = np.empty(self._windows.view.shape, dtype)
         self._sums = np.empty(self.output.shape, dtype)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        self._interior[...] = x
-        self._columns[...] = self._windows
+        self._windows.interior[...] = x
+        self._columns[...] = self._windows.view
         pixels = self._sums[0].size
         np.matmul(self._weight, self._columns.reshape(-1, pixels), out=self._sums.reshape(-1, pixels))
         return self._sums
@@ -174,17 +192,17 @@ class _Add:
 
 
 class _MaxPool:
-    """Maximum over `kernel` x `kernel` windows."""
+    """Maximum over windows of `kernel` x `kernel`; a padded place counts as 0."""
 
     def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
-        self._kernel, self._stride = layer.number("kernel"), layer.number("stride")
-        channels, rows, columns = source.shape
-        size = ((rows - self._kernel) // self._stride + 1, (columns - self._kernel) // self._stride + 1)
-        self.output = Map((channels, *size), source.low, source.high, source.dtype)
+        kernel = layer.kernels or (layer.number("kernel"),) * 2
+        self._windows = _Windows(layer, (kernel[0], kernel[1]), source, layer.pad or 0, source.dtype)
+        low = min(source.low, 0) if self._windows.padded.shape != source.shape else source.low
+        self.output = Map((source.shape[0], *self._windows.size), low, source.high, source.dtype)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        windows = np.lib.stride_tricks.sliding_window_view(x, (self._kernel, self._kernel), axis=(1, 2))
-        return windows[:, :: self._stride, :: self._stride].max(axis=(3, 4))
+        self._windows.interior[...] = x
+        return self._windows.view.max(axis=(1, 2))
 
 
 class _SumPool:
@@ -200,19 +218,19 @@ class _SumPool:
 
 
 class _Linear:
-    """Integer matrix product with one pixel's channels."""
+    """Integer matrix product with all of a map, row by row and pixel by pixel, the channels of each together."""
 
     def __init__(self, layer: Layer, arrays: dict[str, np.ndarray], source: Map) -> None:
         self.weight = arrays["weight"].astype(np.int64)
-        classes, channels = self.weight.shape
-        if source.shape != (channels, 1, 1):
-            raise ValueError(f"weights for {channels} channels of one pixel, but the input is {source.shape}")
+        classes, inputs = self.weight.shape
+        if math.prod(source.shape) != inputs:
+            raise ValueError(f"weights for {inputs} values, but the input is {source.shape}")
         bound = int(np.abs(self.weight).sum(1).max()) * max(-source.low, source.high)
         product_dtype(bound)
         self.output = Map((classes, 1, 1), -bound, bound, np.dtype(np.int64))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        return (self.weight @ x.astype(np.int64).reshape(-1))[:, None, None]
+        return (self.weight @ x.transpose(1, 2, 0).astype(np.int64).reshape(-1))[:, None, None]
 
 
 class _Shift:
@@ -283,6 +301,8 @@ class Reference:
             maps[name] = op.output
             self._ops.append((name, sources, op))
         self._blas = _one_blas_thread()
+        if len(description.logit_offset or self.classes) != len(self.classes):
+            raise ValueError(f"{len(self.classes)} classes, but {len(description.logit_offset or ())} logit offsets")
         if maps[self.layers[-1]].shape != (len(self.classes), 1, 1):
             raise ValueError(f"{len(self.classes)} classes, but the last layer gives {maps[self.layers[-1]].shape}")
 
@@ -325,7 +345,8 @@ class Reference:
 
     def consensus(self) -> Consensus:
         """A new decision maker for this model: its consensus window, scale and classes."""
-        return Consensus(self.description.num_segments, self.description.logit_scale, self.classes)
+        about = self.description
+        return Consensus(about.num_segments, about.logit_scale, self.classes, about.logit_offset)
 
     def reset(self, stream: int | None = None) -> None:
         """Forget the temporal state of `stream`, or of all streams."""

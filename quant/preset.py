@@ -260,6 +260,18 @@ class Preset(Table):
         return build_folder() / self.name
 
 
+class Imported(Table):
+    """What stands for the preset in the description of a network that was made elsewhere (hw.imports)."""
+
+    name: str
+    hardware: Hardware = Hardware()
+
+    @property
+    def build(self) -> Path:
+        """The folder of everything made from this network."""
+        return build_folder() / self.name
+
+
 def parse_preset(values: Mapping[str, object], source: str) -> Preset:
     """Check `values` (a parsed preset with its name). Raises UserError naming `source` and the first wrong key."""
     return configuration.check(Preset, values, source)
@@ -268,6 +280,12 @@ def parse_preset(values: Mapping[str, object], source: str) -> Preset:
 def described_preset(description: str, source: str) -> Preset:
     """The preset that a model's description holds, as JSON (model.description). Raises UserError as `parse_preset`."""
     return parse_preset(json.loads(description), source)
+
+
+def described_network(description: str, source: str) -> Preset | Imported:
+    """The same, or what stands in its place for a network that was made elsewhere."""
+    values = json.loads(description)
+    return parse_preset(values, source) if "network" in values else configuration.check(Imported, values, source)
 
 
 def load_preset(name: str) -> Preset:

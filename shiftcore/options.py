@@ -6,6 +6,6 @@ from typing import Annotated
 
 import typer
 
-PresetName = Annotated[str, typer.Option("--preset", help="a shipped preset, or a TOML file")]
+PresetName = Annotated[str, typer.Option("--preset", help="a shipped preset, or a TOML file; what is only compiled, a QONNX file")]
 BoardName = Annotated[str, typer.Option("--board", help="a board of hw/boards, or a TOML file")]
 LabelledVideos = Annotated[Path, typer.Option("--data", help="labelled videos, laid out as docs/data.md shows")]

@@ -111,7 +111,7 @@ def test_a_step_whose_files_are_gone_is_run_again(tiny_core: Path, tiny_export: 
 def test_the_same_inputs_give_the_same_bytes(tiny_core: Path, tiny_export: Path, tmp_path: Path) -> None:
     """The graph is made anew from the export; FIFO depths are taken over, the simulation that finds them is not."""
     model, description = flow.read_model(tiny_export / "model.onnx")
-    preset = flow.described_preset(description.preset, "tiny")
+    preset = flow.described_network(description.preset, "tiny")
     job = flow.Job(tmp_path, BOARD, preset, description, [])
     for step in flow.STEPS[:5]:
         model = step.run(model, job)
@@ -159,7 +159,7 @@ def test_frames_are_moved_apart_until_they_have_one_latency(
 ) -> None:
     """A core that shows jitter at the interval the sizing found is written again with a longer one."""
     _, description = flow.read_model(tiny_export / "model.onnx")
-    preset = flow.described_preset(description.preset, "tiny")
+    preset = flow.described_network(description.preset, "tiny")
     job = flow.Job(tmp_path, BOARD, preset, description, flow.verification_frames(32, 32))
     intervals = []
 
@@ -181,12 +181,12 @@ def test_frames_are_moved_apart_until_they_have_one_latency(
 def test_a_file_that_is_no_qonnx(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
-    assert str(path) in refused(run("--model", str(path), build=tmp_path / "build"))
+    assert str(path) in refused(run(str(path), build=tmp_path / "build"))
     assert not list((tmp_path / "build").glob("**/*.sv"))
 
 
 def test_a_missing_file_board_or_preset(tmp_path: Path) -> None:
-    assert "no such file" in refused(run("--model", str(tmp_path / "none.onnx")))
+    assert "no such file" in refused(run(str(tmp_path / "none.onnx")))
     assert "pynq-z1, pynq-z2" in refused(run("--board", "pynq-z9"))
     assert "the presets are actions27, cctv" in refused(run("--preset", "tinny"))
 
@@ -195,7 +195,7 @@ def test_a_missing_compiler_shows_before_the_first_step(
     tiny_export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
-    line = refused(run("--model", str(tiny_export / "model.onnx"), build=tmp_path / "build"))
+    line = refused(run(str(tiny_export / "model.onnx"), build=tmp_path / "build"))
     assert "no-such-compiler: not found; install a C++20 compiler" in line
     assert not list((tmp_path / "build").glob("**/*.onnx"))
 
@@ -205,7 +205,7 @@ def test_an_op_we_do_not_take(tiny_export: Path, tmp_path: Path) -> None:
     pool = next(node for node in model.graph.node if node.op_type in {"GlobalAveragePool", "ReduceMean"})
     model.graph.node.insert(0, helper.make_node("Sigmoid", [pool.input[0]], ["gate"], name="gate"))
     onnx.save(model, str(tmp_path / "model.onnx"))
-    line = refused(run("--model", str(tmp_path / "model.onnx"), build=tmp_path / "build"))
+    line = refused(run(str(tmp_path / "model.onnx"), build=tmp_path / "build"))
     assert "op Sigmoid is not taken" in line
 
 
@@ -226,7 +226,7 @@ def test_what_only_hls_has_stops_the_compile_with_advice() -> None:
 
 def test_two_builds_at_once_in_one_folder(tiny_export: Path, tmp_path: Path) -> None:
     with lock(tmp_path / "tiny" / BOARD.name):
-        line = refused(run("--model", str(tiny_export / "model.onnx"), build=tmp_path))
+        line = refused(run(str(tiny_export / "model.onnx"), build=tmp_path))
     assert "another build is running in this folder" in line
 
 
@@ -234,7 +234,7 @@ def test_ctrl_c_leaves_nothing_half_written(tiny_export: Path, tmp_path: Path) -
     """Interrupted in the longest graph step and resumed: what was finished is kept, nothing else is there."""
     shutil.copy(tiny_export / "model.onnx", tmp_path / "model.onnx")
     environment = os.environ | {"SHIFTCORE_BUILD": str(tmp_path / "build")}
-    command = [sys.executable, "-m", "shiftcore", "compile", "--model", str(tmp_path / "model.onnx")]
+    command = [sys.executable, "-m", "shiftcore", "compile", str(tmp_path / "model.onnx")]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

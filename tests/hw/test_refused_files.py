@@ -187,7 +187,7 @@ def test_a_missing_tool_is_told_before_the_first_step(
 def test_a_refused_network_ends_the_command_with_its_lines(tmp_path: Path) -> None:
     net, x = stem()
     onnx.save(net.head(net.activation(net.conv(x, 8, 8, group=8), bits=16), 8).model(), str(tmp_path / "net.onnx"))
-    command = [sys.executable, "-m", "shiftcore", "compile", "--model", str(tmp_path / "net.onnx")]
+    command = [sys.executable, "-m", "shiftcore", "compile", str(tmp_path / "net.onnx")]
     environment = os.environ | {"SHIFTCORE_BUILD": str(tmp_path / "build")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
