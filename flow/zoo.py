@@ -18,7 +18,7 @@ from shiftcore.errors import UserError
 from shiftcore.flow.build import compiled_chip, exported_model, network
 from shiftcore.hw.boards import load_board
 from shiftcore.hw.compile import PACKAGES
-from shiftcore.hw.estimate import estimate
+from shiftcore.hw.estimate import estimate, synthesized
 from shiftcore.hw.obstacles import ObstacleError
 from shiftcore.model.manifest import CoreManifest
 from shiftcore.model.reference import Reference
@@ -119,7 +119,7 @@ def outcome(entry: Entry, folder: Path, console: Console) -> Outcome:
         return replace(begun, minutes=_minutes(started), obstacles=(str(refusal),))
     manifest = CoreManifest.read(build / "core")
     equal, differing = compared(build / "core", Reference.load(exported_model(of).with_name("model.npz")))
-    area = estimate(build, board, console)
+    area = estimate(build, board, synthesized(build, board, console))
     return replace(
         begun,
         equal=equal,

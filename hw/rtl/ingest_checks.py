@@ -116,9 +116,9 @@ PROOFS = (
         source=RTL / "plane_geometry.sv",
         claim="the part seen, its boxes and its first byte are those of the reference, for every plane; each "
         "fault is told, the first alone; a plane waits for its geometry no longer than is said",
-        parameters=(
-            dict(WIDTH=3, HEIGHT=2, MAX_WIDTH=7, MAX_HEIGHT=6, SIZE_BITS=3, COLUMN_BITS=2, ROW_BITS=3, AREA_BITS=4)
-            | dict(ADDR_WIDTH=19),
+        parameters=parameter_sets(
+            "ADDR_WIDTH WIDTH HEIGHT MAX_WIDTH MAX_HEIGHT SIZE_BITS COLUMN_BITS ROW_BITS AREA_BITS",
+            (19, 3, 2, 7, 6, 3, 2, 3, 4),
         ),
         mutants=(
             Mutant("all above the part is left out", "other = above >> 1", "other = above"),
