@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +57,14 @@ class Store:
         if not re.fullmatch(r"[0-9a-f]{64}", digest):
             raise KeyError(digest)
         return self._folder / digest[:2] / digest
+
+    def all(self) -> Iterator[Path]:
+        """All files that have come."""
+        return self._folder.glob("[0-9a-f][0-9a-f]/*")
+
+    def free(self) -> int:
+        """Bytes that it may still take; below 0 where the disk has too few."""
+        return free(self._folder)
 
     def incoming(self, part: str) -> "Incoming":
         """A file that comes in pieces."""

@@ -73,7 +73,7 @@ class Jobs:
         """Where all of a job lies."""
         return self._state / "jobs" / str(number)
 
-    def ask(self, user: int) -> int:
+    def ask(self, user: int, by_itself: bool = False) -> int:
         """A new job, which runs as soon as it can; its number. Raises RefusedError where one is waiting or running, or
         nothing can be adapted here."""
         if why := lacking():
@@ -82,6 +82,7 @@ class Jobs:
             if session.scalar(select(Job.id).where(Job.state.in_(("waiting", "running")))):
                 raise RefusedError("One is under way already.")
             job = Job(user_id=user, state="waiting", asked=_now(), preset=self._task.preset, said="")
+            job.by_itself = by_itself
             session.add(job)
             session.flush()
             number = job.id
