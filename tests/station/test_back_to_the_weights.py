@@ -43,6 +43,9 @@ threshold = 0.5
 release = 0.45
 min_seconds = 0.5
 cool_down_seconds = 1.0
+[hardware]
+streams = 8
+models = 2
 """
 ENOUGH = """
 from shiftcore.flow import adapt

@@ -13,8 +13,8 @@ from shiftcore.station.retention import Limits, keep, make_room
 from tests.station.browser import MP4, Browser, Running, event
 from tests.station.conftest import both_databases
 
-NOW = datetime(2026, 11, 30, 12, tzinfo=timezone.utc)
-LATER = datetime.now(timezone.utc) + timedelta(days=1)
+NOW = datetime.now(timezone.utc)
+LATER = NOW + timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def clips(running: Running, admin: Browser, count: int) -> list[bool]:
 
 
 def send(running: Running, count: int) -> None:
-    """Alarms a day apart, the last one on the 27th, with clips of 10^6 bytes."""
+    """Alarms a day apart, the last one three days ago, with clips of 10^6 bytes."""
     for number in range(count):
         began = NOW - timedelta(days=count + 2 - number)
         told = event(which=f"e{number}", utc=began.isoformat())
