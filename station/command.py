@@ -117,7 +117,7 @@ def _serve(
 
     say = Voice(Console(stderr=True))
     with opened(state, url, task) as parts, ExitStack() as stack:
-        password = parts.accounts.first_password()
+        password = "" if parts.number else parts.accounts.first_password()
         given = stack.enter_context(serving(parts, *listen))
         if broker:
             stack.enter_context(closing(Subscriber(broker, parts, state, say)))
@@ -132,6 +132,8 @@ def _by_itself(parts: "Parts", limits: "Limits", say: Voice) -> "Regular":
     from shiftcore.station.regular import Regular
 
     def look() -> None:
+        if not parts.jobs.leading:  # another process does it
+            return
         retention.keep(parts.database, parts.store, limits, say)
         schedule.keep_to_it(parts.database, parts.jobs, parts.rollouts, datetime.now(timezone.utc))
 

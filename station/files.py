@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ from shiftcore.driver.service.clips import free
 from shiftcore.errors import UserError
 
 LIMITS = {"json": 2 << 20, "jpg": 10 << 20, "mp4": 500 << 20}  # bytes of a part of a clip
+COMING_S = 3600.0  # a file that is younger may be of a clip that is under way
 KINDS = {"json": "application/json", "jpg": "image/jpeg", "mp4": "video/mp4"}
 
 
@@ -47,10 +49,12 @@ class Store:
         except OSError as error:
             raise UserError(f"{folder}: clips cannot be written there: {error.strerror}") from None
 
-    def tidy(self) -> None:
-        """Remove what a process left that was killed while files came. Only for the one whom the store belongs to."""
+    def tidy(self, now: float) -> None:
+        """Remove what a process left that was killed while files came: nothing has come of them for `COMING_S`."""
         for left in self._incoming.iterdir():
-            left.unlink()
+            with suppress(FileNotFoundError):  # it has come just now
+                if left.stat().st_mtime < now - COMING_S:
+                    left.unlink()
 
     def path(self, digest: str) -> Path:
         """Where the file of that digest is. Raises KeyError for what is no digest."""

@@ -87,16 +87,19 @@ class Intake:
 
     def event(self, board: int, one: Told) -> bool:
         """Keep an event's begin or end; whether that is new. Raises RefusedError."""
-        with self._database.writing() as session:
+        with self._database.writing(board) as session:
             new = self._event(session, board, one)
         self.changed()
         return new
 
     def show(self, board: int, cameras: Sequence[State]) -> None:
         """Keep how cameras are. Raises RefusedError."""
-        with self._database.writing() as session:
+        with self._database.writing(board) as session:
+            known = {one.name: one for one in session.scalars(select(Camera).where(Camera.board_id == board))}
+            now = session.get_one(Board, board).seen = datetime.now(timezone.utc)
             for one in cameras:
-                self._camera(session, board, one.name).risk = one.risk
+                camera = known.get(one.name) or self._camera(session, board, one.name)
+                camera.risk, camera.seen = one.risk, now
         self.changed()
 
     def course(self, board: int, which: str, content: bytes) -> None:
@@ -114,7 +117,7 @@ class Intake:
     def file(self, board: int, which: str, part: str, name: str, kept: Kept) -> None:
         """A part of the clip of the event that the board calls `which` lies in the store; the first one counts. Raises
         RefusedError where there is no such event."""
-        with self._database.writing() as session:
+        with self._database.writing(board) as session:
             event = _called(session, board, which)
             if not session.scalar(select(File.id).where(File.event_id == event.id, File.part == part)):
                 session.add(File(event_id=event.id, part=part, name=name, digest=kept.digest, size=kept.size))
@@ -124,7 +127,7 @@ class Intake:
 
     def picture(self, board: int, camera: str, kept: Kept) -> None:
         """A camera's last picture lies in the store. Raises RefusedError."""
-        with self._database.writing() as session:
+        with self._database.writing(board) as session:
             self._camera(session, board, camera).picture = kept.digest
         self.changed()
 

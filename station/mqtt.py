@@ -32,7 +32,8 @@ class Subscriber:
     def __init__(self, broker: Broker, parts: Parts, state: Path, say: Say) -> None:
         self._broker, self._parts, self._say = broker, parts, say
         self._closed, self._strangers, self._away = threading.Event(), set[str](), False
-        who = hashlib.sha256(f"{socket.gethostname()} {state.absolute()}".encode()).hexdigest()[:12]
+        me = f"{socket.gethostname()} {state.absolute()}{parts.number or ''}"
+        who = hashlib.sha256(me.encode()).hexdigest()[:12]
         self._client = broker.client(f"station-{who}")
         self._client.reconnect_delay_set(*RECONNECT_S)
         self._client.on_connect = self._on_connect

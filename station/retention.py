@@ -11,11 +11,10 @@ from sqlalchemy.orm import Session
 
 from shiftcore.driver.sources import Say
 from shiftcore.station.database import Database
-from shiftcore.station.files import Store
+from shiftcore.station.files import COMING_S, Store
 from shiftcore.station.tables import TEACH, Camera, Event, File
 
 EACH_S = 600.0  # between two looks
-COMING_S = 3600.0  # a file that is younger may be of a clip that is under way
 ROOM = 1 << 30  # bytes of the disk for clips that come until the next look, beside those that stay free (clips.free)
 
 
@@ -57,6 +56,7 @@ def make_room(database: Database, store: Store, limits: Limits, now: datetime) -
             events = [clip.event for clip in gone[start : start + 500]]
             session.execute(delete(File).where(File.event_id.in_(events)))
         shown = {*session.scalars(select(File.digest)), *session.scalars(select(Camera.picture))}
+    store.tidy(now.timestamp())
     for path in store.all():
         if path.name not in shown and path.stat().st_mtime < now.timestamp() - COMING_S:
             path.unlink(missing_ok=True)

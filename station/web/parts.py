@@ -37,8 +37,8 @@ def _environment() -> Environment:
 
 @dataclass
 class Parts:
-    """The station's parts, in the folder `state`. `closing`: it is about to end, and what would answer for ever is not
-    to."""
+    """The station's parts, in the folder `state`, in the process `number` of those that it has. `closing`: it is about
+    to end, and what would answer for ever is not to."""
 
     database: Database
     store: Store
@@ -48,6 +48,7 @@ class Parts:
     task: Task
     jobs: Jobs
     rollouts: Rollouts
+    number: int = 0
     closing: bool = False
     templates: Environment = field(default_factory=_environment)
 

@@ -6,7 +6,8 @@ import json
 import socket
 import sys
 import time
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,16 @@ def scene(camera: int) -> np.ndarray:
 
 def lively(camera: int) -> bool:
     return camera % 2 == 0
+
+
+@contextmanager
+def cameras(running: Running) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Them, as the site that has them, and what switches them off."""
+    with ExitStack() as stack:
+        scenes = {f"c{one}": [scene(one)] for one in range(CAMERAS)}
+        addresses = stack.enter_context(serve_cameras(scenes))
+        tables = "".join(f'[cameras.{name}]\naddress = "{address}"\n\n' for name, address in addresses.items())
+        yield SITE.format(cameras=tables, port=running.port), stack.close
 
 
 @pytest.fixture
@@ -192,32 +203,26 @@ def test_what_was_called_wrong_raises_no_alarm_any_more(
     alarmist(task, running.parts.state / "build", board)
     running.parts.jobs.command = [sys.executable, "-c", ENOUGH]
     token = running.parts.accounts.set_board(socket.gethostname())
-    with (
-        serve_cameras({f"c{one}": [scene(one)] for one in everyone}) as addresses,
-        browsing() as page,
-        closing(subscriber(broker, running, tmp_path / "spool", [])),
-    ):
-        cameras = "".join(f'[cameras.{name}]\naddress = "{address}"\n\n' for name, address in addresses.items())
-        site, options = SITE.format(cameras=cameras, port=running.port), ("--mqtt", broker.address, "--mqtt-load")
-        with watching(board, site, token, *options):
+    options = "--mqtt", broker.address, "--mqtt-load"
+    with browsing() as page, closing(subscriber(broker, running, tmp_path / "spool", [])):
+        with cameras(running) as (site, switch_off), watching(board, site, token, *options):
             assert eventually(lambda: seen.alarms() == everyone, 120), (board / "said.txt").read_text()
             time.sleep(2)  # the clips show something, too
-        assert eventually(lambda: len(alarms_with_clips(running)) == CAMERAS, 60), (board / "said.txt").read_text()
+            switch_off()
+            assert eventually(lambda: len(alarms_with_clips(running)) == CAMERAS, 120), (board / "said.txt").read_text()
         (old,) = seen.models()
         station = log_in(page, running)
         review(page, station)
         said = adapt(page, station, seen)
         assert "done: promoted: the new network is better" in said, said
-        with watching(board, site, token, *options):
+        with cameras(running) as (site, _), watching(board, site, token, *options):
             assert eventually(lambda: seen.alarms() == sorted(2 * everyone), 120)
             give(page, "shadow")
             give(page, "use")
             new = seen.in_use()
             restless = [one for one in everyone if lively(one)]
-            assert eventually(lambda: seen.risky() == restless == seen.alarms(new), 120), (
-                seen.risky(),
-                seen.alarms(new),
-            )
+            right = eventually(lambda: seen.risky() == restless == seen.alarms(new), 120)
+            assert right, (seen.risky(), seen.alarms(new))
             give(page, "back")
             assert seen.in_use() == old != new
             assert eventually(lambda: seen.risky() == everyone, 120)

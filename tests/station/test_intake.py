@@ -104,7 +104,7 @@ def test_the_station_sink_brings_events_clips_and_how_cameras_are(
         files = {file.part: file for file in session.scalars(select(File))}
         assert running.parts.store.path(files["mp4"].digest).read_bytes() == MP4
         assert files["jpg"].name == "20261127T100000-door-a1.jpg"
-        assert figures.overview(session)[0].camera.picture == files["jpg"].digest
+        assert figures.overview(session)[0][0].camera.picture == files["jpg"].digest
 
 
 def opened_sink(port: int, token: str, folder: Path, lines: list[str]) -> Sink:

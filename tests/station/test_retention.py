@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shiftcore.station import retention
-from shiftcore.station.files import Store
+from shiftcore.station.files import COMING_S, Store
 from shiftcore.station.retention import Limits, keep, make_room
 from tests.station.browser import MP4, Browser, Running, event
 from tests.station.conftest import both_databases
@@ -107,4 +107,4 @@ def test_what_went_is_said(running: Running, admin: Browser, tmp_path: Path) -> 
     assert files(running) == 3  # a video, a course, the picture of both
     assert lines == ["old clips made room: 1, of which 0 are reviewed as right or wrong"]
     assert clips(running, admin, 2) == [False, True]
-    assert retention.EACH_S < retention.COMING_S
+    assert retention.EACH_S < COMING_S
