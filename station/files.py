@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from shiftcore.errors import UserError
 
 LIMITS = {"json": 2 << 20, "jpg": 10 << 20, "mp4": 500 << 20}  # bytes of a part of a clip
 COMING_S = 3600.0  # a file that is younger may be of a clip that is under way
+SETTLED_S = 5.0  # so long after it has come, it is known who shows it
 KINDS = {"json": "application/json", "jpg": "image/jpeg", "mp4": "video/mp4"}
 
 
@@ -61,6 +63,12 @@ class Store:
         if not re.fullmatch(r"[0-9a-f]{64}", digest):
             raise KeyError(digest)
         return self._folder / digest[:2] / digest
+
+    def remove(self, digest: str) -> None:
+        """Remove the file of that digest, if there is one that has not come again just now."""
+        with suppress(FileNotFoundError):
+            if self.path(digest).stat().st_mtime < time.time() - SETTLED_S:
+                self.path(digest).unlink()
 
     def all(self) -> Iterator[Path]:
         """All files that have come."""

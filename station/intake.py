@@ -2,6 +2,7 @@
 """What boards tell, into the database: each event once, however often it comes."""
 
 import json
+import re
 import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
@@ -125,11 +126,17 @@ class Intake:
                     event.camera.picture = kept.digest
         self.changed()
 
-    def picture(self, board: int, camera: str, kept: Kept) -> None:
-        """A camera's last picture lies in the store. Raises RefusedError."""
+    def picture(self, board: int, name: str, kept: Kept) -> str:
+        """A camera's last picture lies in the store. Returns the digest of one that nothing shows any more, "" for
+        none. Raises RefusedError."""
         with self._database.writing(board) as session:
-            self._camera(session, board, camera).picture = kept.digest
+            camera = self._camera(session, board, _name(name))
+            before, camera.picture = camera.picture, kept.digest
+            session.flush()
+            shown = select(File.id).where(File.digest == before), select(Camera.id).where(Camera.picture == before)
+            left = before or "" if not any(session.scalar(one.limit(1)) for one in shown) else ""
         self.changed()
+        return left
 
     def changed(self) -> None:
         """Let those who look see it."""
@@ -193,6 +200,13 @@ def course_of(content: bytes) -> tuple[float, list[tuple[float, float]]]:
     if not (good and points):
         raise WrongFileError("no clip's JSON: it has `begins` and `scores`")
     return begins, [(seconds - points[0][0], score) for seconds, score in points]
+
+
+def _name(text: str) -> str:
+    """That of a camera, as an address has it. Raises RefusedError for what is none."""
+    if not (0 < len(text) <= LONGEST["name"] and re.fullmatch(PRINTED, text)):
+        raise RefusedError("no camera's name")
+    return text
 
 
 def _parsed(kind: type[Model], payload: bytes, limit: int) -> Model:

@@ -99,7 +99,7 @@ class Subscriber:
             case ["camera", name, "picture"] if payload:
                 with self._parts.store.incoming("jpg") as incoming:
                     incoming.add(payload)
-                    self._parts.intake.picture(board, name, incoming.keep())
+                    self._parts.keep_picture(board, name, incoming)
 
 
 def _state(name: str, payload: bytes) -> State:

@@ -139,6 +139,10 @@ class Server:
         length = os.fstat(file.fileno()).st_size
         self._ask(method, path, file, {"Content-Type": kind, "Content-Length": str(length)})
 
+    def put(self, path: str, content: bytes, kind: str) -> None:
+        """Send what is small, of that kind. Raises as `call`."""
+        self._ask("PUT", path, content, {"Content-Type": kind})
+
     def _ask(self, method: str, path: str, data: bytes | IO[bytes], headers: Mapping[str, str]) -> tuple[bytes, Any]:
         """The answer and its headers."""
         address = self._base.rstrip("/") + path if path else self._base
