@@ -162,7 +162,7 @@ def _sinks(tables: Any, here: Path, mistakes: list[str]) -> dict[str, Settings]:
     for name, table in tables.items() if isinstance(tables, dict) else [("", tables)]:
         if not NAME.fullmatch(name):
             mistakes.append(f"sinks.{name}: not a table with a name of letters, digits, - and _")
-        for key in ("path", "ca") if isinstance(table, dict) else ():
+        for key in ("path", "ca", "certificate") if isinstance(table, dict) else ():
             if isinstance(table.get(key), str) and table[key] not in ("", "-"):
                 table[key] = str(here / table[key])
         sinks[name] = settings(name, table, f"sinks.{name}", mistakes)

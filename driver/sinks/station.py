@@ -25,11 +25,13 @@ CLIP = "clip"  # the kind of what waits in the spool beside events
 
 @dataclass(frozen=True)
 class StationSettings:
-    """A station at `address`, and the `token` that it has given this board; `ca`: as of the webhook."""
+    """A station at `address`, and the `token` that it has given this board; `ca`: as of the webhook; `certificate`: the
+    file of the board's own, with its key, where the station wants to see one."""
 
     address: str = field(repr=False)
     token: str = field(repr=False)
     ca: str = ""
+    certificate: str = ""
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong with them."""
@@ -40,7 +42,7 @@ class StationSettings:
 
     def open(self, place: Place) -> Sink:
         """The sink. Raises UserError for certificates that are none, and where the spool cannot be written."""
-        server = Server(self.address, self.token, self.ca)
+        server = Server(self.address, self.token, self.ca, self.certificate)
         return _Station(server, Spool(place.spool, place.say), place)
 
 
