@@ -99,11 +99,14 @@ def test_by_age_those_that_teach_as_well_and_for_size_no_more_than_that(running:
 
 def test_what_went_is_said(running: Running, admin: Browser, tmp_path: Path) -> None:
     send(running, 2)
-    for path in running.parts.store.all():
+    left = tmp_path / "station" / "files" / "incoming" / "left"  # by a process that was killed
+    left.touch()
+    for path in (left, *running.parts.store.all()):
         os.utime(path, (0, 0))
     lines, parts = list[str](), running.parts
     for _ in range(2):
         keep(parts.database, parts.store, Limits(gigabytes=0.0011), lines.append)
+    assert not left.exists()
     assert files(running) == 3  # a video, a course, the picture of both
     assert lines == ["old clips made room: 1, of which 0 are reviewed as right or wrong"]
     assert clips(running, admin, 2) == [False, True]

@@ -60,10 +60,10 @@ def test_it_adapts_every_month_to_what_is_new(running: Running, admin: Browser, 
     review(running, admin, 1)
     review(running, admin, 2, "unsure")
     keep_to_it(running, admin, days=0)
-    assert "were reviewed" not in admin.get("/weights").shown
+    assert "Reviewed since" not in admin.get("/weights").shown
     assert look(running) == []
     keep_to_it(running, admin)
-    assert "As admin said. 1 of 2 alarms are reviewed since the last adaptation." in admin.get("/weights").shown
+    assert "As admin said. Reviewed since the last adaptation: 1; it takes 2." in admin.get("/weights").shown
     assert look(running) == []  # who is unsure teaches nothing
     review(running, admin, 3, "right")
     review(running, admin, 3, "wrong")  # again
@@ -74,7 +74,7 @@ def test_it_adapts_every_month_to_what_is_new(running: Running, admin: Browser, 
     assert look(running, NOW + 99 * DAY) == [(1, "done", True)]  # nothing is new
     review(running, admin, 4)
     review(running, admin, 5)
-    assert "2 of 2 alarms are reviewed since the last adaptation; the next one begins on" in admin.get("/weights").shown
+    assert "Reviewed since the last adaptation: 2; it takes 2. The next one begins on" in admin.get("/weights").shown
     assert look(running, NOW + 29 * DAY) == [(1, "done", True)]
     assert look(running, NOW + 31 * DAY) == [(1, "done", True), (2, "waiting", True)]
     assert sent.sent == []
