@@ -123,7 +123,7 @@ def reviews(session: Session, number: int) -> Sequence[Review]:
     return session.scalars(chosen.order_by(Review.id.desc())).all()
 
 
-def cameras(session: Session) -> Sequence[Row[tuple[int, str, str]]]:
+def cameras(session: Session) -> Sequence[Row[int, str, str]]:
     """All, by board and name: their ids, boards and names."""
     chosen = select(Camera.id, Board.name, Camera.name).join(Board)
     return session.execute(chosen.order_by(Board.name, Camera.name)).all()

@@ -15,7 +15,8 @@ class News:
     """Calls `changed` at a `look` that finds something new."""
 
     def __init__(self, database: Database, changed: Callable[[], None]) -> None:
-        self._database, self._changed, self._seen = database, changed, ()
+        self._database, self._changed = database, changed
+        self._seen: tuple[object, ...] = ()
 
     def look(self) -> None:
         """Raises SQLAlchemyError."""

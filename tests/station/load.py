@@ -151,21 +151,23 @@ class MqttBoard(threading.Thread):
         self._board, self._ledger = board, ledger
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=board, clean_session=False)
         self._client.reconnect_delay_set(1, 2)
+        self._acknowledged = set[int]()
+        self._client.on_publish = lambda _client, _data, number, *_: self._acknowledged.add(number)
         self._client.connect("127.0.0.1", broker.port)
         self._client.loop_start()
         self.ended = threading.Event()
 
     def run(self) -> None:
-        number, waiting = 0, list[tuple[str, paho.MQTTMessageInfo]]()
+        number, waiting = 0, dict[int, str]()
         while not self.ended.wait(0.25) or waiting:
             if not self.ended.is_set():
                 number += 1
-                for begin in (True, False):
+                for begin in (True, False):  # what is published while the broker is away comes when it is back
                     one = json.dumps(event(begin, f"m{number}", utc=utc()))
                     sent = self._client.publish(f"shiftcore/{self._board}/alarm", one, qos=1)
-                waiting.append((f"m{number}", sent))
-            self._ledger.taken += [(self._board, which) for which, sent in waiting if sent.is_published()]
-            waiting = [(which, sent) for which, sent in waiting if not sent.is_published()]
+                waiting[sent.mid] = f"m{number}"
+            for done in waiting.keys() & self._acknowledged:
+                self._ledger.taken.append((self._board, waiting.pop(done)))
         self._client.disconnect()
         self._client.loop_stop()
 
