@@ -32,6 +32,8 @@ from tests.station.browser import Browser, ask, event
 THREADS = 8  # that the boards share
 PAGES = ("/", "/events", "/false-alarms", "/accuracy", "/events?kind=alarm&review=none")
 AGAIN_S = 0.2
+MQTT_S = 1.0  # between two alarms by MQTT
+DRAIN_S = 600.0  # until what a broker has is with the station
 STATES_S = 2.0  # between two times that a board tells how its cameras are, as shiftcore.driver.sinks.station
 
 
@@ -159,7 +161,7 @@ class MqttBoard(threading.Thread):
 
     def run(self) -> None:
         number, waiting = 0, dict[int, str]()
-        while not self.ended.wait(0.25) or waiting:
+        while not self.ended.wait(MQTT_S) or waiting:
             if not self.ended.is_set():
                 number += 1
                 for begin in (True, False):  # what is published while the broker is away comes when it is back
@@ -259,7 +261,9 @@ def load(folder: Path, boards: int, cameras: int, seconds: float, kills: bool) -
             thread.join(120)
             assert not thread.is_alive()
         took = time.monotonic() - began
-        eventually(lambda: not missing(database, ledger)[0], 60)  # what the broker still has for the station
+        end = time.monotonic() + DRAIN_S
+        while any(missing(database, ledger)) and time.monotonic() < end:
+            time.sleep(1)  # what the broker still has for the station
         lost, unended = missing(database, ledger)
     pages = {page: sorted(times)[int(0.95 * len(times))] for page, times in ledger.pages.items()}
     requests = sum(map(len, ledger.pages.values()))
