@@ -32,6 +32,7 @@ from tests.station.browser import Browser, ask, event
 THREADS = 8  # that the boards share
 PAGES = ("/", "/events", "/false-alarms", "/accuracy", "/events?kind=alarm&review=none")
 AGAIN_S = 0.2
+BROKERS = "mqtt"  # the board that tells a broker
 MQTT_S = 1.0  # between two alarms by MQTT
 DRAIN_S = 600.0  # until what a broker has is with the station
 STATES_S = 2.0  # between two times that a board tells how its cameras are, as shiftcore.driver.sinks.station
@@ -74,9 +75,11 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Figures:
-    """`events` that were acknowledged, in `seconds`; those that are `lost`; the `pages`' p95 in seconds."""
+    """`events` that were acknowledged, in `seconds`, and how many alarms `by_broker`; alarms that are `lost`, or have
+    no end; the `pages`' p95 in seconds."""
 
     events: int
+    by_broker: int
     states: int
     seconds: float
     again: int
@@ -90,6 +93,7 @@ class Figures:
         return (
             f"{self.events} events in {self.seconds:.0f} s: {self.events / self.seconds:.1f} a second; boards told "
             f"{self.states / self.seconds:.1f} times a second how their cameras are; {self.again} requests again\n"
+            f"{self.by_broker} of these alarms by the broker; "
             f"lost: {self.lost}, without an end: {self.unended}\np95 in s of {self.requests} pages: {pages}"
         )
 
@@ -241,14 +245,14 @@ def load(folder: Path, boards: int, cameras: int, seconds: float, kills: bool) -
         url, ledger = server.new(), Ledger()
         database = stack.enter_context(closing(Database(url)))
         tokens = {f"board{number}": Accounts(database).set_board(f"board{number}") for number in range(boards)}
-        Accounts(database).set_board("mqtt")
+        Accounts(database).set_board(BROKERS)
         processes = stack.enter_context(station(folder / "station", url, broker))
         ports = [process.port for process in processes]
         names, count = list(tokens), min(THREADS, boards)
         shares = [{name: tokens[name] for name in names[start::count]} for start in range(count)]
         browser = log_in(database, ports[0])
         threads: list[Boards | MqttBoard | Reader] = [Boards(share, cameras, ports, ledger) for share in shares]
-        threads += [MqttBoard("mqtt", broker, ledger), Reader(browser, ports, ledger)]
+        threads += [MqttBoard(BROKERS, broker, ledger), Reader(browser, ports, ledger)]
         began = time.monotonic()
         for thread in threads:
             thread.start()
@@ -267,7 +271,8 @@ def load(folder: Path, boards: int, cameras: int, seconds: float, kills: bool) -
         lost, unended = missing(database, ledger)
     pages = {page: sorted(times)[int(0.95 * len(times))] for page, times in ledger.pages.items()}
     requests = sum(map(len, ledger.pages.values()))
-    return Figures(2 * len(ledger.taken), ledger.states, took, ledger.again, lost, unended, pages, requests)
+    by_broker = sum(board == BROKERS for board, _ in ledger.taken)
+    return Figures(2 * len(ledger.taken), by_broker, ledger.states, took, ledger.again, lost, unended, pages, requests)
 
 
 def missing(database: Database, ledger: Ledger) -> tuple[int, int]:
