@@ -4,8 +4,9 @@
 import os
 import threading
 from contextlib import ExitStack, closing
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,6 +15,11 @@ from shiftcore.driver.sinks.mqtt import Broker, split_address
 from shiftcore.driver.terminal import Voice
 from shiftcore.errors import UserError
 from shiftcore.station.task import Task
+
+if TYPE_CHECKING:
+    from shiftcore.station.regular import Regular
+    from shiftcore.station.retention import Limits
+    from shiftcore.station.web.parts import Parts
 
 PORT = 8460
 CLASSES = ",".join(Task.classes)
@@ -27,6 +33,8 @@ BrokersAddress = Annotated[str | None, typer.Option(help="a broker of events: mq
 CaFile = Annotated[Path | None, typer.Option(help="the certificate that signed the broker's; else the system's")]
 PresetName = Annotated[str, typer.Option("--preset", help="what runs on the boards, a preset or a TOML file")]
 ClassNames = Annotated[str, typer.Option(help="what its network tells apart, with commas; the calm class last")]
+KeepDays = Annotated[float, typer.Option(min=0, help="clips of older alarms go; 0: of any age stay")]
+KeepGigabytes = Annotated[float, typer.Option(min=0, help="all clips together at most, the oldest go; 0: no limit")]
 Demo = Annotated[bool, typer.Option("--demo", help="show it with drawn cameras and no hardware")]
 
 
@@ -39,6 +47,8 @@ def main(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     mqtt_ca: CaFile = None,
     preset: PresetName = Task.preset,
     classes: ClassNames = CLASSES,
+    keep_days: KeepDays = 0.0,
+    keep_gigabytes: KeepGigabytes = 0.0,
     demo: Demo = False,
 ) -> None:
     """The server of many boards: takes their events and clips, and shows them for review."""
@@ -65,7 +75,8 @@ def main(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     elif what:
         _do(what, state or _state_folder(), database, task)
     else:
-        _serve(state or _state_folder(), database, task, host, port, Broker.parse(mqtt, mqtt_ca) if mqtt else None)
+        broker, keep = Broker.parse(mqtt, mqtt_ca) if mqtt else None, (keep_days, keep_gigabytes)
+        _serve(state or _state_folder(), database, task, (host, port), broker, keep)
 
 
 def _do(what: list[str], state: Path, url: str, task: Task) -> None:
@@ -97,18 +108,36 @@ def _export(folder: Path, state: Path, url: str, task: Task) -> None:
     print(folder)
 
 
-def _serve(state: Path, url: str, task: Task, host: str, port: int, broker: Broker | None) -> None:
+def _serve(
+    state: Path, url: str, task: Task, listen: tuple[str, int], broker: Broker | None, keep: tuple[float, float]
+) -> None:
     from shiftcore.station.mqtt import Subscriber
+    from shiftcore.station.retention import Limits
     from shiftcore.station.server import greet, opened, serving
 
     say = Voice(Console(stderr=True))
     with opened(state, url, task) as parts, ExitStack() as stack:
-        password = parts.accounts.first_password()
-        given = stack.enter_context(serving(parts, host, port))
+        password = "" if parts.number else parts.accounts.first_password()
+        given = stack.enter_context(serving(parts, *listen))
         if broker:
             stack.enter_context(closing(Subscriber(broker, parts, state, say)))
-        greet(say, host, given, password)
+        stack.enter_context(closing(_by_itself(parts, Limits(*keep), say)))
+        greet(say, listen[0], given, password)
         wait()
+
+
+def _by_itself(parts: "Parts", limits: "Limits", say: Voice) -> "Regular":
+    """What a station does without being asked."""
+    from shiftcore.station import retention, schedule
+    from shiftcore.station.regular import Regular
+
+    def look() -> None:
+        if not parts.jobs.leading:  # another process does it
+            return
+        retention.keep(parts.database, parts.store, limits, say)
+        schedule.keep_to_it(parts.database, parts.jobs, parts.rollouts, datetime.now(timezone.utc))
+
+    return Regular("by itself", retention.EACH_S, look)
 
 
 def wait() -> None:

@@ -4,14 +4,14 @@
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from shiftcore.errors import UserError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+OURS = 0x5C0E  # our locks, among those of whoever else has the same PostgreSQL database
 BUSY_S = 30  # another process may be writing for so long
 
 
@@ -30,6 +31,8 @@ class Database:
         self.engine = _engine(url)
         try:
             with self.engine.begin() as connection:
+                if self.shared:  # two processes that begin at once
+                    _lock(connection, 0)
                 config = Config(attributes={"connection": connection})
                 config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
                 logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -51,17 +54,29 @@ class Database:
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
 
+    @property
+    def shared(self) -> bool:
+        """Whether several processes on several machines may have it at once."""
+        return self.engine.dialect.name != "sqlite"
+
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """A session whose changes are all kept when the block ends, or none. One at a time: what is read in it is still
-        true when it is written."""
-        with self._writing, Session(self.engine, expire_on_commit=False) as session, session.begin():
+    def writing(self, board: int = 0) -> Iterator[Session]:
+        """A session whose changes are all kept when the block ends, or none. One at a time, in whatever process, of
+        those that write what that `board` tells (0: all else): what is read in it is still true when it is written."""
+        alone = nullcontext() if self.shared else self._writing
+        with alone, Session(self.engine, expire_on_commit=False) as session, session.begin():
             session.connection(execution_options={"immediate": True})
+            if self.shared:
+                _lock(session, board)
             yield session
 
     def close(self) -> None:
         """Let go of it."""
         self.engine.dispose()
+
+
+def _lock(connection: Connection | Session, what: int) -> None:
+    connection.execute(text("SELECT pg_advisory_xact_lock(:ours, :what)"), {"ours": OURS, "what": what})
 
 
 def _engine(url: str) -> Engine:

@@ -14,7 +14,7 @@ from shiftcore.artifacts import atomic_folder
 from shiftcore.errors import UserError
 from shiftcore.station.files import Store, WrongFileError
 from shiftcore.station.intake import course_of
-from shiftcore.station.tables import Camera, Event
+from shiftcore.station.tables import TEACH, Camera, Event
 from shiftcore.station.task import Task
 
 COLUMNS = "clip", "label", "source", "about"
@@ -42,7 +42,7 @@ class Share:
 
 def reviewed(session: Session, task: Task) -> Iterator[Reviewed]:
     """All of them that have a video, in the order in which they came."""
-    chosen = select(Event).where(Event.kind == "alarm", Event.verdict.in_(("right", "wrong"))).order_by(Event.id)
+    chosen = select(Event).where(Event.kind == "alarm", Event.verdict.in_(TEACH)).order_by(Event.id)
     options = joinedload(Event.camera).joinedload(Camera.board), selectinload(Event.files)
     for event in session.scalars(chosen.options(*options)):
         label = task.label(event.label, event.verdict, event.action)

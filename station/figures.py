@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from urllib.parse import urlencode
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from shiftcore.station.tables import VERDICTS, Board, Camera, Event, Review
 
-ON_A_PAGE = 50
+ON_A_PAGE, TILES, CHARTS = 50, 96, 50  # events, cameras, and cameras with a chart
 DAYS = 30
 SILENT_S = 300.0  # a camera of which nothing was heard for so long is shown as silent
 
@@ -27,25 +27,31 @@ class Tile:
     silent: bool
 
 
-def overview(session: Session) -> list[Tile]:
-    """All cameras, by board and name."""
-    cameras = session.scalars(
-        select(Camera).options(joinedload(Camera.board)).join(Board).order_by(Board.name, Camera.name)
-    ).all()
-    newest = select(func.max(Event.id)).where(Event.kind == "alarm").group_by(Event.camera_id)
+def overview(session: Session, page: int = 0) -> tuple[list[Tile], bool]:
+    """A page of the cameras, by board and name, and whether there are more. Where one page is not enough, those come
+    first of which something goes on."""
+    urgent = Camera.id.in_(select(Event.camera_id).where(Event.ended.is_(None)))
+    many = (session.scalar(select(func.count()).select_from(Camera)) or 0) > TILES
+    order = [*([urgent.desc()] if many else []), Board.name, Camera.name]
+    chosen = select(Camera).options(joinedload(Camera.board)).join(Board).order_by(*order)
+    found = session.scalars(chosen.offset(page * TILES).limit(TILES + 1)).all()
+    cameras = found[:TILES]
+    shown = Event.camera_id.in_([camera.id for camera in cameras])
+    newest = select(func.max(Event.id)).where(Event.kind == "alarm", shown).group_by(Event.camera_id)
     last = {event.camera_id: event for event in session.scalars(select(Event).where(Event.id.in_(newest)))}
     troubles: dict[int, list[str]] = {}
-    going = select(Event).where(Event.kind == "trouble", Event.ended.is_(None)).order_by(Event.id)
+    going = select(Event).where(Event.kind == "trouble", Event.ended.is_(None), shown).order_by(Event.id)
     for event in session.scalars(going):
         troubles.setdefault(event.camera_id, []).append(event.label)
     limit = datetime.now(timezone.utc) - timedelta(seconds=SILENT_S)
-    return [
+    tiles = [
         Tile(
             camera, one := last.get(camera.id), one if one and one.ended is None else None,
             troubles.get(camera.id, []), camera.seen < limit,
         )
         for camera in cameras
     ]  # fmt: skip
+    return tiles, len(found) > TILES
 
 
 @dataclass(frozen=True)
@@ -117,10 +123,10 @@ def reviews(session: Session, number: int) -> Sequence[Review]:
     return session.scalars(chosen.order_by(Review.id.desc())).all()
 
 
-def cameras(session: Session) -> Sequence[Camera]:
-    """All, by board and name."""
-    chosen = select(Camera).options(joinedload(Camera.board)).join(Board)
-    return session.scalars(chosen.order_by(Board.name, Camera.name)).all()
+def cameras(session: Session) -> Sequence[Row[int, str, str]]:
+    """All, by board and name: their ids, boards and names."""
+    chosen = select(Camera.id, Board.name, Camera.name).join(Board)
+    return session.execute(chosen.order_by(Board.name, Camera.name)).all()
 
 
 def actions(session: Session) -> Sequence[str]:
@@ -156,8 +162,8 @@ class Chart:
 
 
 def false_alarms(session: Session, until: date) -> list[Chart]:
-    """For each camera those alarms that were reviewed as wrong, by the day (UTC) on which they began, of the `DAYS`
-    days up to `until`."""
+    """Of each camera, of `CHARTS` at most, those with the most first: the alarms that were reviewed as wrong, by the
+    day (UTC) on which they began, of the `DAYS` days up to `until`."""
     first = until - timedelta(days=DAYS - 1)
     chosen = select(Event.camera_id, Event.began).where(
         Event.kind == "alarm", Event.verdict == "wrong", Event.began >= _midnight(first)
@@ -166,7 +172,10 @@ def false_alarms(session: Session, until: date) -> list[Chart]:
     for camera, began in session.execute(chosen):
         days = counts.setdefault(camera, {})
         days[began.date()] = days.get(began.date(), 0) + 1
-    return [_chart(camera, counts.get(camera.id, {}), first, until) for camera in cameras(session)]
+    most = sorted(counts, key=lambda camera: -sum(counts[camera].values()))[:CHARTS]
+    found = select(Camera).options(joinedload(Camera.board)).join(Board)
+    ordered = found.order_by(Camera.id.in_(most).desc(), Board.name, Camera.name).limit(CHARTS)
+    return [_chart(camera, counts.get(camera.id, {}), first, until) for camera in session.scalars(ordered)]
 
 
 def _chart(camera: Camera, counts: dict[date, int], first: date, last: date) -> Chart:

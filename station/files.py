@@ -5,6 +5,9 @@ import hashlib
 import os
 import re
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +16,8 @@ from shiftcore.driver.service.clips import free
 from shiftcore.errors import UserError
 
 LIMITS = {"json": 2 << 20, "jpg": 10 << 20, "mp4": 500 << 20}  # bytes of a part of a clip
+COMING_S = 3600.0  # a file that is younger may be of a clip that is under way
+SETTLED_S = 5.0  # so long after it has come, it is known who shows it
 KINDS = {"json": "application/json", "jpg": "image/jpeg", "mp4": "video/mp4"}
 
 
@@ -46,16 +51,32 @@ class Store:
         except OSError as error:
             raise UserError(f"{folder}: clips cannot be written there: {error.strerror}") from None
 
-    def tidy(self) -> None:
-        """Remove what a process left that was killed while files came. Only for the one whom the store belongs to."""
+    def tidy(self, now: float) -> None:
+        """Remove what a process left that was killed while files came: nothing has come of them for `COMING_S`."""
         for left in self._incoming.iterdir():
-            left.unlink()
+            with suppress(FileNotFoundError):  # it has come just now
+                if left.stat().st_mtime < now - COMING_S:
+                    left.unlink()
 
     def path(self, digest: str) -> Path:
         """Where the file of that digest is. Raises KeyError for what is no digest."""
         if not re.fullmatch(r"[0-9a-f]{64}", digest):
             raise KeyError(digest)
         return self._folder / digest[:2] / digest
+
+    def remove(self, digest: str) -> None:
+        """Remove the file of that digest, if there is one that has not come again just now."""
+        with suppress(FileNotFoundError):
+            if self.path(digest).stat().st_mtime < time.time() - SETTLED_S:
+                self.path(digest).unlink()
+
+    def all(self) -> Iterator[Path]:
+        """All files that have come."""
+        return self._folder.glob("[0-9a-f][0-9a-f]/*")
+
+    def free(self) -> int:
+        """Bytes that it may still take; below 0 where the disk has too few."""
+        return free(self._folder)
 
     def incoming(self, part: str) -> "Incoming":
         """A file that comes in pieces."""

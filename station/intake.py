@@ -2,6 +2,7 @@
 """What boards tell, into the database: each event once, however often it comes."""
 
 import json
+import re
 import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
@@ -87,16 +88,19 @@ class Intake:
 
     def event(self, board: int, one: Told) -> bool:
         """Keep an event's begin or end; whether that is new. Raises RefusedError."""
-        with self._database.writing() as session:
+        with self._database.writing(board) as session:
             new = self._event(session, board, one)
         self.changed()
         return new
 
     def show(self, board: int, cameras: Sequence[State]) -> None:
         """Keep how cameras are. Raises RefusedError."""
-        with self._database.writing() as session:
+        with self._database.writing(board) as session:
+            known = {one.name: one for one in session.scalars(select(Camera).where(Camera.board_id == board))}
+            now = session.get_one(Board, board).seen = datetime.now(timezone.utc)
             for one in cameras:
-                self._camera(session, board, one.name).risk = one.risk
+                camera = known.get(one.name) or self._camera(session, board, one.name)
+                camera.risk, camera.seen = one.risk, now
         self.changed()
 
     def course(self, board: int, which: str, content: bytes) -> None:
@@ -114,7 +118,7 @@ class Intake:
     def file(self, board: int, which: str, part: str, name: str, kept: Kept) -> None:
         """A part of the clip of the event that the board calls `which` lies in the store; the first one counts. Raises
         RefusedError where there is no such event."""
-        with self._database.writing() as session:
+        with self._database.writing(board) as session:
             event = _called(session, board, which)
             if not session.scalar(select(File.id).where(File.event_id == event.id, File.part == part)):
                 session.add(File(event_id=event.id, part=part, name=name, digest=kept.digest, size=kept.size))
@@ -122,11 +126,17 @@ class Intake:
                     event.camera.picture = kept.digest
         self.changed()
 
-    def picture(self, board: int, camera: str, kept: Kept) -> None:
-        """A camera's last picture lies in the store. Raises RefusedError."""
-        with self._database.writing() as session:
-            self._camera(session, board, camera).picture = kept.digest
+    def picture(self, board: int, name: str, kept: Kept) -> str:
+        """A camera's last picture lies in the store. Returns the digest of one that nothing shows any more, "" for
+        none. Raises RefusedError."""
+        with self._database.writing(board) as session:
+            camera = self._camera(session, board, _name(name))
+            before, camera.picture = camera.picture, kept.digest
+            session.flush()
+            shown = select(File.id).where(File.digest == before), select(Camera.id).where(Camera.picture == before)
+            left = before or "" if not any(session.scalar(one.limit(1)) for one in shown) else ""
         self.changed()
+        return left
 
     def changed(self) -> None:
         """Let those who look see it."""
@@ -190,6 +200,13 @@ def course_of(content: bytes) -> tuple[float, list[tuple[float, float]]]:
     if not (good and points):
         raise WrongFileError("no clip's JSON: it has `begins` and `scores`")
     return begins, [(seconds - points[0][0], score) for seconds, score in points]
+
+
+def _name(text: str) -> str:
+    """That of a camera, as an address has it. Raises RefusedError for what is none."""
+    if not (0 < len(text) <= LONGEST["name"] and re.fullmatch(PRINTED, text)):
+        raise RefusedError("no camera's name")
+    return text
 
 
 def _parsed(kind: type[Model], payload: bytes, limit: int) -> Model:

@@ -4,6 +4,7 @@ a time, kept in the database. Each has a folder with its data set, its log, its 
 model, and the one that was in use before.
 """
 
+import fcntl
 import importlib.util
 import os
 import re
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
@@ -30,9 +32,10 @@ from shiftcore.station.tables import LONGEST, Job
 from shiftcore.station.task import Task
 
 NEEDS = ("av", "cv2", "torch", "brevitas", "lightning", "qonnx")  # to train, and to export what came of it
-AGAIN_S = 2.0  # while the database is away
+AGAIN_S = 2.0  # between two looks at whether there is one: another process may have been asked
 TAIL = 16 << 10, 20  # bytes and lines of a log that are shown
 REPORT, BEFORE, MODEL, LOG, DATA = "report.md", "before.npz", "model.npz", "log.txt", "data"
+UNWANTED = "unwanted"  # in the folder of one that is to be ended
 ENDS = "promoted:", "kept the old one", "too little data to decide", "error:"  # how `shiftcore adapt` says what came
 GENTLY = ["nice", "-n", "10"]  # boards and people come first
 
@@ -50,16 +53,16 @@ def lacking() -> str:
 
 
 class Jobs:
-    """The jobs of the station in the folder `state`, and the thread that runs them. `changed` is called when there is
-    something new to show; `command` is what children are called by. A job that was running when the station ended,
-    however that came, is interrupted; it can be told to go on."""
+    """The jobs of the station in the folder `state`, and the thread that runs them, in one of its processes: that which
+    is `leading`. `changed` is called when there is something new to show; `command` is what children are called by. A
+    job that was running when that process ended, however that came, is interrupted; it can be told to go on."""
 
     def __init__(self, database: Database, store: Store, state: Path, task: Task, changed: Callable[[], None]) -> None:
         self._database, self._store, self._state, self._task = database, store, state, task
         self._changed, self.command = changed, [*GENTLY, sys.executable, "-m", "shiftcore"]
-        self._closing, self._wake, self._unwanted = False, threading.Event(), set[int]()
-        with database.writing() as session:
-            session.execute(update(Job).where(Job.state == "running").values(state="interrupted"))
+        self._closing, self._wake = False, threading.Event()
+        self._lock, self.leading = open(state / ".jobs", "w"), False  # noqa: SIM115 - closed by `close`
+        self._leads()
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
         self._thread.start()
 
@@ -68,12 +71,14 @@ class Jobs:
         self._closing = True
         self._wake.set()
         self._thread.join()
+        self._lock.close()
+        self.leading = False
 
     def folder(self, number: int) -> Path:
         """Where all of a job lies."""
         return self._state / "jobs" / str(number)
 
-    def ask(self, user: int) -> int:
+    def ask(self, user: int, by_itself: bool = False) -> int:
         """A new job, which runs as soon as it can; its number. Raises RefusedError where one is waiting or running, or
         nothing can be adapted here."""
         if why := lacking():
@@ -82,6 +87,7 @@ class Jobs:
             if session.scalar(select(Job.id).where(Job.state.in_(("waiting", "running")))):
                 raise RefusedError("One is under way already.")
             job = Job(user_id=user, state="waiting", asked=_now(), preset=self._task.preset, said="")
+            job.by_itself = by_itself
             session.add(job)
             session.flush()
             number = job.id
@@ -104,7 +110,8 @@ class Jobs:
                 job = session.get(Job, number)
                 if job is None or job.state != "running":
                     raise RefusedError("That has ended already.") from None
-            self._unwanted.add(number)  # and the thread sees to it
+            self.folder(number).mkdir(parents=True, exist_ok=True, mode=0o700)
+            (self.folder(number) / UNWANTED).touch()  # and the thread that runs it sees to it, in whatever process
 
     def tail(self, number: int) -> str:
         """The last lines of a job's log, without what is meant for a terminal."""
@@ -130,18 +137,32 @@ class Jobs:
         """The thread: one job after another."""
         while not self._closing:
             self._wake.clear()
-            try:
-                number = self._next()
-            except SQLAlchemyError:
-                self._wake.wait(AGAIN_S)
-                continue
+            number = None
+            with suppress(SQLAlchemyError):
+                number = self._next() if self._leads() else None
             if number is None:
-                self._wake.wait()
+                self._wake.wait(AGAIN_S)
             else:
                 self._end(number, *self._run(number))
 
+    def _leads(self) -> bool:
+        """Whether this process is the one that runs jobs: the first that asks, and another when that has ended."""
+        if not self.leading:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            with self._database.writing() as session:
+                session.execute(update(Job).where(Job.state == "running").values(state="interrupted"))
+            self.leading = True
+        return self.leading
+
     def _next(self) -> int | None:
         """The oldest that waits, which is running from now on."""
+        waiting = select(Job.id).where(Job.state == "waiting").limit(1)
+        with self._database.reading() as session:
+            if session.scalar(waiting) is None:
+                return None
         with self._database.writing() as session:
             job = session.scalar(select(Job).where(Job.state == "waiting").order_by(Job.id).limit(1))
             if job is None:
@@ -165,7 +186,7 @@ class Jobs:
                 if code == 0 and self._keep_report(folder):
                     code = self._export(number, log, folder / MODEL)
         except process.StoppedError:
-            return ("cancelled" if number in self._unwanted else "interrupted"), ""
+            return ("cancelled" if (folder / UNWANTED).exists() else "interrupted"), ""
         except (UserError, OSError) as error:
             return "failed", str(error)
         except SQLAlchemyError:
@@ -182,7 +203,7 @@ class Jobs:
             sizes.append(os.fstat(log.fileno()).st_size)
             if sizes[-1] != sizes.pop(0):
                 self._changed()
-            return not self._closing and number not in self._unwanted
+            return not self._closing and not (self.folder(number) / UNWANTED).exists()
 
         environment = os.environ | {"SHIFTCORE_BUILD": str(self._build), "PYTHONUNBUFFERED": "1", "COLUMNS": "100"}
         return process.run(
@@ -211,7 +232,7 @@ class Jobs:
         return re.search(r"^promoted:", log, re.M) is not None
 
     def _end(self, number: int, state: str, said: str) -> None:
-        self._unwanted.discard(number)
+        (self.folder(number) / UNWANTED).unlink(missing_ok=True)
         if state != "interrupted":
             shutil.rmtree(self.folder(number) / DATA, ignore_errors=True)
         ended = _now()

@@ -32,7 +32,8 @@ class Subscriber:
     def __init__(self, broker: Broker, parts: Parts, state: Path, say: Say) -> None:
         self._broker, self._parts, self._say = broker, parts, say
         self._closed, self._strangers, self._away = threading.Event(), set[str](), False
-        who = hashlib.sha256(f"{socket.gethostname()} {state.absolute()}".encode()).hexdigest()[:12]
+        me = f"{socket.gethostname()} {state.absolute()}{parts.number or ''}"
+        who = hashlib.sha256(me.encode()).hexdigest()[:12]
         self._client = broker.client(f"station-{who}")
         self._client.reconnect_delay_set(*RECONNECT_S)
         self._client.on_connect = self._on_connect
@@ -98,7 +99,7 @@ class Subscriber:
             case ["camera", name, "picture"] if payload:
                 with self._parts.store.incoming("jpg") as incoming:
                     incoming.add(payload)
-                    self._parts.intake.picture(board, name, incoming.keep())
+                    self._parts.keep_picture(board, name, incoming)
 
 
 def _state(name: str, payload: bytes) -> State:

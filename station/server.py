@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -18,11 +18,15 @@ from shiftcore.station.database import Database
 from shiftcore.station.files import Store
 from shiftcore.station.intake import Intake
 from shiftcore.station.jobs import Jobs
+from shiftcore.station.news import News
+from shiftcore.station.regular import Regular
 from shiftcore.station.rollout import Rollouts
 from shiftcore.station.task import Task
 from shiftcore.station.web.app import application
 from shiftcore.station.web.parts import Parts
 
+MOST = 64  # processes of a station
+NEWS_S = 1.0  # between two looks at what others have written
 GRACE_S = 3  # at the end, for answers under way
 START_S = 30.0
 
@@ -43,20 +47,36 @@ def store_of(state: Path) -> Store:
 
 @contextmanager
 def opened(state: Path, url: str, task: Task) -> Iterator[Parts]:
-    """The parts of the station in the folder `state`, of one process at a time. Raises UserError."""
-    with closing(database_of(state, url)) as database, open(state / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"{state}: another station runs in this folder; give this one its own with --state"
-            ) from None
-        store = store_of(state)
-        store.tidy()
-        intake = Intake(database)
-        with closing(Jobs(database, store, state, task, intake.changed)) as jobs:
-            rollouts = Rollouts(database, jobs, intake.changed)
-            yield Parts(database, store, Accounts(database), intake, state, task, jobs, rollouts)
+    """The parts of the station in the folder `state`: of one process at a time, or of several that share the folder and
+    a database that allows it. Raises UserError."""
+    with closing(database_of(state, url)) as database, _place(state, database.shared) as number, ExitStack() as stack:
+        store, intake = store_of(state), Intake(database)
+        jobs = stack.enter_context(closing(Jobs(database, store, state, task, intake.changed)))
+        if database.shared:
+            stack.enter_context(closing(Regular("news", NEWS_S, News(database, intake.changed).look)))
+        rollouts = Rollouts(database, jobs, intake.changed)
+        yield Parts(database, store, Accounts(database), intake, state, task, jobs, rollouts, number)
+
+
+@contextmanager
+def _place(state: Path, shared: bool) -> Iterator[int]:
+    """Which of the station's processes this one is, from 0 on: the first that no other is. Raises UserError where there
+    may be but one."""
+    with ExitStack() as stack:
+        for number in range(MOST):
+            lock = stack.enter_context(open(state / f".lock{number or ''}", "w"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if shared:
+                    continue
+                raise UserError(
+                    f"{state}: another station runs in this folder; give this one its own with --state, or both one "
+                    "database of PostgreSQL"
+                ) from None
+            yield number
+            return
+        raise UserError(f"{state}: {MOST} processes of this station run already")
 
 
 @contextmanager

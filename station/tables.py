@@ -8,6 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 ROLES = ("viewer", "reviewer", "admin")  # each may what those before it may
 VERDICTS = ("right", "wrong", "unsure")
+TEACH = ("right", "wrong")  # those of them that say what an alarm shows
 STATES = ("waiting", "running", "interrupted", "done", "failed", "cancelled")  # of a job
 PARTS = ("json", "jpg", "mp4")  # of a clip
 LONGEST = {"name": 200, "id": 64, "class": 80, "source": 500, "said": 500}  # characters
@@ -143,7 +144,8 @@ class Review(Base):
 
 
 class Job(Base):
-    """An adaptation that a user asked for: its `state`, one of `STATES`, and the line that it `said` when it ended."""
+    """An adaptation that a user asked for, or that their schedule began `by_itself`: its `state`, one of `STATES`, and
+    the line that it `said` when it ended."""
 
     __tablename__ = "jobs"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -153,6 +155,20 @@ class Job(Base):
     asked: Mapped[datetime] = mapped_column(Utc)
     ended: Mapped[datetime | None] = mapped_column(Utc)
     said: Mapped[str] = mapped_column(String(LONGEST["said"]))
+    by_itself: Mapped[bool] = mapped_column(default=False)
+    user: Mapped[User] = relationship()
+
+
+class Schedule(Base):
+    """In its one row, whether the station adapts by itself: every so many `days` (0: never), where so many alarms were
+    reviewed since the last time; whether what comes of it is then brought in `use` by itself; and who said so."""
+
+    __tablename__ = "schedule"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    days: Mapped[int]
+    reviews: Mapped[int]
+    use: Mapped[bool]
     user: Mapped[User] = relationship()
 
 

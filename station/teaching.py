@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shiftcore.station.tables import Event
+from shiftcore.station.tables import TEACH, Event
 
 ORDERS = {"oldest": "the oldest first", "teaching": "what teaches most first"}
 
@@ -52,7 +52,7 @@ def _waiting(session: Session) -> list[Waiting]:
     which = Event.camera_id, Event.model
     lowest = select(*which, func.min(Event.score)).where(alarms).group_by(*which)
     least = {(camera, model): score for camera, model, score in session.execute(lowest)}
-    known = select(Event.camera_id, func.count()).where(alarms, Event.verdict.in_(("right", "wrong")))
+    known = select(Event.camera_id, func.count()).where(alarms, Event.verdict.in_(TEACH))
     labels = {camera: count for camera, count in session.execute(known.group_by(Event.camera_id))}
     chosen = select(Event.id, Event.camera_id, Event.model, Event.score).where(alarms, Event.verdict == "")
     return [

@@ -230,11 +230,18 @@ def picture(path: Path, seconds: float) -> bytes:
             if frame.time is not None and frame.time > seconds:
                 break
             chosen = frame
-        chosen = chosen.reformat(format="yuvj420p")
-        codec: Any = av.CodecContext.create("mjpeg", "w")
-        codec.width, codec.height, codec.pix_fmt = chosen.width, chosen.height, "yuvj420p"
-        codec.time_base, chosen.pts = Fraction(1, 25), 0
-        return b"".join(bytes(packet) for packet in [*codec.encode(chosen), *codec.encode(None)])
+        return encode_jpeg(chosen)
+
+
+def encode_jpeg(frame: Any) -> bytes:
+    """A frame of PyAV's as a JPEG."""
+    import av
+
+    frame = frame.reformat(format="yuvj420p")
+    codec: Any = av.CodecContext.create("mjpeg", "w")
+    codec.width, codec.height, codec.pix_fmt = frame.width, frame.height, "yuvj420p"
+    codec.time_base, frame.pts = Fraction(1, 25), 0
+    return b"".join(bytes(packet) for packet in [*codec.encode(frame), *codec.encode(None)])
 
 
 def _packets(reel: Reel) -> Iterator[Any]:

@@ -16,6 +16,7 @@ from shiftcore.driver.events import Event
 from shiftcore.driver.feeding.listener import Listener
 from shiftcore.driver.run import LOST, Channel, Rules, Run
 from shiftcore.driver.service.clips import Clips
+from shiftcore.driver.service.live import Live
 from shiftcore.driver.service.models import load, plan
 from shiftcore.driver.service.site import Camera, Site, SiteError
 from shiftcore.driver.service.systemd import Notifier
@@ -59,6 +60,7 @@ class Service:
         self._thresholds = thresholds(accelerator.description)
         self._banks = load(accelerator, site.models)
         self._clips, self._on_result = Clips(site.clips, say, sinks.clip) if site.clips else None, on_result
+        self._live = Live(site.live, sinks.picture) if site.live else None
         self._leaving: list[threading.Thread] = []
         self._door = door
         self._next, self._asked = 0.0, False
@@ -93,6 +95,8 @@ class Service:
             thread.join()
         if self._clips:
             self._clips.close()
+        if self._live:
+            self._live.close()
 
     @contextmanager
     def read_anew(self, again: Callable[[], Site] | None) -> Iterator[None]:
@@ -149,6 +153,8 @@ class Service:
     def _show(self, channel: Channel, image: Image, result: Result) -> None:
         if self._clips:
             self._clips.saw(channel.source.name, image, result.score)
+        if self._live:
+            self._live.saw(channel.source.name, image)
         self._on_result(channel, image, result)
 
     def _expects(self) -> bool:
@@ -198,8 +204,8 @@ class Service:
             self._sinks.set({**site.sinks, **self._more}, self._spools)
         except UserError as error:
             self._say(str(error))
-        if site.clips != before.clips:
-            self._say("clips: what the site now says of them holds from the next start on")
+        if (site.clips, site.live) != (before.clips, before.live):
+            self._say("clips, live: what the site now says of them holds from the next start on")
         self._say("the site was read anew")
         self._systemd.ready()
 

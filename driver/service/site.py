@@ -13,6 +13,7 @@ from shiftcore.driver.address import Address
 from shiftcore.driver.run import Rules
 from shiftcore.driver.service.clips import ClipSettings
 from shiftcore.driver.service.cover import Cover, problem
+from shiftcore.driver.service.live import LiveSettings
 from shiftcore.driver.service.schedule import Schedule
 from shiftcore.driver.service.secrets import Secrets
 from shiftcore.driver.sinks import Settings, settings
@@ -89,6 +90,7 @@ class _Top:
 
     cameras: dict[str, Camera]
     clips: ClipSettings | None = None
+    live: LiveSettings | None = None
     build: str = ""
     state: str = ""
 
@@ -102,8 +104,8 @@ class _Top:
 
 @dataclass(frozen=True)
 class Site:
-    """`cameras` by their names; what the `sinks` are told, by theirs; where `clips` go, if
-    anywhere; the `build` to run, None where that is not said;
+    """`cameras` by their names; what the `sinks` are told, by theirs; where `clips` go, and how often there are `live`
+    pictures, if at all; the `build` to run, None where that is not said;
     the folder `state`, for what must outlive the run, None likewise; the `secrets` that were put in, for whoever must
     not show them."""
 
@@ -113,6 +115,7 @@ class Site:
     build: Path | None = None
     state: Path | None = None
     secrets: Secrets = field(default_factory=Secrets, repr=False)
+    live: LiveSettings | None = None
 
     @property
     def models(self) -> list[Path]:
@@ -150,7 +153,7 @@ def read_site(path: Path) -> Site:
     if mistakes or top is None:
         raise SiteError(path, map(secrets.hide, sorted(set(mistakes))))
     build, state = (here / part if part else None for part in (top.build, top.state))
-    return Site(top.cameras, sinks, top.clips, build, state, secrets)
+    return Site(top.cameras, sinks, top.clips, build, state, secrets, top.live)
 
 
 def _sinks(tables: Any, here: Path, mistakes: list[str]) -> dict[str, Settings]:
@@ -159,7 +162,7 @@ def _sinks(tables: Any, here: Path, mistakes: list[str]) -> dict[str, Settings]:
     for name, table in tables.items() if isinstance(tables, dict) else [("", tables)]:
         if not NAME.fullmatch(name):
             mistakes.append(f"sinks.{name}: not a table with a name of letters, digits, - and _")
-        for key in ("path", "ca") if isinstance(table, dict) else ():
+        for key in ("path", "ca", "certificate") if isinstance(table, dict) else ():
             if isinstance(table.get(key), str) and table[key] not in ("", "-"):
                 table[key] = str(here / table[key])
         sinks[name] = settings(name, table, f"sinks.{name}", mistakes)

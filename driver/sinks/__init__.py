@@ -112,9 +112,14 @@ class Sinks:
 
     def clip(self, event: Event, path: Path, jpeg: bytes) -> None:
         """Tell all where an alarm's clip lies, and its picture; another thread may call this."""
+        self.picture(event["camera"], jpeg)
         for _, sink, _ in list(self._open.values()):
-            sink.picture(event["camera"], jpeg)
             sink.clip(event, path)
+
+    def picture(self, camera: str, jpeg: bytes) -> None:
+        """Tell all a picture of a camera; another thread may call this."""
+        for _, sink, _ in list(self._open.values()):
+            sink.picture(camera, jpeg)
 
     def close(self) -> None:
         """Close all. What is lost for good is then in `losses`, a line each."""

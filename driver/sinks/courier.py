@@ -110,9 +110,11 @@ class Courier(Sink):
 
 class Server:
     """An HTTP server at `address` (http:// or https://, with user and password where it wants them), with `token`
-    as a bearer's where there is one; `ca`: who signed its certificate, "" for those that the system trusts."""
+    as a bearer's where there is one; `ca`: who signed its certificate, "" for those that the system trusts;
+    `certificate`: the file of the one that it is shown, with its key, "" for none. Raises UserError for files that are
+    none."""
 
-    def __init__(self, address: str, token: str = "", ca: str = "") -> None:
+    def __init__(self, address: str, token: str = "", ca: str = "", certificate: str = "") -> None:
         self.address = Address(address)
         user, password = self.address.credentials()
         parts = urlsplit(address)
@@ -124,8 +126,11 @@ class Server:
             self.headers["Authorization"] = f"Bearer {token}"
         try:
             context = ssl.create_default_context(cafile=ca or None)
+            if certificate:
+                context.load_cert_chain(certificate)
         except OSError as error:  # SSLError, too
-            raise UserError(f"{ca}: no certificates to be used: {error.strerror}") from None
+            where = " or ".join(name for name in (ca, certificate) if name)
+            raise UserError(f"{where}: no certificates to be used: {error.strerror}") from None
         self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _NoRedirect())
 
     def call(self, method: str, path: str, value: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Any:
@@ -138,6 +143,10 @@ class Server:
         """Send what an open file holds, as content of that kind. Raises as `call`."""
         length = os.fstat(file.fileno()).st_size
         self._ask(method, path, file, {"Content-Type": kind, "Content-Length": str(length)})
+
+    def put(self, path: str, content: bytes, kind: str) -> None:
+        """Send what is small, of that kind. Raises as `call`."""
+        self._ask("PUT", path, content, {"Content-Type": kind})
 
     def _ask(self, method: str, path: str, data: bytes | IO[bytes], headers: Mapping[str, str]) -> tuple[bytes, Any]:
         """The answer and its headers."""

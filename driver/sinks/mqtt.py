@@ -21,6 +21,7 @@ from shiftcore.driver.sources.source import Say
 from shiftcore.errors import UserError
 
 MQTT_USER, MQTT_PASSWORD = "SHIFTCORE_MQTT_USER", "SHIFTCORE_MQTT_PASSWORD"  # so that no command line shows them
+MQTT_CERTIFICATE = "SHIFTCORE_MQTT_CERTIFICATE"
 KEEP_ALIVE_S = 15
 RECONNECT_S = (1, 15)  # first and longest pause between two attempts
 
@@ -28,7 +29,8 @@ RECONNECT_S = (1, 15)  # first and longest pause between two attempts
 @dataclass(frozen=True)
 class Broker:
     """Where an MQTT broker is, and how to be let in; `tls`: with the certificates of the file `ca`, None for the
-    system's. Printed, it is host and port."""
+    system's, and showing the `certificate` of that file, with its key, where it wants one (mutual TLS). Printed, it is
+    host and port."""
 
     host: str
     port: int
@@ -36,12 +38,13 @@ class Broker:
     user: str = ""
     password: str = field(default="", repr=False)
     ca: Path | None = None
+    certificate: Path | None = None
 
     @classmethod
-    def parse(cls, address: str, ca: Path | None = None) -> "Broker":
+    def parse(cls, address: str, ca: Path | None = None, certificate: Path | None = None) -> "Broker":
         """Of HOST[:PORT], USER:PASSWORD@HOST[:PORT], mqtt://... or mqtts://... (TLS); %40 is a @ in user or password.
-        Where it has none, they are those of the environment (`MQTT_USER`, `MQTT_PASSWORD`). Raises UserError, which
-        does not show the address, for anything else."""
+        Where it has none, they are those of the environment (`MQTT_USER`, `MQTT_PASSWORD`), as is the certificate
+        (`MQTT_CERTIFICATE`). Raises UserError, which does not show the address, for anything else."""
         scheme, _, rest = address.rpartition("://")
         login, _, where = rest.removesuffix("/").rpartition("@")
         tls = scheme.lower() in ("mqtts", "ssl", "tls")
@@ -56,10 +59,13 @@ class Broker:
             ) from None
         if ca and not tls:
             raise UserError("--mqtt-ca is for TLS: give the broker's address as mqtts://...")
+        if certificate and not tls:
+            raise UserError("certificate is for TLS: give the broker's address as mqtts://...")
+        if tls and certificate is None and (named := os.environ.get(MQTT_CERTIFICATE)):
+            certificate = Path(named)
         user, _, password = login.partition(":")
-        if not login:
-            return cls(host, port, tls, os.environ.get(MQTT_USER, ""), os.environ.get(MQTT_PASSWORD, ""), ca)
-        return cls(host, port, tls, unquote(user), unquote(password) or os.environ.get(MQTT_PASSWORD, ""), ca)
+        given = unquote(user) if login else os.environ.get(MQTT_USER, "")
+        return cls(host, port, tls, given, unquote(password) or os.environ.get(MQTT_PASSWORD, ""), ca, certificate)
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -83,17 +89,19 @@ class Broker:
             client.username_pw_set(self.user, self.password)
         if self.tls:
             try:
-                client.tls_set(ca_certs=str(self.ca) if self.ca else None)
-            except OSError as error:  # SSLError, too
-                raise UserError(f"{self.ca or 'the system'}: no certificates to be used: {error.strerror}") from None
+                client.tls_set(str(self.ca) if self.ca else None, str(self.certificate) if self.certificate else None)
+            except (OSError, ValueError) as error:  # SSLError, too
+                where = " or ".join(str(path) for path in (self.ca, self.certificate) if path) or "the system"
+                why = getattr(error, "strerror", None) or error
+                raise UserError(f"{where}: no certificates to be used: {why}") from None
         return client
 
 
 @dataclass(frozen=True)
 class MqttSettings:
-    """A broker at `address` (`Broker.parse`), whose certificate `ca` signed, "" for those of the system. Events stand
-    under `prefix`; it keeps how the cameras are (`states`), and Home Assistant finds them under its own
-    prefix, `discovery`, where `home_assistant`."""
+    """A broker at `address` (`Broker.parse`), whose certificate `ca` signed, "" for those of the system, and to which
+    the `certificate` of that file is shown, "" for none. Events stand under `prefix`; it keeps how the cameras are
+    (`states`), and Home Assistant finds them under its own prefix, `discovery`, where `home_assistant`."""
 
     address: str = field(repr=False)
     ca: str = ""
@@ -101,6 +109,7 @@ class MqttSettings:
     states: bool = True
     home_assistant: bool = True
     discovery: str = "homeassistant"
+    certificate: str = ""
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong with them."""
@@ -119,7 +128,8 @@ class MqttSettings:
         return Mqtt(broker, Spool(place.spool, place.say), place.say, self.prefix, retained)
 
     def _broker(self) -> Broker:
-        return Broker.parse(self.address, Path(self.ca) if self.ca else None)
+        ca, certificate = (Path(name) if name else None for name in (self.ca, self.certificate))
+        return Broker.parse(self.address, ca, certificate)
 
 
 class Mqtt(Sink):

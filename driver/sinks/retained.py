@@ -26,7 +26,7 @@ class Retained:
         self.status = f"{self._base}/status"
         self._kept: dict[str, str | bytes] = {}
         self._forgotten = False
-        self.pictures: dict[str, bytes] = {}  # of each camera's last clip, a JPEG
+        self.pictures: dict[str, bytes] = {}  # of each camera, the last one, a JPEG
 
     def forget(self) -> None:
         """Give all again: the broker may have lost what it kept. Another thread than `changed`'s may call this."""

@@ -41,7 +41,7 @@ class Sink:
         """How all cameras are; told about once a second."""
 
     def picture(self, camera: str, jpeg: bytes) -> None:
-        """The picture of a camera's last clip; another thread may call this."""
+        """A camera's last picture: of a clip, or a live one; another thread may call this."""
 
     def clip(self, event: Event, path: Path) -> None:
         """An alarm's clip lies at `path` with .mp4, .jpg and .json behind it; another thread may call this."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from shiftcore.driver.events import Event
 from shiftcore.driver.sinks.courier import Courier, RefusedError, Server, address_mistake
@@ -24,11 +25,13 @@ CLIP = "clip"  # the kind of what waits in the spool beside events
 
 @dataclass(frozen=True)
 class StationSettings:
-    """A station at `address`, and the `token` that it has given this board; `ca`: as of the webhook."""
+    """A station at `address`, and the `token` that it has given this board; `ca`: as of the webhook; `certificate`: the
+    file of the board's own, with its key, where the station wants to see one."""
 
     address: str = field(repr=False)
     token: str = field(repr=False)
     ca: str = ""
+    certificate: str = ""
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong with them."""
@@ -39,7 +42,7 @@ class StationSettings:
 
     def open(self, place: Place) -> Sink:
         """The sink. Raises UserError for certificates that are none, and where the spool cannot be written."""
-        server = Server(self.address, self.token, self.ca)
+        server = Server(self.address, self.token, self.ca, self.certificate)
         return _Station(server, Spool(place.spool, place.say), place)
 
 
@@ -48,6 +51,7 @@ class _Station(Courier):
 
     def __init__(self, server: Server, spool: Spool, place: Place) -> None:
         self._http, self._cameras, self._ended = server, list[CameraState](), threading.Event()
+        self._pictures: dict[str, bytes] = {}  # that the station has not got
         self._telling = threading.Thread(target=self._tell, daemon=True, name=f"{place.name} cameras")
         self._telling.start()
         super().__init__(server.address, spool, self._deliver_any, place.say)
@@ -55,6 +59,10 @@ class _Station(Courier):
     def show(self, cameras: Sequence[CameraState]) -> None:
         """It is told the next time."""
         self._cameras = list(cameras)
+
+    def picture(self, camera: str, jpeg: bytes) -> None:
+        """It is told the next time."""
+        self._pictures[camera] = jpeg
 
     def clip(self, event: Event, path: Path) -> None:
         """Send it after its event, if it is still there then."""
@@ -88,6 +96,7 @@ class _Station(Courier):
         """The thread. What cannot be told now is old the next time: it is not kept."""
         told, told_at = list[dict[str, object]](), 0.0
         while not self._ended.wait(SHOWN_S):
+            self._show_pictures()
             now = time.monotonic()
             cameras: list[dict[str, object]] = [{"name": one.name, "risk": round(one.risk, 2)} for one in self._cameras]
             if not cameras or (cameras == told and now - told_at < SILENT_S):
@@ -97,3 +106,15 @@ class _Station(Courier):
                 told, told_at = cameras, now
             except (OSError, HTTPException, ValueError, RefusedError):
                 continue  # that it is away is said where events are sent
+
+    def _show_pictures(self) -> None:
+        """What cannot be told now is told the next time, where there is no newer one by then."""
+        for camera in list(self._pictures):
+            jpeg = self._pictures.pop(camera)
+            try:
+                self._http.put(f"/api/cameras/{quote(camera, safe='')}/picture", jpeg, PARTS[".jpg"])
+            except RefusedError:
+                continue
+            except (OSError, HTTPException):
+                self._pictures.setdefault(camera, jpeg)
+                return

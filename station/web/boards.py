@@ -14,6 +14,7 @@ from shiftcore.station.web.access import Sender, Station, body
 
 router = APIRouter(prefix="/api")
 CLIP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,180}\.(json|jpg|mp4)")  # as shiftcore.driver.service.clips names them
+LARGEST_PICTURE = 1 << 20  # bytes
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -31,6 +32,25 @@ async def cameras(request: Request, sender: Sender, station: Station) -> Respons
     content = await body(request, LARGEST_EVENT)
     await run_in_threadpool(lambda: station.intake.show(sender, states(content).cameras))
     return Response(status_code=204)
+
+
+@router.put("/cameras/{name:path}/picture", status_code=204)
+async def picture(name: str, request: Request, sender: Sender, station: Station) -> Response:
+    """A camera's picture now, small."""
+    content = await body(request, LARGEST_PICTURE)
+    try:
+        await run_in_threadpool(_keep_picture, station, sender, name, content)
+    except WrongFileError as error:
+        raise HTTPException(415, str(error)) from None
+    except FullError:
+        raise HTTPException(507, "the station's disk is full") from None
+    return Response(status_code=204)
+
+
+def _keep_picture(station: Station, sender: int, name: str, content: bytes) -> None:
+    with station.store.incoming("jpg") as incoming:
+        incoming.add(content)
+        station.keep_picture(sender, name, incoming)
 
 
 @router.put("/events/{which}/{name}", status_code=204)

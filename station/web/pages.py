@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, StreamingResponse
 from sqlalchemy import select
 
-from shiftcore.station import figures
+from shiftcore.station import accuracy, figures
 from shiftcore.station.accounts import Person
 from shiftcore.station.files import KINDS, WrongFileError
 from shiftcore.station.intake import course_of
@@ -33,8 +33,10 @@ def common(request: Request, person: Person) -> dict[str, object]:
 @router.get("/")
 def overview(request: Request, person: Visitor, station: Station) -> HTMLResponse:
     """Each camera."""
+    page = figures.number(request.query_params.get("page", ""))
     with station.database.reading() as session:
-        return station.page("overview", tiles=figures.overview(session), **common(request, person))
+        tiles, more = figures.overview(session, page)
+        return station.page("overview", tiles=tiles, more=more, page=page, **common(request, person))
 
 
 @router.get("/events")
@@ -105,6 +107,14 @@ def false_alarms(request: Request, person: Visitor, station: Station) -> HTMLRes
     with station.database.reading() as session:
         charts = figures.false_alarms(session, today)
         return station.page("false_alarms", charts=charts, days=figures.DAYS, **common(request, person))
+
+
+@router.get("/accuracy")
+def how_right(request: Request, person: Visitor, station: Station) -> HTMLResponse:
+    """How many alarms are right."""
+    with station.database.reading() as session:
+        found = accuracy.accuracy(session, datetime.now(timezone.utc))
+    return station.page("accuracy", accuracy=found, weeks=accuracy.WEEKS, day=accuracy.DAY, **common(request, person))
 
 
 @router.get("/events/{number}/clip.{part}")

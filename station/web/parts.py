@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from shiftcore import __version__
 from shiftcore.station.accounts import Accounts
 from shiftcore.station.database import Database
-from shiftcore.station.files import Store
+from shiftcore.station.files import Incoming, Store
 from shiftcore.station.intake import Intake
 from shiftcore.station.jobs import Jobs
 from shiftcore.station.rollout import Rollouts
@@ -37,8 +37,8 @@ def _environment() -> Environment:
 
 @dataclass
 class Parts:
-    """The station's parts, in the folder `state`. `closing`: it is about to end, and what would answer for ever is not
-    to."""
+    """The station's parts, in the folder `state`, in the process `number` of those that it has. `closing`: it is about
+    to end, and what would answer for ever is not to."""
 
     database: Database
     store: Store
@@ -48,12 +48,18 @@ class Parts:
     task: Task
     jobs: Jobs
     rollouts: Rollouts
+    number: int = 0
     closing: bool = False
     templates: Environment = field(default_factory=_environment)
 
     def page(self, template: str, status: int = 200, /, **values: object) -> HTMLResponse:
         """A page of the template TEMPLATE.html."""
         return HTMLResponse(self.templates.get_template(f"{template}.html").render(values), status)
+
+    def keep_picture(self, board: int, camera: str, incoming: Incoming) -> None:
+        """A camera's last picture has come; the one before goes. Raises WrongFileError, RefusedError and OSError."""
+        if left := self.intake.picture(board, camera, incoming.keep()):
+            self.store.remove(left)
 
 
 def parts(request: Request) -> Parts:

@@ -10,9 +10,9 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
 from shiftcore.errors import UserError
-from shiftcore.station import dataset, figures, jobs, rollout
+from shiftcore.station import dataset, figures, jobs, rollout, schedule
 from shiftcore.station.accounts import Person
-from shiftcore.station.tables import Board, Job, Rollout
+from shiftcore.station.tables import Board, Job, Rollout, Schedule
 from shiftcore.station.web.access import Form, Station, may
 from shiftcore.station.web.pages import LARGEST, common
 
@@ -75,6 +75,19 @@ def roll_out(fields: Form, person: Admin, station: Station) -> RedirectResponse:
     return _done(lambda: station.rollouts.give(fields.get("how", ""), job, boards, person.id))
 
 
+@router.post("/schedule")
+def set_schedule(fields: Form, person: Admin, station: Station) -> RedirectResponse:
+    """Whether the station adapts by itself."""
+    chosen, reviews = fields.get("days", ""), figures.number(fields.get("reviews", ""))
+    if chosen not in map(str, schedule.EVERY) or not reviews or fields.get("use") not in ("yes", "no"):
+        raise HTTPException(400, "That is no schedule.")
+    with station.database.writing() as session:
+        kept = session.scalar(select(Schedule)) or Schedule()
+        kept.user_id, kept.days, kept.reviews, kept.use = person.id, int(chosen), reviews, fields["use"] == "yes"
+        session.add(kept)
+    return RedirectResponse("/weights", 303)
+
+
 def _done(do: Callable[[], object]) -> RedirectResponse:
     try:
         do()
@@ -93,12 +106,15 @@ def _page(request: Request, person: Person, station: Station, written: str = "")
         found, made = list(dataset.reviewed(session, station.task)), session.scalars(chosen).all()
         rollouts = session.scalars(_newest_rollouts()).all()
         boards = session.scalars(select(Board).order_by(Board.name)).all()
+        kept = session.scalar(select(Schedule).options(joinedload(Schedule.user)))
+        due = schedule.due(session, kept) if kept and kept.days else None
     reports = {job.id for job in made if (station.jobs.folder(job.id) / jobs.REPORT).is_file()}
     models = [job.id for job in made if (station.jobs.folder(job.id) / jobs.MODEL).is_file()]
     running = next((job.id for job in made if job.state == "running"), 0)
     return station.page(
         "weights", shares=dataset.shares(found), task=station.task, written=written, jobs=made, reports=reports,
         tail=station.jobs.tail(running) if running else "", lacking=jobs.lacking(), models=models, boards=boards,
+        schedule=kept, due=due, every=schedule.EVERY, proposed=schedule.REVIEWS, beside=schedule.BESIDE.days,
         rollouts=rollouts, hows=rollout.HOWS, reached=station.rollouts.sender is not None, **common(request, person),
     )  # fmt: skip
 

@@ -45,9 +45,10 @@ class Postgres:
         )
         assert eventually(self._answers)
 
-    def stop(self) -> None:
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """So that it does not wait for those who are connected; with SIGQUIT as a crash leaves it."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGINT)  # it does not wait for those who are connected
+            self._process.send_signal(how)
             self._process.wait(60)
             self._process = None
 

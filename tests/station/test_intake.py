@@ -13,11 +13,11 @@ from shiftcore.driver.sinks import station as station_sink
 from shiftcore.driver.sinks.sink import Sink
 from shiftcore.driver.sinks.station import StationSettings
 from shiftcore.driver.sinks.webhook import WebhookSettings
-from shiftcore.station import figures
+from shiftcore.station import figures, files
 from shiftcore.station.server import serving
 from shiftcore.station.tables import Camera, Event, File
 from tests.driver.mosquitto import eventually
-from tests.station.browser import JPEG, MP4, Browser, Running, event
+from tests.station.browser import JPEG, MP4, Browser, Running, ask, event
 from tests.station.conftest import both_databases
 
 
@@ -104,7 +104,7 @@ def test_the_station_sink_brings_events_clips_and_how_cameras_are(
         files = {file.part: file for file in session.scalars(select(File))}
         assert running.parts.store.path(files["mp4"].digest).read_bytes() == MP4
         assert files["jpg"].name == "20261127T100000-door-a1.jpg"
-        assert figures.overview(session)[0].camera.picture == files["jpg"].digest
+        assert figures.overview(session)[0][0].camera.picture == files["jpg"].digest
 
 
 def opened_sink(port: int, token: str, folder: Path, lines: list[str]) -> Sink:
@@ -152,3 +152,30 @@ def test_a_clip_plays_from_any_place(running: Running, admin: Browser) -> None:
     assert admin.get("/events/1/clip.mp4", Range=f"bytes={len(MP4) + 5}-").status == 416
     assert admin.get("/events/2/clip.mp4").status == 404
     assert admin.get("/events/1/clip.exe").status == 404
+
+
+@both_databases
+def test_a_cameras_live_picture_takes_the_place_of_the_one_before(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "SETTLED_S", -1.0)
+
+    def put(name: str, content: bytes) -> int:
+        return running.ask("PUT", f"/api/cameras/{name}/picture", content).status
+
+    def kept() -> tuple[set[str], set[str]]:
+        with running.parts.database.reading() as session:
+            shown = {one.name: one.picture or "" for one in session.scalars(select(Camera))}
+        return set(shown), {path.name for path in running.parts.store.all()} ^ set(shown.values())
+
+    assert [put("door", JPEG + bytes([number])) for number in range(3)] == [204] * 3
+    assert put("http%3A%2F%2F10.0.0.5%2Fx", JPEG + b"\2") == 204  # the same
+    assert kept() == ({"door", "http://10.0.0.5/x"}, set())
+    assert put("door", JPEG) == 204
+    assert kept() == ({"door", "http://10.0.0.5/x"}, set())
+    assert put("door", b"<svg>") == 415
+    assert put("door", JPEG + bytes(1 << 20)) == 413
+    assert put("a%00b", JPEG) == 422
+    assert put("a" * 201, JPEG) == 422
+    assert ask(running.port, "PUT", "/api/cameras/door/picture", JPEG, {"Authorization": "Bearer x"}).status == 401
+    assert len(kept()[0]) == 2

@@ -166,6 +166,7 @@ def test_only_admins_adapt(running: Running, admin: Browser) -> None:
         "/weights/jobs",
         "/weights/data-set",
         "/weights/rollouts",
+        "/weights/schedule",
         "/weights/jobs/1/cancel",
         "/weights/jobs/1/go-on",
     ):

@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import select
 
 from shiftcore.driver.events import Event
-from shiftcore.station import figures
+from shiftcore.station import accuracy, figures
 from shiftcore.station.tables import Review
 from shiftcore.station.web.parts import HERE
 from tests.station.browser import Browser, Running, event
 from tests.station.conftest import both_databases
 
-PAGES = ("/", "/events", "/events/1", "/false-alarms", "/weights", "/admin", "/password")
+PAGES = ("/", "/events", "/events/1", "/false-alarms", "/accuracy", "/weights", "/admin", "/password")
 
 
 def trouble(camera: str, name: str, begin: bool = True) -> Event:
@@ -111,6 +111,47 @@ def test_false_alarms_a_camera_and_day_are_drawn(running: Running, admin: Browse
     page = admin.get("/false-alarms")
     assert page.text.count("<rect ") == 2
     assert "4, at most 3 a day" in page.shown
+
+
+@both_databases
+def test_how_many_alarms_are_right_by_week_model_hour_and_camera(running: Running, admin: Browser) -> None:
+    assert "None is reviewed as right or wrong yet." in admin.get("/accuracy").shown
+    now = datetime.now(timezone.utc)
+    noon = datetime.now().astimezone().replace(hour=12) - timedelta(days=14)
+    told = [("door", noon, "0a", "right"), ("door", noon, "0a", "wrong"), ("door", noon, "0a", "unsure")]
+    told += [("<b>yard", noon.replace(hour=3), "0b", "wrong"), ("door", now - timedelta(weeks=13), "0a", "wrong")]
+    for number, (camera, at, model, verdict) in enumerate(told):
+        running.tell(event(which=f"e{number}", camera=camera, utc=at.isoformat(), model=model))
+        admin.get("/events/1")
+        admin.post(f"/events/{number + 1}/review", verdict=verdict, action="")
+    with running.parts.database.reading() as session:
+        found = accuracy.accuracy(session, now)
+    assert (sum(one.right for one in found.weeks), sum(one.wrong for one in found.weeks)) == (1, 2)
+    assert {one.name: (one.right, one.wrong) for one in found.models} == {"0a": (1, 1), "0b": (0, 1)}
+    assert {one.name: (one.right, one.wrong) for one in found.hours} == {"day": (1, 1), "night": (0, 1)}
+    assert [(one.name, one.accuracy) for one in found.cameras] == [("gate: <b>yard", 0.0), ("gate: door", 0.5)]
+    page = admin.get("/accuracy")
+    assert "gate: door 1 1 50 %" in page.shown
+    assert "<b>" not in page.text
+
+
+def test_of_many_cameras_those_come_first_of_which_something_goes_on(
+    running: Running, admin: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "TILES", 3)
+    monkeypatch.setattr(figures, "CHARTS", 3)
+    for number in range(7):
+        running.tell(event(which=f"e{number}", camera=f"c{number}"))
+        if number != 5:
+            running.tell(event(False, which=f"e{number}", camera=f"c{number}"))
+    admin.get("/events/7")
+    admin.post("/events/7/review", verdict="wrong", action="")
+    heading = r"<h2><a [^>]*>(c\d)</a>"
+    shown = [re.findall(heading, admin.get(f"/?page={page}").text) for page in range(4)]
+    assert shown == [["c5", "c0", "c1"], ["c2", "c3", "c4"], ["c6"], []]
+    assert "more cameras" in admin.get("/").shown
+    assert "more cameras" not in admin.get("/?page=2").shown
+    assert re.findall(heading, admin.get("/false-alarms").text) == ["c6", "c0", "c1"]
 
 
 def test_news_comes_by_server_sent_events(running: Running, admin: Browser) -> None:

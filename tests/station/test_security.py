@@ -96,7 +96,14 @@ def test_csrf(running: Running, admin: Browser) -> None:
     for fields in ({**good, "token": ""}, {**good, "token": other.token}, {"verdict": "wrong", "action": ""}):
         assert admin.send("/events/1/review", fields).status == 403
     assert admin.send("/events/1/review", good, **{"Sec-Fetch-Site": "cross-site"}).status == 403
-    admins = "/admin/users", "/admin/boards", "/weights/data-set", "/weights/jobs", "/weights/rollouts"
+    admins = (
+        "/admin/users",
+        "/admin/boards",
+        "/weights/data-set",
+        "/weights/jobs",
+        "/weights/rollouts",
+        "/weights/schedule",
+    )
     for path in ("/login", "/logout", "/password", *admins):
         assert admin.send(path, {"name": "eve", "role": "admin"}).status == 403, path
     assert admin.get("/events/1/review").status == 405

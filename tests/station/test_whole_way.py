@@ -64,13 +64,13 @@ def filmed(path: Path, scenes: list[np.ndarray]) -> Path:
 
 
 @contextmanager
-def watching(folder: Path, site: str, token: str) -> Iterator[None]:
+def watching(folder: Path, site: str, token: str, *options: str) -> Iterator[None]:
     """`shiftcore run` of a site, as a service runs it."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / "secrets.env").touch(mode=0o600)
     (folder / "secrets.env").write_text(f"STATION_TOKEN={token}\n")
     (folder / "site.toml").write_text(site)
-    command = [sys.executable, "-m", "shiftcore", "run", str(folder / "site.toml")]
+    command = [sys.executable, "-m", "shiftcore", "run", str(folder / "site.toml"), *options]
     with (folder / "said.txt").open("w") as said, subprocess.Popen(command, stdout=said, stderr=said) as process:
         try:
             yield
