@@ -40,7 +40,10 @@ def read(path: Path) -> ModelWrapper:
     if not path.is_file():
         raise UserError(f"{path}: no such file; Brevitas' export_qonnx, or `make export`, writes one")
     try:
-        return ModelWrapper(str(path))
+        model = ModelWrapper(str(path))
+        if model.graph.node:
+            return model
+        raise UserError(f"{path}: not a QONNX file, it holds no layer; Brevitas' export_qonnx writes one")
     except (DecodeError, RuntimeError):
         raise UserError(f"{path}: not a QONNX file; Brevitas' export_qonnx writes one") from None
     except (ValidationError, ValueError, OSError) as error:  # where it keeps its weights in another file, too
