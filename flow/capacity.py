@@ -50,17 +50,20 @@ def clips(folder: Path, sizes: Sequence[tuple[int, int]]) -> list[Path]:
 
 def measure(model: Path, folder: Path) -> Figures:
     """What an image costs, of the integer model in the file `model`: by size and stage, `image_cpu_ms` here and
-    `image_instructions` of a Cortex-A9; of one that a feeder sends, `feeding_...`, by who pays. Instructions are None
-    where they cannot be counted, and `image_instructions_why` says why. Videos and keys go to `folder`."""
-    build = Build.load(model)
+    `image_instructions` of a Cortex-A9; of one that a feeder sends, `feeding_...`, by who pays, and `feeder_cpu_ms`, by
+    size, before it sends: it shrinks whatever the chip does. Instructions are None where they cannot be counted, and
+    `image_instructions_why` says why. Videos and keys go to `folder`."""
+    build = image_cost.with_its_chip(model)
     rows, columns, _ = build.input_shape
     names = [f"{width}x{height}" for width, height in SIZES]
     videos = clips(folder, [*SIZES, (columns, rows)])  # the last as large as what comes from a feeder
-    *costs, fed = image_cost.milliseconds(videos, model)
+    *costs, fed = image_cost.milliseconds(videos, build)
+    before = image_cost.milliseconds(videos[:-1], Build.load(model)) if build.manifest.ingest else costs
     kilobytes = [path.stat().st_size / (SECONDS * RATE) / 1e3 for path in videos]
     return {
         "image_kilobytes": {name: round(size, 1) for name, size in zip(names, kilobytes, strict=False)},
         "image_cpu_ms": {name: _rounded(cost, 4) for name, cost in zip(names, costs, strict=True)},
+        "feeder_cpu_ms": {name: _rounded(_sent(cost), 4) for name, cost in zip(names, before, strict=True)},
         "feeding_cpu_ms": _rounded(image_cost.feeding_milliseconds(folder / "keys", model) | _given(fed), 4),
         "feeding_bytes": math.prod(image_cost.fed_shape(build)) + Header.size,
         **_instructions(names, videos, folder / "keys", model),
@@ -82,6 +85,11 @@ def _given(cost: Mapping[str, float]) -> dict[str, float]:
     return {stage: cost[stage] for stage in ("shrink", "driver")}
 
 
+def _sent(cost: Mapping[str, float]) -> dict[str, float]:
+    """What a feeder does with an image before it sends it."""
+    return {stage: cost[stage] for stage in ("decode", "colour", "shrink")}
+
+
 def _rounded(values: Mapping[str, float], digits: int) -> dict[str, float]:
     return {name: round(value, digits) if digits else round(value) for name, value in values.items()}
 
@@ -101,7 +109,8 @@ def cameras(figures: Figures, board: str, target: Board, streams: int, run_every
     here, there, feeder, given = {}, {}, {}, {}
     for size, cost in figures["image_cpu_ms"].items():
         here[size] = _least(_processor(cost, 1e3, 1) | chip)
-        feeder[size] = _least(_processor(cost | {"driver": fed["send"]}, 1e3, 1) | network)
+        sent = figures["feeder_cpu_ms"][size] | {"driver": fed["send"]}
+        feeder[size] = _least(_processor(sent, 1e3, 1) | network)
         there[size] = _least(_on(target, (figures["image_instructions"] or {}).get(size), figures) | chip)
         given[size] = _least(_on(target, counted and _received(counted), figures) | chip | network)
     return {"cameras_per_board": {HERE: here, board: there, f"{board}, fed": given, FEEDER: feeder}}

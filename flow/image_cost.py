@@ -208,10 +208,9 @@ def by_side(marks: Sequence[int]) -> dict[str, float]:
     return {"send": float(send), "receive": float(receive_)}
 
 
-def milliseconds(videos: Sequence[Path], model: Path) -> list[dict[str, float]]:
+def milliseconds(videos: Sequence[Path], build: Build) -> list[dict[str, float]]:
     """CPU time of one thread in ms, by stage, of an image of each video: medians of `REPEATS` runs of each. All are run
     in turn, so that whatever slows the machine for a while slows all of them."""
-    build = with_its_chip(model)
     runs: list[list[dict[str, float]]] = [[] for _ in videos]
     for repeat in range(REPEATS + 1):
         for video, costs in zip(videos, runs, strict=True):
