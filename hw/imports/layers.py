@@ -11,6 +11,7 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from shiftcore.errors import UserError
+from shiftcore.hw import ops
 from shiftcore.hw.blame import layer_of
 from shiftcore.hw.dataflow import layer
 
@@ -38,7 +39,7 @@ class IntegerLayers:
         self.arrays: dict[str, np.ndarray] = {}
         self.scale = 1.0
         self._model = model
-        kinds = [kind for node in model.graph.node if (kind := _KINDS.get(node.op_type))]
+        kinds = [kind for node in model.graph.node if (kind := _kind(node))]
         self._names: dict[str, list[str]] = {}
         for kind in set(kinds):
             given, count = list(names.get(kind, ())), kinds.count(kind)
@@ -49,13 +50,13 @@ class IntegerLayers:
 
     def _take(self, node: NodeProto) -> None:
         source = self._streams[node.input[0]]
-        if node.op_type in _PASSED:
-            stream = _PASSED[node.op_type](node, source)
+        if node.op_type in _PASSED or ((op := ops.of(node.op_type)) and not op.layer):
+            stream = _PASSED.get(node.op_type, _as_it_is)(node, source)
         elif node.op_type == "Mul" and self._model.get_initializer(node.input[1]) is not None:
             self.scale *= float(self._model.get_initializer(node.input[1]).reshape(-1)[0])
             stream = source
-        elif node.op_type in _KINDS:
-            name = self._names[_KINDS[node.op_type]].pop(0)
+        elif kind := _kind(node):
+            name = self._names[kind].pop(0)
             stream = _Stream(name)
             self._add(name, node, source)
         else:
@@ -64,7 +65,7 @@ class IntegerLayers:
 
     def _add(self, name: str, node: NodeProto, source: _Stream) -> None:
         inputs = [self._streams[tensor].source for tensor in node.input if tensor in self._streams]
-        keys, arrays = _MADE[node.op_type](self._model, node, source)
+        keys, arrays = _MADE.get(node.op_type, _by_its_op)(self._model, node, source)
         self.layers.append({"name": name, "op": keys.pop("op"), "inputs": inputs, **keys})
         self.arrays |= {f"{name}.{key}": values for key, values in arrays.items()}
 
@@ -118,36 +119,30 @@ def _max_pool(_model: ModelWrapper, _node: NodeProto, source: _Stream) -> _Made:
     return {"op": "max_pool", **kernel, **source.window}, {}
 
 
-def _add(_model: ModelWrapper, _node: NodeProto, _source: _Stream) -> _Made:
-    return {"op": "add"}, {}
+def _by_its_op(_model: ModelWrapper, node: NodeProto, _source: _Stream) -> _Made:
+    op = ops.of(node.op_type)
+    assert op
+    return {"op": op.layer, **op.keys(node)}, {}
 
 
-def _sum_pool(_model: ModelWrapper, _node: NodeProto, _source: _Stream) -> _Made:
-    return {"op": "sum_pool"}, {}
-
-
-def _shift(_model: ModelWrapper, node: NodeProto, _source: _Stream) -> _Made:
-    return {"op": "shift", "channels": int(layer(node).get_nodeattr("ShiftChannels"))}, {}
+def _as_it_is(_node: NodeProto, source: _Stream) -> _Stream:
+    return source
 
 
 _PASSED: dict[str, Callable[[NodeProto, _Stream], _Stream]] = {
     "FMPadding": _padded,
     "ConvolutionInputGenerator": _windows,
-    **dict.fromkeys(("Transpose", "DuplicateStreams", "Flatten", "Reshape"), lambda _node, source: source),
+    **dict.fromkeys(("Transpose", "Flatten", "Reshape"), _as_it_is),
 }
 _MADE: dict[str, Callable[[ModelWrapper, NodeProto, _Stream], _Made]] = {
     "MVAU": _product,
     "Thresholding": _threshold,
     "Pool": _max_pool,
-    "GlobalAccPool": _sum_pool,
-    "StreamAdd": _add,
-    "TemporalShift": _shift,
 }
-_KINDS = {
-    "MVAU": "product",
-    "Thresholding": "threshold",
-    "Pool": "max_pool",
-    "GlobalAccPool": "sum_pool",
-    "StreamAdd": "add",
-    "TemporalShift": "shift",
-}
+_FINNS = {"MVAU": "product", "Thresholding": "threshold"}
+
+
+def _kind(node: NodeProto) -> str | None:
+    """How layers like that of this node are called together; None where it is none."""
+    op = ops.of(node.op_type)
+    return _FINNS.get(node.op_type) or (op.layer if op else None)

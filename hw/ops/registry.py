@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from onnx import NodeProto
 from qonnx.core.datatype import BaseDataType
 from qonnx.transformation.base import Transformation
 
@@ -14,6 +15,10 @@ from shiftcore.hw.ops.rtl_op import RtlOp
 from shiftcore.hw.ops.rule import Rule
 from shiftcore.hw.quantities import Holds
 from shiftcore.sim.stream_bench import Case
+
+
+def _none(_node: NodeProto) -> dict[str, int]:
+    return {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +30,7 @@ class Op:
     - `role`: where it is none, how its nodes are named behind the layer that they serve
     - `taken`: the QONNX ops that it computes, `between`: what these are called on the way through the compiler
     - `inputs`: how many streams it joins; a QONNX op with another number of them is not this layer
+    - `keys`: of a node of the dataflow graph, what its layer in an integer model says beside name, op and inputs
     - `rules`: what else a node must keep; `holds`: what its output holds, by default what its first input does
 
     In the compiler:
@@ -49,6 +55,7 @@ class Op:
     taken: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
     inputs: int = 1
+    keys: Callable[[NodeProto], dict[str, int]] = _none
     rules: tuple[Rule, ...] = ()
     holds: Holds | None = None
     past_scale: Callable[[], Transformation] | None = None

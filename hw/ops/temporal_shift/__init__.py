@@ -25,6 +25,10 @@ class _ToNHWC(TransposeFirst):
         getCustomOp(node).set_nodeattr("data_layout", "NHWC")
 
 
+def _keys(node: NodeProto) -> dict[str, int]:
+    return {"channels": int(getCustomOp(node).get_nodeattr("ShiftChannels"))}
+
+
 def _infer(streams: int) -> tuple[InferLayer]:
     def attributes(model: ModelWrapper, node: NodeProto) -> dict[str, object]:
         *vectors, channels = model.get_tensor_shape(node.input[0])
@@ -50,6 +54,7 @@ OP = Op(
     ),
     past_scale=lambda: MoveScalePast("TemporalShift"),
     to_nhwc=lambda: _ToNHWC("TemporalShift"),
+    keys=_keys,
     infer=_infer,
     passes=True,
     corners=CORNERS,
