@@ -37,7 +37,7 @@ num_segments = 4
 [training]
 batch_size = 4
 qat_epochs = 1
-qat_lr = 0.03
+qat_lr = 0.01
 keep = "last"
 [alarm]
 classes = ["lively"]
@@ -51,7 +51,7 @@ models = 2
 """
 ENOUGH = """
 from shiftcore.flow import adapt
-adapt.STEPS, adapt.FOLDS = 40, 2
+adapt.STEPS, adapt.FOLDS = 120, 2
 from shiftcore.flow.command import main
 main()
 """
