@@ -101,7 +101,7 @@ def test_all_mistakes_are_told_at_once_and_no_secret(tmp_path: Path) -> None:
     assert text.splitlines() == [("error: " if index else "") + one for index, one in enumerate(caught.value.mistakes)]
     for line in (
         f"secrets: {tmp_path}/secrets.env, line 3: not NAME=VALUE",
-        "biuld: not known; there are cameras, clips, build, state",
+        "biuld: not known; there are cameras, clips, live, build, state",
         "cameras.hall.address: not of the right type",
         "cameras.yard.adress: not known; there are address, threshold",
         "cameras.yard.address: missing",
